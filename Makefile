@@ -1,0 +1,104 @@
+# The one vocabulary for people, hooks and CI. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROBLEM ?= flights
+HOST ?= 127.0.0.1
+PORT ?= 3000
+PYTHON ?= python3
+
+DEV := .venv
+SERVING := .venv-serving
+BENTO := stores/bentoml/bento-$(PROBLEM).tag
+RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
+CODE := service.py bentofile.yaml requirements/serving.txt \
+        $(shell find validation problems model serving -name '*.py')
+
+export PATH := $(CURDIR)/$(DEV)/bin:$(PATH)
+export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
+export BENTOML_DO_NOT_TRACK := true
+export DO_NOT_TRACK := true
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export GRADIO_ANALYTICS_ENABLED := False
+
+.PHONY: help setup train serve bento dev check format test test-heavy lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  HOST=127.0.0.1'
+
+setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
+
+$(DEV)/bin/uv: requirements/uv.txt
+	@echo 'setup: bringing uv'
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Boxwood needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Say which with PYTHON=…")'
+	@$(PYTHON) -m venv $(DEV) || { echo 'Python cannot make environments. On Debian: apt-get install python3-venv' >&2; rm -rf $(DEV); exit 1; }
+	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(DEV)/.ready: requirements/dev.txt $(DEV)/bin/uv
+	@echo 'setup: installing the locked packages (a minute or two the first time)'
+	@VIRTUAL_ENV=$(DEV) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
+	@touch $@
+
+$(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
+	@echo 'setup: installing the serving environment'
+	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(SERVING)
+	@VIRTUAL_ENV=$(SERVING) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/serving.txt
+	@touch $@
+
+train: $(DEV)/.ready ## run the pipeline: DATA=path-or-URL, or the simulated table
+	@python -m training source $(PROBLEM) $(if $(DATA),--data '$(DATA)')
+	@dvc repro package@$(PROBLEM)
+	@python -m training report $(PROBLEM)
+
+bento: train ## build the Bento of the packaged model
+	@$(MAKE) --no-print-directory $(BENTO)
+
+$(BENTO): $(CODE) $(RECEIPT)
+	@model=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT)); \
+	echo "bento: building with $$model"; \
+	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
+	mv $@.part $@; echo "bento: $$(cat $@)"
+
+serve: setup bento ## train if needed, build, and serve on PORT
+	@echo "serve: http://$(HOST):$(PORT)"
+	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
+
+dev: setup train ## serve the working tree, and again on every change
+	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \
+	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
+
+check: $(DEV)/.ready ## format, lint, types, import direction, workflows
+	@ruff format --check .
+	@ruff check .
+	@mypy
+	@lint-imports
+	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@zizmor --offline --quiet .github/workflows
+
+format: $(DEV)/.ready ## let ruff format and mend what it can
+	@ruff format .
+	@ruff check --fix .
+
+test: setup ## the tests, with coverage; under ten minutes on two cores
+	@rm -f .coverage .coverage.*
+	@coverage run -m pytest -n 2 --dist loadgroup -m 'not (image or browser or rollout or slow)' $(ARGS)
+	@coverage combine --quiet
+	@coverage report
+
+test-heavy: setup ## the tests that take longer or need more of the machine
+	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+
+lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
+	@cd requirements && for name in dev serving; do \
+	  [ $$name = dev ] && what='--group ../pyproject.toml:dev' || what='-c dev.txt'; \
+	  uv pip compile ../pyproject.toml $$what --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --quiet --output-file $$name.txt; done; \
+	  echo uv | uv pip compile - -c dev.txt --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --quiet --output-file uv.txt
+
+clean: ## remove what training and serving made; the environments stay
+	@rm -rf data stores .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,201 @@
+"""The bundle: a directory that holds a model and everything it needs to answer, in a versioned format without pickle.
+
+    manifest.json    contract, fitted state, hashes of all files, metrics and lineage
+    model.txt        the LightGBM booster in its own text format
+    golden.json      rows with the answers they must get
+    reference.json   distributions of the training split, for drift
+
+Reading parses, then audits, and only then is anything constructed (`model.predictor`): after skops'
+`_persist.py`. Nothing here imports LightGBM, so a supervisor can refuse a bundle cheaply.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from model.features import Fitted
+from problems import base
+from problems.base import Problem
+from validation.errors import BundleError, ContractError
+
+T = TypeVar("T")
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MODEL = "model.txt"
+GOLDEN = "golden.json"
+REFERENCE = "reference.json"
+FILES = (MODEL, GOLDEN, REFERENCE)
+
+
+class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a bundle comes from."""
+
+    data_sha256: str
+    data_source: str
+    git_commit: str | None
+    mlflow_run_id: str
+    libraries: dict[str, str]
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What manifest.json says.
+
+    `version` is a hash of what decides the answers; `digest` covers the whole manifest. Metrics and lineage are
+    absent until the registry seals the bundle.
+    """
+
+    format: int
+    problem: str
+    version: str
+    contract: list[dict[str, Any]]
+    contract_hash: str
+    features_hash: str
+    fitted: Fitted
+    base_value: float
+    files: dict[str, str]
+    metrics: dict[str, Any] | None = None
+    lineage: Lineage | None = None
+    digest: str = ""
+
+
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows as requests carry them, and what the model must say to each."""
+
+    rows: list[dict[str, Any]]
+    predictions: list[float]
+    contributions: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and audited."""
+
+    manifest: Manifest
+    problem: Problem
+    model: str
+    golden: Golden
+
+
+def make_manifest(problem: Problem, fitted: Fitted, base_value: float, files: dict[str, bytes]) -> Manifest:
+    """The manifest of a bundle with these files, unsealed."""
+    identity = {
+        "format": FORMAT,
+        "problem": problem.name,
+        "contract_hash": problem.contract.hash,
+        "features_hash": problem.features_hash,
+        "fitted": msgspec.to_builtins(fitted),
+        "base_value": base_value,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    manifest = Manifest(
+        **{**identity, "fitted": fitted},
+        version=_hash(identity)[:16],
+        contract=[column.describe() for column in problem.contract.columns],
+    )
+    return _digested(manifest)
+
+
+def seal(manifest: Manifest, metrics: dict[str, Any], lineage: Lineage) -> Manifest:
+    """The manifest with what is known once a model is evaluated and registered; its version stays."""
+    return _digested(msgspec.structs.replace(manifest, metrics=metrics, lineage=lineage))
+
+
+def write(directory: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
+    """Write a bundle into an empty directory."""
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+    (directory / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+
+
+def read(directory: Path) -> Bundle:
+    """Read and audit a bundle.
+
+    Raises:
+        BundleError: it is damaged, of another format, or made for another contract or other features. The message
+            says which, and what to do.
+    """
+    manifest = read_manifest(directory)
+    _audit_digest(directory, manifest)
+    files = _audit_files(directory, manifest)
+    problem = _audit_problem(directory, manifest)
+    golden = _parse(directory / GOLDEN, files[GOLDEN], Golden)
+    return Bundle(manifest, problem, files[MODEL].decode(), golden)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Parse manifest.json alone; raises BundleError."""
+    path = directory / MANIFEST
+    content = _read(path)
+    document = _parse(path, content, dict[str, Any])
+    found = document.get("format")
+    if found != FORMAT:
+        raise BundleError(
+            f"{path} is of format {found!r}; this code reads format {FORMAT}. "
+            "Train again with this code, or serve the bundle with the release that made it."
+        )
+    return _parse(path, content, Manifest)
+
+
+def _audit_digest(directory: Path, manifest: Manifest) -> None:
+    if _digested(manifest).digest != manifest.digest:
+        raise BundleError(
+            f"{directory / MANIFEST} was changed after it was written: its digest does not match. {_RESTORE}"
+        )
+
+
+def _audit_files(directory: Path, manifest: Manifest) -> dict[str, bytes]:
+    if set(manifest.files) != set(FILES):
+        raise BundleError(f"{directory / MANIFEST} must list {', '.join(FILES)}. {_RESTORE}")
+    contents = {name: _read(directory / name) for name in FILES}
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
+            raise BundleError(f"{directory / name} was changed or damaged: its sha256 does not match. {_RESTORE}")
+    return contents
+
+
+def _audit_problem(directory: Path, manifest: Manifest) -> Problem:
+    try:
+        problem = base.load(manifest.problem)
+    except ContractError as error:
+        raise BundleError(f"{directory} is a model for a problem that this code does not have. {error}") from error
+    for what, ours, theirs in (
+        ("contract", problem.contract.hash, manifest.contract_hash),
+        ("features", problem.features_hash, manifest.features_hash),
+    ):
+        if ours != theirs:
+            raise BundleError(
+                f"{directory} was trained with another version of the {what} of '{problem.name}' than this code has. "
+                "Train again (`make train`), or serve it with the code of its commit."
+            )
+    return problem
+
+
+_RESTORE = "Restore the bundle from the registry or train again."
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}. {_RESTORE}") from error
+
+
+def _parse(path: Path, content: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except msgspec.DecodeError as error:
+        raise BundleError(f"{path} is not what a bundle holds: {error}. {_RESTORE}") from error
+
+
+def _digested(manifest: Manifest) -> Manifest:
+    bare = msgspec.structs.replace(manifest, digest="")
+    return msgspec.structs.replace(bare, digest=_hash(msgspec.to_builtins(bare)))
+
+
+def _hash(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

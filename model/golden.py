@@ -1,0 +1,59 @@
+"""Golden rows: a model proves, before it takes traffic, that it still answers as it did in training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from model.bundle import Golden
+from model.predictor import Predictor
+from validation.errors import BundleError, RowsRejected
+
+TOLERANCE = 1e-9
+"""Relative. Sums of doubles may differ in their last bits between processors, answers may not."""
+
+
+def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> Golden:
+    """The answers that `rows` get from this model, to be kept in its bundle."""
+    explained = predictor.explain(rows).explanations
+    return Golden(
+        rows=list(rows),
+        predictions=[_number(answer.prediction) for answer in explained],
+        contributions=[answer.contributions for answer in explained],
+    )
+
+
+def replay(predictor: Predictor, golden: Golden) -> None:
+    """Ask the golden rows again, through the decoding that requests take.
+
+    Raises:
+        BundleError: a row is refused, or its prediction or explanation is another.
+    """
+    rows = msgspec.json.decode(msgspec.json.encode(golden.rows))
+    try:
+        answers = record(predictor, rows)
+    except RowsRejected as error:
+        raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
+    if len(golden.predictions) != len(rows) or len(golden.contributions) != len(rows):
+        raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
+    for row, (expected, found) in enumerate(zip(golden.predictions, answers.predictions, strict=True)):
+        if not np.isclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+            raise BundleError(_message(predictor, row, f"expected {expected!r}, got {found!r}"))
+        for column, share in golden.contributions[row].items():
+            got = answers.contributions[row].get(column, np.nan)
+            if not np.isclose(got, share, rtol=1e-6, atol=1e-6 * abs(expected) + TOLERANCE):
+                raise BundleError(_message(predictor, row, f"'{column}' contributes {got!r} instead of {share!r}"))
+
+
+def _message(predictor: Predictor, row: int, what: str) -> str:
+    return (
+        f"The model '{predictor.name}' {predictor.version} does not answer as it did in training: golden row {row}: "
+        f"{what}. Do not serve it; train again or go back to an earlier version."
+    )
+
+
+def _number(prediction: float | str) -> float:
+    if isinstance(prediction, str):
+        raise BundleError(f"A regression answered {prediction!r}.")
+    return prediction

@@ -1,0 +1,68 @@
+"""The composition root: the one BentoML service, wired from the models, the settings and the transports."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from bentoml.models import BentoModel
+from pydantic import BaseModel
+
+from serving import http, lifecycle, pins
+from serving.models import Models
+from serving.settings import Settings
+from validation.errors import BoxwoodError
+
+
+class Arguments(BaseModel):
+    """`bentoml build --arg models=flights:…,churn:…`; without it, every packaged model."""
+
+    models: str = ""
+
+
+try:
+    SETTINGS = Settings.from_environment(os.environ)
+    TAGS = pins.tags(bentoml.use_arguments(Arguments).models, Path(__file__).parent)
+except BoxwoodError as error:
+    sys.exit(f"Not starting: {error}")
+
+MODELS = Models()
+STORED = {tag.split(":")[0]: BentoModel(tag) for tag in TAGS}
+
+
+class Service:
+    """Answers for one or several models."""
+
+    def __init__(self) -> None:
+        try:
+            for model in STORED.values():
+                stored = model.resolve()
+                MODELS.add(Path(stored.path), stored.info.labels)
+        except BoxwoodError as error:
+            lifecycle.refuse(error)
+        lifecycle.settle()
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def audit() -> None:
+        """Refuse a bundle before the port opens."""
+        lifecycle.audit(Path(model.resolve().path) for model in STORED.values())
+
+    async def __is_ready__(self) -> bool:
+        return True
+
+    @bentoml.api(batchable=True, max_batch_size=1000)  # type: ignore[untyped-decorator]
+    async def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """BentoML's own API, for the default model: each row gets its prediction or its errors."""
+        return await MODELS.default.answer_each(rows)
+
+
+# BentoML finds the models of a service among its class attributes, and each is there under its own name.
+Boxwood = bentoml.service(
+    name="boxwood",
+    metrics={"enabled": False},
+    logging={"access": {"skip_paths": [*http.PATHS, "/livez", "/readyz", "/healthz"]}},
+    tracing={"excluded_urls": ",".join(http.PATHS)},
+)(type("Service", (Service,), STORED))
+Boxwood.mount_asgi_app(http.application(MODELS, SETTINGS), path="/")

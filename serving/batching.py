@@ -1,0 +1,49 @@
+"""Rows that arrive together are predicted together, and nobody waits for anybody.
+
+A request's rows are put down, and `loop.call_soon` predicts all that were put down in the same turn of the event
+loop. There is no timer: a lone request is predicted at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from validation.values import Value
+
+Records = Sequence[tuple[Value, ...]]
+
+
+class Batcher:
+    """Merges the rows of concurrent requests to one model; to be used on one event loop."""
+
+    def __init__(self, score: Callable[[Records], np.ndarray]) -> None:
+        """Use `score` for the merged rows; it returns an array whose first axis is the rows."""
+        self._score = score
+        self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
+
+    def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
+        """The scores of these rows, in their order, shape (rows,)."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[np.ndarray] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append((records, future))
+        return future
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
+        try:
+            scores = self._score(merged)
+        except Exception as error:  # noqa: BLE001 whatever it was, callers must hear of it rather than wait for ever
+            for _, future in waiting:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        start = 0
+        for records, future in waiting:
+            end = start + len(records)
+            if not future.done():  # a caller that went away cancelled its own
+                future.set_result(scores[start:end])
+            start = end

@@ -1,0 +1,114 @@
+"""The models that a service holds, by name."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model import bundle
+from serving.batching import Batcher
+from validation.errors import UnknownModel
+from validation.values import shown
+from validation.wire import Explanations, Predictions
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+
+MOST_CHOICES = 1_000
+"""A category with more names than this is described without them."""
+
+
+class ServedModel:
+    """A predictor with its batcher, ready to answer on an event loop."""
+
+    def __init__(self, predictor: "Predictor", labels: Mapping[str, str]) -> None:
+        self.predictor = predictor
+        self._labels = labels
+        self._batcher = Batcher(predictor.scores)
+
+    async def predict(self, rows: Sequence[object]) -> Predictions:
+        """Answer rows; raises RowsRejected if one does not satisfy the contract."""
+        decoded = self.predictor.decode(rows).whole()
+        return self.predictor.predictions(decoded, await self._batcher.submit(decoded.records))
+
+    async def explain(self, rows: Sequence[object]) -> Explanations:
+        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does."""
+        return await asyncio.to_thread(self.predictor.explain, rows)
+
+    async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
+        """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
+        decoded = [self.predictor.decode([row]) for row in rows]
+        merged = self.predictor.decode([])
+        for one in decoded:
+            merged.extend(one)
+        scores = await self._batcher.submit(merged.records)
+        good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
+        return [
+            {"errors": msgspec.to_builtins(one.errors)}
+            if one.refused
+            else {"model_name": self.predictor.name, "model_version": self.predictor.version, **next(good)}
+            for one in decoded
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /v1/models/{model}` says: contract, metrics and where the model comes from."""
+        manifest = self.predictor.manifest
+        vocabularies = manifest.fitted.vocabularies
+        contract = [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract]
+        return {
+            "name": self.predictor.name,
+            "version": self.predictor.version,
+            "title": self.predictor.problem.title,
+            "ready": True,
+            "contract": contract,
+            "metrics": manifest.metrics,
+            "lineage": {
+                "model": f"{manifest.problem}:{manifest.version}",
+                **self._labels,
+                **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
+            },
+        }
+
+
+def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
+    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}
+
+
+class Models:
+    """The models of one service, the first of them being the default."""
+
+    def __init__(self) -> None:
+        self._served: dict[str, ServedModel] = {}
+
+    def add(self, directory: Path, labels: Mapping[str, str]) -> None:
+        """Read, audit, construct and prove one bundle.
+
+        Raises:
+            BundleError: it is damaged, made for other code, or does not answer its golden rows as it did in training.
+        """
+        # the supervisor imports this module too, and LightGBM would cost its start most of a second
+        from model import golden
+        from model.predictor import Predictor
+
+        opened = bundle.read(directory)
+        predictor = Predictor(opened)
+        golden.replay(predictor, opened.golden)
+        self._served[predictor.name] = ServedModel(predictor, labels)
+
+    def __iter__(self) -> Iterator[ServedModel]:
+        return iter(self._served.values())
+
+    @property
+    def default(self) -> ServedModel:
+        """The model that unnamed requests go to."""
+        return next(iter(self._served.values()))
+
+    def find(self, name: str) -> ServedModel:
+        """The model of that name; raises UnknownModel with the names there are."""
+        try:
+            return self._served[name]
+        except KeyError:
+            known = ", ".join(self._served)
+            raise UnknownModel(f"There is no model {shown(name)} here. There are: {known}.") from None

@@ -1,0 +1,37 @@
+"""Which models a service holds: exact tags, said as an argument or read from the model store's receipts.
+
+The receipts enter the Bento with the code, so a Bento answers with the models it was built with, whatever the store
+holds by then: BentoML itself would resolve a bare name again and serve the newest.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from validation.errors import SettingsError
+
+RECEIPTS = Path("stores/bentoml/packaged")
+_EXACT = re.compile(r"[a-z][a-z0-9_]*:[0-9a-f]{16}")
+
+
+def tags(argument: str, folder: Path) -> list[str]:
+    """The exact tags of the models to serve, the default first.
+
+    Args:
+        argument: `name:version,…` as `--arg models=…` gives it, or "" for all that were packaged.
+        folder: where the code lies, in a checkout or in a Bento.
+
+    Raises:
+        SettingsError: a tag is not exact, a name stands twice, or there is none at all.
+    """
+    named = [tag.strip() for tag in argument.split(",") if tag.strip()]
+    for tag in named:
+        if not _EXACT.fullmatch(tag):
+            raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like flights:0123456789abcdef.")
+    found = named or [json.loads(path.read_text())["tag"] for path in sorted((folder / RECEIPTS).glob("*.json"))]
+    if not found:
+        raise SettingsError("There is no packaged model to serve. Run `make train` first.")
+    names = [tag.split(":")[0] for tag in found]
+    if len(set(names)) != len(names):
+        raise SettingsError(f"models={argument} names a model twice.")
+    return found

@@ -1,0 +1,37 @@
+"""Errors as HTTP says them: RFC 9457, application/problem+json. The one table from our errors to status codes."""
+
+from http import HTTPStatus
+
+from validation.errors import (
+    RequestError,
+    RequestTooLarge,
+    RowsRejected,
+    UnknownModel,
+    UnreadableRequest,
+    UnsupportedMedia,
+)
+from validation.wire import ProblemDetails
+
+MEDIA_TYPE = "application/problem+json"
+
+_KINDS: dict[type[RequestError], tuple[HTTPStatus, str, str]] = {
+    UnreadableRequest: (HTTPStatus.BAD_REQUEST, "unreadable", "The request cannot be read"),
+    UnknownModel: (HTTPStatus.NOT_FOUND, "unknown-model", "There is no such model"),
+    RequestTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The request is too large"),
+    UnsupportedMedia: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media", "The body is in another format"),
+    RowsRejected: (HTTPStatus.UNPROCESSABLE_ENTITY, "rows-rejected", "Some rows do not satisfy the contract"),
+}
+
+
+def of(error: RequestError) -> ProblemDetails:
+    """What a caller is told about their request."""
+    status, kind, title = _KINDS[type(error)]
+    details = ProblemDetails(f"urn:boxwood:{kind}", title, status, str(error))
+    if isinstance(error, RowsRejected):
+        return ProblemDetails(details.type, title, status, str(error), errors=error.errors)
+    return details
+
+
+def plain(status: HTTPStatus, detail: str) -> ProblemDetails:
+    """A problem that HTTP itself has a name for."""
+    return ProblemDetails("about:blank", status.phrase, status, detail)

@@ -1,0 +1,1 @@
+"""From a table to a registered, packaged bundle: the stages of dvc.yaml, one module each."""

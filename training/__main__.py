@@ -1,0 +1,53 @@
+"""python -m training STAGE PROBLEM: the pipeline's stages as dvc.yaml runs them, and what goes around them."""
+
+import argparse
+import importlib
+import sys
+
+from problems import base
+from training import stores
+from training.workspace import Workspace
+from validation.errors import BoxwoodError
+
+STAGES = ("ingest", "clean", "split", "train", "bundle", "evaluate", "register", "package")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; errors of ours become a sentence and exit code 1."""
+    options = _parser().parse_args(arguments)
+    stores.configure()
+    try:
+        _run(options)
+    except (BoxwoodError, OSError) as error:
+        print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    source = commands.add_parser("source", help="bring a raw table into the workspace")
+    source.add_argument("--data", help='path or URL of a table, or "simulated"')
+    report = commands.add_parser("report", help="print the metrics of the last evaluation")
+    for stage in STAGES:
+        commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
+    for command in (source, report, *(commands.choices[stage] for stage in STAGES)):
+        command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    problem = base.load(options.problem)
+    if options.command == "source":
+        from training import source
+
+        source.main(problem, options.data)
+        stores.heal(Workspace(problem.name))
+    else:
+        # each stage imports what it needs: MLflow alone takes seconds
+        importlib.import_module(f"training.{options.command}").main(problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Trained → bundle: the booster with everything it needs to answer, and proof of how it answered."""
+
+from typing import Any
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+import pandas as pd
+
+from model import bundle, golden
+from model.features import Fitted
+from model.predictor import Predictor
+from problems.base import Problem
+from training import tables, train
+from training.split import TRAIN
+from training.workspace import Workspace, say, whole_folder
+from validation.contract import Contract, Kind
+
+GOLDEN_ROWS = 20
+_DECILES = np.linspace(0, 1, 11)
+
+
+def main(problem: Problem) -> None:
+    """Write the bundle, with rows of the training split as golden rows."""
+    workspace = Workspace(problem.name)
+    model, fitted = train.read(workspace)
+    silver = tables.read(workspace.silver)
+    silver = silver[tables.read(workspace.split)["split"] == TRAIN]
+    files = {
+        bundle.MODEL: model.encode(),
+        bundle.REFERENCE: _encoded(_reference(problem.contract, silver)),
+        bundle.GOLDEN: b"",
+    }
+    base_value = _base_value(model, len(fitted.feature_names))
+    files[bundle.GOLDEN] = _encoded(_golden(problem, fitted, base_value, files, silver))
+    manifest = bundle.make_manifest(problem, fitted, base_value, files)
+    with whole_folder(workspace.bundle) as folder:
+        bundle.write(folder, manifest, files)
+        golden.replay(Predictor(read := bundle.read(folder)), read.golden)
+    say("bundle", f"{problem.name} {manifest.version}, {sum(map(len, files.values())) / 1e6:.1f} MB")
+
+
+def _golden(
+    problem: Problem, fitted: Fitted, base_value: float, files: dict[str, bytes], silver: pd.DataFrame
+) -> bundle.Golden:
+    """Answers to rows from all over the training split: the cheapest, the dearest and those between."""
+    order = silver[problem.contract.target.name].argsort(kind="stable").to_numpy()
+    places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
+    rows = tables.rows(problem.contract, silver.iloc[order[places]])
+    manifest = bundle.make_manifest(problem, fitted, base_value, files)
+    blank = bundle.Golden([], [], [])
+    return golden.record(Predictor(bundle.Bundle(manifest, problem, files[bundle.MODEL].decode(), blank)), rows)
+
+
+def _base_value(model: str, features: int) -> float:
+    contributions = lgb.Booster(model_str=model).predict(np.full((1, features), np.nan), pred_contrib=True)
+    return float(np.asarray(contributions)[0, -1])
+
+
+def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:
+    """For each input and the target: the share of missing values, and deciles or the share of each name."""
+    document: dict[str, Any] = {"rows": len(silver), "columns": {}}
+    for column in (*contract.inputs, contract.target):
+        series = silver[column.name]
+        entry: dict[str, Any] = {"missing": float(series.isna().mean())}
+        if column.kind in (Kind.CATEGORY, Kind.FLAG):
+            entry["shares"] = {str(name): float(share) for name, share in series.value_counts(normalize=True).items()}
+        else:
+            numbers = series.dropna()
+            if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+                numbers = numbers.astype("datetime64[s]").astype("int64")
+            entry["deciles"] = [float(value) for value in np.quantile(numbers.to_numpy(dtype=float), _DECILES)]
+        document["columns"][column.name] = entry
+    return document
+
+
+def _encoded(document: object) -> bytes:
+    return msgspec.json.encode(document, order="deterministic")

@@ -1,0 +1,152 @@
+"""Evaluated bundle → MLflow: a run with everything about it, and a registered version that is the champion.
+
+Registering the same bundle twice finds the first registration. The receipt lies in the store itself: where the store
+is gone, so is the receipt, and the next `dvc repro` registers again.
+"""
+
+import importlib.metadata
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import yaml
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+from model import bundle
+from model.bundle import Lineage, Manifest
+from problems.base import Problem
+from training import stores, tables
+from training.workspace import PARAMS, Workspace, read_json, say, write_json
+from validation.contract import Contract, Kind
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+VERSION_TAG = "bundle"
+"""The tag of a registered version that says which bundle it is."""
+
+LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
+_TYPES = {
+    Kind.INTEGER: DataType.long,
+    Kind.REAL: DataType.double,
+    Kind.FLAG: DataType.boolean,
+}
+
+
+def main(problem: Problem) -> None:
+    """Register the bundle unless it is registered, make it champion, and leave a receipt."""
+    workspace = Workspace(problem.name)
+    manifest = bundle.read(workspace.bundle).manifest
+    client = MlflowClient()
+    version = _registered(client, manifest)
+    if version is None:
+        version = _register(problem, workspace, manifest, client)
+        say("register", f"{problem.name} version {version.version} is bundle {manifest.version}")
+    else:
+        say("register", f"bundle {manifest.version} is version {version.version} already")
+    client.set_registered_model_alias(problem.name, CHAMPION, version.version)
+    write_json(workspace.registered, {"bundle": manifest.version, "registry_version": str(version.version)})
+
+
+def _registered(client: MlflowClient, manifest: Manifest) -> ModelVersion | None:
+    found = client.search_model_versions(f"name = '{manifest.problem}'")
+    return next((version for version in found if version.tags.get(VERSION_TAG) == manifest.version), None)
+
+
+def _register(problem: Problem, workspace: Workspace, manifest: Manifest, client: MlflowClient) -> ModelVersion:
+    metrics = read_json(workspace.metrics)
+    source = read_json(workspace.source)
+    commit = git_commit()
+    _experiment(client, problem.name)
+    with mlflow.start_run(run_name=manifest.version) as run:
+        lineage = Lineage(source["sha256"], source["origin"], commit, run.info.run_id, _libraries())
+        mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", VERSION_TAG: manifest.version})
+        mlflow.log_params(_flat(yaml.safe_load(PARAMS.read_text())[problem.name]))
+        mlflow.log_metrics(
+            {
+                f"{who}.{name}": score["value"]
+                for who, scores in metrics["scores"].items()
+                for name, score in scores.items()
+            }
+        )
+        mlflow.log_dict(metrics, "metrics.json")
+        rows = pd.DataFrame(tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
+        _log_dataset(problem, source, rows)
+        model_uri = _log_model(problem, workspace, bundle.seal(manifest, metrics, lineage), rows)
+    return mlflow.register_model(model_uri, problem.name, tags={VERSION_TAG: manifest.version})
+
+
+def _experiment(client: MlflowClient, name: str) -> None:
+    if client.get_experiment_by_name(name) is None:
+        local = str(stores.MLFLOW_ARTIFACTS.absolute() / name) if stores.uses_local_mlflow() else None
+        client.create_experiment(name, artifact_location=local)
+    mlflow.set_experiment(name)
+
+
+def _log_dataset(problem: Problem, source: dict[str, Any], rows: pd.DataFrame) -> None:
+    where = CodeDatasetSource({"origin": source["origin"], "sha256": source["sha256"]})
+    dataset = mlflow.data.from_pandas(rows, source=where, name=problem.name, digest=source["sha256"][:36])
+    mlflow.log_input(dataset, context="training")
+
+
+def _log_model(problem: Problem, workspace: Workspace, sealed: Manifest, rows: pd.DataFrame) -> str:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "bundle"
+        folder.mkdir()
+        files = {name: (workspace.bundle / name).read_bytes() for name in bundle.FILES}
+        bundle.write(folder, sealed, files)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
+            artifacts={"bundle": str(folder)},
+            code_paths=["validation", "problems", "model"],
+            signature=signature(problem.contract),
+            input_example=rows,
+            pip_requirements=[f"{name}=={sealed.lineage.libraries[name]}" for name in ("lightgbm", "numpy", "pandas")]
+            + [f"msgspec=={importlib.metadata.version('msgspec')}"]
+            if sealed.lineage
+            else None,
+        )
+    return str(logged.model_uri)
+
+
+def signature(contract: Contract) -> ModelSignature:
+    """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
+    inputs = [
+        ColSpec(_TYPES.get(column.kind, DataType.string), column.name, required=not column.nullable)
+        for column in contract.inputs
+    ]
+    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, "prediction")]))
+
+
+def git_commit() -> str | None:
+    """The commit of the code, with "-dirty" behind it where files differ from it; None where there is no git."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _libraries() -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **versions}
+
+
+def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,113 @@
+"""Brings a raw table into the workspace: a file, a URL, or the problem's simulated market."""
+
+import importlib
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from problems.base import Problem
+from training.workspace import Workspace, read_json, say, sha256, whole_folder, write_json
+from validation.errors import SettingsError, TableError
+
+SIMULATED = "simulated"
+FORMATS = (".csv", ".csv.gz", ".parquet")
+_CHUNK = 1 << 20
+_TIMEOUT = 30.0
+
+
+class SourceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The simulated table's size and seed."""
+
+    rows: int
+    seed: int
+
+
+def main(problem: Problem, data: str | None = None) -> None:
+    """Put a raw table at `data/<problem>/raw`.
+
+    Args:
+        problem: whose table it is.
+        data: a path, an http(s) URL, "simulated", or None to keep what is there (simulated if nothing is).
+
+    Raises:
+        TableError: there is no such file, it is empty or in another format, or the URL does not answer.
+    """
+    workspace = Workspace(problem.name)
+    if not data:
+        if workspace.source.exists() and workspace.raw.is_dir() and read_json(workspace.source)["origin"] != SIMULATED:
+            origin = read_json(workspace.source)["origin"]
+            say("source", f"using {origin} as before (DATA={SIMULATED} goes back to the simulated table)")
+            return
+        data = SIMULATED
+    if data == SIMULATED:
+        _simulate(problem, workspace)
+    elif data.startswith(("http://", "https://")):
+        _keep(workspace, data, _name(urllib.parse.urlparse(data).path))
+    else:
+        path = Path(data).expanduser()
+        if not path.is_file():
+            raise TableError(f"There is no file {path}. DATA takes the path or URL of a table.")
+        _keep(workspace, str(path), _name(path.name))
+
+
+def _name(path: str) -> str:
+    name = path.rsplit("/", 1)[-1]
+    if not name.lower().endswith(FORMATS):
+        raise TableError(f"{name or path!r} is in no format that Boxwood reads: {', '.join(FORMATS)}.")
+    return "table" + next(ending for ending in FORMATS if name.lower().endswith(ending))
+
+
+def _simulate(problem: Problem, workspace: Workspace) -> None:
+    if problem.simulator is None:
+        raise SettingsError(f"'{problem.name}' has no simulated table: say which table to use with DATA=path-or-URL.")
+    params = workspace.params("source", SourceParams)
+    origin: dict[str, Any] = {"origin": SIMULATED, "rows": params.rows, "seed": params.seed}
+    if workspace.source.exists() and workspace.raw.is_dir():
+        known = read_json(workspace.source)
+        if {**known, "sha256": None} == {**origin, "sha256": None}:
+            say("source", f"simulated table of {params.rows:,} rows, seed {params.seed}, as before")
+            return
+    module, function = problem.simulator.split(":")
+    with whole_folder(workspace.raw) as folder:
+        table = folder / "table.csv"
+        getattr(importlib.import_module(module), function)(table, rows=params.rows, seed=params.seed)
+        digest = sha256(table)
+    write_json(workspace.source, {**origin, "sha256": digest})
+    say("source", f"simulated {params.rows:,} rows, seed {params.seed}: this is not real data")
+
+
+def _keep(workspace: Workspace, origin: str, name: str) -> None:
+    with whole_folder(workspace.raw) as folder:
+        table = folder / name
+        if origin.startswith(("http://", "https://")):
+            _download(origin, table)
+        else:
+            shutil.copyfile(origin, table)
+        if table.stat().st_size == 0:
+            raise TableError(f"{origin} is empty.")
+        digest = sha256(table)
+        size = table.stat().st_size
+    write_json(workspace.source, {"origin": origin, "sha256": digest})
+    say("source", f"{origin}: {size / 1e6:.1f} MB, sha256 {digest[:12]}")
+
+
+def _download(url: str, table: Path) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, table.open("wb") as file:  # noqa: S310 http only
+            announced = response.headers.get("Content-Length")
+            received = 0
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                received += len(chunk)
+                if received % (20 * _CHUNK) < _CHUNK:
+                    say("source", f"{received / 1e6:.0f} MB of {int(announced or 0) / 1e6:.0f} MB")
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TableError(f"{url} could not be downloaded: {reason}. Nothing was changed; try again later.") from error
+    if announced is not None and received != int(announced):
+        raise TableError(f"{url} broke off after {received} of {announced} bytes. Nothing was changed; try again.")

@@ -1,0 +1,54 @@
+"""Tables between stages: Parquet on disk, pandas in between, NumPy columns for features."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from training.workspace import whole_file
+from validation.contract import Column, Contract, Kind
+from validation.decode import Columns
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table that an earlier stage wrote."""
+    return pd.read_parquet(path)
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_parquet(temporary)
+
+
+def inputs(contract: Contract, table: pd.DataFrame) -> Columns:
+    """The contract's inputs as features take them: the arrays that the request decoder makes of the same rows."""
+    return {column.name: _array(column, table[column.name]) for column in contract.inputs}
+
+
+def _array(column: Column, series: pd.Series) -> np.ndarray:
+    if column.kind is Kind.CATEGORY:
+        return series.astype(object).where(series.notna(), None).to_numpy(dtype=object)
+    if column.kind is Kind.DATE:
+        return series.to_numpy().astype("datetime64[D]")
+    if column.kind is Kind.TIMESTAMP:
+        return series.to_numpy().astype("datetime64[us]")
+    return series.to_numpy(dtype="float64", na_value=float("nan"))
+
+
+def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:
+    """Table rows as requests carry them: the inputs, dates as text, null where missing."""
+    texts = {column.name: _requested(column, table[column.name]) for column in contract.inputs}
+    return [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
+
+
+def _requested(column: Column, series: pd.Series) -> list[object]:
+    if column.kind is Kind.DATE:
+        values: list[object] = list(series.dt.strftime("%Y-%m-%d"))
+    elif column.kind is Kind.TIMESTAMP:
+        values = [instant.isoformat() for instant in series.dt.to_pydatetime()]
+    elif column.kind is Kind.INTEGER:
+        values = [None if pd.isna(value) else int(value) for value in series]
+    else:
+        values = series.tolist()
+    return [None if missing else value for value, missing in zip(values, series.isna(), strict=True)]

@@ -1,0 +1,161 @@
+"""Where the pipeline keeps what it makes, and how it writes: whole or not at all."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from validation.errors import SettingsError, TableError
+
+T = TypeVar("T")
+PARAMS = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of one problem, relative to the project's folder."""
+
+    problem: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder data/<problem>."""
+        return Path("data") / self.problem
+
+    @property
+    def raw(self) -> Path:
+        """A folder that holds the raw table, one file under its own name."""
+        return self.folder / "raw"
+
+    @property
+    def source(self) -> Path:
+        """What the raw table is: where it came from, and its sha256."""
+        return self.folder / "source.json"
+
+    @property
+    def bronze(self) -> Path:
+        """The parsed table."""
+        return self.folder / "bronze.parquet"
+
+    @property
+    def silver(self) -> Path:
+        """The rows that satisfy the contract."""
+        return self.folder / "silver.parquet"
+
+    @property
+    def quarantine(self) -> Path:
+        """The rows that do not, with the reason beside them."""
+        return self.folder / "quarantine.csv"
+
+    @property
+    def split(self) -> Path:
+        """For each silver row "train", "validation" or "test"."""
+        return self.folder / "split.parquet"
+
+    @property
+    def gold(self) -> Path:
+        """The model matrix of the training and validation rows."""
+        return self.folder / "gold.parquet"
+
+    @property
+    def trained(self) -> Path:
+        """A folder with model.txt and fitted.json."""
+        return self.folder / "trained"
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle, not yet sealed by the registry."""
+        return self.folder / "bundle"
+
+    @property
+    def metrics(self) -> Path:
+        """What the evaluation found."""
+        return self.folder / "metrics.json"
+
+    @property
+    def registered(self) -> Path:
+        """The registry's receipt; it lies in the store, so that a deleted store heals."""
+        return Path("stores/mlflow/registered") / f"{self.problem}.json"
+
+    @property
+    def packaged(self) -> Path:
+        """The model store's receipt: the exact tag that a service serves."""
+        return Path("stores/bentoml/packaged") / f"{self.problem}.json"
+
+    def params(self, section: str, shape: type[T]) -> T:
+        """A section of this problem's parameters in params.yaml; unknown names are refused."""
+        try:
+            document = yaml.safe_load(PARAMS.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise SettingsError(f"{PARAMS} cannot be read: {error}") from error
+        try:
+            return msgspec.convert(document[self.problem][section], shape)
+        except KeyError as error:
+            raise SettingsError(
+                f"{PARAMS} has no entry {error} for '{self.problem}'; copy that of 'flights'."
+            ) from error
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place once everything is written, or is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place once everything is written, or is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write JSON, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raises TableError with the way out if an earlier stage did not write it."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise TableError(f"{path} is missing; run `make train`.") from error
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def say(stage: str, text: str) -> None:
+    """Tell the person who runs the pipeline what a stage does."""
+    print(f"{stage}: {text}", flush=True)

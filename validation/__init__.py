@@ -1,0 +1,1 @@
+"""What data may be: the contract, request decoding, pandera gates, wire formats and the error tree."""

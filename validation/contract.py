@@ -1,0 +1,185 @@
+"""The contract: one frozen object that says what a row of a problem is.
+
+Everything else is rendered from it: the pandera gates, request decoding and its messages, the MLflow
+signature, the column table in README. Nothing repeats a column name that the contract knows.
+"""
+
+import enum
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from validation.errors import ContractError
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class Kind(enum.StrEnum):
+    """What values a column holds."""
+
+    INTEGER = "integer"
+    REAL = "real"
+    FLAG = "flag"
+    CATEGORY = "category"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+
+class Role(enum.StrEnum):
+    """What a column is for."""
+
+    FEATURE = "feature"
+    TARGET = "target"
+    KEY = "key"
+    """Identifies a row; echoed in answers, never a feature."""
+    TIME = "time"
+    """Orders the split, and is an input like any feature."""
+    FORBIDDEN = "forbidden"
+    """Leaks the target: refused in requests, dropped before features."""
+
+
+class Unseen(enum.StrEnum):
+    """What becomes of a category's value that is none of its choices."""
+
+    REJECT = "reject"
+    WARN = "warn"
+    """Treated as missing, with a warning in the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a contract.
+
+    Args:
+        name: our name for it, in requests and everywhere behind ingest.
+        kind: what values it holds.
+        role: what it is for.
+        help: one line for people.
+        source: its header in raw files; `name` where left out.
+        parse: how one raw text becomes the value (raises ValueError). Used by ingest only: requests carry clean values.
+        unit: of its numbers, as published ("USD", "h", "km").
+        ge, le: inclusive bounds of a number.
+        choices: the values of a category; None means that they are learned in training.
+        nullable: whether it may be missing or null.
+        unseen: what a category's unknown value gets.
+        example: a valid value as requests carry it.
+    """
+
+    name: str
+    kind: Kind
+    role: Role = Role.FEATURE
+    help: str = ""
+    source: str = ""
+    parse: Callable[[str], object] | None = field(default=None, compare=False)
+    unit: str | None = None
+    ge: float | None = None
+    le: float | None = None
+    choices: tuple[str, ...] | None = None
+    nullable: bool = False
+    unseen: Unseen = Unseen.REJECT
+    example: object = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ContractError(f"Column name {self.name!r} must be lower snake case, like 'duration_hours'.")
+        if (self.ge is not None or self.le is not None) and self.kind not in (Kind.INTEGER, Kind.REAL):
+            raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
+        if self.ge is not None and self.le is not None and self.ge > self.le:
+            raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
+        if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not Unseen.REJECT):
+            raise ContractError(f"Column '{self.name}' is a {self.kind}: only categories have choices.")
+        if self.choices is not None and len(set(self.choices)) != len(self.choices):
+            raise ContractError(f"Column '{self.name}' lists a choice twice.")
+        if self.role is Role.TIME and (self.kind not in (Kind.DATE, Kind.TIMESTAMP) or self.nullable):
+            raise ContractError(f"Column '{self.name}' orders the split: it must be a date or timestamp, never null.")
+        if not self.source:
+            object.__setattr__(self, "source", self.name)
+
+    def semantics(self) -> dict[str, Any]:
+        """What a caller depends on: everything but texts, examples and the raw file's habits."""
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "role": self.role.value,
+            "unit": self.unit,
+            "ge": self.ge,
+            "le": self.le,
+            "choices": list(self.choices) if self.choices is not None else None,
+            "nullable": self.nullable,
+            "unseen": self.unseen.value if self.kind is Kind.CATEGORY else None,
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """`semantics` and the texts, without empty entries, as JSON can hold them."""
+        entries = {**self.semantics(), "help": self.help or None, "example": self.example}
+        return {name: value for name, value in entries.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a row of one problem is: its columns, in the order of their protobuf field numbers (append only)."""
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        for attribute in ("name", "source"):
+            values = [getattr(column, attribute) for column in self.columns]
+            doubled = sorted({value for value in values if values.count(value) > 1})
+            if doubled:
+                raise ContractError(f"Two columns share the {attribute} {doubled[0]!r}.")
+        targets = self._with(Role.TARGET)
+        if len(targets) != 1:
+            raise ContractError(f"A contract has one target; this one has {len(targets)}.")
+        if targets[0].nullable:
+            raise ContractError(f"The target '{targets[0].name}' cannot be nullable.")
+        if len(self._with(Role.TIME)) > 1:
+            raise ContractError("At most one column orders the split (role time).")
+        if not self.inputs:
+            raise ContractError("A contract needs at least one feature.")
+
+    def _with(self, *roles: Role) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role in roles)
+
+    @cached_property
+    def target(self) -> Column:
+        """What the model predicts."""
+        return self._with(Role.TARGET)[0]
+
+    @cached_property
+    def inputs(self) -> tuple[Column, ...]:
+        """What a request carries and features are made of: features and the time column."""
+        return self._with(Role.FEATURE, Role.TIME)
+
+    @cached_property
+    def keys(self) -> tuple[Column, ...]:
+        """What identifies a row; optional in requests."""
+        return self._with(Role.KEY)
+
+    @cached_property
+    def forbidden(self) -> tuple[Column, ...]:
+        """What must not reach a model: columns that leak the target."""
+        return self._with(Role.FORBIDDEN)
+
+    @cached_property
+    def time(self) -> Column | None:
+        """What orders the split, if anything does."""
+        return next(iter(self._with(Role.TIME)), None)
+
+    @cached_property
+    def categories(self) -> tuple[Column, ...]:
+        """The inputs whose values are names."""
+        return tuple(column for column in self.inputs if column.kind is Kind.CATEGORY)
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of what callers depend on; a help text or an example does not change it."""
+        document = json.dumps([column.semantics() for column in self.columns], sort_keys=True)
+        return hashlib.sha256(document.encode()).hexdigest()
+
+    def example(self) -> dict[str, Any]:
+        """A row that requests may carry, made of the columns' examples."""
+        return {column.name: column.example for column in self.inputs}

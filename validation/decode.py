@@ -1,0 +1,219 @@
+"""Rows of a request to columns of a model, with every reason why a row is refused.
+
+A row that does not satisfy the contract becomes errors and nothing else: the rows beside it are not touched.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from validation.contract import Column, Contract, Kind, Role
+from validation.errors import RowsRejected
+from validation.values import InvalidValue, Reader, Value, nearest, reader, shown
+from validation.wire import RowError
+
+Columns = dict[str, np.ndarray]
+"""Columns by name, each of shape (rows,): float64 (numbers and flags, NaN where missing), object (texts, None where
+missing), datetime64[D] or datetime64[us] (NaT where missing)."""
+
+MOST_ERRORS = 100
+"""How many row errors an answer lists; beyond that only their number is said."""
+
+_MISSING: Any = object()
+_NOT_A_TIME = np.iinfo(np.int64).min
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The rows of one request.
+
+    Attributes:
+        total: how many rows the request had.
+        records: the good rows' input values, in the order of `Contract.inputs`.
+        positions: where each record stood in the request.
+        keys: the key columns of each record, as they were sent.
+        warnings: what was odd about each record, by its index in `records`.
+        errors: the first `MOST_ERRORS` reasons for refusing rows.
+        refused: how many reasons there are in all.
+    """
+
+    total: int
+    records: list[tuple[Value, ...]] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    keys: list[dict[str, Any] | None] = field(default_factory=list)
+    warnings: dict[int, list[str]] = field(default_factory=dict)
+    errors: list[RowError] = field(default_factory=list)
+    refused: int = 0
+
+    def whole(self) -> "Decoded":
+        """This, if every row is good; raises RowsRejected otherwise."""
+        if self.refused:
+            raise RowsRejected(self.errors, self.refused, self.total)
+        return self
+
+    def extend(self, other: "Decoded") -> None:
+        """Append the good rows of another request; its errors stay with it."""
+        start = len(self.records)
+        self.warnings.update({start + place: texts for place, texts in other.warnings.items()})
+        self.records += other.records
+        self.positions += [self.total + position for position in other.positions]
+        self.keys += other.keys
+        self.total += other.total
+
+
+def to_arrays(columns: Sequence[Column], records: Sequence[tuple[Value, ...]]) -> Columns:
+    """Decoded records as arrays.
+
+    Args:
+        columns: what the records' places mean, `Contract.inputs`.
+        records: one tuple a row, as `RowDecoder.decode` makes them.
+    """
+    transposed: Sequence[Sequence[Any]] = list(zip(*records, strict=True)) or [()] * len(columns)
+    return {column.name: _ARRAYS[column.kind](values) for column, values in zip(columns, transposed, strict=True)}
+
+
+def _numbers(values: Sequence[Any]) -> np.ndarray:
+    return np.array(values, dtype=np.float64)  # NumPy turns None into NaN
+
+
+def _texts(values: Sequence[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _times(unit: str) -> Callable[[Sequence[Any]], np.ndarray]:
+    def build(values: Sequence[Any]) -> np.ndarray:
+        whole = [_NOT_A_TIME if value is None else value for value in values]
+        return np.array(whole, dtype=np.int64).view(f"datetime64[{unit}]")
+
+    return build
+
+
+_ARRAYS: dict[Kind, Callable[[Sequence[Any]], np.ndarray]] = {
+    Kind.INTEGER: _numbers,
+    Kind.REAL: _numbers,
+    Kind.FLAG: _numbers,
+    Kind.CATEGORY: _texts,
+    Kind.DATE: _times("D"),
+    Kind.TIMESTAMP: _times("us"),
+}
+
+
+class RowDecoder:
+    """Reads JSON rows as one contract and one model's vocabularies have it."""
+
+    def __init__(self, contract: Contract, vocabularies: Mapping[str, Collection[str]]) -> None:
+        """Compile the contract.
+
+        Args:
+            contract: what a row is.
+            vocabularies: the values that training saw, for the categories that leave them open.
+        """
+        self.contract = contract
+        self._choices: dict[str, Collection[str] | None] = {
+            column.name: _known(column, vocabularies) for column in contract.columns
+        }
+        self._inputs: list[tuple[Column, Reader]] = [
+            (column, reader(column, self._choices[column.name])) for column in contract.inputs
+        ]
+        self._keys: list[tuple[Column, Reader]] = [(column, reader(column)) for column in contract.keys]
+        self._known = {column.name for column in (*contract.inputs, *contract.keys)}
+
+    def decode(self, rows: Sequence[object]) -> Decoded:
+        """Read rows as JSON gave them; never raises, whatever they are."""
+        decoded = Decoded(total=len(rows))
+        for position, row in enumerate(rows):
+            if type(row) is not dict:
+                self._refuse(decoded, position, None, f"{shown(row)} is not a row: a row is an object of columns", None)
+                continue
+            self._decode_row(decoded, position, row)
+        return decoded
+
+    def _decode_row(self, decoded: Decoded, position: int, row: dict[str, Any]) -> None:
+        refused_before = decoded.refused
+        used = 0
+        values: list[Value] = []
+        unseen: list[str] = []
+        for column, read in self._inputs:
+            value = row.get(column.name, _MISSING)
+            if value is not _MISSING:
+                used += 1
+            if value is _MISSING or value is None:
+                if not column.nullable:
+                    reason = "this column is missing" if value is _MISSING else "null is not allowed here"
+                    self._refuse(decoded, position, column, reason, None)
+                values.append(None)
+                continue
+            try:
+                read_value = read(value)
+            except InvalidValue as error:
+                self._refuse(decoded, position, column, str(error), value)
+                continue
+            if read_value is None:
+                unseen.append(f"{column.name}: {shown(value)} was not seen in training and is treated as missing")
+            values.append(read_value)
+        keys = self._read_keys(decoded, position, row) if self._keys else None
+        used += len(keys) if keys is not None else 0
+        if used != len(row):
+            self._refuse_extras(decoded, position, row)
+        if decoded.refused == refused_before:
+            if unseen:
+                decoded.warnings[len(decoded.records)] = unseen
+            decoded.records.append(tuple(values))
+            decoded.positions.append(position)
+            decoded.keys.append(keys)
+
+    def _read_keys(self, decoded: Decoded, position: int, row: dict[str, Any]) -> dict[str, Any]:
+        keys: dict[str, Any] = {}
+        for column, read in self._keys:
+            value = row.get(column.name, _MISSING)
+            if value is _MISSING:
+                continue
+            keys[column.name] = value
+            if value is None:
+                if not column.nullable:
+                    self._refuse(decoded, position, column, "null is not allowed here; leave the column out", None)
+                continue
+            try:
+                read(value)
+            except InvalidValue as error:
+                self._refuse(decoded, position, column, str(error), None)
+        return keys
+
+    def _refuse_extras(self, decoded: Decoded, position: int, row: dict[str, Any]) -> None:
+        roles = {column.name: column.role for column in self.contract.columns}
+        for name in row:
+            if name in self._known:
+                continue
+            role = roles.get(name)
+            if role is Role.TARGET:
+                reason, expected = "this is what the model predicts; leave it out", None
+            elif role is Role.FORBIDDEN:
+                reason, expected = "this column leaks the target; leave it out", None
+            else:
+                reason = f"{shown(name)} is not a column of this model"
+                expected = nearest(name, self._known)
+            self._append(decoded, RowError(position, name[:64], reason, expected))
+
+    def _refuse(self, decoded: Decoded, position: int, column: Column | None, reason: str, value: object) -> None:
+        expected = None
+        choices = self._choices.get(column.name) if column else None
+        if choices and value is not None and len(decoded.errors) < MOST_ERRORS:
+            expected = nearest(value, choices) or None
+        self._append(decoded, RowError(position, column.name if column else None, reason, expected))
+
+    @staticmethod
+    def _append(decoded: Decoded, error: RowError) -> None:
+        decoded.refused += 1
+        if len(decoded.errors) < MOST_ERRORS:
+            decoded.errors.append(error)
+
+
+def _known(column: Column, vocabularies: Mapping[str, Collection[str]]) -> Collection[str] | None:
+    if column.kind is not Kind.CATEGORY:
+        return None
+    known = column.choices if column.choices is not None else vocabularies.get(column.name)
+    return None if known is None else dict.fromkeys(known).keys()

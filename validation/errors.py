@@ -1,0 +1,71 @@
+"""Everything that Boxwood refuses, as one tree.
+
+BoxwoodError
+├── ContractError            a problem is written down wrongly
+├── TableError               a table that training cannot use
+├── BundleError              a bundle that must not be served
+├── SettingsError            a setting that is unknown or has no sense
+└── RequestError             what a caller sent cannot be answered
+    ├── UnreadableRequest        not the document that was asked for
+    ├── UnknownModel             no model of that name here
+    ├── RequestTooLarge          more bytes or rows than the limits allow
+    ├── UnsupportedMedia         a body in another format
+    └── RowsRejected             rows that do not satisfy the contract
+
+Messages are for people: what happened, where, and what to do. Transports decide about status codes.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from validation.wire import RowError
+
+
+class BoxwoodError(Exception):
+    """Root of the tree. `str(error)` is a sentence for a person."""
+
+
+class ContractError(BoxwoodError):
+    """A contract or problem contradicts itself."""
+
+
+class TableError(BoxwoodError):
+    """A table is missing, unreadable, or not the table that the contract describes."""
+
+
+class BundleError(BoxwoodError):
+    """A bundle is damaged, of an unknown format, or made for another contract."""
+
+
+class SettingsError(BoxwoodError):
+    """An environment variable that Boxwood owns is unknown or out of range."""
+
+
+class RequestError(BoxwoodError):
+    """A request that cannot be answered; the caller can do something about it."""
+
+
+class UnreadableRequest(RequestError):
+    """The body is not the document that the endpoint takes."""
+
+
+class UnknownModel(RequestError):
+    """The service holds no model of that name."""
+
+
+class RequestTooLarge(RequestError):
+    """The body or the number of rows is above the service's limits."""
+
+
+class UnsupportedMedia(RequestError):
+    """The body is in a format that the endpoint does not read."""
+
+
+class RowsRejected(RequestError):
+    """Some rows do not satisfy the contract; `errors` lists the first of them."""
+
+    def __init__(self, errors: Sequence["RowError"], count: int, total: int) -> None:
+        self.errors = list(errors)
+        listed = "" if len(self.errors) >= count else f", the first {len(self.errors)} errors are listed"
+        super().__init__(f"{count} error{'s' if count != 1 else ''} in {total} row{'s' if total != 1 else ''}{listed}.")

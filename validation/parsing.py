@@ -1,0 +1,60 @@
+"""How one raw text of a table becomes a value as requests carry it. Used by ingest only: requests are already clean."""
+
+import datetime
+from collections.abc import Callable
+
+from validation.contract import Column, Kind
+
+ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""Texts that stand for a missing number or date. In a category only the empty text does: 'None' may be a name."""
+
+_FLAGS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+
+
+def dates(pattern: str) -> Callable[[str], str]:
+    """A parser of dates in another format, as `datetime.strptime` writes formats."""
+
+    def parse(text: str) -> str:
+        try:
+            return datetime.datetime.strptime(text, pattern).date().isoformat()
+        except ValueError:
+            raise ValueError(f"{text[:40]!r} is not a date like {pattern}") from None
+
+    return parse
+
+
+def parse_text(column: Column, text: str) -> object:
+    """The value that a raw text stands for, None where it stands for a missing one.
+
+    Raises:
+        ValueError: the text is not a value of this kind.
+    """
+    text = text.strip()
+    if not text or (column.kind is not Kind.CATEGORY and text.lower() in ABSENT):
+        return None
+    if column.parse is not None:
+        return column.parse(text)
+    if column.kind in (Kind.REAL, Kind.INTEGER):
+        return _number(text)
+    if column.kind is Kind.FLAG:
+        try:
+            return _FLAGS[text.lower()]
+        except KeyError:
+            raise ValueError(f"{text[:40]!r} is neither true nor false") from None
+    return text
+
+
+def _number(text: str) -> float | int:
+    try:
+        return int(text) if text.lstrip("+-").isdigit() and len(text) < 20 else float(text.replace("_", "x"))
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not a number") from None
+
+
+def parse_typed(value: object) -> object:
+    """The request's form of a value that a typed file (Parquet) holds: dates as texts, the rest as it is."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return value

@@ -1,0 +1,162 @@
+"""One value of one column: the single place that decides whether it satisfies the contract.
+
+The request decoder calls these readers on every value; the pandera gates call them wherever a column is not
+already a typed array, and for their messages. So both give one verdict, in the same words.
+"""
+
+import contextlib
+import datetime
+import difflib
+import math
+from collections.abc import Callable, Collection
+
+from validation.contract import Column, Kind, Unseen
+
+Value = float | int | str | None
+Reader = Callable[[object], Value]
+
+LARGEST_INTEGER = 2**53
+"""Integers beyond this have no exact double, so they would not be the same number on every transport."""
+LONGEST_TEXT = 1_000
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+class InvalidValue(ValueError):
+    """A value that its column cannot hold; the text says why."""
+
+
+def shown(value: object) -> str:
+    """`value` as messages quote it, at most 60 characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more than 4,300 digits has no decimal text in Python
+        return "an enormous integer"
+    return text if len(text) <= 60 else f"{text[:57]}…{text[-1]}"
+
+
+def _within(column: Column, value: float) -> float:
+    unit = f" {column.unit}" if column.unit else ""
+    if column.ge is not None and value < column.ge:
+        raise InvalidValue(f"{value:g} is below the minimum of {column.ge:g}{unit}")
+    if column.le is not None and value > column.le:
+        raise InvalidValue(f"{value:g} is above the maximum of {column.le:g}{unit}")
+    return value
+
+
+def _real(column: Column) -> Reader:
+    def read(value: object) -> float:
+        if type(value) is not float and type(value) is not int:
+            raise InvalidValue(f"{shown(value)} is not a number")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise InvalidValue(f"{shown(value)} is not a finite number")
+        return _within(column, number)
+
+    return read
+
+
+def _integer(column: Column) -> Reader:
+    def read(value: object) -> float:
+        if type(value) is int:
+            number = value
+        elif type(value) is float and value.is_integer():
+            number = int(value)
+        else:
+            raise InvalidValue(f"{shown(value)} is not an integer")
+        if abs(number) > LARGEST_INTEGER:
+            raise InvalidValue(f"{shown(value)} is beyond ±2^53, where integers stop being exact")
+        return _within(column, float(number))
+
+    return read
+
+
+def _read_flag(value: object) -> float:
+    if type(value) is not bool:
+        raise InvalidValue(f"{shown(value)} is neither true nor false")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise InvalidValue(f"{shown(value)} is not a text")
+    if not value.strip():
+        raise InvalidValue("an empty text says nothing; send null where a value is missing")
+    if len(value) > LONGEST_TEXT:
+        raise InvalidValue(f"a text of {len(value)} characters is too long; at most {LONGEST_TEXT}")
+    return value
+
+
+def _category(column: Column, choices: Collection[str] | None) -> Reader:
+    noun = column.name.replace("_", " ")
+    article = "an" if noun[0] in "aeiou" else "a"
+
+    def read(value: object) -> str | None:
+        if choices is not None and type(value) is str and value in choices:
+            return value
+        text = _text(value)
+        if choices is None:
+            return text
+        if column.unseen is Unseen.WARN:
+            return None
+        raise InvalidValue(f"{shown(text)} is not {article} {noun} that the model knows")
+
+    return read
+
+
+def _read_date(value: object) -> int:
+    # fromisoformat alone would also take 20240131 and 2024-W05-3
+    if type(value) is str and len(value) == 10 and value[4] == value[7] == "-":
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(value).toordinal() - _EPOCH
+    raise InvalidValue(f"{shown(value)} is not a date; dates are written YYYY-MM-DD")
+
+
+def _read_timestamp(value: object) -> int:
+    if type(value) is str and len(value) >= 19 and value[4] == value[7] == "-" and value[10] in "Tt ":
+        with contextlib.suppress(ValueError, OverflowError):
+            instant = datetime.datetime.fromisoformat(value)
+            if instant.tzinfo is None:
+                instant = instant.replace(tzinfo=datetime.UTC)
+            return (instant - _EPOCH_INSTANT) // _MICROSECOND
+    raise InvalidValue(f"{shown(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss")
+
+
+def reader(column: Column, choices: Collection[str] | None = None) -> Reader:
+    """The function that reads one non-null value of `column`.
+
+    Args:
+        column: whose values to read.
+        choices: the values of a category, learned or declared; None where they are not known yet.
+
+    Returns:
+        A function from a JSON value to a float (numbers, flags), a text (None: a category's unseen value that the
+        column lets pass), days since 1970 (dates) or microseconds since 1970 in UTC (timestamps). It raises
+        InvalidValue.
+    """
+    match column.kind:
+        case Kind.CATEGORY:
+            return _category(column, choices if choices is not None else column.choices)
+        case Kind.INTEGER:
+            return _integer(column)
+        case Kind.REAL:
+            return _real(column)
+        case Kind.FLAG:
+            return _read_flag
+        case Kind.DATE:
+            return _read_date
+        case Kind.TIMESTAMP:
+            return _read_timestamp
+
+
+def nearest(value: object, choices: Collection[str], most: int = 20) -> list[str]:
+    """Up to `most` of `choices`, those most like `value` first."""
+    if len(choices) > 2_000:  # comparing with every one of a million names would make errors expensive
+        return []
+    text = str(value)[:64]
+    close = difflib.get_close_matches(text, choices, n=5, cutoff=0.5)
+    return [*close, *sorted(choice for choice in choices if choice not in close)][:most]
