@@ -45,7 +45,9 @@ def application(models: Models, settings: Settings) -> Starlette:
         Route("/v1/models", _Described(lambda path: {"models": [model.predictor.name for model in models]})),
         Route("/v1/models/{model}:predict", _Asked(models, settings, ServedModel.predict)),
         Route("/v1/models/{model}:explain", _Asked(models, settings, ServedModel.explain)),
+        Route("/v1/models/{model}:{verb}", _Nothing()),
         Route("/v1/models/{model}", _Described(lambda path: models.find(path["model"]).describe())),
+        Route("/v1", _Nothing()),
         Route("/v1/{rest:path}", _Nothing()),
     ]
     return Starlette(routes=routes)

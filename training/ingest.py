@@ -1,20 +1,21 @@
 """Raw table → bronze: the contract's names and values, every unreadable cell noted beside its row."""
 
-import csv
 import difflib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from problems.base import Problem
 from training import tables
 from training.workspace import Workspace, say
 from validation import gates
-from validation.contract import Column, Contract, Kind, Role
+from validation.contract import Column, Kind, Role
 from validation.errors import TableError
 from validation.parsing import parse_text, parse_typed
 from validation.values import InvalidValue, reader
@@ -24,8 +25,11 @@ def main(problem: Problem) -> None:
     """Parse the raw table; raises TableError with a sentence if it is not the table of this problem."""
     workspace = Workspace(problem.name)
     path = _raw_file(workspace)
-    raw = _read(path)
-    table = _parse(problem.contract, raw, path)
+    wanted = [column for column in problem.contract.columns if column.role is not Role.FORBIDDEN]
+    raw = _read(path, wanted)
+    if raw.empty:
+        raise TableError(f"{path.name} has headers and no rows.")
+    table = _parse(wanted, raw)
     unreadable = int(table[gates.UNREADABLE].notna().sum())
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
@@ -43,49 +47,63 @@ def _raw_file(workspace: Workspace) -> Path:
     return files[0]
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
+    """The file's cells, once its headers are known to be those of the contract."""
     if path.stat().st_size == 0:
-        raise TableError(f"{path} is empty.")
+        raise TableError(f"{path.name} is empty.")
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", na_filter=False)
-        names = [str(name).strip() for name in header.iloc[0]]
-        _check_headers(names, path)
-        return pd.read_csv(
-            path,
-            header=None,
-            skiprows=1,
-            names=names,
-            dtype=str,
-            encoding="utf-8-sig",
-            na_filter=False,
-            index_col=False,
-        )
+        return _read_parquet(path, wanted) if path.suffix == ".parquet" else _read_csv(path, wanted)
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}). "
             "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
         ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, csv.Error) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise TableError(f"{path.name} is not a readable CSV table: {str(error).strip()}.") from error
-    except (pa.ArrowInvalid, OSError) as error:
+    except pd.errors.ParserWarning as error:
+        raise TableError(
+            f"{path.name} has rows with more cells than the header; nothing says what they are."
+        ) from error
+    except (pa.ArrowInvalid, EOFError, OSError) as error:
         raise TableError(f"{path.name} is damaged or cut off: {str(error).strip()}.") from error
 
 
-def _check_headers(names: list[str], path: Path) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise TableError(f"{path.name} has two columns with the header {doubled[0]!r}; rename or remove one.")
+def _read_parquet(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
+    _check_headers(pq.read_schema(path).names, wanted, path)
+    return pd.read_parquet(path)
+
+
+def _read_csv(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
+    encoded: dict[str, Any] = {"header": None, "dtype": str, "encoding": "utf-8-sig", "na_filter": False}
+    header = pd.read_csv(path, nrows=1, **encoded)
+    names = [str(name).strip() for name in header.iloc[0]]
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         raise TableError(f"{path.name} does not separate its columns with commas; save it with commas.")
+    _check_headers(names, wanted, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
+        cells: pd.DataFrame = pd.read_csv(path, skiprows=1, names=names, index_col=False, **encoded)
+    return cells
 
 
-def _parse(contract: Contract, raw: pd.DataFrame, path: Path) -> pd.DataFrame:
-    wanted = [column for column in contract.columns if column.role is not Role.FORBIDDEN]
-    _check_columns(wanted, [str(name) for name in raw.columns], path)
-    if raw.empty:
-        raise TableError(f"{path.name} has headers and no rows.")
+def _check_headers(present: list[str], wanted: Sequence[Column], path: Path) -> None:
+    doubled = sorted({name for name in present if present.count(name) > 1})
+    if doubled:
+        raise TableError(f"{path.name} has two columns with the header {doubled[0]!r}; rename or remove one.")
+    missing = [column for column in wanted if column.source not in present]
+    if not missing:
+        return
+    spare = [name for name in present if name not in {column.source for column in wanted}]
+    what = ("columns " if len(missing) > 1 else "column ") + ", ".join(_lacking(column, spare) for column in missing)
+    raise TableError(f"{path.name} lacks the {what}. It has: {', '.join(map(repr, present[:30]))}.")
+
+
+def _lacking(column: Column, spare: list[str]) -> str:
+    close = [*difflib.get_close_matches(column.source, spare, n=1), *difflib.get_close_matches(column.name, spare, n=1)]
+    return f"{column.source!r}" + (f" (renamed to {close[0]!r}?)" if close else "")
+
+
+def _parse(wanted: Sequence[Column], raw: pd.DataFrame) -> pd.DataFrame:
     table: dict[str, Any] = {}
     unreadable: dict[int, list[str]] = {}
     for column in wanted:
@@ -96,24 +114,6 @@ def _parse(contract: Contract, raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     notes = pd.Series({row: "; ".join(reasons) for row, reasons in unreadable.items()}, dtype="str")
     table[gates.UNREADABLE] = notes.reindex(range(len(raw)))
     return pd.DataFrame(table, index=pd.RangeIndex(len(raw)))
-
-
-def _check_columns(wanted: list[Column], present: list[str], path: Path) -> None:
-    missing = [column for column in wanted if column.source not in present and column.role is not Role.KEY]
-    missing += [column for column in wanted if column.source not in present and column.role is Role.KEY]
-    if not missing:
-        return
-    spare = [name for name in present if name not in {column.source for column in wanted}]
-    parts = []
-    for column in missing:
-        close = difflib.get_close_matches(column.source, spare, n=1) or difflib.get_close_matches(
-            column.name, spare, n=1
-        )
-        parts.append(f"{column.source!r}" + (f" (renamed to {close[0]!r}?)" if close else ""))
-    raise TableError(
-        f"{path.name} lacks the column{'s' if len(parts) > 1 else ''} {', '.join(parts)}. "
-        f"It has: {', '.join(map(repr, present[:30]))}."
-    )
 
 
 def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
@@ -134,7 +134,7 @@ def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[in
 
 
 def _cell(column: Column, cell: object) -> object:
-    value: Any = parse_text(column, cell) if isinstance(cell, str) else parse_typed(_python(cell))
+    value: Any = parse_text(column, cell) if isinstance(cell, str) else parse_typed(column, _python(cell))
     if pd.isna(value):
         return None
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):

@@ -46,6 +46,7 @@ def assign(order: pd.Series, validation: float, test: float) -> pd.Series:
         test: the share of the last rows.
     """
     ranks = order.rank(method="min", pct=False).to_numpy() - 1
-    shares = ranks / max(len(order), 1)
-    labels = np.where(shares >= 1 - test, TEST, np.where(shares >= 1 - test - validation, VALIDATION, TRAIN))
+    first_test = round(len(order) * (1 - test))
+    first_validation = round(len(order) * (1 - test - validation))
+    labels = np.where(ranks >= first_test, TEST, np.where(ranks >= first_validation, VALIDATION, TRAIN))
     return pd.Series(labels, index=order.index, dtype="str")

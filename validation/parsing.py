@@ -51,10 +51,8 @@ def _number(text: str) -> float | int:
         raise ValueError(f"{text[:40]!r} is not a number") from None
 
 
-def parse_typed(value: object) -> object:
+def parse_typed(column: Column, value: object) -> object:
     """The request's form of a value that a typed file (Parquet) holds: dates as texts, the rest as it is."""
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    return value
+    if isinstance(value, datetime.datetime) and column.kind is Kind.DATE and value.time() == datetime.time():
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, datetime.date) else value

@@ -1,0 +1,89 @@
+"""Fixtures that are shared by everything: one trained project, one served Bento, the real tables."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
+
+from model.predictor import Predictor, open_predictor
+from problems import base
+from problems.base import Problem
+from tests.project import Project
+from training import stores
+
+# How fast this machine is, is not what the properties are about.
+settings.register_profile(
+    "boxwood", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("boxwood")
+stores.configure()
+os.environ.pop("BENTOML_HOME")  # each project has its own
+os.environ.pop("MLFLOW_TRACKING_URI")
+os.environ["DVC_NO_ANALYTICS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all pytest workers share."""
+    base_folder = tmp_path_factory.getbasetemp()
+    return base_folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else base_folder
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path) -> Project:
+    """A project whose pipeline ran on a small simulated table. Not to be changed: copy it."""
+    folder = shared / "trained"
+    with FileLock(f"{folder}.lock"):
+        if (folder / "stores/bentoml/packaged/flights.json").exists():
+            return Project(folder)
+        project = Project.create(folder)
+        project.train()
+        return project
+
+
+@pytest.fixture(scope="session")
+def bento(trained: Project, shared: Path) -> str:
+    """The tag of a Bento of the trained project."""
+    tag = shared / "bento.tag"
+    with FileLock(f"{tag}.lock"):
+        if not tag.exists():
+            tag.write_text(trained.build())
+        return tag.read_text()
+
+
+@pytest.fixture(scope="session")
+def client(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a real `bentoml serve` of that Bento, started where no source lies."""
+    with trained.serve(bento, tmp_path_factory.mktemp("elsewhere")) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def predictor(trained: Project) -> Predictor:
+    """The trained project's model."""
+    return open_predictor(trained.folder / "data/flights/bundle")
+
+
+@pytest.fixture(scope="session")
+def flights() -> Problem:
+    """The default problem."""
+    return base.load("flights")
+
+
+@pytest.fixture
+def row(flights: Problem) -> dict[str, object]:
+    """A row that the model answers."""
+    return flights.contract.example()
+
+
+@pytest.fixture(scope="session")
+def real_tables() -> Path:
+    """The folder of real tables; skips where it is absent."""
+    folder = Path(os.environ.get("BOXWOOD_DATA", "../shared/data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"there are no real tables at {folder}; set BOXWOOD_DATA")
+    return folder

@@ -1,0 +1,181 @@
+"""Bundles: what is written is read, and whatever was done to one on its way is noticed."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from model import bundle, golden
+from model.bundle import Lineage
+from model.predictor import Predictor, open_predictor
+from problems import base
+from problems.base import Problem
+from tests.project import Project
+from validation.contract import Contract, Kind
+from validation.errors import BundleError
+
+
+@pytest.fixture
+def folder(trained: Project, tmp_path: Path) -> Path:
+    """A copy of the trained project's bundle."""
+    return Path(shutil.copytree(trained.folder / "data/flights/bundle", tmp_path / "bundle"))
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def rewrite(folder: Path, **contents: bytes) -> None:
+    """Write the bundle anew around other files, hashes and all, as one with another origin would be."""
+    opened = bundle.read(folder)
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    files |= {name.replace("_", "."): content for name, content in contents.items()}
+    manifest = opened.manifest
+    bundle.write(folder, bundle.make_manifest(opened.problem, manifest.fitted, manifest.base_value, files), files)
+
+
+def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
+    opened = bundle.read(folder)
+    assert opened.problem.name == "flights"
+    golden.replay(Predictor(opened), opened.golden)
+    assert len(opened.golden.rows) == 20
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "golden.json",
+        "manifest.json",
+        "model.txt",
+        "reference.json",
+    ]
+
+
+def test_sealing_keeps_the_version_and_changes_the_digest(folder: Path) -> None:
+    manifest = bundle.read(folder).manifest
+    sealed = bundle.seal(manifest, {"rows": 1}, Lineage("sha", "simulated", None, "run", {}))
+    assert sealed.version == manifest.version
+    assert sealed.digest != manifest.digest
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    bundle.write(folder, sealed, files)
+    assert bundle.read(folder).manifest.lineage == sealed.lineage
+
+
+@pytest.mark.parametrize("name", bundle.FILES)
+def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"{name} was changed or damaged"):
+        bundle.read(folder)
+
+
+@pytest.mark.parametrize("name", [bundle.MANIFEST, *bundle.FILES])
+def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name} cannot be read: No such file"):
+        bundle.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda m: m.update(format=2), "is of format 2; this code reads format 1"),
+        (lambda m: m.pop("format"), "is of format None"),
+        (lambda m: m.update(base_value=0.0), "its digest does not match"),
+        (lambda m: m.update(extra=1), "unknown field `extra`"),
+        (lambda m: m.update(fitted=3), "Expected `object`"),
+        (lambda m: m["files"].update({"../escape": "00"}), "digest does not match"),
+    ],
+)
+def test_a_changed_manifest_is_refused(folder: Path, change: Callable[[dict[str, Any]], object], says: str) -> None:
+    edit(folder / bundle.MANIFEST, change)
+    with pytest.raises(BundleError, match=says):
+        bundle.read(folder)
+
+
+def test_a_manifest_that_is_no_json_is_refused(folder: Path) -> None:
+    (folder / bundle.MANIFEST).write_bytes(b"\x80\x04pickle")
+    with pytest.raises(BundleError, match="is not what a bundle holds"):
+        bundle.read(folder)
+
+
+def test_a_manifest_of_other_files_is_refused(folder: Path) -> None:
+    manifest = bundle.read_manifest(folder)
+    problem = base.load("flights")
+    files = {"model.txt": b"", "../../etc/passwd": b""}
+    other = bundle.make_manifest(problem, manifest.fitted, 0.0, files)
+    (folder / bundle.MANIFEST).write_bytes(msgspec.json.encode(other))
+    with pytest.raises(BundleError, match=r"must list model\.txt, golden\.json, reference\.json"):
+        bundle.read(folder)
+
+
+def test_a_model_that_is_no_model_is_refused(folder: Path) -> None:
+    rewrite(folder, model_txt=b"tree\nnonsense\n")
+    with pytest.raises(BundleError, match="is not a LightGBM model"):
+        open_predictor(folder)
+
+
+def test_a_bundle_for_another_contract_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = base.load("flights")
+    columns = tuple(
+        dataclasses.replace(column, le=9.0) if column.kind is Kind.REAL else column
+        for column in problem.contract.columns
+    )
+    use(monkeypatch, dataclasses.replace(problem, contract=Contract(columns)))
+    with pytest.raises(BundleError, match=r"another version of the contract of 'flights'.*make train"):
+        bundle.read(folder)
+
+
+def test_a_bundle_for_other_features_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, dataclasses.replace(base.load("flights"), features=other_features))
+    with pytest.raises(BundleError, match="another version of the features of 'flights'"):
+        bundle.read(folder)
+
+
+def test_a_bundle_for_no_problem_of_ours_is_refused(folder: Path) -> None:
+    manifest = bundle.read_manifest(folder)
+    problem = dataclasses.replace(base.load("flights"), name="trains")
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    bundle.write(folder, bundle.make_manifest(problem, manifest.fitted, manifest.base_value, files), files)
+    with pytest.raises(BundleError, match=r"this code does not have.*There are: .*flights"):
+        bundle.read(folder)
+
+
+def test_other_answers_than_in_training_are_noticed(folder: Path) -> None:
+    def check(change: Callable[[dict[str, Any]], object], says: str) -> None:
+        document = json.loads((folder / bundle.GOLDEN).read_bytes())
+        change(document)
+        rewrite(folder, golden_json=json.dumps(document).encode())
+        opened = bundle.read(folder)
+        with pytest.raises(BundleError, match=says):
+            golden.replay(Predictor(opened), opened.golden)
+
+    original = (folder / bundle.GOLDEN).read_bytes()
+    for change, says in (
+        (lambda d: d["predictions"].__setitem__(3, d["predictions"][3] * 1.001), "golden row 3: expected"),
+        (lambda d: d["contributions"][2].update(date=9.0), "golden row 2: 'date' contributes"),
+        (lambda d: d["rows"][1].update(cabin="roof"), "golden row 1: 'roof' is not a cabin"),
+        (lambda d: d["predictions"].pop(), "the recorded answers are incomplete"),
+    ):
+        check(change, says)
+        rewrite(folder, golden_json=original)
+
+
+def test_no_pickle_anywhere(trained: Project) -> None:
+    for path in (trained.folder / "stores/bentoml/models").rglob("*"):
+        if path.is_file():
+            assert not path.read_bytes().startswith(b"\x80")
+            assert path.suffix in (".txt", ".json", ".yaml", ""), path
+
+
+def other_features(columns: Any, state: Any) -> Any:
+    return dict(columns)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, problem: Problem) -> None:
+    """Let the code's flights be another problem, as a later commit's would be."""
+    monkeypatch.setattr("problems.flights.PROBLEM", problem)

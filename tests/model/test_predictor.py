@@ -1,0 +1,89 @@
+"""The Predictor: answers, explanations, and no skew between training and serving."""
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+import shap
+
+from model.features import FeatureMatrix
+from model.predictor import Predictor
+from problems.base import Problem, owners
+from tests.project import Project
+from training import tables
+from training.split import TEST
+from training.workspace import Workspace
+from validation.decode import to_arrays
+from validation.errors import RowsRejected
+
+
+@pytest.fixture(scope="module")
+def rows(trained: Project, flights: Problem) -> list[dict[str, Any]]:
+    """Two hundred rows of the test split, as callers send them."""
+    workspace = Workspace("flights")
+    silver = tables.read(trained.folder / workspace.silver)
+    split = tables.read(trained.folder / workspace.split)["split"]
+    return tables.rows(flights.contract, silver[split == TEST].head(200))
+
+
+def test_answers_have_the_designed_shape(predictor: Predictor, row: dict[str, Any]) -> None:
+    answers = predictor.predict([row, {**row, "agency": "Unheard Of", "travel_code": 17}])
+    assert (answers.model_name, answers.model_version) == ("flights", predictor.version)
+    plain, odd = answers.predictions
+    assert plain.unit == "USD"
+    assert plain.warnings == []
+    assert plain.prediction_id != odd.prediction_id
+    assert odd.keys == {"travel_code": 17}
+    assert odd.warnings == ["agency: 'Unheard Of' was not seen in training and is treated as missing"]
+
+
+def test_bad_rows_are_refused(predictor: Predictor, row: dict[str, Any]) -> None:
+    with pytest.raises(RowsRejected):
+        predictor.predict([row, {**row, "cabin": "roof"}])
+
+
+def test_no_rows_no_answers(predictor: Predictor) -> None:
+    assert predictor.predict([]).predictions == []
+    assert predictor.explain([]).explanations == []
+
+
+def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dict[str, Any]], trained: Project) -> None:
+    bundle = trained.folder / "data/flights/bundle"
+    booster = lgb.Booster(model_file=bundle / "model.txt")
+    matrix = FeatureMatrix(predictor.problem, predictor.manifest.fitted)(
+        to_arrays(predictor.contract.inputs, predictor.decode(rows).records)
+    )
+    explainer = shap.TreeExplainer(booster)
+    expected = explainer(matrix)
+    names = [column.name for column in predictor.contract.inputs]
+    for place, explanation in enumerate(predictor.explain(rows).explanations):
+        assert list(explanation.contributions) == names
+        assert explanation.space == "value"
+        total = explanation.base_value + sum(explanation.contributions.values())
+        assert total == pytest.approx(explanation.prediction, rel=1e-6)
+        for name in names:
+            features = [
+                i for i, feature in enumerate(predictor.manifest.fitted.feature_names) if name in owners(feature)
+            ]
+            assert explanation.contributions[name] == pytest.approx(expected.values[place, features].sum(), abs=1e-6)
+    assert predictor.manifest.base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]))
+
+
+def test_serving_sees_the_matrix_that_training_saw(
+    predictor: Predictor, trained: Project, flights: Problem, rows: list[dict[str, Any]]
+) -> None:
+    workspace = Workspace("flights")
+    gold = tables.read(trained.folder / workspace.gold)
+    silver = tables.read(trained.folder / workspace.silver)
+    matrix = FeatureMatrix(flights, predictor.manifest.fitted)
+    sample = gold.groupby("split").head(100)
+    requested = tables.rows(flights.contract, silver.loc[sample.index.get_level_values("row")])
+    served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).whole().records))
+    np.testing.assert_array_equal(served, sample.to_numpy())
+
+
+def test_a_row_gets_the_same_answer_alone_and_in_a_batch(predictor: Predictor, rows: list[dict[str, Any]]) -> None:
+    together = [answer.prediction for answer in predictor.predict(rows).predictions]
+    alone = [predictor.predict([row]).predictions[0].prediction for row in rows]
+    assert together == alone

@@ -1,0 +1,168 @@
+"""What every problem must obey, and what makes a bundle's features another's."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.features import FeatureMatrix, Fitted, fit
+from problems import base
+from problems.base import Problem, calendar_features, owners
+from problems.flights import market
+from tests.strategies import good_rows
+from validation.contract import Role
+from validation.decode import Columns, RowDecoder, to_arrays
+from validation.errors import ContractError
+
+VOCABULARY = ["a", "b", "c"]
+PROBLEMS = [base.load(name) for name in base.names()]
+
+
+def columns_of(problem: Problem, rows: list[dict[str, object]]) -> Columns:
+    vocabularies = {column.name: VOCABULARY for column in problem.contract.categories}
+    return to_arrays(problem.contract.inputs, RowDecoder(problem.contract, vocabularies).decode(rows).whole().records)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_rows_features_do_not_depend_on_the_rows_beside_it(data: st.DataObject, problem: Problem) -> None:
+    vocabularies = {column.name: VOCABULARY for column in problem.contract.categories}
+    rows = data.draw(st.lists(good_rows(problem.contract, vocabularies), min_size=1, max_size=5))
+    matrix = FeatureMatrix(problem, fit(problem, columns_of(problem, rows)))
+    together = matrix(columns_of(problem, rows))
+    alone = np.vstack([matrix(columns_of(problem, [row])) for row in rows])
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_no_feature_is_made_of_what_a_model_must_not_see(problem: Problem) -> None:
+    row = problem.contract.example()
+    hidden = {c.name for c in problem.contract.columns if c.role in (Role.TARGET, Role.KEY, Role.FORBIDDEN)}
+    row_vocabularies = {column.name: [str(row[column.name])] for column in problem.contract.categories}
+    decoded = RowDecoder(problem.contract, row_vocabularies).decode([row]).whole()
+    features = problem.features(to_arrays(problem.contract.inputs, decoded.records), {})
+    assert not hidden.intersection(owner for feature in features for owner in owners(feature))
+    assert not hidden.intersection(column.name for column in problem.contract.inputs)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_every_input_has_a_help_text_and_an_example(problem: Problem) -> None:
+    assert all(column.help for column in problem.contract.columns)
+    assert all(column.example is not None for column in problem.contract.inputs if not column.nullable)
+
+
+def test_calendar_parts() -> None:
+    days = np.array(["2024-02-29", "1969-12-31", "NaT"], dtype="datetime64[D]")
+    moments = np.array(["2024-02-29T18:30:00"] * 3, dtype="datetime64[us]")
+    features = calendar_features({"day": days, "moment": moments}, {})
+    assert features["day.year"][:2].tolist() == [2024, 1969]
+    assert features["day.month"][:2].tolist() == [2, 12]
+    assert features["day.day_of_year"][:2].tolist() == [60, 365]
+    assert features["day.weekday"][:2].tolist() == [3, 2]
+    assert np.isnan(features["day.month"][2])
+    assert features["moment.hour"][0] == 18.5
+
+
+def test_owners_of_features() -> None:
+    assert owners("date.month") == ("date",)
+    assert owners("pickup+dropoff.distance") == ("pickup", "dropoff")
+
+
+def test_an_unknown_problem_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ContractError, match=r"There are: .*flights"):
+        base.load("nonsense")
+
+
+def test_names_that_training_did_not_see_are_missing(flights: Problem) -> None:
+    fitted = Fitted({}, {}, {"origin": ["x"]}, ["origin"])
+    problem = Problem(name="p", title="", contract=flights.contract, features=lambda c, s: {"origin": c["origin"]})
+    matrix = FeatureMatrix(problem, fitted)({"origin": np.array(["x", "y", None], dtype=object)})
+    assert matrix[0, 0] == 0.0
+    assert np.isnan(matrix[1:, 0]).all()
+
+
+def test_features_that_differ_from_the_fitted_ones_are_refused(flights: Problem) -> None:
+    problem = Problem(name="p", title="", contract=flights.contract, features=lambda c, s: c)
+    with pytest.raises(ContractError, match="depend on the rows"):
+        FeatureMatrix(problem, Fitted({}, {}, {}, ["other"]))({"origin": np.zeros(1)})
+
+
+SOURCE = '''
+"""A problem."""
+from problems.base import Problem
+from problems.flights import CONTRACT
+
+SCALE = 2.0
+
+def helper(x):
+    return x * SCALE
+
+def features(columns, state):
+    """Twice the distance."""
+    return {"distance_km": helper(columns["distance_km"])}
+
+def unrelated():
+    return 1
+
+PROBLEM = Problem(name="p", title="t", contract=CONTRACT, features=features)
+'''
+
+
+def features_hash(folder: Path, source: str, name: str) -> str:
+    path = folder / f"{name}.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    problem: Problem = module.PROBLEM
+    return problem.features_hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("Twice the distance.", "Distance, doubled.", True),
+        ("A problem.", "Another text.", True),
+        ("return 1", "return 2", True),
+        ('title="t"', 'title="u"', True),
+        ("SCALE = 2.0", "SCALE = 3.0", False),
+        ("x * SCALE", "x + SCALE", False),
+        ("helper(columns", "(columns", False),
+    ],
+)
+def test_only_source_that_features_reach_changes_their_hash(tmp_path: Path, old: str, new: str, same: bool) -> None:
+    assert old in SOURCE
+    before = features_hash(tmp_path, SOURCE, "problem_before")
+    after = features_hash(tmp_path, SOURCE.replace(old, new), "problem_after")
+    assert (before == after) == same
+
+
+def test_the_simulated_market_is_repeatable_and_looks_like_one(tmp_path: Path, flights: Problem) -> None:
+    for name in ("one", "two"):
+        market.simulate(tmp_path / name, rows=5_001, seed=3)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    market.simulate(tmp_path / "other", rows=5_001, seed=4)
+    assert (tmp_path / "other").read_bytes() != (tmp_path / "one").read_bytes()
+
+    table = pd.read_csv(tmp_path / "one")
+    assert len(table) == 5_001
+    assert set(table.columns) == {column.source for column in flights.contract.columns}
+    assert (table["from"] != table["to"]).all()
+    assert table.groupby(["from", "to"])["distance"].nunique().max() == 1
+    assert set(table.loc[table["agency"] == "FlyingDrops", "flightType"]) == {"firstClass"}
+    by_cabin = (table["price"] / table["distance"]).groupby(table["flightType"]).median()
+    assert by_cabin["economic"] < by_cabin["premium"] < by_cabin["firstClass"]
+    dates = pd.to_datetime(table["date"], format="%m/%d/%Y")
+    assert dates.is_monotonic_increasing
+    sao_paulo_rio = table[(table["from"] == "Sao Paulo (SP)") & (table["to"] == "Rio de Janeiro (RJ)")]
+    assert sao_paulo_rio["distance"].iloc[0] == pytest.approx(360, abs=10)  # km, great circle

@@ -1,0 +1,131 @@
+"""A copy of the project in a folder of its own, used as a person uses it: by its commands."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DEV = Path(sys.executable).parent
+SERVING = ROOT / ".venv-serving/bin"
+CODE = ("model", "problems", "serving", "training", "validation", "requirements", "service.py", "bentofile.yaml")
+PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config")
+SMALL = {"source": {"rows": 6_000, "seed": 7}, "train": {"rounds": 60}}
+"""Changes to the parameters of flights that make a run short."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project's files in `folder`. Its code is imported from the repository, so that coverage sees it."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, changes: Mapping[str, Mapping[str, Any]] = SMALL) -> "Project":
+        """Copy the project into `folder`, with changed parameters for flights."""
+        for name in (*CODE, *PIPELINE):
+            source, target = ROOT / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        project = cls(folder)
+        project.change_params(changes)
+        return project
+
+    def copy(self, folder: Path) -> "Project":
+        """The same project, with all that it made, in another folder."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
+        return Project(folder)
+
+    def change_params(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Merge `changes` into params.yaml, below flights."""
+        path = self.folder / "params.yaml"
+        document = yaml.safe_load(path.read_text())
+        for section, values in changes.items():
+            document["flights"][section] |= values
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands see."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BOXWOOD_")},
+            "PATH": f"{DEV}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONSAFEPATH": "1",
+            "BENTOML_HOME": str(self.folder / "stores/bentoml"),
+        }
+
+    def run(self, *command: str, fails: bool = False, **environment: str) -> str:
+        """Run a command in the project's folder and return what it printed, stdout and stderr."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, f"{command} exited with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def train(self, *source: str) -> str:
+        """Bring the raw table and run the pipeline."""
+        self.run("python", "-m", "training", "source", "flights", *source)
+        return self.run("dvc", "repro", "package@flights")
+
+    def build(self, *arguments: str) -> str:
+        """Build a Bento and return its tag."""
+        printed = self.run("bentoml", "build", "--output", "tag", *arguments)
+        return printed.rsplit("__tag__:", 1)[1].strip()
+
+    @contextlib.contextmanager
+    def serve(self, bento: str, folder: Path, binaries: Path = DEV, **environment: str) -> Iterator[httpx.Client]:
+        """`bentoml serve` from another folder, where no source lies, and a client of it once it is ready."""
+        port = free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "server.log"
+        variables = {name: value for name, value in self.environment.items() if not name.startswith("PYTHON")}
+        command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=folder, env=variables | environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                wait_until_ready(client, process, log)
+                yield client
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Poll /readyz; fails with the server's log if it ends or does not become ready."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if client.get("/readyz").status_code == 200:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"The server did not become ready:\n{log.read_text()}")

@@ -1,0 +1,172 @@
+"""The Bento as it is shipped: built, served elsewhere and in the serving environment alone, or refusing to start."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from model import bundle
+from tests.project import DEV, ROOT, SERVING, Project, free_port
+from training.workspace import Workspace
+
+PREDICT = "/v1/models/flights:predict"
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    """A copy of the trained project that may be changed."""
+    return trained.copy(tmp_path / "project")
+
+
+def exported(project: Project, bento: str, folder: Path) -> Path:
+    """The BENTOML_HOME of another machine that holds this Bento and nothing else."""
+    archive = folder / "exported.bento"
+    project.run("bentoml", "export", bento, str(archive))
+    home = folder / "home"
+    project.run("bentoml", "import", str(archive), BENTOML_HOME=str(home))
+    return home
+
+
+def test_it_answers_in_the_serving_environment_alone(
+    trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], client: httpx.Client
+) -> None:
+    absent = "import importlib.util as u; print([n for n in %r if u.find_spec(n)])"
+    heavy = ["pandas", "pandera", "sklearn", "mlflow", "shap", "pyarrow", "dvc"]
+    found = subprocess.run([SERVING / "python", "-c", absent % heavy], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    home = exported(trained, bento, tmp_path)
+    with trained.serve(bento, tmp_path / "elsewhere", binaries=SERVING, BENTOML_HOME=str(home)) as alone:
+        body = {"instances": [row, {**row, "cabin": "premium"}]}
+        [ours, theirs] = [connected.post(PREDICT, json=body).json() for connected in (alone, client)]
+        for document in (ours, theirs):
+            for prediction in document["predictions"]:
+                prediction.pop("prediction_id")
+        assert ours == theirs
+        explain = PREDICT.replace("predict", "explain")
+        assert alone.post(explain, json=body).json() == client.post(explain, json=body).json()
+        assert alone.post("/predict", json={"rows": [row]}).json()[0]["prediction"] > 0
+
+
+def test_the_bento_holds_what_serving_needs_and_nothing_else(trained: Project, bento: str) -> None:
+    folder = trained.folder / "stores/bentoml/bentos" / bento.replace(":", "/")
+    entered = {path.relative_to(folder / "src").parts[0] for path in (folder / "src").rglob("*.py")}
+    assert entered == {"service.py", "serving", "model", "problems", "validation"}
+    assert not list((folder / "src").rglob("market.py"))
+    recorded = yaml.safe_load((folder / "bento.yaml").read_text())
+    version = bundle.read_manifest(trained.folder / Workspace("flights").bundle).version
+    assert [model["tag"] for model in recorded["services"][0]["models"]] == [f"flights:{version}"]
+
+
+@pytest.mark.parametrize("by_argument", [True, False])
+def test_a_newer_model_in_the_store_never_changes_a_built_bento(
+    project: Project, tmp_path: Path, row: dict[str, Any], by_argument: bool
+) -> None:
+    tag = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
+    built = project.build(*(["--arg", f"models={tag}"] if by_argument else []))
+    project.change_params({"train": {"rounds": 5}})
+    project.run("dvc", "repro", "package@flights")
+    newer = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
+    assert newer != tag
+    assert newer.split(":")[1] in project.run("bentoml", "models", "list", "flights")
+    with project.serve(built, tmp_path / "elsewhere") as connected:
+        document = connected.post(PREDICT, json={"instances": [row]}).json()
+    assert document["model_version"] == tag.split(":")[1]
+
+
+def stored_model(project: Project) -> Path:
+    """The folder of the packaged model in the BentoML store."""
+    tag: str = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
+    return project.folder / "stores/bentoml/models" / tag.replace(":", "/")
+
+
+def damage(folder: Path) -> None:
+    (folder / bundle.MODEL).write_text((folder / bundle.MODEL).read_text().replace("tree", "Tree", 1))
+
+
+def falsify(folder: Path) -> None:
+    """Other golden answers under right hashes: only a model that is asked can tell."""
+    document = json.loads((folder / bundle.GOLDEN).read_bytes())
+    document["predictions"][0] += 1.0
+    opened = bundle.read(folder)
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    files[bundle.GOLDEN] = json.dumps(document).encode()
+    manifest = opened.manifest
+    bundle.write(folder, bundle.make_manifest(opened.problem, manifest.fitted, manifest.base_value, files), files)
+
+
+def outdate(folder: Path) -> None:
+    document = json.loads((folder / bundle.MANIFEST).read_bytes())
+    (folder / bundle.MANIFEST).write_text(json.dumps({**document, "format": 0}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (damage, "model.txt was changed or damaged"),
+        (outdate, "is of format 0; this code reads format 1"),
+        (falsify, "does not answer as it did in training: golden row 0"),
+    ],
+)
+def test_a_model_that_must_not_be_served_ends_the_start(
+    project: Project, tmp_path: Path, harm: Callable[[Path], None], says: str
+) -> None:
+    built = project.build()
+    harm(stored_model(project))
+    port = free_port()
+    home = project.folder / "stores/bentoml"
+    printed = refused_start(built, tmp_path, port, {"BENTOML_HOME": str(home)})
+    assert f"Not starting: {tmp_path}" in printed or "Not starting: The model 'flights'" in printed
+    assert says in printed
+    assert "initialized" not in printed
+
+
+def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str]) -> str:
+    """What a server says that ends by itself with a non-zero exit, never having been ready."""
+    project = Project(folder)
+    environment = {name: value for name, value in project.environment.items() if not name.startswith("PYTHON")}
+    printed = ""
+    command = [str(DEV / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=90)
+        finally:
+            process.terminate()
+    assert process.returncode != 0, printed
+    return printed
+
+
+def test_an_unknown_setting_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:
+    home = str(trained.folder / "stores/bentoml")
+    printed = refused_start(bento, tmp_path, free_port(), {"BENTOML_HOME": home, "BOXWOOD_MAX_ROW": "3"})
+    assert "Not starting: BOXWOOD_MAX_ROW is not a setting." in printed
+    assert "Traceback" not in printed
+
+
+def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
+    with trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_ROWS="2") as connected:
+        assert connected.post(PREDICT, json={"instances": [row] * 2}).status_code == 200
+        assert connected.post(PREDICT, json={"instances": [row] * 3}).status_code == 413
+
+
+def test_without_a_packaged_model_a_build_says_what_to_do(tmp_path: Path) -> None:
+    printed = Project.create(tmp_path / "project").run("bentoml", "build", fails=True)
+    assert "There is no packaged model to serve. Run `make train` first." in printed
+    assert "Traceback" not in printed
+
+
+def test_the_tree_itself_is_served_in_development(trained: Project, tmp_path: Path, row: dict[str, Any]) -> None:
+    assert (ROOT / "service.py").exists()
+    with trained.serve(f"{trained.folder}", tmp_path / "elsewhere") as connected:
+        assert connected.post(PREDICT, json={"instances": [row]}).status_code == 200

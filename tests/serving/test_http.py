@@ -1,0 +1,211 @@
+"""The KServe V1 routes of a running server: every answer and every error, as callers get them."""
+
+import concurrent.futures
+import socket
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from model.predictor import Predictor
+from serving.settings import Settings
+
+PREDICT = "/v1/models/flights:predict"
+EXPLAIN = "/v1/models/flights:explain"
+JSON = {"content-type": "application/json"}
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem document of an error answer."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "detail"} <= set(document) <= {"type", "title", "status", "detail", "errors"}
+    assert document["status"] == status
+    return document
+
+
+def test_one_row(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
+    response = client.post(PREDICT, json={"instances": [{**row, "travel_code": 17}]})
+    document = response.json()
+    assert response.status_code == 200
+    assert list(document) == ["model_name", "model_version", "predictions"]
+    assert (document["model_name"], document["model_version"]) == ("flights", predictor.version)
+    [answer] = document["predictions"]
+    assert list(answer) == ["prediction", "unit", "warnings", "prediction_id", "keys"]
+    assert answer["prediction"] == predictor.predict([row]).predictions[0].prediction
+    assert answer["unit"] == "USD"
+    assert answer["keys"] == {"travel_code": 17}
+
+
+def test_many_rows_in_their_order(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
+    rows = [{**row, "distance_km": float(distance)} for distance in range(100, 3_000, 10)]
+    answers = client.post(PREDICT, json={"instances": rows}).json()["predictions"]
+    assert [a["prediction"] for a in answers] == [p.prediction for p in predictor.predict(rows).predictions]
+    assert len({answer["prediction_id"] for answer in answers}) == len(rows)
+    assert all("keys" not in answer for answer in answers)
+
+
+def test_explanations_add_up(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
+    document = client.post(EXPLAIN, json={"instances": [row, row]}).json()
+    assert list(document) == ["model_name", "model_version", "explanations"]
+    for explanation in document["explanations"]:
+        assert list(explanation) == ["prediction", "space", "base_value", "contributions"]
+        assert list(explanation["contributions"]) == [column.name for column in predictor.contract.inputs]
+        total = explanation["base_value"] + sum(explanation["contributions"].values())
+        assert total == pytest.approx(explanation["prediction"], rel=1e-6)
+
+
+def test_the_model_describes_itself(client: httpx.Client, predictor: Predictor) -> None:
+    assert client.get("/v1/models").json() == {"models": ["flights"]}
+    document = client.get("/v1/models/flights").json()
+    assert document["ready"] is True
+    assert document["version"] == predictor.version
+    columns = {column["name"]: column for column in document["contract"]}
+    assert set(columns["cabin"]["choices"]) == {"economic", "premium", "firstClass"}
+    assert columns["distance_km"]["unit"] == "km"
+    assert document["metrics"]["scores"]["model"]["rmse"]["value"] > 0
+    lineage = document["lineage"]
+    assert lineage["model"] == f"flights:{predictor.version}"
+    assert lineage["registry_version"] == "1"
+    assert lineage["mlflow_run"] == lineage["mlflow_run_id"]
+    assert len(lineage["data_sha256"]) == 64
+    assert lineage["data_source"] == "simulated"
+
+
+@pytest.mark.parametrize("path", [PREDICT, EXPLAIN])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"{}",
+        b'{"instances": 3}',
+        b'{"instances": {"origin": "x"}}',
+        b'{"instance": []}',
+        b'{"instances": [{"duration_hours": NaN}]}',
+        b'{"instances": [{"duration_hours": Infinity}]}',
+        b'{"instances": [{"duration_hours": 1e999}]}',
+        b'{"instances": [{"origin": "\xff"}]}',
+        b'{"instances": [{"origin": "\\ud800"}]}',
+        b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_cannot_be_read_is_a_400(client: httpx.Client, path: str, body: bytes) -> None:
+    document = problem(client.post(path, content=body, headers=JSON), 400)
+    assert '{"instances": [row, …]}' in document["detail"]
+
+
+def test_rows_that_break_the_contract_are_a_422(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = [row, row, row, {**row, "cabin": "busines", "distance_km": -3}, "text"]
+    document = problem(client.post(PREDICT, json={"instances": rows}), 422)
+    assert document["title"] == "Some rows do not satisfy the contract"
+    assert document["errors"] == [
+        {
+            "row": 3,
+            "column": "cabin",
+            "message": "'busines' is not a cabin that the model knows",
+            "expected": ["economic", "firstClass", "premium"],
+        },
+        {"row": 3, "column": "distance_km", "message": "-3 is below the minimum of 0 km"},
+        {"row": 4, "column": None, "message": "'text' is not a row: a row is an object of columns"},
+    ]
+
+
+def test_ten_thousand_rows_of_which_one_is_bad(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = [row] * 10_000
+    assert len(client.post(PREDICT, json={"instances": rows}).json()["predictions"]) == 10_000
+    rows[5_000] = {**row, "duration_hours": "2"}
+    document = problem(client.post(PREDICT, json={"instances": rows}), 422)
+    assert [(error["row"], error["column"]) for error in document["errors"]] == [(5_000, "duration_hours")]
+
+
+def test_too_much_is_a_413(client: httpx.Client, row: dict[str, Any]) -> None:
+    limits = Settings()
+    rows: dict[str, Any] = {"instances": [{}] * (limits.max_rows + 1)}
+    document = problem(client.post(PREDICT, json=rows), 413)
+    assert f"limit of {limits.max_rows} rows" in document["detail"]
+    body = b" " * (limits.max_body_bytes + 1)
+    assert "limit of" in problem(client.post(PREDICT, content=body, headers=JSON), 413)["detail"]
+    chunks = (body[start : start + 2**20] for start in range(0, len(body), 2**20))
+    assert "limit of" in problem(client.post(PREDICT, content=chunks, headers=JSON), 413)["detail"]
+
+
+def test_another_media_type_is_a_415(client: httpx.Client) -> None:
+    document = problem(client.post(PREDICT, content=b"a,b\n", headers={"content-type": "text/csv"}), 415)
+    assert "text/csv" in document["detail"]
+    assert "application/json" in document["detail"]
+
+
+@pytest.mark.parametrize("media", ["application/json; charset=utf-8", "application/vnd.api+json", "APPLICATION/JSON"])
+def test_json_by_any_of_its_names_is_read(client: httpx.Client, row: dict[str, Any], media: str) -> None:
+    body = httpx.Request("POST", "http://x", json={"instances": [row]}).content
+    assert client.post(PREDICT, content=body, headers={"content-type": media}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models/trains:predict", "/v1/models/trains:explain", "/v1/models/trains"])
+def test_an_unknown_model_is_a_404_with_those_there_are(client: httpx.Client, path: str) -> None:
+    method = "POST" if ":" in path else "GET"
+    document = problem(client.request(method, path, json={"instances": []} if ":" in path else None), 404)
+    assert document["detail"] == "There is no model 'trains' here. There are: flights."
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/model", "/v1/models/flights:fly", "/v1/models/flights/x"])
+def test_other_paths_are_a_404(client: httpx.Client, path: str) -> None:
+    problem(client.post(path, json={}), 404)
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", PREDICT, "POST"), ("DELETE", "/v1/models", "GET")])
+def test_another_method_is_a_405(client: httpx.Client, method: str, path: str, allowed: str) -> None:
+    response = client.request(method, path)
+    problem(response, 405)
+    assert response.headers["allow"] == allowed
+
+
+def test_bentoml_keeps_its_own_routes(client: httpx.Client) -> None:
+    for path in ("/livez", "/readyz", "/docs.json", "/"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_the_native_api_answers_each_row_by_itself(
+    client: httpx.Client, row: dict[str, Any], predictor: Predictor
+) -> None:
+    rows = [row, {**row, "cabin": "roof"}, {**row, "agency": "Unheard Of"}]
+    good, bad, odd = client.post("/predict", json={"rows": rows}).json()
+    assert good["prediction"] == predictor.predict([row]).predictions[0].prediction
+    assert good["model_version"] == predictor.version
+    assert good["warnings"] == []
+    assert len(odd["warnings"]) == 1
+    assert list(bad) == ["errors"]
+    assert [error["column"] for error in bad["errors"]] == ["cabin"]
+
+
+def test_nobody_gets_anybody_elses_answer(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
+    rows = [{**row, "distance_km": 50.0 * place, "travel_code": place} for place in range(60)]
+    expected = [answer.prediction for answer in predictor.predict(rows).predictions]
+    rows[17] = {**rows[17], "cabin": "roof"}
+    start = threading.Barrier(len(rows))
+
+    def ask(place: int) -> httpx.Response:
+        with httpx.Client(base_url=client.base_url, timeout=60) as own:
+            start.wait()
+            return own.post(PREDICT, json={"instances": [rows[place]]})
+
+    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+        responses = list(pool.map(ask, range(len(rows))))
+    assert [place for place, response in enumerate(responses) if response.status_code != 200] == [17]
+    for place, response in enumerate(responses):
+        if place != 17:
+            [answer] = response.json()["predictions"]
+            assert answer["prediction"] == expected[place]
+            assert answer["keys"] == {"travel_code": place}
+
+
+def test_a_caller_that_hangs_up_harms_nobody(client: httpx.Client, row: dict[str, Any]) -> None:
+    address = (client.base_url.host, client.base_url.port or 80)
+    for _ in range(5):
+        with socket.create_connection(address) as half:
+            half.sendall(b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
+    assert client.post(PREDICT, json={"instances": [row]}).status_code == 200

@@ -1,0 +1,256 @@
+"""Raw tables: every way in which a file can be wrong ends in a sentence, and nothing half-written stays."""
+
+import gzip
+import http.server
+import json
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from problems.base import Problem
+from training import clean, ingest, source, tables
+from training.workspace import PARAMS, Workspace
+from validation import gates
+from validation.errors import SettingsError, TableError
+
+HEADER = "travelCode,userCode,from,to,flightType,price,time,distance,agency,date"
+GOOD = "0,0,Recife (PE),Natal (RN),economic,400.5,0.66,253.2,CloudFy,09/26/2019"
+PLACE = Workspace("flights")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, with parameters, as the current one."""
+    root = Path(__file__).parents[2]
+    (tmp_path / PARAMS).write_text((root / PARAMS).read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def raw(content: bytes | str, name: str = "table.csv") -> None:
+    PLACE.raw.mkdir(parents=True, exist_ok=True)
+    (PLACE.raw / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def lines(*rows: str, header: str = HEADER) -> str:
+    return "\n".join([header, *rows]) + "\n"
+
+
+def test_a_table_becomes_the_contracts_names_and_values(flights: Problem) -> None:
+    raw(lines(GOOD, f"  {GOOD} "))
+    ingest.main(flights)
+    table = tables.read(PLACE.bronze)
+    assert list(table.columns) == [*(column.name for column in flights.contract.columns), gates.UNREADABLE]
+    assert table.loc[0, "origin"] == "Recife (PE)"
+    assert table.loc[0, "date"] == pd.Timestamp("2019-09-26")
+    assert table["price"].tolist() == [400.5, 400.5]
+    assert table[gates.UNREADABLE].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "table.csv is empty"),
+        ("\n", "table.csv is not a readable CSV table"),
+        (HEADER + "\n", "has headers and no rows"),
+        (lines(GOOD, header=HEADER.replace("price,", "")), "lacks the column 'price'"),
+        (lines(GOOD, header=HEADER.replace("flightType", "flight_type")), "'flightType' (renamed to 'flight_type'?)"),
+        (lines(GOOD, header=HEADER.replace("time", "price")), "two columns with the header 'price'"),
+        (lines(GOOD + ",surplus"), "has rows with more cells than the header"),
+        (lines(GOOD).replace(",", ";"), "does not separate its columns with commas"),
+        (lines(GOOD.replace("Recife", "S\u00e3o")).encode("latin1"), "is not UTF-8 text (byte"),
+        (b"PAR1nonsense", "lacks the columns"),
+    ],
+)
+def test_a_file_that_is_not_the_table_is_refused(flights: Problem, content: bytes | str, says: str) -> None:
+    raw(content)
+    with pytest.raises(TableError) as caught:
+        ingest.main(flights)
+    assert says in str(caught.value)
+    assert not PLACE.bronze.exists()
+
+
+def test_a_cut_off_parquet_file_is_refused(flights: Problem, tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(1000)}).to_parquet(tmp_path / "whole.parquet")
+    raw((tmp_path / "whole.parquet").read_bytes()[:-100], "table.parquet")
+    with pytest.raises(TableError, match=r"table\.parquet is damaged or cut off"):
+        ingest.main(flights)
+
+
+def test_a_cut_off_gzip_file_is_refused(flights: Problem) -> None:
+    raw(gzip.compress(lines(*[GOOD] * 5000).encode())[:-20], "table.csv.gz")
+    with pytest.raises(TableError, match=r"table\.csv\.gz"):
+        ingest.main(flights)
+
+
+def test_parquet_and_compressed_tables_are_read_like_csv(flights: Problem, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(lines(GOOD, GOOD))
+    found = []
+    typed = pd.read_csv(tmp_path / "table.csv", parse_dates=["date"], date_format="%m/%d/%Y")
+    typed.to_parquet(tmp_path / "typed.parquet")
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress((tmp_path / "table.csv").read_bytes()))
+    for name in ("table.csv", "typed.parquet", "table.csv.gz"):
+        source.main(flights, str(tmp_path / name))
+        ingest.main(flights)
+        found.append(tables.read(PLACE.bronze))
+    pd.testing.assert_frame_equal(found[0], found[1])
+    pd.testing.assert_frame_equal(found[0], found[2])
+
+
+def test_bad_rows_go_to_quarantine_with_their_reasons(flights: Problem) -> None:
+    bad = {
+        2: (GOOD.replace("400.5", "-3"), "price: -3 is below the minimum of 0 USD"),
+        3: (GOOD.replace("09/26/2019", "02/30/2019"), "date: '02/30/2019' is not a date like %m/%d/%Y"),
+        5: (GOOD.replace("0.66", "fast"), "duration_hours: 'fast' is not a number"),
+        6: (GOOD.replace("253.2", "inf"), "distance_km: inf is not a finite number"),
+        8: (GOOD.replace("economic", ""), "cabin: is missing"),
+        9: ("0,0,Recife (PE),Natal (RN)", "cabin: is missing"),
+    }
+    raw(lines(*(bad[number][0] if number in bad else GOOD for number in range(1, 1001))))
+    ingest.main(flights)
+    clean.main(flights)
+    assert len(tables.read(PLACE.silver)) == 994
+    quarantined = pd.read_csv(PLACE.quarantine)
+    assert quarantined["row"].tolist() == list(bad)
+    for (_, says), reason in zip(bad.values(), quarantined["reason"], strict=True):
+        assert says in reason
+
+
+def test_too_many_bad_rows_stop_the_run_and_name_the_worst(flights: Problem) -> None:
+    raw(lines(*[GOOD] * 95, *[GOOD.replace("400.5", "-3")] * 4, GOOD.replace("0.66", "fast")))
+    ingest.main(flights)
+    with pytest.raises(TableError) as caught:
+        clean.main(flights)
+    message = str(caught.value)
+    assert "5 of 100 rows do not satisfy the contract; the limit is 1.0%" in message
+    assert "4 in price: -3 is below the minimum of 0 USD | 1 in duration_hours: 'fast' is not a number" in message
+    assert not PLACE.silver.exists()
+    assert len(pd.read_csv(PLACE.quarantine)) == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("nowhere.csv", "There is no file nowhere.csv"),
+        (".", "There is no file"),
+        ("params.yaml", "is in no format that Boxwood reads: .csv, .csv.gz, .parquet"),
+        ("http://127.0.0.1:9/table.csv", "could not be downloaded"),
+        ("http://127.0.0.1:9/", "is in no format"),
+    ],
+)
+def test_a_source_that_is_not_there_changes_nothing(flights: Problem, data: str, says: str) -> None:
+    source.main(flights, "simulated")
+    before = PLACE.source.read_text()
+    with pytest.raises(TableError, match=says):
+        source.main(flights, data)
+    assert PLACE.source.read_text() == before
+    ingest.main(flights)
+
+
+def test_an_empty_file_is_refused(flights: Problem, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(TableError, match=r"empty\.csv is empty"):
+        source.main(flights, str(tmp_path / "empty.csv"))
+    assert not PLACE.raw.exists()
+
+
+class Tables(http.server.BaseHTTPRequestHandler):
+    """Serves a table, and one that breaks off."""
+
+    def do_GET(self) -> None:
+        content = lines(GOOD).encode()
+        if self.path == "/absent.csv":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content) + (10 if self.path == "/broken.csv" else 0)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name that http.server gives it
+        pass
+
+
+@pytest.fixture
+def website() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tables) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_table_from_a_url(flights: Problem, website: str) -> None:
+    source.main(flights, f"{website}/table.csv?version=2")
+    assert json.loads(PLACE.source.read_text())["origin"] == f"{website}/table.csv?version=2"
+    ingest.main(flights)
+    assert len(tables.read(PLACE.bronze)) == 1
+
+
+@pytest.mark.parametrize(("name", "says"), [("absent.csv", "Not Found"), ("broken.csv", "broke off after")])
+def test_a_url_that_fails_leaves_nothing(flights: Problem, website: str, name: str, says: str) -> None:
+    with pytest.raises(TableError, match=says):
+        source.main(flights, f"{website}/{name}")
+    assert not PLACE.raw.exists()
+    assert list(PLACE.folder.iterdir()) == []
+
+
+def test_without_data_the_last_source_stays(
+    flights: Problem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.main(flights)
+    assert json.loads(PLACE.source.read_text())["origin"] == "simulated"
+    source.main(flights)
+    assert "as before" in capsys.readouterr().out
+    (tmp_path / "mine.csv").write_text(lines(GOOD))
+    source.main(flights, str(tmp_path / "mine.csv"))
+    source.main(flights)
+    assert json.loads(PLACE.source.read_text())["origin"] == str(tmp_path / "mine.csv")
+    source.main(flights, "simulated")
+    assert json.loads(PLACE.source.read_text())["origin"] == "simulated"
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow beyond 20 kB, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("stage", [source.main, ingest.main, clean.main])
+def test_a_full_disk_leaves_no_half_written_output(
+    flights: Problem, request: pytest.FixtureRequest, stage: Callable[[Problem], None]
+) -> None:
+    for earlier in (source.main, ingest.main, clean.main):
+        if earlier is stage:
+            break
+        earlier(flights)
+    before = sorted(PLACE.folder.rglob("*")) if PLACE.folder.exists() else []
+    request.getfixturevalue("small_disk")
+    with pytest.raises(OSError, match="File too large"):
+        stage(flights)
+    after = [path for path in PLACE.folder.rglob("*") if path.name != PLACE.quarantine.name]
+    assert sorted(after) == [path for path in before if path.name != PLACE.quarantine.name]
+
+
+def test_parameters_are_checked(flights: Problem, here: Path) -> None:
+    raw(lines(GOOD))
+    ingest.main(flights)
+    text = (here / PARAMS).read_text()
+    for old, new, says in (
+        ("quarantine_limit", "quarantine_limits", "flights.clean: Object .*quarantine_limits"),
+        ("quarantine_limit: 0.01", "quarantine_limit: some", "Expected `float`, got `str`"),
+        ("  clean:", "  clear:", "has no entry 'clean'"),
+        ("problems: [flights]", "problems: [flights", "cannot be read"),
+    ):
+        assert old in text
+        (here / PARAMS).write_text(text.replace(old, new))
+        with pytest.raises(SettingsError, match=says):
+            clean.main(flights)

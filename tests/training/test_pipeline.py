@@ -1,0 +1,139 @@
+"""The pipeline as a person runs it: `dvc repro`, again, changed, healed, without git, interrupted."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project import ROOT, Project
+from training.__main__ import STAGES
+from training.workspace import Workspace
+
+PLACE = Workspace("flights")
+UP_TO_DATE = "Data and pipelines are up to date."
+
+
+def ran(printed: str) -> list[str]:
+    """The stages that DVC ran, in order."""
+    return [line.split("'")[1].split("@")[0] for line in printed.splitlines() if line.startswith("Running stage")]
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    """A copy of the trained project that may be changed."""
+    return trained.copy(tmp_path / "project")
+
+
+def test_the_stages_stand_in_dvc_yaml_in_their_order() -> None:
+    assert tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]) == STAGES
+
+
+def test_a_second_run_does_nothing(trained: Project) -> None:
+    printed = trained.run("dvc", "repro", "package@flights")
+    assert ran(printed) == []
+    assert UP_TO_DATE in printed
+    assert UP_TO_DATE in trained.run("dvc", "repro")
+
+
+def test_a_changed_training_parameter_reruns_from_train(project: Project) -> None:
+    before = json.loads((project.folder / PLACE.packaged).read_text())
+    project.change_params({"train": {"rounds": 20}})
+    printed = project.run("dvc", "repro", "package@flights")
+    assert ran(printed) == ["train", "bundle", "evaluate", "register", "package"]
+    after = json.loads((project.folder / PLACE.packaged).read_text())
+    assert after != before
+    assert json.loads((project.folder / PLACE.registered).read_text())["registry_version"] == "2"
+    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
+
+
+def test_two_fresh_folders_give_the_same_model(trained: Project, tmp_path: Path) -> None:
+    other = Project.create(tmp_path / "other")
+    other.run("python", "-m", "training", "source", "flights")
+    printed = other.run("dvc", "repro", "evaluate@flights")
+    assert ran(printed) == ["ingest", "clean", "split", "train", "bundle", "evaluate"]
+    for path in (PLACE.trained / "model.txt", PLACE.bundle / "manifest.json", PLACE.metrics):
+        assert (other.folder / path).read_bytes() == (trained.folder / path).read_bytes(), path
+
+
+def test_deleted_stores_heal(project: Project) -> None:
+    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
+    shutil.rmtree(project.folder / "stores/bentoml")
+    assert ran(project.run("dvc", "repro", "package@flights")) == ["package"]
+    assert tag.split(":")[1] in project.run("bentoml", "models", "list")
+    shutil.rmtree(project.folder / "stores/mlflow")
+    assert ran(project.run("dvc", "repro", "package@flights"))[0] == "register"
+    assert json.loads((project.folder / PLACE.packaged).read_text())["tag"] == tag
+
+
+def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
+    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
+    project.run("bentoml", "models", "delete", tag, "--yes")
+    (project.folder / "stores/mlflow/mlflow.db").unlink()
+    printed = project.train()
+    assert ran(printed) == ["register", "package"]
+    assert tag.split(":")[1] in project.run("bentoml", "models", "list")
+
+
+def test_registering_and_packaging_again_changes_nothing(project: Project) -> None:
+    receipts = [project.folder / PLACE.registered, project.folder / PLACE.packaged]
+    before = [path.read_text() for path in receipts]
+    assert "is version 1 already" in project.run("python", "-m", "training", "register", "flights")
+    assert "is registry version 1" in project.run("python", "-m", "training", "package", "flights")
+    assert [path.read_text() for path in receipts] == before
+
+
+def test_a_git_clone_works_like_a_bare_folder(project: Project) -> None:
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x", "--no-verify")):
+        who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
+    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
+    head = project.run("git", "rev-parse", "HEAD").strip()
+    project.change_params({"train": {"rounds": 10}})
+    project.run("dvc", "repro", "package@flights")
+    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
+    stored = project.folder / "stores/bentoml/models" / tag.replace(":", "/") / "manifest.json"
+    assert json.loads(stored.read_text())["lineage"]["git_commit"] == f"{head}-dirty"
+
+
+def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(project: Project) -> None:
+    project.change_params({"train": {"rounds": 61}})
+    with subprocess.Popen(
+        ["dvc", "repro", "package@flights"],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("> python -m training train"):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert not (project.folder / PLACE.trained).exists()
+    assert ran(project.run("dvc", "repro", "package@flights"))[0] == "train"
+    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
+
+
+def test_mistakes_are_sentences(project: Project) -> None:
+    printed = project.run("python", "-m", "training", "source", "trains", fails=True)
+    assert "There is no problem 'trains' in problems/. There are: flights" in printed
+    printed = project.run("python", "-m", "training", "source", "flights", "--data", "nowhere.csv", fails=True)
+    assert "source flights: There is no file nowhere.csv." in printed
+    shutil.rmtree(project.folder / PLACE.raw)
+    printed = project.run("python", "-m", "training", "ingest", "flights", fails=True)
+    assert "run `make train`" in printed
+    (project.folder / PLACE.metrics).unlink()
+    assert "run `make train`" in project.run("python", "-m", "training", "report", "flights", fails=True)
+    assert "Traceback" not in printed
+
+
+def test_the_report_is_a_table(trained: Project) -> None:
+    lines = trained.run("python", "-m", "training", "report", "flights").splitlines()
+    assert lines[0].endswith("test rows, errors in USD, 95 % bootstrap intervals")
+    assert lines[1].split("  ")[0] == ""
+    assert [line.split()[0] for line in lines[2:]] == ["model", "lookup", "mean"]

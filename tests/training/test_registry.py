@@ -1,0 +1,68 @@
+"""What the registry holds: the run, the version, and a model that MLflow itself can serve."""
+
+import json
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+
+from model.predictor import Predictor
+from problems.base import Problem
+from tests.project import Project
+from training import register
+from training.workspace import Workspace
+
+PLACE = Workspace("flights")
+
+
+@pytest.fixture(scope="module")
+def registry(trained: Project) -> mlflow.MlflowClient:
+    uri = f"sqlite:///{trained.folder / 'stores/mlflow/mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def test_the_run_has_everything_about_the_model(
+    registry: mlflow.MlflowClient, trained: Project, predictor: Predictor
+) -> None:
+    version = registry.get_model_version_by_alias("flights", register.CHAMPION)
+    assert version.tags[register.VERSION_TAG] == predictor.version
+    run = registry.get_run(version.run_id)
+    source = json.loads((trained.folder / PLACE.source).read_text())
+    assert run.data.tags["data_sha256"] == source["sha256"]
+    assert "git_commit" in run.data.tags
+    assert run.data.params["train.booster.num_leaves"] == "63"
+    metrics = json.loads((trained.folder / PLACE.metrics).read_text())
+    assert run.data.metrics["model.rmse"] == metrics["scores"]["model"]["rmse"]["value"]
+    assert run.data.metrics["lookup.rmse"] == metrics["scores"]["lookup"]["rmse"]["value"]
+    [dataset] = run.inputs.dataset_inputs
+    assert dataset.dataset.digest == source["sha256"][:36]
+
+
+@pytest.fixture(scope="module")
+def registered(registry: mlflow.MlflowClient) -> Any:
+    return mlflow.pyfunc.load_model(f"models:/flights@{register.CHAMPION}")
+
+
+def test_the_registered_model_answers_like_the_predictor(
+    registered: Any, predictor: Predictor, row: dict[str, Any]
+) -> None:
+    rows = [row, {**row, "cabin": "premium"}]
+    answers = registered.predict(pd.DataFrame(rows))
+    assert answers["prediction"].tolist() == [p.prediction for p in predictor.predict(rows).predictions]
+
+
+def test_the_registered_model_refuses_what_the_contract_refuses(registered: Any, row: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="row 1, cabin: 'roof' is not a cabin"):
+        registered.predict(pd.DataFrame([row, {**row, "cabin": "roof"}]))
+    with pytest.raises(MlflowException, match="missing inputs"):
+        registered.predict(pd.DataFrame([row]).drop(columns="cabin"))
+
+
+def test_signature_and_example_are_the_contracts(registered: Any, flights: Problem) -> None:
+    assert registered.metadata.signature == register.signature(flights.contract)
+    names = [column.name for column in flights.contract.inputs]
+    assert registered.metadata.signature.inputs.input_names() == names
+    assert list(registered.input_example.columns) == names

@@ -1,0 +1,74 @@
+"""What a contract refuses to be, and what its hash depends on."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from problems.base import Problem
+from validation.contract import Column, Contract, Kind, Role, Unseen
+from validation.errors import ContractError
+
+TARGET = Column(name="price", kind=Kind.REAL, role=Role.TARGET)
+FEATURE = Column(name="size", kind=Kind.REAL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"name": "Two Words", "kind": Kind.REAL}, "lower snake case"),
+        ({"name": "a", "kind": Kind.CATEGORY, "ge": 0.0}, "only numbers have bounds"),
+        ({"name": "a", "kind": Kind.REAL, "ge": 2.0, "le": 1.0}, "no value satisfies"),
+        ({"name": "a", "kind": Kind.REAL, "choices": ("x",)}, "only categories have choices"),
+        ({"name": "a", "kind": Kind.REAL, "unseen": Unseen.WARN}, "only categories have choices"),
+        ({"name": "a", "kind": Kind.CATEGORY, "choices": ("x", "x")}, "a choice twice"),
+        ({"name": "a", "kind": Kind.REAL, "role": Role.TIME}, "must be a date"),
+        ({"name": "a", "kind": Kind.DATE, "role": Role.TIME, "nullable": True}, "never null"),
+    ],
+)
+def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        Column(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ((FEATURE,), "this one has 0"),
+        ((TARGET, dataclasses.replace(TARGET, name="b", source="b"), FEATURE), "this one has 2"),
+        ((TARGET,), "at least one feature"),
+        ((TARGET, FEATURE, FEATURE), "share the name"),
+        ((TARGET, FEATURE, dataclasses.replace(FEATURE, name="b")), "share the source"),
+        ((dataclasses.replace(TARGET, nullable=True), FEATURE), "cannot be nullable"),
+        (
+            (TARGET, FEATURE, *(Column(name=name, kind=Kind.DATE, role=Role.TIME) for name in "ab")),
+            "At most one column orders",
+        ),
+    ],
+)
+def test_contract_refuses_contradictions(columns: tuple[Column, ...], says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        Contract(columns)
+
+
+@pytest.mark.parametrize("change", [{"help": "other"}, {"source": "other"}, {"example": 1}, {"parse": str}])
+def test_texts_do_not_change_the_hash(change: dict[str, Any]) -> None:
+    changed = Contract((TARGET, dataclasses.replace(FEATURE, **change)))
+    assert changed.hash == Contract((TARGET, FEATURE)).hash
+
+
+@pytest.mark.parametrize(
+    "change", [{"unit": "m2"}, {"ge": 0.0}, {"le": 9.0}, {"nullable": True}, {"kind": Kind.INTEGER}, {"role": Role.KEY}]
+)
+def test_whatever_a_caller_sees_changes_the_hash(change: dict[str, Any]) -> None:
+    other = Column(name="other", kind=Kind.REAL)
+    changed = Contract((TARGET, other, dataclasses.replace(FEATURE, **change)))
+    assert changed.hash != Contract((TARGET, other, FEATURE)).hash
+
+
+def test_flights_has_the_columns_of_the_published_table(flights: Problem) -> None:
+    headers = [column.source for column in flights.contract.columns]
+    assert ",".join(headers) == "from,to,flightType,agency,time,distance,date,price,travelCode,userCode"
+    names = [column.name for column in flights.contract.inputs]
+    assert ",".join(names) == "origin,destination,cabin,agency,duration_hours,distance_km,date"
+    assert flights.contract.target.unit == "USD"

@@ -1,0 +1,165 @@
+"""Requests to columns: what is refused, in which words, and that nothing else is touched."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problems.base import Problem
+from tests.strategies import ODD_VALUES, any_rows, good_rows
+from validation.contract import Column, Contract, Kind, Role, Unseen
+from validation.decode import MOST_ERRORS, RowDecoder, to_arrays
+from validation.errors import RowsRejected
+
+WIDE = Contract(
+    (
+        Column(name="city", kind=Kind.CATEGORY),
+        Column(name="shop", kind=Kind.CATEGORY, unseen=Unseen.WARN, nullable=True),
+        Column(name="size", kind=Kind.CATEGORY, choices=("S", "L")),
+        Column(name="rooms", kind=Kind.INTEGER, ge=1, le=20),
+        Column(name="area", kind=Kind.REAL, ge=0, unit="m2", nullable=True),
+        Column(name="new", kind=Kind.FLAG),
+        Column(name="built", kind=Kind.DATE, nullable=True),
+        Column(name="listed", kind=Kind.TIMESTAMP, role=Role.TIME),
+        Column(name="fee", kind=Kind.REAL, role=Role.FORBIDDEN),
+        Column(name="price", kind=Kind.REAL, role=Role.TARGET),
+        Column(name="number", kind=Kind.INTEGER, role=Role.KEY),
+    )
+)
+WORDS = {"city": ["Rome", "Oslo"], "shop": ["a", "b"]}
+GOOD: dict[str, Any] = {
+    "city": "Rome",
+    "shop": "a",
+    "size": "S",
+    "rooms": 3,
+    "area": 70.5,
+    "new": True,
+    "built": "1999-12-31",
+    "listed": "2024-02-29T10:00:00",
+}
+DECODER = RowDecoder(WIDE, WORDS)
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "says"),
+    [
+        ({"city": "Romee"}, "city", "'Romee' is not a city that the model knows"),
+        ({"city": 3}, "city", "3 is not a text"),
+        ({"city": ""}, "city", "an empty text says nothing"),
+        ({"city": "x" * 1001}, "city", "too long"),
+        ({"city": None}, "city", "null is not allowed"),
+        ({"size": "M"}, "size", "not a size that the model knows"),
+        ({"rooms": 2.5}, "rooms", "2.5 is not an integer"),
+        ({"rooms": True}, "rooms", "True is not an integer"),
+        ({"rooms": "3"}, "rooms", "'3' is not an integer"),
+        ({"rooms": 0}, "rooms", "0 is below the minimum of 1"),
+        ({"rooms": 21}, "rooms", "21 is above the maximum of 20"),
+        ({"number": 2**53 + 1}, "number", "beyond ±2"),
+        ({"number": None}, "number", "null is not allowed"),
+        ({"area": float("nan")}, "area", "not a finite number"),
+        ({"area": float("inf")}, "area", "not a finite number"),
+        ({"area": 10**400}, "area", "not a finite number"),
+        ({"area": 10**5000}, "area", "an enormous integer"),
+        ({"area": -1}, "area", "-1 is below the minimum of 0 m2"),
+        ({"area": False}, "area", "False is not a number"),
+        ({"new": 1}, "new", "1 is neither true nor false"),
+        ({"built": "2023-02-29"}, "built", "not a date; dates are written YYYY-MM-DD"),
+        ({"built": "20230228"}, "built", "not a date"),
+        ({"built": "2023-W05-3"}, "built", "not a date"),
+        ({"listed": "2024-02-29"}, "listed", "not a timestamp"),
+        ({"listed": "2024-13-29T10:00:00"}, "listed", "not a timestamp"),
+        ({"fee": 3.0}, "fee", "leaks the target"),
+        ({"price": 3.0}, "price", "what the model predicts"),
+        ({"romos": 3}, "romos", "'romos' is not a column of this model"),
+    ],
+)
+def test_a_bad_value_is_refused_in_plain_words(change: dict[str, Any], column: str, says: str) -> None:
+    decoded = DECODER.decode([GOOD, {**GOOD, **change}, GOOD])
+    [error] = decoded.errors
+    assert (error.row, error.column) == (1, column)
+    assert says in error.message
+    assert decoded.positions == [0, 2]
+
+
+def test_a_refused_name_comes_with_the_nearest_ones_first() -> None:
+    [error] = DECODER.decode([{**GOOD, "city": "Osloo"}]).errors
+    assert error.expected == ["Oslo", "Rome"]
+    [error] = DECODER.decode([{**GOOD, "romos": 1}]).errors
+    assert error.expected is not None
+    assert error.expected[0] == "rooms"
+
+
+def test_an_unseen_name_that_may_pass_is_missing_with_a_warning() -> None:
+    decoded = DECODER.decode([GOOD, {**GOOD, "shop": "z"}])
+    assert not decoded.errors
+    assert decoded.warnings == {1: ["shop: 'z' was not seen in training and is treated as missing"]}
+    assert decoded.records[1][1] is None
+
+
+def test_missing_is_null_where_null_is_allowed_and_an_error_elsewhere() -> None:
+    bare = {name: value for name, value in GOOD.items() if name not in ("shop", "area", "built")}
+    arrays = to_arrays(WIDE.inputs, DECODER.decode([bare]).whole().records)
+    assert np.isnan(arrays["area"]).all()
+    assert np.isnat(arrays["built"]).all()
+    assert arrays["shop"][0] is None
+    [error] = DECODER.decode([{**GOOD, "city": ...} | {"city": None}]).errors
+    assert error.message == "null is not allowed here"
+    [error] = DECODER.decode([{name: value for name, value in GOOD.items() if name != "city"}]).errors
+    assert error.message == "this column is missing"
+
+
+def test_arrays_hold_the_values() -> None:
+    arrays = to_arrays(WIDE.inputs, DECODER.decode([GOOD, {**GOOD, "listed": "2024-02-29T12:00:00+02:00"}]).records)
+    assert arrays["listed"][0] == arrays["listed"][1] == np.datetime64("2024-02-29T10:00:00", "us")
+    assert arrays["built"][0] == np.datetime64("1999-12-31", "D")
+    assert arrays["new"].tolist() == [1.0, 1.0]
+    assert arrays["rooms"].dtype == np.float64
+    assert arrays["city"].tolist() == ["Rome", "Rome"]
+
+
+def test_no_rows_are_columns_without_rows() -> None:
+    assert {len(values) for values in to_arrays(WIDE.inputs, DECODER.decode([]).records).values()} == {0}
+
+
+def test_a_bad_row_among_ten_thousand_is_one_error() -> None:
+    rows = [GOOD] * 10_000
+    rows[7_777] = {**GOOD, "rooms": -1}
+    decoded = DECODER.decode(rows)
+    assert [error.row for error in decoded.errors] == [7_777]
+    assert len(decoded.records) == 9_999
+
+
+def test_errors_are_counted_and_the_first_are_listed() -> None:
+    with pytest.raises(RowsRejected, match=r"300 errors in 300 rows, the first 100 errors are listed") as caught:
+        DECODER.decode([{**GOOD, "rooms": 0}] * 300).whole()
+    assert len(caught.value.errors) == MOST_ERRORS
+
+
+def test_keys_come_back_as_they_were_sent() -> None:
+    decoded = DECODER.decode([{**GOOD, "number": 17}, GOOD])
+    assert decoded.keys == [{"number": 17}, {}]
+
+
+@given(row=good_rows(WIDE, WORDS))
+def test_good_rows_are_accepted(row: dict[str, Any]) -> None:
+    assert DECODER.decode([row]).errors == []
+
+
+@given(rows=st.lists(any_rows(WIDE, WORDS) | ODD_VALUES, max_size=8))
+def test_a_row_is_decoded_as_if_it_were_alone(rows: list[Any]) -> None:
+    together = DECODER.decode(rows)
+    alone = [DECODER.decode([row]) for row in rows]
+    assert together.records == [record for one in alone for record in one.records]
+    assert [error.message for error in together.errors] == [error.message for one in alone for error in one.errors]
+    assert together.total == len(rows)
+
+
+def test_merging_keeps_each_row_with_its_own(flights: Problem) -> None:
+    first = DECODER.decode([GOOD, {**GOOD, "shop": "y"}])
+    first.extend(DECODER.decode([{**GOOD, "rooms": 0}, {**GOOD, "shop": "z", "number": 5}]))
+    assert len(first.records) == 3
+    assert first.positions == [0, 1, 3]
+    assert sorted(first.warnings) == [1, 2]
+    assert first.keys[2] == {"number": 5}
