@@ -10,13 +10,13 @@ PYTHON ?= python3
 
 DEV := .venv
 SERVING := .venv-serving
-BENTO := stores/bentoml/bento-$(PROBLEM).tag
+export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
+BENTO := $(BENTOML_HOME)/bento-$(PROBLEM).tag
 RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
 CODE := service.py bentofile.yaml requirements/serving.txt \
         $(shell find validation problems model serving -name '*.py')
 
 export PATH := $(CURDIR)/$(DEV)/bin:$(PATH)
-export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
 export BENTOML_DO_NOT_TRACK := true
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := 1
@@ -55,13 +55,15 @@ train: $(DEV)/.ready ## run the pipeline: DATA=path-or-URL, or the simulated tab
 	@python -m training report $(PROBLEM)
 
 bento: train ## build the Bento of the packaged model
-	@$(MAKE) --no-print-directory $(BENTO)
+	@bentoml get "$$(cat $(BENTO) 2>/dev/null || echo none)" --output path >/dev/null 2>&1 || rm -f $(BENTO)
+	@$(MAKE) --no-print-directory --silent $(BENTO)
+	@echo "bento: $$(cat $(BENTO)), as built from this code and this model"
 
 $(BENTO): $(CODE) $(RECEIPT)
 	@model=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT)); \
 	echo "bento: building with $$model"; \
 	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
-	mv $@.part $@; echo "bento: $$(cat $@)"
+	mv $@.part $@
 
 serve: setup bento ## train if needed, build, and serve on PORT
 	@echo "serve: http://$(HOST):$(PORT)"

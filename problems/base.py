@@ -97,7 +97,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ContractError(f"Problem name {self.name!r} must be lower snake case, like 'flights'.")
+            raise ContractError(f"Problem name {self.name!r} must be lower snake case, like 'house_prices'.")
 
     @property
     def regression(self) -> bool:

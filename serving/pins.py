@@ -27,7 +27,7 @@ def tags(argument: str, folder: Path) -> list[str]:
     named = [tag.strip() for tag in argument.split(",") if tag.strip()]
     for tag in named:
         if not _EXACT.fullmatch(tag):
-            raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like flights:0123456789abcdef.")
+            raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like name:0123456789abcdef.")
     found = named or [json.loads(path.read_text())["tag"] for path in sorted((folder / RECEIPTS).glob("*.json"))]
     if not found:
         raise SettingsError("There is no packaged model to serve. Run `make train` first.")

@@ -30,9 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     source = commands.add_parser("source", help="bring a raw table into the workspace")
     source.add_argument("--data", help='path or URL of a table, or "simulated"')
     report = commands.add_parser("report", help="print the metrics of the last evaluation")
+    columns = commands.add_parser("columns", help="print the contract as a Markdown table")
     for stage in STAGES:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
-    for command in (source, report, *(commands.choices[stage] for stage in STAGES)):
+    for command in (source, report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     return parser
 

@@ -101,7 +101,7 @@ class Workspace:
             return msgspec.convert(document[self.problem][section], shape)
         except KeyError as error:
             raise SettingsError(
-                f"{PARAMS} has no entry {error} for '{self.problem}'; copy that of 'flights'."
+                f"{PARAMS} has no entry {error} for '{self.problem}'; copy another problem's."
             ) from error
         except msgspec.ValidationError as error:
             raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error

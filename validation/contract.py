@@ -85,7 +85,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ContractError(f"Column name {self.name!r} must be lower snake case, like 'duration_hours'.")
+            raise ContractError(f"Column name {self.name!r} must be lower snake case, like 'floor_area'.")
         if (self.ge is not None or self.le is not None) and self.kind not in (Kind.INTEGER, Kind.REAL):
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
         if self.ge is not None and self.le is not None and self.ge > self.le:

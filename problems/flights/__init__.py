@@ -24,7 +24,7 @@ CONTRACT = Contract(
             ge=0.0,
             le=48.0,
             help="Time in the air",
-            example=1.1,
+            example=1.75,
         ),
         Column(
             name="distance_km",
@@ -34,7 +34,7 @@ CONTRACT = Contract(
             ge=0.0,
             le=20_100.0,
             help="Distance flown",
-            example=650.1,
+            example=675.15,
         ),
         Column(
             name="date",

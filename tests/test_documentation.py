@@ -1,0 +1,163 @@
+"""README and the house's other promises: what they say is so."""
+
+import ast
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from problems import base
+from problems.base import Problem
+from serving.settings import PREFIX, Settings
+from tests.project import ROOT, Project
+from training import columns
+
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def tracked() -> list[Path]:
+    """The repository's files, as git has them or, without git, as they lie there."""
+    done = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+    skipped = {".venv", ".venv-serving", "data", "stores", ".git", ".dvc"}
+    return [path for path in ROOT.rglob("*") if path.is_file() and not skipped & set(path.relative_to(ROOT).parts)]
+
+
+def blocks(language: str) -> list[str]:
+    """README's code blocks in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def shape(document: Any) -> Any:
+    """A document without its values."""
+    if isinstance(document, dict):
+        return {name: shape(value) for name, value in document.items()}
+    return [shape(value) for value in document] if isinstance(document, list) else type(document).__name__
+
+
+def curl(client: httpx.Client, command: str) -> Any:
+    """Run README's curl command against a running server."""
+    words = shlex.split(command.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/")))
+    done = subprocess.run([words[0], "--silent", "--fail-with-body", *words[1:]], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_curl_command_gets_an_answer_of_the_shape_shown(client: httpx.Client) -> None:
+    [command] = [block for block in blocks("sh") if block.startswith("curl")]
+    predictions, explanations, problem = (json.loads(block) for block in blocks("json"))
+    assert shape(curl(client, command)) == shape(predictions)
+    assert shape(curl(client, command.replace(":predict", ":explain"))) == shape(explanations)
+    wrong = command.replace("economic", "busines").replace("--fail-with-body", "")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        curl(client, wrong)
+    assert json.loads(caught.value.output) == problem
+
+
+@pytest.mark.parametrize("problem", [base.load("flights")], ids=["flights"])
+def test_the_column_table_is_the_contract(problem: Problem) -> None:
+    assert columns.table(problem) in README
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    for field in dataclasses.fields(Settings):
+        assert f"| `{PREFIX}{field.name.upper()}` | {field.default} |" in README
+
+
+def test_every_make_target_that_is_mentioned_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    for path in ("README.md", "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"):
+        mentioned = set(re.findall(r"(?:`|^|run: )make ([a-z-]+)", (ROOT / path).read_text(), re.MULTILINE))
+        assert mentioned <= targets, path
+    assert {"serve", "test"} <= set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
+
+
+def test_make_help_lists_the_targets() -> None:
+    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("serve", "test", "train", "dev", "check"):
+        assert f"make {target} " in printed
+
+
+def test_every_stage_is_named_in_readme() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert re.search(", ".join(f"`{stage}`" for stage in stages).replace(" ", r"\s+"), README)
+
+
+def test_locks_carry_hashes_and_agree() -> None:
+    def pins(name: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for line in (ROOT / "requirements" / name).read_text().split("\n\n")[0].splitlines():
+            if match := re.match(r"([a-z0-9._-]+)==(\S+)", line):
+                found.setdefault(match[1], set()).add(match[2])
+        return found
+
+    everything, serving = pins("dev.txt"), pins("serving.txt")
+    assert everything["bentoml"] == {"1.4.39"}
+    assert all(versions <= everything[name] for name, versions in serving.items())
+    assert not {"pandas", "pandera", "scikit-learn", "mlflow", "shap", "pyarrow"} & set(serving)
+    for name in ("dev.txt", "serving.txt", "uv.txt"):
+        text = (ROOT / "requirements" / name).read_text()
+        assert text.count("==") <= text.count("--hash=sha256:")
+
+
+HOSTS = re.compile("|".join(rf"{name}\.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"))))
+
+
+def test_no_file_names_a_registrys_host() -> None:
+    for path in tracked():
+        if path.suffix not in (".png", ".ico"):
+            assert not HOSTS.search(path.read_text()), path
+
+
+def test_files_are_short_and_so_are_functions() -> None:
+    for path in tracked():
+        if path.suffix == ".py":
+            text = path.read_text()
+            assert text.count("\n") <= 330, path
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    length = (node.end_lineno or node.lineno) - node.lineno + 1
+                    assert length <= 45, f"{path}: {node.name} has {length} lines"
+
+
+def test_nothing_outside_its_problem_knows_a_problems_columns(flights: Problem) -> None:
+    names = {column.name for column in flights.contract.columns} | {c.source for c in flights.contract.columns}
+    words = {"from", "to", "time", "date", "agency", "distance", "price", "origin"}  # of English and of Python
+    telling = re.compile("|".join(rf"\b{name}\b" for name in sorted(names - words)))
+    for folder in ("validation", "model", "training", "serving"):
+        for path in (ROOT / folder).rglob("*.py"):
+            code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+            assert not telling.search(code), f"{path}: {telling.search(code)}"
+            assert "flights" not in code, path
+
+
+@pytest.mark.slow
+def test_the_default_run_is_the_one_that_readme_shows(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project", changes={})
+    lock = ROOT / "dvc.lock"
+    (project.folder / "dvc.lock").write_bytes(lock.read_bytes())
+    project.train()
+    assert (project.folder / "dvc.lock").read_text() == lock.read_text(), "run `make train` and commit dvc.lock"
+    report = project.run("python", "-m", "training", "report", "flights")
+    assert report in README
+    predictor = project.run(
+        "python",
+        "-c",
+        "import json, pathlib, sys; from model.predictor import open_predictor;"
+        "p = open_predictor(pathlib.Path('data/flights/bundle'));"
+        "print(json.dumps([p.version, p.predict([p.contract.example()]).predictions[0].prediction]))",
+    )
+    version, prediction = json.loads(predictor)
+    [shown, *_] = (json.loads(block) for block in blocks("json"))
+    assert shown["model_version"] == version
+    assert shown["predictions"][0]["prediction"] == pytest.approx(prediction, rel=1e-9)
