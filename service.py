@@ -36,9 +36,10 @@ class Service:
 
     def __init__(self) -> None:
         try:
+            bento = f"{bentoml.server_context.bento_name}:{bentoml.server_context.bento_version}"
             for model in STORED.values():
                 stored = model.resolve()
-                MODELS.add(Path(stored.path), stored.info.labels)
+                MODELS.add(Path(stored.path), {"bento": bento, **stored.info.labels})
         except BoxwoodError as error:
             lifecycle.refuse(error)
         lifecycle.settle()

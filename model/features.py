@@ -1,6 +1,6 @@
 """From a problem's columns to the model matrix, the same way in training and in serving."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -32,16 +32,39 @@ def fit(problem: Problem, columns: Columns) -> Fitted:
 
     Args:
         problem: whose `fit` and `features` to use.
-        columns: the inputs of the training split.
+        columns: the inputs and the target of the training split.
+
+    Raises:
+        ContractError: the state that `fit` returned is nothing that JSON holds.
     """
     vocabularies = {
         column.name: list(column.choices) if column.choices is not None else _names(columns[column.name])
         for column in problem.contract.categories
     }
-    state = msgspec.to_builtins(problem.fit(columns))
-    features = problem.features(columns, state)
+    columns = only_known(columns, vocabularies)
+    try:
+        state = msgspec.json.decode(msgspec.json.encode(problem.fit(columns)), type=dict[str, Any])
+    except (TypeError, msgspec.ValidationError) as error:
+        raise ContractError(f"The fit of '{problem.name}' must return what JSON can hold: {error}.") from error
+    inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
+    features = problem.features(inputs, state)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
-    return Fitted(vocabularies, dict(state), encodings, list(features))
+    return Fitted(vocabularies, state, encodings, list(features))
+
+
+def only_known(columns: Columns, vocabularies: Mapping[str, Collection[str]]) -> Columns:
+    """The columns with names outside their vocabulary made missing, as the request decoder makes them.
+
+    Args:
+        columns: arrays of shape (rows,).
+        vocabularies: the values of each category column.
+    """
+    cleaned = dict(columns)
+    for name, vocabulary in vocabularies.items():
+        known = dict.fromkeys(vocabulary)
+        values = columns[name]
+        cleaned[name] = np.array([value if value in known else None for value in values], dtype=object)
+    return cleaned
 
 
 def _names(values: np.ndarray) -> list[str]:

@@ -13,12 +13,9 @@ from model import bundle as bundles
 from model.bundle import Bundle
 from model.features import FeatureMatrix
 from problems.base import owners
-from validation.decode import Decoded, RowDecoder, to_arrays
+from validation.decode import Decoded, Records, RowDecoder, to_arrays
 from validation.errors import BundleError
-from validation.values import Value
 from validation.wire import Explanation, Explanations, Prediction, Predictions
-
-Records = Sequence[tuple[Value, ...]]
 
 
 class Predictor:

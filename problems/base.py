@@ -82,9 +82,9 @@ class Problem:
         name: its folder or module below `problems`, and the model's name everywhere.
         title: one line for people.
         contract: what a row is.
-        fit: sees the training split only and returns what JSON can hold.
-        features: pure NumPy, called with a whole table in training and with a batch of rows in serving. Its arrays
-            are float64 (numbers) or object (names, encoded by the vocabulary that training learned for them).
+        fit: sees the inputs and the target of the training split only, and returns what JSON can hold.
+        features: sees the inputs; pure NumPy, called with a whole table in training and with a batch of rows in
+            serving. Its arrays are float64 (numbers) or object (names, encoded by what training learned for them).
         simulator: "module:function" that writes a raw table for those who have none, see `training.source`.
     """
 

@@ -5,13 +5,11 @@ loop. There is no timer: a lone request is predicted at once.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from validation.values import Value
-
-Records = Sequence[tuple[Value, ...]]
+from validation.decode import Records
 
 
 class Batcher:

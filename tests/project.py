@@ -26,9 +26,10 @@ SMALL = {"source": {"rows": 6_000, "seed": 7}, "train": {"rounds": 60}}
 
 @dataclass(frozen=True)
 class Project:
-    """The project's files in `folder`. Its code is imported from the repository, so that coverage sees it."""
+    """The project's files in `folder`. Unless it has code of its own, code is imported from the repository."""
 
     folder: Path
+    own_code: bool = False
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Mapping[str, Any]] = SMALL) -> "Project":
@@ -63,7 +64,7 @@ class Project:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("BOXWOOD_")},
             "PATH": f"{DEV}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(self.folder if self.own_code else ROOT),
             "PYTHONSAFEPATH": "1",
             "BENTOML_HOME": str(self.folder / "stores/bentoml"),
         }

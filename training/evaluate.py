@@ -28,7 +28,7 @@ def main(problem: Problem) -> None:
     predictor = open_predictor(workspace.bundle)
     answered, predicted = _answers(predictor, problem, test)
     test = test.iloc[answered]
-    actual = test[problem.contract.target.name].to_numpy()
+    actual = tables.target(problem.contract, test)
     candidates = {
         "model": predicted,
         "lookup": baselines.lookup(problem.contract, known, test),

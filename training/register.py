@@ -4,10 +4,12 @@ Registering the same bundle twice finds the first registration. The receipt lies
 is gone, so is the receipt, and the next `dvc repro` registers again.
 """
 
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,18 @@ from model.bundle import Lineage, Manifest
 from problems.base import Problem
 from training import stores, tables
 from training.workspace import PARAMS, Workspace, read_json, say, write_json
-from validation.contract import Contract, Kind
+from validation.contract import Column, Contract, Kind
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 VERSION_TAG = "bundle"
-"""The tag of a registered version that says which bundle it is."""
+EVIDENCE_TAG = "evidence"
+"""The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
 LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
+"""Whose versions the lineage names."""
+ANSWERING = ("lightgbm", "msgspec", "numpy", "pandas")
+"""What the MLflow model needs to answer."""
 _TYPES = {
     Kind.INTEGER: DataType.long,
     Kind.REAL: DataType.double,
@@ -45,9 +51,10 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
-    version = _registered(client, manifest)
+    tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
+    version = _registered(client, problem, tags)
     if version is None:
-        version = _register(problem, workspace, manifest, client)
+        version = _register(problem, workspace, manifest, client, tags)
         say("register", f"{problem.name} version {version.version} is bundle {manifest.version}")
     else:
         say("register", f"bundle {manifest.version} is version {version.version} already")
@@ -55,19 +62,28 @@ def main(problem: Problem) -> None:
     write_json(workspace.registered, {"bundle": manifest.version, "registry_version": str(version.version)})
 
 
-def _registered(client: MlflowClient, manifest: Manifest) -> ModelVersion | None:
-    found = client.search_model_versions(f"name = '{manifest.problem}'")
-    return next((version for version in found if version.tags.get(VERSION_TAG) == manifest.version), None)
+def _evidence(workspace: Workspace) -> str:
+    """What a version is registered with besides its bundle: other metrics or other data make it another version."""
+    data = read_json(workspace.source)["sha256"]
+    return hashlib.sha256(data.encode() + workspace.metrics.read_bytes()).hexdigest()
 
 
-def _register(problem: Problem, workspace: Workspace, manifest: Manifest, client: MlflowClient) -> ModelVersion:
+def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str]) -> ModelVersion | None:
+    found = client.search_model_versions(f"name = '{problem.name}'")
+    return next((version for version in found if tags.items() <= version.tags.items()), None)
+
+
+def _register(
+    problem: Problem, workspace: Workspace, manifest: Manifest, client: MlflowClient, tags: dict[str, str]
+) -> ModelVersion:
     metrics = read_json(workspace.metrics)
     source = read_json(workspace.source)
     commit = git_commit()
+    libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
     _experiment(client, problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
-        lineage = Lineage(source["sha256"], source["origin"], commit, run.info.run_id, _libraries())
-        mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", VERSION_TAG: manifest.version})
+        lineage = Lineage(source["sha256"], source["origin"], commit, run.info.run_id, libraries)
+        mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(_flat(yaml.safe_load(PARAMS.read_text())[problem.name]))
         mlflow.log_metrics(
             {
@@ -80,7 +96,7 @@ def _register(problem: Problem, workspace: Workspace, manifest: Manifest, client
         rows = pd.DataFrame(tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
         _log_dataset(problem, source, rows)
         model_uri = _log_model(problem, workspace, bundle.seal(manifest, metrics, lineage), rows)
-    return mlflow.register_model(model_uri, problem.name, tags={VERSION_TAG: manifest.version})
+    return mlflow.register_model(model_uri, problem.name, tags=tags)
 
 
 def _experiment(client: MlflowClient, name: str) -> None:
@@ -109,21 +125,21 @@ def _log_model(problem: Problem, workspace: Workspace, sealed: Manifest, rows: p
             code_paths=["validation", "problems", "model"],
             signature=signature(problem.contract),
             input_example=rows,
-            pip_requirements=[f"{name}=={sealed.lineage.libraries[name]}" for name in ("lightgbm", "numpy", "pandas")]
-            + [f"msgspec=={importlib.metadata.version('msgspec')}"]
-            if sealed.lineage
-            else None,
+            pip_requirements=[f"{name}=={version}" for name, version in _versions(*ANSWERING).items()],
         )
     return str(logged.model_uri)
 
 
 def signature(contract: Contract) -> ModelSignature:
     """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
-    inputs = [
-        ColSpec(_TYPES.get(column.kind, DataType.string), column.name, required=not column.nullable)
-        for column in contract.inputs
-    ]
+    inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
     return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, "prediction")]))
+
+
+def _type(column: Column) -> DataType:
+    if column.kind is Kind.INTEGER and column.nullable:
+        return DataType.double  # pandas holds integers beside missing ones as floats
+    return _TYPES.get(column.kind, DataType.string)
 
 
 def git_commit() -> str | None:
@@ -140,9 +156,8 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _libraries() -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"python": platform.python_version(), **versions}
+def _versions(*libraries: str) -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in libraries}
 
 
 def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:

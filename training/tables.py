@@ -26,6 +26,11 @@ def inputs(contract: Contract, table: pd.DataFrame) -> Columns:
     return {column.name: _array(column, table[column.name]) for column in contract.inputs}
 
 
+def target(contract: Contract, table: pd.DataFrame) -> np.ndarray:
+    """What the model learns, shape (rows,)."""
+    return _array(contract.target, table[contract.target.name])
+
+
 def _array(column: Column, series: pd.Series) -> np.ndarray:
     if column.kind is Kind.CATEGORY:
         return series.astype(object).where(series.notna(), None).to_numpy(dtype=object)

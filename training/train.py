@@ -6,9 +6,10 @@ from typing import Any
 
 import lightgbm as lgb
 import msgspec
+import numpy as np
 import pandas as pd
 
-from model.features import FeatureMatrix, Fitted, fit
+from model.features import FeatureMatrix, Fitted, fit, only_known
 from problems.base import Problem, owners
 from training import tables
 from training.split import TRAIN, VALIDATION
@@ -37,12 +38,13 @@ def main(problem: Problem) -> None:
     params = workspace.params("train", TrainParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     parts = {part: silver[split == part] for part in (TRAIN, VALIDATION)}
-    fitted = fit(problem, tables.inputs(problem.contract, parts[TRAIN]))
+    targets = {part: tables.target(problem.contract, rows) for part, rows in parts.items()}
+    known = {problem.contract.target.name: targets[TRAIN], **tables.inputs(problem.contract, parts[TRAIN])}
+    fitted = fit(problem, known)
     matrix = FeatureMatrix(problem, fitted)
-    gold = {part: _gold(problem, matrix, rows) for part, rows in parts.items()}
+    gold = {part: _gold(problem, matrix, rows, fitted) for part, rows in parts.items()}
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
-    target = problem.contract.target.name
-    booster = _boost(params, matrix, gold, {part: rows[target] for part, rows in parts.items()})
+    booster = _boost(params, matrix, gold, targets)
     with whole_folder(workspace.trained) as folder:
         (folder / MODEL).write_text(booster.model_to_string(num_iteration=booster.best_iteration))
         (folder / FITTED).write_bytes(msgspec.json.encode(fitted))
@@ -55,8 +57,9 @@ def read(workspace: Workspace) -> tuple[str, Fitted]:
     return (workspace.trained / MODEL).read_text(), fitted
 
 
-def _gold(problem: Problem, matrix: FeatureMatrix, rows: pd.DataFrame) -> pd.DataFrame:
-    gold = pd.DataFrame(matrix(tables.inputs(problem.contract, rows)), columns=matrix.names, index=rows.index)
+def _gold(problem: Problem, matrix: FeatureMatrix, rows: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
+    columns = only_known(tables.inputs(problem.contract, rows), fitted.vocabularies)
+    gold = pd.DataFrame(matrix(columns), columns=matrix.names, index=rows.index)
     gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)
     return gold
 
@@ -72,7 +75,7 @@ def _nullable(problem: Problem, features: list[str]) -> set[str]:
 
 
 def _boost(
-    params: TrainParams, matrix: FeatureMatrix, gold: Mapping[str, pd.DataFrame], targets: Mapping[str, pd.Series]
+    params: TrainParams, matrix: FeatureMatrix, gold: Mapping[str, pd.DataFrame], targets: Mapping[str, np.ndarray]
 ) -> lgb.Booster:
     settings = {
         "objective": "regression",
@@ -84,12 +87,12 @@ def _boost(
     }
     data = lgb.Dataset(
         gold[TRAIN].to_numpy(),
-        targets[TRAIN].to_numpy(),
+        targets[TRAIN],
         feature_name=matrix.names,
         categorical_feature=matrix.categorical,
         params=settings,
     )
-    held_out = lgb.Dataset(gold[VALIDATION].to_numpy(), targets[VALIDATION].to_numpy(), reference=data)
+    held_out = lgb.Dataset(gold[VALIDATION].to_numpy(), targets[VALIDATION], reference=data)
     return lgb.train(
         settings,
         data,

@@ -18,6 +18,9 @@ Columns = dict[str, np.ndarray]
 """Columns by name, each of shape (rows,): float64 (numbers and flags, NaN where missing), object (texts, None where
 missing), datetime64[D] or datetime64[us] (NaT where missing)."""
 
+Records = Sequence[tuple[Value, ...]]
+"""Decoded rows, each a tuple of input values in the order of `Contract.inputs`."""
+
 MOST_ERRORS = 100
 """How many row errors an answer lists; beyond that only their number is said."""
 
@@ -63,7 +66,7 @@ class Decoded:
         self.total += other.total
 
 
-def to_arrays(columns: Sequence[Column], records: Sequence[tuple[Value, ...]]) -> Columns:
+def to_arrays(columns: Sequence[Column], records: Records) -> Columns:
     """Decoded records as arrays.
 
     Args:

@@ -35,7 +35,8 @@ def columns_of(problem: Problem, rows: list[dict[str, object]]) -> Columns:
 def test_a_rows_features_do_not_depend_on_the_rows_beside_it(data: st.DataObject, problem: Problem) -> None:
     vocabularies = {column.name: VOCABULARY for column in problem.contract.categories}
     rows = data.draw(st.lists(good_rows(problem.contract, vocabularies), min_size=1, max_size=5))
-    matrix = FeatureMatrix(problem, fit(problem, columns_of(problem, rows)))
+    known = {problem.contract.target.name: np.arange(float(len(rows))), **columns_of(problem, rows)}
+    matrix = FeatureMatrix(problem, fit(problem, known))
     together = matrix(columns_of(problem, rows))
     alone = np.vstack([matrix(columns_of(problem, [row])) for row in rows])
     np.testing.assert_array_equal(together, alone)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.batching import Batcher, Records
+from serving.batching import Batcher
+from validation.decode import Records
 
 
 class Counting:

@@ -57,7 +57,7 @@ def test_explanations_add_up(client: httpx.Client, row: dict[str, Any], predicto
         assert total == pytest.approx(explanation["prediction"], rel=1e-6)
 
 
-def test_the_model_describes_itself(client: httpx.Client, predictor: Predictor) -> None:
+def test_the_model_describes_itself(client: httpx.Client, predictor: Predictor, bento: str) -> None:
     assert client.get("/v1/models").json() == {"models": ["flights"]}
     document = client.get("/v1/models/flights").json()
     assert document["ready"] is True
@@ -68,6 +68,7 @@ def test_the_model_describes_itself(client: httpx.Client, predictor: Predictor) 
     assert document["metrics"]["scores"]["model"]["rmse"]["value"] > 0
     lineage = document["lineage"]
     assert lineage["model"] == f"flights:{predictor.version}"
+    assert lineage["bento"] == bento
     assert lineage["registry_version"] == "1"
     assert lineage["mlflow_run"] == lineage["mlflow_run_id"]
     assert len(lineage["data_sha256"]) == 64
