@@ -39,11 +39,9 @@ def main(problem: Problem) -> None:
 
 
 def _raw_file(workspace: Workspace) -> Path:
-    files = sorted(workspace.raw.glob("*")) if workspace.raw.is_dir() else []
+    files = sorted(path for path in workspace.raw.glob("*") if path != workspace.source)
     if len(files) != 1:
-        raise TableError(
-            f"{workspace.raw} must hold the raw table and nothing else; run `make train` to bring it there."
-        )
+        raise TableError(f"{workspace.raw} must hold one raw table; run `make train` to bring it there.")
     return files[0]
 
 

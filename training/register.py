@@ -62,6 +62,11 @@ def main(problem: Problem) -> None:
     write_json(workspace.registered, {"bundle": manifest.version, "registry_version": str(version.version)})
 
 
+def _public(origin: str) -> str:
+    """Where data comes from, as callers of the service may know it: a URL, or a file's name without its folders."""
+    return origin if "://" in origin else Path(origin).name
+
+
 def _evidence(workspace: Workspace) -> str:
     """What a version is registered with besides its bundle: other metrics or other data make it another version."""
     data = read_json(workspace.source)["sha256"]
@@ -82,7 +87,7 @@ def _register(
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
     _experiment(client, problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
-        lineage = Lineage(source["sha256"], source["origin"], commit, run.info.run_id, libraries)
+        lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(_flat(yaml.safe_load(PARAMS.read_text())[problem.name]))
         mlflow.log_metrics(

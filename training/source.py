@@ -1,6 +1,7 @@
 """Brings a raw table into the workspace: a file, a URL, or the problem's simulated market."""
 
 import importlib
+import importlib.util
 import shutil
 import urllib.error
 import urllib.parse
@@ -12,7 +13,7 @@ import msgspec
 
 from problems.base import Problem
 from training.workspace import Workspace, read_json, say, sha256, whole_folder, write_json
-from validation.errors import SettingsError, TableError
+from validation.errors import ContractError, SettingsError, TableError
 
 SIMULATED = "simulated"
 FORMATS = (".csv", ".csv.gz", ".parquet")
@@ -39,8 +40,8 @@ def main(problem: Problem, data: str | None = None) -> None:
     """
     workspace = Workspace(problem.name)
     if not data:
-        if workspace.source.exists() and workspace.raw.is_dir() and read_json(workspace.source)["origin"] != SIMULATED:
-            origin = read_json(workspace.source)["origin"]
+        origin = read_json(workspace.source)["origin"] if workspace.source.exists() else SIMULATED
+        if origin != SIMULATED:
             say("source", f"using {origin} as before (DATA={SIMULATED} goes back to the simulated table)")
             return
         data = SIMULATED
@@ -66,18 +67,15 @@ def _simulate(problem: Problem, workspace: Workspace) -> None:
     if problem.simulator is None:
         raise SettingsError(f"'{problem.name}' has no simulated table: say which table to use with DATA=path-or-URL.")
     params = workspace.params("source", SourceParams)
-    origin: dict[str, Any] = {"origin": SIMULATED, "rows": params.rows, "seed": params.seed}
-    if workspace.source.exists() and workspace.raw.is_dir():
-        known = read_json(workspace.source)
-        if {**known, "sha256": None} == {**origin, "sha256": None}:
-            say("source", f"simulated table of {params.rows:,} rows, seed {params.seed}, as before")
-            return
     module, function = problem.simulator.split(":")
+    description = {"origin": SIMULATED, "rows": params.rows, "seed": params.seed, "simulator": _source_hash(module)}
+    if workspace.source.exists() and description.items() <= read_json(workspace.source).items():
+        say("source", f"simulated table of {params.rows:,} rows, seed {params.seed}, as before")
+        return
     with whole_folder(workspace.raw) as folder:
         table = folder / "table.csv"
         getattr(importlib.import_module(module), function)(table, rows=params.rows, seed=params.seed)
-        digest = sha256(table)
-    write_json(workspace.source, {**origin, "sha256": digest})
+        _describe(folder, table, description)
     say("source", f"simulated {params.rows:,} rows, seed {params.seed}: this is not real data")
 
 
@@ -88,12 +86,33 @@ def _keep(workspace: Workspace, origin: str, name: str) -> None:
             _download(origin, table)
         else:
             shutil.copyfile(origin, table)
-        if table.stat().st_size == 0:
-            raise TableError(f"{origin} is empty.")
-        digest = sha256(table)
         size = table.stat().st_size
-    write_json(workspace.source, {"origin": origin, "sha256": digest})
-    say("source", f"{origin}: {size / 1e6:.1f} MB, sha256 {digest[:12]}")
+        if size == 0:
+            raise TableError(f"{origin} is empty.")
+        digest = _describe(folder, table, {"origin": _without_secrets(origin)})
+    say("source", f"{_without_secrets(origin)}: {size / 1e6:.1f} MB, sha256 {digest[:12]}")
+
+
+def _describe(folder: Path, table: Path, description: dict[str, Any]) -> str:
+    digest = sha256(table)
+    write_json(folder / Workspace.SOURCE, {**description, "sha256": digest})
+    return digest
+
+
+def _source_hash(module: str) -> str:
+    """Of the simulator's file, without running it: pandas alone takes a second to import."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ContractError(f"There is no simulator {module}.")
+    return sha256(Path(spec.origin))
+
+
+def _without_secrets(origin: str) -> str:
+    """A URL without credentials and query, which often carry them; a path as it is."""
+    if not origin.startswith(("http://", "https://")):
+        return origin
+    url = urllib.parse.urlsplit(origin)
+    return urllib.parse.urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
 
 
 def _download(url: str, table: Path) -> None:
@@ -108,6 +127,10 @@ def _download(url: str, table: Path) -> None:
                     say("source", f"{received / 1e6:.0f} MB of {int(announced or 0) / 1e6:.0f} MB")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
-        raise TableError(f"{url} could not be downloaded: {reason}. Nothing was changed; try again later.") from error
+        raise TableError(
+            f"{_without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; try again later."
+        ) from error
     if announced is not None and received != int(announced):
-        raise TableError(f"{url} broke off after {received} of {announced} bytes. Nothing was changed; try again.")
+        raise TableError(
+            f"{_without_secrets(url)} broke off after {received} of {announced} bytes. Nothing was changed; try again."
+        )

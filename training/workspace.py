@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
@@ -24,6 +24,8 @@ PARAMS = Path("params.yaml")
 class Workspace:
     """The files of one problem, relative to the project's folder."""
 
+    SOURCE: ClassVar[str] = "source.json"
+
     problem: str
 
     @property
@@ -33,13 +35,13 @@ class Workspace:
 
     @property
     def raw(self) -> Path:
-        """A folder that holds the raw table, one file under its own name."""
+        """A folder that holds the raw table, `table.<format>`, and what it is; both are replaced in one step."""
         return self.folder / "raw"
 
     @property
     def source(self) -> Path:
         """What the raw table is: where it came from, and its sha256."""
-        return self.folder / "source.json"
+        return self.raw / self.SOURCE
 
     @property
     def bronze(self) -> Path:

@@ -39,9 +39,9 @@ def shown(value: object) -> str:
 def _within(column: Column, value: float) -> float:
     unit = f" {column.unit}" if column.unit else ""
     if column.ge is not None and value < column.ge:
-        raise InvalidValue(f"{value:g} is below the minimum of {column.ge:g}{unit}")
+        raise InvalidValue(f"{value:.15g} is below the minimum of {column.ge:.15g}{unit}")
     if column.le is not None and value > column.le:
-        raise InvalidValue(f"{value:g} is above the maximum of {column.le:g}{unit}")
+        raise InvalidValue(f"{value:.15g} is above the maximum of {column.le:.15g}{unit}")
     return value
 
 

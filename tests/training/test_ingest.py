@@ -187,7 +187,7 @@ def website() -> Iterator[str]:
 
 def test_a_table_from_a_url(flights: Problem, website: str) -> None:
     source.main(flights, f"{website}/table.csv?version=2")
-    assert json.loads(PLACE.source.read_text())["origin"] == f"{website}/table.csv?version=2"
+    assert json.loads(PLACE.source.read_text())["origin"] == f"{website}/table.csv"  # without what may be a secret
     ingest.main(flights)
     assert len(tables.read(PLACE.bronze)) == 1
 
