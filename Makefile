@@ -11,7 +11,9 @@ PYTHON ?= python3
 DEV := .venv
 SERVING := .venv-serving
 export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
-BENTO := $(BENTOML_HOME)/bento-$(PROBLEM).tag
+override export DATA := $(value DATA)
+# relative, because make takes no blanks in the names of targets
+BENTO := stores/bentoml/bento-$(PROBLEM).tag
 RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
 CODE := service.py bentofile.yaml requirements/serving.txt \
         $(shell find validation problems model serving -name '*.py')
@@ -23,7 +25,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento dev check format test test-heavy lock clean
+.PHONY: help setup train serve bento free-port dev check format test test-heavy lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -34,7 +36,7 @@ setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets d
 $(DEV)/bin/uv: requirements/uv.txt
 	@echo 'setup: bringing uv'
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Boxwood needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Say which with PYTHON=…")'
-	@$(PYTHON) -m venv $(DEV) || { echo 'Python cannot make environments. On Debian: apt-get install python3-venv' >&2; rm -rf $(DEV); exit 1; }
+	@$(PYTHON) -m venv $(DEV) >/dev/null || { echo 'Python cannot make environments. On Debian: apt-get install python3-venv' >&2; rm -rf $(DEV); exit 1; }
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
@@ -50,9 +52,10 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@touch $@
 
 train: $(DEV)/.ready ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training source $(PROBLEM) $(if $(DATA),--data '$(DATA)')
-	@dvc repro package@$(PROBLEM)
-	@python -m training report $(PROBLEM)
+	@exec 9>.dvc/run.lock; flock --nonblock 9 || { echo 'Another run is in progress in this folder.' >&2; exit 1; }; \
+	python -m training source $(PROBLEM) --data "$$DATA" 9>&-; \
+	dvc repro package@$(PROBLEM) 9>&-; \
+	python -m training report $(PROBLEM) 9>&-
 
 bento: train ## build the Bento of the packaged model
 	@bentoml get "$$(cat $(BENTO) 2>/dev/null || echo none)" --output path >/dev/null 2>&1 || rm -f $(BENTO)
@@ -65,11 +68,14 @@ $(BENTO): $(CODE) $(RECEIPT)
 	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
-serve: setup bento ## train if needed, build, and serve on PORT
+free-port: $(DEV)/.ready
+	@python -m serving.port $(HOST) $(PORT)
+
+serve: setup free-port bento ## train if needed, build, and serve on PORT
 	@echo "serve: http://$(HOST):$(PORT)"
 	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
-dev: setup train ## serve the working tree, and again on every change
+dev: setup free-port train ## serve the working tree, and again on every change
 	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \
 	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
 

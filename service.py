@@ -3,11 +3,11 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import bentoml
 from bentoml.models import BentoModel
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from serving import http, lifecycle, pins
 from serving.models import Models
@@ -54,7 +54,9 @@ class Service:
         return True
 
     @bentoml.api(batchable=True, max_batch_size=1000)  # type: ignore[untyped-decorator]
-    async def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def predict(
+        self, rows: Annotated[list[dict[str, Any]], Field(max_length=SETTINGS.max_rows)]
+    ) -> list[dict[str, Any]]:
         """BentoML's own API, for the default model: each row gets its prediction or its errors."""
         return await MODELS.default.answer_each(rows)
 
@@ -65,5 +67,6 @@ Boxwood = bentoml.service(
     metrics={"enabled": False},
     logging={"access": {"skip_paths": [*http.PATHS, "/livez", "/readyz", "/healthz"]}},
     tracing={"excluded_urls": ",".join(http.PATHS)},
-)(type("Service", (Service,), STORED))
+)(type("Service", (Service,), {f"model_{name}": model for name, model in STORED.items()}))
+Boxwood.add_asgi_middleware(http.BodyLimit, limit=SETTINGS.max_body_bytes)
 Boxwood.mount_asgi_app(http.application(MODELS, SETTINGS), path="/")

@@ -188,7 +188,7 @@ def _read(path: Path) -> bytes:
 def _parse(path: Path, content: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is not what a bundle holds: {error}. {_RESTORE}") from error
 
 
@@ -198,4 +198,4 @@ def _digested(manifest: Manifest) -> Manifest:
 
 
 def _hash(document: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -68,7 +68,11 @@ def only_known(columns: Columns, vocabularies: Mapping[str, Collection[str]]) ->
 
 
 def _names(values: np.ndarray) -> list[str]:
-    return sorted({str(value) for value in values if value is not None})
+    names = {value for value in values if value is not None}
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ContractError(f"A categorical feature holds {odd!r}; its values are texts, or None where missing.")
+    return sorted(names)
 
 
 class FeatureMatrix:

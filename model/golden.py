@@ -28,15 +28,20 @@ def replay(predictor: Predictor, golden: Golden) -> None:
     """Ask the golden rows again, through the decoding that requests take.
 
     Raises:
-        BundleError: a row is refused, or its prediction or explanation is another.
+        BundleError: a row is refused, or its prediction or explanation or the base value is another.
     """
     rows = msgspec.json.decode(msgspec.json.encode(golden.rows))
+    if not rows:
+        raise BundleError(f"The bundle of '{predictor.name}' has no golden rows to prove it. Train again.")
     try:
         answers = record(predictor, rows)
     except RowsRejected as error:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
     if len(golden.predictions) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
+    base_value = predictor.explain(rows[:1]).explanations[0].base_value
+    if not np.isclose(base_value, predictor.manifest.base_value, rtol=TOLERANCE):
+        raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
     for row, (expected, found) in enumerate(zip(golden.predictions, answers.predictions, strict=True)):
         if not np.isclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
             raise BundleError(_message(predictor, row, f"expected {expected!r}, got {found!r}"))

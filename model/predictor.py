@@ -45,20 +45,22 @@ class Predictor:
 
     def scores(self, records: Records) -> np.ndarray:
         """Raw scores of decoded rows, shape (rows,)."""
-        return self._predict(self._matrix(to_arrays(self.contract.inputs, records)))
+        return self._predict(self._features(records))
 
-    def contributions(self, records: Records) -> np.ndarray:
+    def _features(self, records: Records) -> np.ndarray:
+        return self._matrix(to_arrays(self.contract.inputs, records))
+
+    def _contributions(self, matrix: np.ndarray) -> np.ndarray:
         """SHAP values summed to the caller's columns.
 
         Args:
-            records: decoded rows.
+            matrix: the model matrix, shape (rows, features).
 
         Returns:
             Shape (rows, inputs + 1), in the order of `Contract.inputs`, the base value last; rows add up to the raw
             score. TreeSHAP as LightGBM computes it (Lundberg et al., "Consistent Individualized Feature Attribution
             for Tree Ensembles", 2018).
         """
-        matrix = self._matrix(to_arrays(self.contract.inputs, records))
         values = self._predict(matrix, pred_contrib=True)
         grouped: np.ndarray = np.column_stack([values[:, :-1] @ self._owners, values[:, -1]])
         return grouped
@@ -85,8 +87,7 @@ class Predictor:
         ]
         return Predictions(self.name, self.version, answers)
 
-    def explanations(self, scores: np.ndarray, contributions: np.ndarray) -> Explanations:
-        """The explanation of rows, given their raw scores and contributions."""
+    def _explanations(self, scores: np.ndarray, contributions: np.ndarray) -> Explanations:
         names = [column.name for column in self.contract.inputs]
         answers = [
             Explanation(score, "value", values[-1], dict(zip(names, values[:-1], strict=True)))
@@ -101,8 +102,8 @@ class Predictor:
 
     def explain(self, rows: Sequence[object]) -> Explanations:
         """Decode and explain; raises RowsRejected if a row does not satisfy the contract."""
-        records = self.decode(rows).whole().records
-        return self.explanations(self.scores(records), self.contributions(records))
+        matrix = self._features(self.decode(rows).whole().records)
+        return self._explanations(self._predict(matrix), self._contributions(matrix))
 
 
 def open_predictor(directory: Path) -> Predictor:

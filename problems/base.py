@@ -6,12 +6,12 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -128,35 +128,63 @@ def names() -> list[str]:
 
 
 def _sources(function: Callable[..., Any]) -> set[str]:
-    """The normalised source of a function and of what it uses from its own module, and theirs in turn.
+    """What a function computes: its syntax tree and those of everything of `problems` that it reaches by name.
 
-    Comments, docstrings, layout and everything in the module that the function does not reach (a contract's texts,
-    say) leave it unchanged.
+    Comments, docstrings, layout and what the function does not reach (a contract's texts, say) leave it unchanged;
+    so does the version of Python, whose own `ast.dump` does not promise that.
     """
-    module = sys.modules[function.__module__]
-    definitions = _definitions(module)
-    reached: set[str] = set()
-    waiting = [function.__name__]
+    if function.__name__ == "<lambda>":
+        raise ContractError(f"A fit or features in {function.__module__} is a lambda; give it a name with def.")
+    reached: dict[tuple[str, str], str] = {}
+    waiting = [(function.__module__, function.__name__)]
     while waiting:
-        name = waiting.pop()
-        if name in definitions and name not in reached:
-            reached.add(name)
-            waiting += [node.id for node in ast.walk(definitions[name]) if isinstance(node, ast.Name)]
-    return {ast.unparse(definitions[name]) for name in reached}
+        module, name = waiting.pop()
+        definition = _definitions(sys.modules[module]).get(name)
+        if definition is None or (module, name) in reached:
+            continue
+        reached[module, name] = f"{name}: {_tree(definition)}"
+        waiting += _names_in(definition, sys.modules[module])
+    return set(reached.values())
+
+
+def _names_in(definition: ast.stmt, module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The module and name of everything that a definition mentions, followed to where it was defined."""
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Name):
+            found: Any = getattr(module, node.id, None)
+            home = getattr(found, "__module__", None)
+            elsewhere = isinstance(found, FunctionType | type) and str(home).split(".")[0] == "problems"
+            yield (str(home), found.__name__) if elsewhere else (module.__name__, node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = getattr(module, node.value.id, None)
+            if isinstance(owner, ModuleType) and owner.__name__.split(".")[0] == "problems":
+                yield owner.__name__, node.attr
 
 
 def _definitions(module: ModuleType) -> dict[str, ast.stmt]:
     found: dict[str, ast.stmt] = {}
     for statement in ast.parse(inspect.getsource(module)).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = _without_docstring(statement)
+            found[statement.name] = statement
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            found.update({target.id: statement for target in targets if isinstance(target, ast.Name)})
+            found.update({node.id: statement for node in ast.walk(statement) if _is_assigned(node)})
     return found
 
 
-def _without_docstring(statement: ast.FunctionDef | ast.ClassDef) -> ast.stmt:
-    if ast.get_docstring(statement, clean=False) is not None:
-        statement.body = statement.body[1:] or [ast.Pass()]
-    return statement
+def _is_assigned(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _tree(node: Any) -> Any:
+    """A syntax tree as nested lists, without docstrings and positions."""
+    if isinstance(node, list):
+        return [_tree(item) for item in node if not _is_text(item)]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return [type(node).__name__, *([name, _tree(value)] for name, value in fields)]
+
+
+def _is_text(node: Any) -> bool:
+    """Whether a statement is a bare text, which computes nothing: a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -31,13 +31,18 @@ class Batcher:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._answer(waiting)
+
+    def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
         try:
             scores = self._score(merged)
         except Exception as error:  # noqa: BLE001 whatever it was, callers must hear of it rather than wait for ever
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(error)
+            if len(waiting) > 1:
+                for one in waiting:  # alone, so that a row that cannot be scored fails nobody else's request
+                    self._answer([one])
+            elif not waiting[0][1].done():
+                waiting[0][1].set_exception(error)
             return
         start = 0
         for records, future in waiting:

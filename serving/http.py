@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details
 from serving.models import Models, ServedModel
@@ -51,6 +51,28 @@ def application(models: Models, settings: Settings) -> Starlette:
         Route("/v1/{rest:path}", _Nothing()),
     ]
     return Starlette(routes=routes)
+
+
+class BodyLimit:
+    """An ASGI middleware that holds the bodies of BentoML's own routes to the limit; ours count theirs as they come."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 411 or 413."""
+        if scope["type"] == "http" and scope["method"] == "POST" and not scope["path"].startswith(PATHS):
+            announced = _header(scope, b"content-length")
+            if announced is None or not announced.isdigit():
+                detail = "This path takes bodies that announce their length; send content-length."
+                await _refuse(send, problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail))
+                return
+            if int(announced) > self._limit:
+                detail = f"The body of {int(announced)} bytes is above the limit of {self._limit} bytes."
+                await _refuse(send, problem_details.of(RequestTooLarge(detail)))
+                return
+        await self._app(scope, receive, send)
 
 
 class _Endpoint:

@@ -11,7 +11,7 @@ from model import bundle
 from serving.batching import Batcher
 from validation.errors import UnknownModel
 from validation.values import shown
-from validation.wire import Explanations, Predictions
+from validation.wire import Explanations, Predictions, RowError
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
@@ -46,7 +46,7 @@ class ServedModel:
         scores = await self._batcher.submit(merged.records)
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
         return [
-            {"errors": msgspec.to_builtins(one.errors)}
+            {"errors": [_without_row(error) for error in one.errors]}
             if one.refused
             else {"model_name": self.predictor.name, "model_version": self.predictor.version, **next(good)}
             for one in decoded
@@ -70,6 +70,11 @@ class ServedModel:
                 **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
             },
         }
+
+
+def _without_row(error: RowError) -> dict[str, Any]:
+    """An error beside its row needs no number for it, and the batch's would mean nothing to the caller."""
+    return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
 
 
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:

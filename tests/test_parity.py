@@ -37,4 +37,4 @@ def test_gate_and_transports_agree(data: st.DataObject, predictor: Predictor, cl
         assert answer["prediction"] == native["prediction"]
         assert answer["warnings"] == native["warnings"]
     else:
-        assert http.json()["errors"] == native["errors"]
+        assert http.json()["errors"] == [{"row": 0, **error} for error in native["errors"]]

@@ -45,9 +45,14 @@ def _run(options: argparse.Namespace) -> None:
 
         source.main(problem, options.data)
         stores.heal(Workspace(problem.name))
+        return
+    # each stage imports what it needs: MLflow alone takes seconds
+    main_of_stage = importlib.import_module(f"training.{options.command}").main
+    if options.command in STAGES[-2:]:
+        with stores.failures():
+            main_of_stage(problem)
     else:
-        # each stage imports what it needs: MLflow alone takes seconds
-        importlib.import_module(f"training.{options.command}").main(problem)
+        main_of_stage(problem)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:
             numbers = series.dropna()
             if column.kind in (Kind.DATE, Kind.TIMESTAMP):
                 numbers = numbers.astype("datetime64[s]").astype("int64")
-            entry["deciles"] = [float(value) for value in np.quantile(numbers.to_numpy(dtype=float), _DECILES)]
+            values = numbers.to_numpy(dtype=float)
+            entry["deciles"] = np.quantile(values, _DECILES).tolist() if len(values) else []
         document["columns"][column.name] = entry
     return document
 

@@ -1,5 +1,7 @@
 """Bronze → silver: the rows that satisfy the contract; the others go to quarantine with the reason beside them."""
 
+from typing import Annotated
+
 import msgspec
 import pandas as pd
 from pandera.errors import SchemaErrors
@@ -15,7 +17,7 @@ from validation.errors import TableError
 class CleanParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`quarantine_limit`: the share of rows that may fail before the run stops."""
 
-    quarantine_limit: float
+    quarantine_limit: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 def main(problem: Problem) -> None:

@@ -1,5 +1,8 @@
 """Bundle → metrics: the untouched test split, asked through the Predictor as a caller would, beside the baselines."""
 
+from collections.abc import Mapping
+from typing import Annotated
+
 import msgspec
 import numpy as np
 import pandas as pd
@@ -15,7 +18,7 @@ from validation.errors import TableError
 class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bootstrap resamples and their seed."""
 
-    resamples: int
+    resamples: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
 
 
@@ -43,7 +46,7 @@ def main(problem: Problem) -> None:
         "refused": int((split == TEST).sum()) - len(test),
         "unit": problem.contract.target.unit,
         "scores": scores,
-        "beats_lookup": scores["model"]["rmse"]["value"] < scores["lookup"]["rmse"]["value"],
+        "beats_lookup": _rmse(scores["model"]) < _rmse(scores["lookup"]),
     }
     write_json(workspace.metrics, document)
     say("evaluate", f"{len(test):,} test rows through the Predictor, {document['refused']} refused by the contract")
@@ -58,3 +61,8 @@ def _answers(predictor: Predictor, problem: Problem, test: pd.DataFrame) -> tupl
             f"the first because {decoded.errors[0].column}: {decoded.errors[0].message}."
         )
     return decoded.positions, predictor.scores(decoded.records)
+
+
+def _rmse(scores: Mapping[str, Mapping[str, float | None]]) -> float:
+    value = scores["rmse"]["value"]
+    return float("inf") if value is None else value

@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import pyarrow.parquet as pq
 
 from problems.base import Problem
 from training import tables
-from training.workspace import Workspace, say
+from training.workspace import Workspace, read_json, say, sha256
 from validation import gates
-from validation.contract import Column, Kind, Role
+from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 from validation.parsing import parse_text, parse_typed
 from validation.values import InvalidValue, reader
@@ -25,11 +26,7 @@ def main(problem: Problem) -> None:
     """Parse the raw table; raises TableError with a sentence if it is not the table of this problem."""
     workspace = Workspace(problem.name)
     path = _raw_file(workspace)
-    wanted = [column for column in problem.contract.columns if column.role is not Role.FORBIDDEN]
-    raw = _read(path, wanted)
-    if raw.empty:
-        raise TableError(f"{path.name} has headers and no rows.")
-    table = _parse(wanted, raw)
+    table = _parse(_wanted(problem.contract), read(path, problem.contract))
     unreadable = int(table[gates.UNREADABLE].notna().sum())
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
@@ -39,14 +36,38 @@ def main(problem: Problem) -> None:
 
 
 def _raw_file(workspace: Workspace) -> Path:
-    files = sorted(path for path in workspace.raw.glob("*") if path != workspace.source)
-    if len(files) != 1:
+    path = workspace.table
+    if path is None:
         raise TableError(f"{workspace.raw} must hold one raw table; run `make train` to bring it there.")
-    return files[0]
+    if sha256(path) != read_json(workspace.source)["sha256"]:
+        raise TableError(f"{path} was changed after it was brought here; bring the table again with DATA=path-or-URL.")
+    return path
+
+
+def _wanted(contract: Contract) -> list[Column]:
+    return [column for column in contract.columns if column.role is not Role.FORBIDDEN]
+
+
+def read(path: Path, contract: Contract) -> pd.DataFrame:
+    """The cells of a raw table.
+
+    Args:
+        path: a CSV file, compressed or not, or a Parquet file.
+        contract: whose headers it must have; others are allowed.
+
+    Returns:
+        Texts, or what the Parquet file holds, by header; the index counts the file's rows from 0.
+
+    Raises:
+        TableError: it is empty, damaged, in another encoding, or lacks or doubles a header.
+    """
+    raw = _read(path, _wanted(contract))
+    if raw.empty:
+        raise TableError(f"{path.name} has headers and no rows.")
+    return raw
 
 
 def _read(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
-    """The file's cells, once its headers are known to be those of the contract."""
     if path.stat().st_size == 0:
         raise TableError(f"{path.name} is empty.")
     try:
@@ -62,17 +83,19 @@ def _read(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
         raise TableError(
             f"{path.name} has rows with more cells than the header; nothing says what they are."
         ) from error
-    except (pa.ArrowInvalid, EOFError, OSError) as error:
+    except (pa.ArrowInvalid, EOFError, OSError, zlib.error) as error:
         raise TableError(f"{path.name} is damaged or cut off: {str(error).strip()}.") from error
 
 
 def _read_parquet(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
     _check_headers(pq.read_schema(path).names, wanted, path)
-    return pd.read_parquet(path)
+    table: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)  # an index of pandas' is a column to us
+    return table
 
 
 def _read_csv(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
-    encoded: dict[str, Any] = {"header": None, "dtype": str, "encoding": "utf-8-sig", "na_filter": False}
+    encoded: dict[str, Any] = {"header": None, "dtype": str, "encoding": "utf-8-sig"}
+    encoded |= {"na_filter": False, "skip_blank_lines": False}
     header = pd.read_csv(path, nrows=1, **encoded)
     names = [str(name).strip() for name in header.iloc[0]]
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
@@ -81,7 +104,7 @@ def _read_csv(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
         cells: pd.DataFrame = pd.read_csv(path, skiprows=1, names=names, index_col=False, **encoded)
-    return cells
+    return cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
 
 
 def _check_headers(present: list[str], wanted: Sequence[Column], path: Path) -> None:
@@ -105,13 +128,13 @@ def _parse(wanted: Sequence[Column], raw: pd.DataFrame) -> pd.DataFrame:
     table: dict[str, Any] = {}
     unreadable: dict[int, list[str]] = {}
     for column in wanted:
-        values, bad = _parse_column(column, raw[column.source].reset_index(drop=True))
+        values, bad = _parse_column(column, raw[column.source])
         table[column.name] = values
         for row, reason in bad.items():
             unreadable.setdefault(row, []).append(f"{column.name}: {reason}")
     notes = pd.Series({row: "; ".join(reasons) for row, reasons in unreadable.items()}, dtype="str")
-    table[gates.UNREADABLE] = notes.reindex(range(len(raw)))
-    return pd.DataFrame(table, index=pd.RangeIndex(len(raw)))
+    table[gates.UNREADABLE] = notes.reindex(raw.index)
+    return pd.DataFrame(table, index=raw.index)
 
 
 def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
@@ -126,9 +149,10 @@ def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[in
             values.append(None)
             reasons[code] = str(error)
     distinct = pd.Series([*values, None], dtype=gates.STORED.get(column.kind, "str"))
-    column_values = distinct.take(codes).reset_index(drop=True)  # a missing cell has code -1, the None at the end
-    bad = {int(row): reasons[int(codes[row])] for row in np.flatnonzero(np.isin(codes, list(reasons)))}
-    return column_values, bad
+    parsed = distinct.take(codes).set_axis(raw.index)  # a missing cell has code -1, the None at the end
+    bad_places = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
+    bad = {int(raw.index[place]): reasons[int(codes[place])] for place in bad_places}
+    return parsed, bad
 
 
 def _cell(column: Column, cell: object) -> object:
@@ -143,6 +167,8 @@ def _cell(column: Column, cell: object) -> object:
         return str(value)
     if column.kind is Kind.FLAG:
         return bool(reader(column)(value))
+    if isinstance(value, int) and column.kind is Kind.INTEGER:
+        return reader(column)(value)  # before it becomes a double that may be another number
     if not isinstance(value, int | float):
         raise InvalidValue(f"{str(value)[:40]!r} is not a number")
     return float(value)

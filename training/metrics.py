@@ -45,7 +45,7 @@ REGRESSION: Mapping[str, Metric] = {
 """RMSE and MAE in the target's unit; MAPE over rows whose target is not 0; wMAPE, the absolute errors' sum over the
 targets' sum; and the share of rows predicted within 10 %."""
 
-Scores = dict[str, dict[str, float]]
+Scores = dict[str, dict[str, float | None]]
 
 
 def regression(actual: np.ndarray, predicted: np.ndarray, resamples: int, seed: int) -> Scores:
@@ -58,7 +58,7 @@ def regression(actual: np.ndarray, predicted: np.ndarray, resamples: int, seed: 
         seed: of the draws.
 
     Returns:
-        For each metric its `value`, `low` and `high`.
+        For each metric its `value`, `low` and `high`; None where it is not defined, as R² of a constant target.
     """
     draws = np.random.default_rng(seed).integers(0, len(actual), size=(resamples, len(actual)), dtype=np.int32)
     resampled: dict[str, list[float]] = {name: [] for name in REGRESSION}
@@ -68,9 +68,13 @@ def regression(actual: np.ndarray, predicted: np.ndarray, resamples: int, seed: 
             resampled[name].append(metric(*drawn))
     return {
         name: {
-            "value": metric(actual, predicted),
-            "low": float(np.quantile(resampled[name], 0.025)),
-            "high": float(np.quantile(resampled[name], 0.975)),
+            "value": _defined(metric(actual, predicted)),
+            "low": _defined(float(np.quantile(resampled[name], 0.025))),
+            "high": _defined(float(np.quantile(resampled[name], 0.975))),
         }
         for name, metric in REGRESSION.items()
     }
+
+
+def _defined(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,5 +1,6 @@
 """MLflow's champion → the BentoML model store, under the content hash of its bundle as an exact tag."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -30,13 +31,9 @@ def main(problem: Problem) -> None:
 def _import(folder: Path, labels: dict[str, str]) -> str:
     manifest = bundle.read(folder).manifest
     tag = f"{manifest.problem}:{manifest.version}"
-    try:
-        stored = bentoml.models.get(tag)
-        if stored.info.labels == labels:
-            return tag
-        bentoml.models.delete(tag)
-    except NotFound:
-        pass
+    with contextlib.suppress(NotFound):
+        bundle.read(Path(bentoml.models.get(tag).path))
+        return tag  # as it is: Bentos were built with what lies under an exact tag
     with bentoml.models.create(tag, labels=labels) as model:
         for name in (bundle.MANIFEST, *bundle.FILES):
             Path(model.path_of(name)).write_bytes((folder / name).read_bytes())

@@ -30,7 +30,8 @@ from training.workspace import PARAMS, Workspace, read_json, say, write_json
 from validation.contract import Column, Contract, Kind
 
 CHAMPION = "champion"
-CHALLENGER = "challenger"
+CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
+"""What decides about a model; dvc.lock does not, and every run may rewrite it."""
 VERSION_TAG = "bundle"
 EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
@@ -59,7 +60,10 @@ def main(problem: Problem) -> None:
     else:
         say("register", f"bundle {manifest.version} is version {version.version} already")
     client.set_registered_model_alias(problem.name, CHAMPION, version.version)
-    write_json(workspace.registered, {"bundle": manifest.version, "registry_version": str(version.version)})
+    write_json(
+        workspace.registered,
+        {"bundle": manifest.version, "registry": stores.registry(), "registry_version": str(version.version)},
+    )
 
 
 def _public(origin: str) -> str:
@@ -95,6 +99,7 @@ def _register(
                 f"{who}.{name}": score["value"]
                 for who, scores in metrics["scores"].items()
                 for name, score in scores.items()
+                if score["value"] is not None
             }
         )
         mlflow.log_dict(metrics, "metrics.json")
@@ -123,6 +128,7 @@ def _log_model(problem: Problem, workspace: Workspace, sealed: Manifest, rows: p
         folder.mkdir()
         files = {name: (workspace.bundle / name).read_bytes() for name in bundle.FILES}
         bundle.write(folder, sealed, files)
+        bundle.read(folder)  # nothing is registered that could not be read back
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
@@ -148,10 +154,11 @@ def _type(column: Column) -> DataType:
 
 
 def git_commit() -> str | None:
-    """The commit of the code, with "-dirty" behind it where files differ from it; None where there is no git."""
+    """The commit of the code, with "-dirty" behind it where code differs from it; None where it is in no git clone."""
     try:
-        head = _git("rev-parse", "HEAD")
-        return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        if Path(_git("rev-parse", "--show-toplevel")) != Path.cwd():
+            return None  # a folder inside somebody's repository is not that repository
+        return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain", "--", *CODE) else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -33,5 +33,6 @@ def table(document: dict[str, Any]) -> str:
     return "\n".join([title, *lines, *verdict])
 
 
-def _cell(score: dict[str, float]) -> str:
-    return f"{score['value']:.4g} [{score['low']:.4g}, {score['high']:.4g}]"
+def _cell(score: dict[str, float | None]) -> str:
+    value, low, high = ("-" if number is None else f"{number:.4g}" for number in score.values())
+    return f"{value} [{low}, {high}]"

@@ -1,13 +1,13 @@
 """Brings a raw table into the workspace: a file, a URL, or the problem's simulated market."""
 
+import http.client
 import importlib
 import importlib.util
 import shutil
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ _TIMEOUT = 30.0
 class SourceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The simulated table's size and seed."""
 
-    rows: int
+    rows: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
 
 
@@ -40,7 +40,7 @@ def main(problem: Problem, data: str | None = None) -> None:
     """
     workspace = Workspace(problem.name)
     if not data:
-        origin = read_json(workspace.source)["origin"] if workspace.source.exists() else SIMULATED
+        origin = read_json(workspace.source)["origin"] if workspace.table else SIMULATED
         if origin != SIMULATED:
             say("source", f"using {origin} as before (DATA={SIMULATED} goes back to the simulated table)")
             return
@@ -48,19 +48,22 @@ def main(problem: Problem, data: str | None = None) -> None:
     if data == SIMULATED:
         _simulate(problem, workspace)
     elif data.startswith(("http://", "https://")):
-        _keep(workspace, data, _name(urllib.parse.urlparse(data).path))
+        _keep(problem, workspace, data, _name(_without_secrets(data)))
+    elif "://" in data:
+        raise TableError(f"{data} is no URL that Boxwood reads: only http and https.")
     else:
         path = Path(data).expanduser()
         if not path.is_file():
-            raise TableError(f"There is no file {path}. DATA takes the path or URL of a table.")
-        _keep(workspace, str(path), _name(path.name))
+            what = "is a folder" if path.is_dir() else "does not exist"
+            raise TableError(f"{path} {what}. DATA takes the path or URL of a table.")
+        _keep(problem, workspace, str(path), _name(path.name))
 
 
 def _name(path: str) -> str:
     name = path.rsplit("/", 1)[-1]
     if not name.lower().endswith(FORMATS):
         raise TableError(f"{name or path!r} is in no format that Boxwood reads: {', '.join(FORMATS)}.")
-    return "table" + next(ending for ending in FORMATS if name.lower().endswith(ending))
+    return name
 
 
 def _simulate(problem: Problem, workspace: Workspace) -> None:
@@ -69,7 +72,7 @@ def _simulate(problem: Problem, workspace: Workspace) -> None:
     params = workspace.params("source", SourceParams)
     module, function = problem.simulator.split(":")
     description = {"origin": SIMULATED, "rows": params.rows, "seed": params.seed, "simulator": _source_hash(module)}
-    if workspace.source.exists() and description.items() <= read_json(workspace.source).items():
+    if workspace.table and description.items() <= read_json(workspace.source).items():
         say("source", f"simulated table of {params.rows:,} rows, seed {params.seed}, as before")
         return
     with whole_folder(workspace.raw) as folder:
@@ -79,7 +82,10 @@ def _simulate(problem: Problem, workspace: Workspace) -> None:
     say("source", f"simulated {params.rows:,} rows, seed {params.seed}: this is not real data")
 
 
-def _keep(workspace: Workspace, origin: str, name: str) -> None:
+def _keep(problem: Problem, workspace: Workspace, origin: str, name: str) -> None:
+    """Take a table in, once it proves to be one of this problem; the one that is there stays until then."""
+    from training import ingest  # pandas takes a second to import, and most runs bring no new table
+
     with whole_folder(workspace.raw) as folder:
         table = folder / name
         if origin.startswith(("http://", "https://")):
@@ -87,8 +93,7 @@ def _keep(workspace: Workspace, origin: str, name: str) -> None:
         else:
             shutil.copyfile(origin, table)
         size = table.stat().st_size
-        if size == 0:
-            raise TableError(f"{origin} is empty.")
+        ingest.read(table, problem.contract)
         digest = _describe(folder, table, {"origin": _without_secrets(origin)})
     say("source", f"{_without_secrets(origin)}: {size / 1e6:.1f} MB, sha256 {digest[:12]}")
 
@@ -111,7 +116,10 @@ def _without_secrets(origin: str) -> str:
     """A URL without credentials and query, which often carry them; a path as it is."""
     if not origin.startswith(("http://", "https://")):
         return origin
-    url = urllib.parse.urlsplit(origin)
+    try:
+        url = urllib.parse.urlsplit(origin)
+    except ValueError as error:
+        raise TableError(f"DATA={origin!r} is no URL: {error}.") from error
     return urllib.parse.urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
 
 
@@ -125,7 +133,7 @@ def _download(url: str, table: Path) -> None:
                 received += len(chunk)
                 if received % (20 * _CHUNK) < _CHUNK:
                     say("source", f"{received / 1e6:.0f} MB of {int(announced or 0) / 1e6:.0f} MB")
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise TableError(
             f"{_without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; try again later."

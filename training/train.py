@@ -2,21 +2,21 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import lightgbm as lgb
 import msgspec
 import numpy as np
 import pandas as pd
+from pandera.errors import SchemaErrors
 
 from model.features import FeatureMatrix, Fitted, fit, only_known
 from problems.base import Problem, owners
 from training import tables
 from training.split import TRAIN, VALIDATION
-from training.workspace import Workspace, say, whole_folder
+from training.workspace import PARAMS, Workspace, say, whole_folder
 from validation import gates
-from validation.contract import Unseen
-from validation.errors import ContractError
+from validation.errors import ContractError, SettingsError
 
 MODEL, FITTED = "model.txt", "fitted.json"
 
@@ -24,8 +24,8 @@ MODEL, FITTED = "model.txt", "fitted.json"
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """LightGBM's own parameters under their own names, and when to stop."""
 
-    rounds: int
-    stop_after: int
+    rounds: Annotated[int, msgspec.Meta(ge=1)]
+    stop_after: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     booster: dict[str, Any]
 
@@ -60,17 +60,21 @@ def read(workspace: Workspace) -> tuple[str, Fitted]:
 def _gold(problem: Problem, matrix: FeatureMatrix, rows: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
     columns = only_known(tables.inputs(problem.contract, rows), fitted.vocabularies)
     gold = pd.DataFrame(matrix(columns), columns=matrix.names, index=rows.index)
-    gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)
+    try:
+        gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)
+    except SchemaErrors as error:
+        found = error.failure_cases.iloc[0]
+        raise ContractError(
+            f"The features of '{problem.name}' break the gold gate: '{found['column']}' {found['check']}, "
+            f"for example {found['failure_case']} in row {found['index']}. Mend its `features`."
+        ) from error
     return gold
 
 
 def _nullable(problem: Problem, features: list[str]) -> set[str]:
     """The features in which the contract allows NaN: from nullable columns, and names that training did not see."""
-    lenient = {
-        column.name
-        for column in problem.contract.inputs
-        if column.nullable or column.unseen is Unseen.WARN or column in problem.contract.categories
-    }
+    lenient = {column.name for column in problem.contract.inputs if column.nullable}
+    lenient |= {column.name for column in problem.contract.categories}
     return {feature for feature in features if lenient.intersection(owners(feature))}
 
 
@@ -93,14 +97,17 @@ def _boost(
         params=settings,
     )
     held_out = lgb.Dataset(gold[VALIDATION].to_numpy(), targets[VALIDATION], reference=data)
-    return lgb.train(
-        settings,
-        data,
-        num_boost_round=params.rounds,
-        valid_sets=[held_out],
-        valid_names=[VALIDATION],
-        callbacks=[lgb.early_stopping(params.stop_after, verbose=False), _progress(time.monotonic())],
-    )
+    try:
+        return lgb.train(
+            settings,
+            data,
+            num_boost_round=params.rounds,
+            valid_sets=[held_out],
+            valid_names=[VALIDATION],
+            callbacks=[lgb.early_stopping(params.stop_after, verbose=False), _progress(time.monotonic())],
+        )
+    except lgb.basic.LightGBMError as error:
+        raise SettingsError(f"LightGBM does not take the parameters in {PARAMS}, train.booster: {error}") from error
 
 
 def _progress(started: float, every: float = 3.0) -> Any:

@@ -35,13 +35,19 @@ class Workspace:
 
     @property
     def raw(self) -> Path:
-        """A folder that holds the raw table, `table.<format>`, and what it is; both are replaced in one step."""
+        """A folder that holds the raw table, under its own name, and what it is; both are replaced in one step."""
         return self.folder / "raw"
 
     @property
     def source(self) -> Path:
         """What the raw table is: where it came from, and its sha256."""
         return self.raw / self.SOURCE
+
+    @property
+    def table(self) -> Path | None:
+        """The raw table, if one is there."""
+        found = [path for path in self.raw.glob("[!.]*") if path != self.source]
+        return found[0] if len(found) == 1 and self.source.exists() else None
 
     @property
     def bronze(self) -> Path:
@@ -128,14 +134,19 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place once everything is written, or is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    replaced = temporary.with_name(f"{temporary.name}.old")
     try:
         yield temporary
         temporary.chmod(0o755)
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(replaced)  # in one step: a folder that is being deleted must not be taken for whole
+        temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_json(path: Path, document: Any) -> None:

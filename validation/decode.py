@@ -23,6 +23,8 @@ Records = Sequence[tuple[Value, ...]]
 
 MOST_ERRORS = 100
 """How many row errors an answer lists; beyond that only their number is said."""
+MOST_SUGGESTIONS = 10
+"""How many of them name the nearest valid values: finding those is what a hostile request could make expensive."""
 
 _MISSING: Any = object()
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -40,6 +42,7 @@ class Decoded:
         warnings: what was odd about each record, by its index in `records`.
         errors: the first `MOST_ERRORS` reasons for refusing rows.
         refused: how many reasons there are in all.
+        suggestions: how many of the errors name nearest valid values.
     """
 
     total: int
@@ -49,6 +52,7 @@ class Decoded:
     warnings: dict[int, list[str]] = field(default_factory=dict)
     errors: list[RowError] = field(default_factory=list)
     refused: int = 0
+    suggestions: int = 0
 
     def whole(self) -> "Decoded":
         """This, if every row is good; raises RowsRejected otherwise."""
@@ -130,7 +134,7 @@ class RowDecoder:
         decoded = Decoded(total=len(rows))
         for position, row in enumerate(rows):
             if type(row) is not dict:
-                self._refuse(decoded, position, None, f"{shown(row)} is not a row: a row is an object of columns", None)
+                self._append(decoded, position, None, f"{shown(row)} is not a row: a row is an object of columns")
                 continue
             self._decode_row(decoded, position, row)
         return decoded
@@ -147,7 +151,7 @@ class RowDecoder:
             if value is _MISSING or value is None:
                 if not column.nullable:
                     reason = "this column is missing" if value is _MISSING else "null is not allowed here"
-                    self._refuse(decoded, position, column, reason, None)
+                    self._refuse(decoded, position, column, reason)
                 values.append(None)
                 continue
             try:
@@ -178,12 +182,12 @@ class RowDecoder:
             keys[column.name] = value
             if value is None:
                 if not column.nullable:
-                    self._refuse(decoded, position, column, "null is not allowed here; leave the column out", None)
+                    self._refuse(decoded, position, column, "null is not allowed here; leave the column out")
                 continue
             try:
                 read(value)
             except InvalidValue as error:
-                self._refuse(decoded, position, column, str(error), None)
+                self._refuse(decoded, position, column, str(error))
         return keys
 
     def _refuse_extras(self, decoded: Decoded, position: int, row: dict[str, Any]) -> None:
@@ -191,28 +195,36 @@ class RowDecoder:
         for name in row:
             if name in self._known:
                 continue
-            role = roles.get(name)
-            if role is Role.TARGET:
-                reason, expected = "this is what the model predicts; leave it out", None
-            elif role is Role.FORBIDDEN:
-                reason, expected = "this column leaks the target; leave it out", None
-            else:
-                reason = f"{shown(name)} is not a column of this model"
-                expected = nearest(name, self._known)
-            self._append(decoded, RowError(position, name[:64], reason, expected))
+            match roles.get(name):
+                case Role.TARGET:
+                    self._append(decoded, position, name, "this is what the model predicts; leave it out")
+                case Role.FORBIDDEN:
+                    self._append(decoded, position, name, "this column leaks the target; leave it out")
+                case _:
+                    reason = f"{shown(name)} is not a column of this model"
+                    self._append(decoded, position, name[:64], reason, name, self._known)
 
-    def _refuse(self, decoded: Decoded, position: int, column: Column | None, reason: str, value: object) -> None:
-        expected = None
-        choices = self._choices.get(column.name) if column else None
-        if choices and value is not None and len(decoded.errors) < MOST_ERRORS:
-            expected = nearest(value, choices) or None
-        self._append(decoded, RowError(position, column.name if column else None, reason, expected))
+    def _refuse(self, decoded: Decoded, position: int, column: Column, reason: str, value: object = None) -> None:
+        choices = self._choices.get(column.name) if value is not None else None
+        self._append(decoded, position, column.name, reason, value, choices)
 
     @staticmethod
-    def _append(decoded: Decoded, error: RowError) -> None:
+    def _append(
+        decoded: Decoded,
+        position: int,
+        column: str | None,
+        reason: str,
+        value: object = None,
+        choices: Collection[str] | None = None,
+    ) -> None:
         decoded.refused += 1
-        if len(decoded.errors) < MOST_ERRORS:
-            decoded.errors.append(error)
+        if len(decoded.errors) >= MOST_ERRORS:
+            return
+        expected = None
+        if choices and decoded.suggestions < MOST_SUGGESTIONS:
+            expected = nearest(value, choices) or None
+            decoded.suggestions += 1
+        decoded.errors.append(RowError(position, column, reason, expected))
 
 
 def _known(column: Column, vocabularies: Mapping[str, Collection[str]]) -> Collection[str] | None:

@@ -3,6 +3,7 @@
 BoxwoodError
 ├── ContractError            a problem is written down wrongly
 ├── TableError               a table that training cannot use
+├── StoreError               MLflow or the BentoML store does not do what it should
 ├── BundleError              a bundle that must not be served
 ├── SettingsError            a setting that is unknown or has no sense
 └── RequestError             what a caller sent cannot be answered
@@ -36,6 +37,10 @@ class TableError(BoxwoodError):
 
 class BundleError(BoxwoodError):
     """A bundle is damaged, of an unknown format, or made for another contract."""
+
+
+class StoreError(BoxwoodError):
+    """MLflow or the BentoML model store failed, or does not hold what it should."""
 
 
 class SettingsError(BoxwoodError):

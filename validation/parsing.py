@@ -1,6 +1,7 @@
 """How one raw text of a table becomes a value as requests carry it. Used by ingest only: requests are already clean."""
 
 import datetime
+import decimal
 from collections.abc import Callable
 
 from validation.contract import Column, Kind
@@ -52,7 +53,9 @@ def _number(text: str) -> float | int:
 
 
 def parse_typed(column: Column, value: object) -> object:
-    """The request's form of a value that a typed file (Parquet) holds: dates as texts, the rest as it is."""
+    """The request's form of a value that a typed file (Parquet) holds: dates as texts, decimals as numbers."""
     if isinstance(value, datetime.datetime) and column.kind is Kind.DATE and value.time() == datetime.time():
         return value.date().isoformat()
+    if isinstance(value, decimal.Decimal):
+        return float(value)
     return value.isoformat() if isinstance(value, datetime.date) else value

@@ -155,7 +155,7 @@ def reader(column: Column, choices: Collection[str] | None = None) -> Reader:
 
 def nearest(value: object, choices: Collection[str], most: int = 20) -> list[str]:
     """Up to `most` of `choices`, those most like `value` first."""
-    if len(choices) > 2_000:  # comparing with every one of a million names would make errors expensive
+    if len(choices) > 500:  # comparing with every one of a million names would make errors expensive
         return []
     text = str(value)[:64]
     close = difflib.get_close_matches(text, choices, n=5, cutoff=0.5)

@@ -103,6 +103,15 @@ def test_a_manifest_that_is_no_json_is_refused(folder: Path) -> None:
         bundle.read(folder)
 
 
+def test_another_base_value_is_noticed(folder: Path) -> None:
+    manifest = bundle.read_manifest(folder)
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    bundle.write(folder, bundle.make_manifest(base.load("flights"), manifest.fitted, 1.0, files), files)
+    opened = bundle.read(folder)
+    with pytest.raises(BundleError, match="the base value is"):
+        golden.replay(Predictor(opened), opened.golden)
+
+
 def test_a_manifest_of_other_files_is_refused(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
     problem = base.load("flights")
@@ -160,6 +169,7 @@ def test_other_answers_than_in_training_are_noticed(folder: Path) -> None:
         (lambda d: d["contributions"][2].update(date=9.0), "golden row 2: 'date' contributes"),
         (lambda d: d["rows"][1].update(cabin="roof"), "golden row 1: 'roof' is not a cabin"),
         (lambda d: d["predictions"].pop(), "the recorded answers are incomplete"),
+        (lambda d: d.update(rows=[], predictions=[], contributions=[]), "has no golden rows"),
     ):
         check(change, says)
         rewrite(folder, golden_json=original)

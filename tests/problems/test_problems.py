@@ -1,6 +1,7 @@
 """What every problem must obey, and what makes a bundle's features another's."""
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from tests.strategies import good_rows
 from validation.contract import Role
 from validation.decode import Columns, RowDecoder, to_arrays
 from validation.errors import ContractError
+from validation.values import reader
 
 VOCABULARY = ["a", "b", "c"]
 PROBLEMS = [base.load(name) for name in base.names()]
@@ -100,7 +102,7 @@ SOURCE = '''
 from problems.base import Problem
 from problems.flights import CONTRACT
 
-SCALE = 2.0
+SCALE, SHIFT = 2.0, 0.0
 
 def helper(x):
     return x * SCALE
@@ -136,7 +138,7 @@ def features_hash(folder: Path, source: str, name: str) -> str:
         ("A problem.", "Another text.", True),
         ("return 1", "return 2", True),
         ('title="t"', 'title="u"', True),
-        ("SCALE = 2.0", "SCALE = 3.0", False),
+        ("SCALE, SHIFT = 2.0", "SCALE, SHIFT = 3.0", False),
         ("x * SCALE", "x + SCALE", False),
         ("helper(columns", "(columns", False),
     ],
@@ -146,6 +148,46 @@ def test_only_source_that_features_reach_changes_their_hash(tmp_path: Path, old:
     before = features_hash(tmp_path, SOURCE, "problem_before")
     after = features_hash(tmp_path, SOURCE.replace(old, new), "problem_after")
     assert (before == after) == same
+
+
+def test_what_features_borrow_from_other_problems_is_theirs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borrowing = SOURCE.replace(
+        "from problems.base import Problem", "from problems.base import Problem, calendar_features"
+    )
+    borrowing = borrowing.replace('return {"dist', 'return calendar_features(columns, state) | {"dist')
+    before = features_hash(tmp_path, borrowing, "borrowing_before")
+    assert before != features_hash(tmp_path, SOURCE, "not_borrowing")
+    source = inspect.getsource(base)
+    changed = source.replace("(days.astype(np.int64) + 3.0) % 7", "(days.astype(np.int64) + 4.0) % 7")
+    assert changed != source
+    original = inspect.getsource
+    monkeypatch.setattr(inspect, "getsource", lambda module: changed if module is base else original(module))
+    assert before != features_hash(tmp_path, borrowing, "borrowing_after")
+
+
+def test_a_lambda_has_no_source_that_could_be_compared(flights: Problem) -> None:
+    problem = Problem(name="p", title="", contract=flights.contract, features=lambda columns, state: columns)
+    with pytest.raises(ContractError, match="is a lambda"):
+        _ = problem.features_hash
+
+
+def test_categorical_features_hold_texts(flights: Problem) -> None:
+    def numbered(columns: Columns, state: object) -> Columns:
+        return {"origin": np.array([1, 2], dtype=object)}
+
+    problem = Problem(name="p", title="", contract=flights.contract, features=numbered)
+    columns = {column.name: np.array(["a", "b"], dtype=object) for column in flights.contract.inputs}
+    with pytest.raises(ContractError, match="its values are texts"):
+        fit(problem, {**columns, "price": np.zeros(2)})
+
+
+def test_every_example_is_a_value_of_its_column() -> None:
+    for problem in PROBLEMS:
+        for column in problem.contract.columns:
+            if column.example is not None:
+                reader(column)(column.example)
 
 
 def test_the_simulated_market_is_repeatable_and_looks_like_one(tmp_path: Path, flights: Problem) -> None:

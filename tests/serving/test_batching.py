@@ -49,6 +49,20 @@ def test_a_cancelled_caller_leaves_the_others_alone() -> None:
     assert asyncio.run(main()) == [2.0]
 
 
+def test_a_row_that_cannot_be_scored_fails_its_own_request_only() -> None:
+    def picky(records: Records) -> np.ndarray:
+        if any(record[0] is None for record in records):
+            raise ValueError("None")
+        return Counting()(records)
+
+    async def main() -> list[str]:
+        batcher = Batcher(picky)
+        futures = [batcher.submit(rows(1.0)), batcher.submit([(None,)]), batcher.submit(rows(2.0))]
+        return [str(answer) for answer in await asyncio.gather(*futures, return_exceptions=True)]
+
+    assert asyncio.run(main()) == ["[1.]", "None", "[2.]"]
+
+
 def test_a_failing_model_tells_everybody() -> None:
     def fail(records: Records) -> np.ndarray:
         raise RuntimeError("no")

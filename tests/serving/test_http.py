@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from model.predictor import Predictor
 from serving.settings import Settings
+from tests.project import Project
 
 PREDICT = "/v1/models/flights:predict"
 EXPLAIN = "/v1/models/flights:explain"
@@ -181,6 +183,33 @@ def test_the_native_api_answers_each_row_by_itself(
     assert len(odd["warnings"]) == 1
     assert list(bad) == ["errors"]
     assert [error["column"] for error in bad["errors"]] == ["cabin"]
+
+
+def test_the_native_api_has_the_same_limits(client: httpx.Client) -> None:
+    limits = Settings()
+    body = b" " * (limits.max_body_bytes + 1)
+    assert "limit of" in problem(client.post("/predict", content=body, headers=JSON), 413)["detail"]
+    problem(client.post("/predict", content=iter([b"{}"]), headers=JSON), 411)
+    assert len(client.post("/predict", json={"rows": [{}] * limits.max_rows}).json()) == limits.max_rows
+    refused = client.post("/predict", json={"rows": [{}] * (limits.max_rows + 1)})
+    assert refused.status_code == 400
+    assert f"at most {limits.max_rows} items" in refused.text
+
+
+def test_hostile_rows_do_not_stop_the_others(client: httpx.Client, row: dict[str, Any]) -> None:
+    hostile = {"instances": [{f"column{number}": 0 for number in range(300_000)}]}
+    document = problem(client.post(PREDICT, json=hostile), 422)
+    assert document["detail"].startswith("300007 errors in 1 row, the first 100 errors")
+    assert client.post(PREDICT, json={"instances": [row]}).status_code == 200
+
+
+def test_bentomls_costs_are_off(client: httpx.Client, trained: Project, bento: str) -> None:
+    assert client.get("/metrics").status_code == 404
+    folder = trained.folder / "stores/bentoml/bentos" / bento.replace(":", "/")
+    config = yaml.safe_load((folder / "bento.yaml").read_text())["services"][0]["config"]
+    assert config["metrics"] == {"enabled": False}
+    assert "/v1/" in config["logging"]["access"]["skip_paths"]
+    assert "/v1/" in config["tracing"]["excluded_urls"]
 
 
 def test_nobody_gets_anybody_elses_answer(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:

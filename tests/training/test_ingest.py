@@ -1,5 +1,6 @@
 """Raw tables: every way in which a file can be wrong ends in a sentence, and nothing half-written stays."""
 
+import decimal
 import gzip
 import http.server
 import json
@@ -13,7 +14,7 @@ import pytest
 
 from problems.base import Problem
 from training import clean, ingest, source, tables
-from training.workspace import PARAMS, Workspace
+from training.workspace import PARAMS, Workspace, sha256, write_json
 from validation import gates
 from validation.errors import SettingsError, TableError
 
@@ -33,7 +34,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def raw(content: bytes | str, name: str = "table.csv") -> None:
     PLACE.raw.mkdir(parents=True, exist_ok=True)
-    (PLACE.raw / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    table = PLACE.raw / name
+    table.write_bytes(content.encode() if isinstance(content, str) else content)
+    write_json(PLACE.source, {"origin": name, "sha256": sha256(table)})
 
 
 def lines(*rows: str, header: str = HEADER) -> str:
@@ -135,8 +138,12 @@ def test_too_many_bad_rows_stop_the_run_and_name_the_worst(flights: Problem) -> 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ("nowhere.csv", "There is no file nowhere.csv"),
-        (".", "There is no file"),
+        ("nowhere.csv", r"nowhere\.csv does not exist"),
+        (".", "is a folder"),
+        ("ftp://127.0.0.1/table.csv", "only http and https"),
+        ("http://[x/table.csv", "is no URL"),
+        ("http://127.0.0.1:port/a b.csv", "could not be downloaded"),
+        ("renamed.csv", r"renamed\.csv lacks the column 'flightType' \(renamed to 'flight_type'\?\)"),
         ("params.yaml", "is in no format that Boxwood reads: .csv, .csv.gz, .parquet"),
         ("http://127.0.0.1:9/table.csv", "could not be downloaded"),
         ("http://127.0.0.1:9/", "is in no format"),
@@ -144,11 +151,50 @@ def test_too_many_bad_rows_stop_the_run_and_name_the_worst(flights: Problem) -> 
 )
 def test_a_source_that_is_not_there_changes_nothing(flights: Problem, data: str, says: str) -> None:
     source.main(flights, "simulated")
+    Path("renamed.csv").write_text(lines(GOOD, header=HEADER.replace("flightType", "flight_type")))
     before = PLACE.source.read_text()
     with pytest.raises(TableError, match=says):
         source.main(flights, data)
     assert PLACE.source.read_text() == before
     ingest.main(flights)
+
+
+def test_a_table_that_was_edited_in_place_is_noticed(flights: Problem) -> None:
+    raw(lines(GOOD, GOOD))
+    (PLACE.raw / "table.csv").write_text(lines(GOOD))
+    with pytest.raises(TableError, match="was changed after it was brought here"):
+        ingest.main(flights)
+    (PLACE.raw / "table.csv").unlink()
+    source.main(flights)
+    ingest.main(flights)
+
+
+def test_blank_lines_are_no_rows_and_still_count(flights: Problem) -> None:
+    raw(lines(GOOD, "", GOOD.replace("0.66", "fast"), *[GOOD] * 200, "", ""))
+    ingest.main(flights)
+    clean.main(flights)
+    assert len(tables.read(PLACE.silver)) == 201
+    assert pd.read_csv(PLACE.quarantine)["row"].tolist() == [3]
+
+
+def test_integers_that_no_double_holds_are_not_rounded(flights: Problem) -> None:
+    raw(lines(*[GOOD] * 200, GOOD.replace("0,0,", "9007199254740993,0,")))
+    ingest.main(flights)
+    clean.main(flights)
+    assert "beyond ±2^53" in pd.read_csv(PLACE.quarantine)["reason"][0]
+
+
+def test_parquet_of_odd_types_is_read(flights: Problem, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(lines(GOOD, GOOD))
+    typed = pd.read_csv(tmp_path / "table.csv")
+    typed["price"] = pd.Series([decimal.Decimal("400.5"), None], dtype=object)
+    typed.set_index("agency").to_parquet(tmp_path / "odd.parquet")
+    source.main(flights, str(tmp_path / "odd.parquet"))
+    ingest.main(flights)
+    table = tables.read(PLACE.bronze)
+    assert table["agency"].tolist() == ["CloudFy"] * 2
+    assert table["price"].tolist()[0] == 400.5
+    assert table["price"].isna().tolist() == [False, True]
 
 
 def test_an_empty_file_is_refused(flights: Problem, tmp_path: Path) -> None:
@@ -163,6 +209,9 @@ class Tables(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         content = lines(GOOD).encode()
+        if self.path == "/chunked.csv":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc")
+            return
         if self.path == "/absent.csv":
             self.send_error(404)
             return
@@ -192,7 +241,9 @@ def test_a_table_from_a_url(flights: Problem, website: str) -> None:
     assert len(tables.read(PLACE.bronze)) == 1
 
 
-@pytest.mark.parametrize(("name", "says"), [("absent.csv", "Not Found"), ("broken.csv", "broke off after")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("absent.csv", "Not Found"), ("broken.csv", "broke off after"), ("chunked.csv", "could not be")]
+)
 def test_a_url_that_fails_leaves_nothing(flights: Problem, website: str, name: str, says: str) -> None:
     with pytest.raises(TableError, match=says):
         source.main(flights, f"{website}/{name}")

@@ -1,6 +1,7 @@
 """Splits, baselines and metrics, against what is known by hand or from scikit-learn."""
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
@@ -12,22 +13,38 @@ from hypothesis import strategies as st
 from problems.base import Problem
 from training import baselines, metrics, report
 from training.split import TEST, TRAIN, VALIDATION, assign
+from validation.errors import TableError
 
 
 @given(days=st.lists(st.integers(0, 30), min_size=1, max_size=200), shares=st.sampled_from([(0.1, 0.2), (0.3, 0.3)]))
 def test_splits_are_ordered_and_share_no_day(days: list[int], shares: tuple[float, float]) -> None:
     order = pd.Series(days)
+    if order.nunique() < 3:
+        with pytest.raises(TableError, match="needs three at least"):
+            assign(order, *shares)
+        return
     labels = assign(order, *shares)
     ranges = [order[labels == name] for name in (TRAIN, VALIDATION, TEST)]
     present = [values for values in ranges if len(values)]
     # strictly earlier: a day is in one split
     assert all(earlier.max() < later.min() for earlier, later in itertools.pairwise(present))
-    assert (labels == TEST).sum() <= np.ceil(shares[1] * len(days))
+    assert len(present) == 3
+
+
+def test_a_few_days_are_split_as_nearly_as_they_allow() -> None:
+    quarters = assign(pd.Series([1] * 25 + [2] * 25 + [3] * 25 + [4] * 25), 0.1, 0.2)
+    assert quarters.value_counts().to_dict() == {TRAIN: 50, VALIDATION: 25, TEST: 25}
 
 
 def test_splits_have_their_shares() -> None:
     counts = assign(pd.Series(range(1000)), 0.1, 0.2).value_counts()
     assert counts.to_dict() == {TRAIN: 700, TEST: 200, VALIDATION: 100}
+
+
+def number(score: dict[str, float | None], name: str) -> float:
+    value = score[name]
+    assert value is not None
+    return value
 
 
 @pytest.fixture
@@ -54,7 +71,7 @@ def test_metrics_equal_scikit_learn() -> None:
     assert scores["mape"]["value"] == pytest.approx(sklearn.metrics.mean_absolute_percentage_error(actual, predicted))
     assert scores["wmape"]["value"] == pytest.approx(np.abs(actual - predicted).sum() / actual.sum())
     assert scores["within_10_percent"]["value"] == pytest.approx(np.mean(np.abs(predicted / actual - 1) <= 0.1))
-    assert all(score["low"] <= score["value"] <= score["high"] for score in scores.values())
+    assert all(number(score, "low") <= number(score, "value") <= number(score, "high") for score in scores.values())
 
 
 def test_bootstrap_intervals_cover() -> None:
@@ -63,15 +80,18 @@ def test_bootstrap_intervals_cover() -> None:
     for seed in range(100):
         errors = np.random.default_rng(seed).exponential(size=200)
         mae = metrics.regression(np.zeros(200), errors, resamples=200, seed=seed)["mae"]
-        covered += mae["low"] <= 1.0 <= mae["high"]
+        covered += number(mae, "low") <= 1.0 <= number(mae, "high")
     assert 86 <= covered <= 100
 
 
-def test_metrics_of_degenerate_targets_are_not_numbers_rather_than_errors() -> None:
+def test_metrics_that_are_not_defined_are_said_to_be_absent() -> None:
     scores = metrics.regression(np.zeros(5), np.ones(5), resamples=5, seed=1)
     assert scores["rmse"]["value"] == 1.0
-    assert np.isnan(scores["r2"]["value"])
-    assert np.isnan(scores["mape"]["value"])
+    assert scores["r2"] == {"value": None, "low": None, "high": None}
+    assert scores["mape"]["value"] is None
+    document = {"rows": 5, "unit": None, "scores": {"model": scores}, "beats_lookup": True}
+    assert "- [-, -]" in report.table(document)
+    json.dumps(document, allow_nan=False)
 
 
 def test_a_model_that_does_not_beat_the_lookup_is_told_so() -> None:

@@ -1,5 +1,6 @@
 """The pipeline as a person runs it: `dvc repro`, again, changed, healed, without git, interrupted."""
 
+import ast
 import json
 import os
 import shutil
@@ -10,12 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.project import ROOT, Project
+from tests.project import CODE, ROOT, Project
+from training import tables
 from training.__main__ import STAGES
+from training.split import TEST
 from training.workspace import Workspace
 
 PLACE = Workspace("flights")
 UP_TO_DATE = "Data and pipelines are up to date."
+
+
+UNTOUCHED = ("validation.errors",)
+"""What cannot change an output."""
 
 
 def ran(printed: str) -> list[str]:
@@ -31,6 +38,22 @@ def project(trained: Project, tmp_path: Path) -> Project:
 
 def test_the_stages_stand_in_dvc_yaml_in_their_order() -> None:
     assert tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]) == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_code_that_it_imports(stage: str) -> None:
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    tree = ast.parse((ROOT / f"training/{stage}.py").read_text())
+    modules = [f"training.{stage}"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in CODE:
+            modules += [f"{node.module}.{alias.name}" for alias in node.names]
+    for module in modules:
+        parts = module.split(".")
+        covering = {"/".join(parts[:depth]) + ending for depth in (1, 2, 3) for ending in ("", ".py")}
+        assert covering & set(deps) or module.startswith(UNTOUCHED), (
+            f"{stage} imports {module}, dvc.yaml does not say so"
+        )
 
 
 def test_a_second_run_does_nothing(trained: Project) -> None:
@@ -49,6 +72,18 @@ def test_a_changed_training_parameter_reruns_from_train(project: Project) -> Non
     assert after != before
     assert json.loads((project.folder / PLACE.registered).read_text())["registry_version"] == "2"
     assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
+
+
+def test_test_rows_teach_the_model_nothing(project: Project) -> None:
+    """Other test rows, and neither what is learned nor when training stops changes."""
+    before = {path.name: path.read_bytes() for path in (project.folder / PLACE.trained).iterdir()}
+    silver, split = (tables.read(project.folder / path) for path in (PLACE.silver, PLACE.split))
+    test = split["split"] == TEST
+    silver.loc[test, "price"] *= 10
+    silver.loc[test, "agency"] = "Nobody Knows It"
+    tables.write(project.folder / PLACE.silver, silver)
+    project.run("python", "-m", "training", "train", "flights")
+    assert {path.name: path.read_bytes() for path in (project.folder / PLACE.trained).iterdir()} == before
 
 
 def test_two_fresh_folders_give_the_same_model(trained: Project, tmp_path: Path) -> None:
@@ -124,7 +159,7 @@ def test_mistakes_are_sentences(project: Project) -> None:
     printed = project.run("python", "-m", "training", "source", "trains", fails=True)
     assert "There is no problem 'trains' in problems/. There are: flights" in printed
     printed = project.run("python", "-m", "training", "source", "flights", "--data", "nowhere.csv", fails=True)
-    assert "source flights: There is no file nowhere.csv." in printed
+    assert "source flights: nowhere.csv does not exist." in printed
     shutil.rmtree(project.folder / PLACE.raw)
     printed = project.run("python", "-m", "training", "ingest", "flights", fails=True)
     assert "run `make train`" in printed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from problems.base import Problem
 from tests.strategies import ODD_VALUES, any_rows, good_rows
 from validation.contract import Column, Contract, Kind, Role, Unseen
-from validation.decode import MOST_ERRORS, RowDecoder, to_arrays
+from validation.decode import MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
 from validation.errors import RowsRejected
 
 WIDE = Contract(
@@ -135,6 +135,12 @@ def test_errors_are_counted_and_the_first_are_listed() -> None:
     with pytest.raises(RowsRejected, match=r"300 errors in 300 rows, the first 100 errors are listed") as caught:
         DECODER.decode([{**GOOD, "rooms": 0}] * 300).whole()
     assert len(caught.value.errors) == MOST_ERRORS
+
+
+def test_suggestions_are_few_whatever_is_sent() -> None:
+    decoded = DECODER.decode([{**GOOD, "city": "Osloo"}] * 50 + [{f"column{number}": 1 for number in range(10_000)}])
+    assert decoded.refused == 50 + 10_000 + 5
+    assert sum(error.expected is not None for error in decoded.errors) == MOST_SUGGESTIONS
 
 
 def test_keys_come_back_as_they_were_sent() -> None:
