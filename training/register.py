@@ -19,6 +19,7 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
@@ -79,7 +80,15 @@ def _evidence(workspace: Workspace) -> str:
 
 def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str]) -> ModelVersion | None:
     found = client.search_model_versions(f"name = '{problem.name}'")
-    return next((version for version in found if tags.items() <= version.tags.items()), None)
+    return next((version for version in found if tags.items() <= version.tags.items() and _has_files(version)), None)
+
+
+def _has_files(version: ModelVersion) -> bool:
+    """Whether the version's model is still there: the database may outlive the artifacts."""
+    try:
+        return bool(mlflow.artifacts.list_artifacts(f"models:/{version.name}/{version.version}"))
+    except (MlflowException, OSError):
+        return False
 
 
 def _register(

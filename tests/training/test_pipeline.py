@@ -115,6 +115,23 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
 
 
+def test_lost_artifacts_are_registered_again(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project", {"source": {"rows": 1_500, "seed": 1}, "train": {"rounds": 5}})
+    project.train()
+    shutil.rmtree(project.folder / "stores/mlflow/artifacts")
+    shutil.rmtree(project.folder / "stores/bentoml")
+    assert ran(project.train()) == ["register", "package"]
+    assert json.loads((project.folder / PLACE.registered).read_text())["registry_version"] == "2"
+
+
+def test_another_registry_gets_the_model_too(project: Project) -> None:
+    elsewhere = f"sqlite:///{project.folder / 'other.db'}"
+    project.run("python", "-m", "training", "source", "flights", MLFLOW_TRACKING_URI=elsewhere)
+    printed = project.run("dvc", "repro", "package@flights", MLFLOW_TRACKING_URI=elsewhere)
+    assert ran(printed)[0] == "register"
+    assert json.loads((project.folder / PLACE.registered).read_text())["registry"] == elsewhere
+
+
 def test_registering_and_packaging_again_changes_nothing(project: Project) -> None:
     receipts = [project.folder / PLACE.registered, project.folder / PLACE.packaged]
     before = [path.read_text() for path in receipts]
