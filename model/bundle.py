@@ -1,9 +1,11 @@
 """The bundle: a directory that holds a model and everything it needs to answer, in a versioned format without pickle.
 
-    manifest.json    contract, fitted state, hashes of all files, metrics and lineage
+    manifest.json    contract, fitted state, outcome, hashes of all files, metrics and lineage
     model.txt        the LightGBM booster in its own text format
+    spread.txt       a regression's second booster: how large errors are for such rows
     golden.json      rows with the answers they must get
     reference.json   distributions of the training split, for drift
+    card.md, .html   the model card, once the registry has sealed the bundle
 
 Reading parses, then audits, and only then is anything constructed (`model.predictor`): after skops'
 `_persist.py`. Nothing here imports LightGBM, so a supervisor can refuse a bundle cheaply.
@@ -18,18 +20,22 @@ from typing import Any, TypeVar
 import msgspec
 
 from model.features import Fitted
+from model.outcome import Outcome, Regression
 from problems import base
 from problems.base import Problem
 from validation.errors import BundleError, ContractError
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 MODEL = "model.txt"
 GOLDEN = "golden.json"
 REFERENCE = "reference.json"
-FILES = (MODEL, GOLDEN, REFERENCE)
+SPREAD = "spread.txt"
+CARDS = ("card.md", "card.html")
+NEEDED = (MODEL, GOLDEN, REFERENCE)
+ALLOWED = (*NEEDED, SPREAD, *CARDS)
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,8 +51,8 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What manifest.json says.
 
-    `version` is a hash of what decides the answers; `digest` covers the whole manifest. Metrics and lineage are
-    absent until the registry seals the bundle.
+    `version` is a hash of what decides the answers; `digest` covers the whole manifest. Metrics, lineage and cards
+    are absent until the registry seals the bundle.
     """
 
     format: int
@@ -56,6 +62,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contract_hash: str
     features_hash: str
     fitted: Fitted
+    outcome: Outcome
     base_value: float
     files: dict[str, str]
     metrics: dict[str, Any] | None = None
@@ -64,24 +71,27 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows as requests carry them, and what the model must say to each."""
+    """Rows as requests carry them, and what the model must say to each: its scores, and what the columns contribute."""
 
     rows: list[dict[str, Any]]
-    predictions: list[float]
+    scores: list[list[float]]
     contributions: list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was read and audited."""
+    """A bundle that was read and audited; `boosters` and `cards` by the names of their files."""
 
     manifest: Manifest
     problem: Problem
-    model: str
+    boosters: dict[str, str]
     golden: Golden
+    cards: dict[str, str]
 
 
-def make_manifest(problem: Problem, fitted: Fitted, base_value: float, files: dict[str, bytes]) -> Manifest:
+def make_manifest(
+    problem: Problem, fitted: Fitted, outcome: Outcome, base_value: float, files: dict[str, bytes]
+) -> Manifest:
     """The manifest of a bundle with these files, unsealed."""
     identity = {
         "format": FORMAT,
@@ -89,20 +99,27 @@ def make_manifest(problem: Problem, fitted: Fitted, base_value: float, files: di
         "contract_hash": problem.contract.hash,
         "features_hash": problem.features_hash,
         "fitted": msgspec.to_builtins(fitted),
+        "outcome": msgspec.to_builtins(outcome),
         "base_value": base_value,
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "files": _hashes(files),
     }
     manifest = Manifest(
-        **{**identity, "fitted": fitted},
+        **{**identity, "fitted": fitted, "outcome": outcome},
         version=_hash(identity)[:16],
         contract=[column.describe() for column in problem.contract.columns],
     )
     return _digested(manifest)
 
 
-def seal(manifest: Manifest, metrics: dict[str, Any], lineage: Lineage) -> Manifest:
+def seal(manifest: Manifest, metrics: dict[str, Any], lineage: Lineage, cards: dict[str, bytes]) -> Manifest:
     """The manifest with what is known once a model is evaluated and registered; its version stays."""
-    return _digested(msgspec.structs.replace(manifest, metrics=metrics, lineage=lineage))
+    files = manifest.files | _hashes(cards)
+    return _digested(msgspec.structs.replace(manifest, metrics=metrics, lineage=lineage, files=files))
+
+
+def contents(directory: Path, manifest: Manifest) -> dict[str, bytes]:
+    """The files of a bundle besides its manifest, as they lie there."""
+    return {name: _read(directory / name) for name in manifest.files}
 
 
 def write(directory: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
@@ -124,7 +141,9 @@ def read(directory: Path) -> Bundle:
     files = _audit_files(directory, manifest)
     problem = _audit_problem(directory, manifest)
     golden = _parse(directory / GOLDEN, files[GOLDEN], Golden)
-    return Bundle(manifest, problem, files[MODEL].decode(), golden)
+    boosters = {name: files[name].decode() for name in (MODEL, SPREAD) if name in files}
+    cards = {name: files[name].decode() for name in CARDS if name in files}
+    return Bundle(manifest, problem, boosters, golden, cards)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -149,13 +168,14 @@ def _audit_digest(directory: Path, manifest: Manifest) -> None:
 
 
 def _audit_files(directory: Path, manifest: Manifest) -> dict[str, bytes]:
-    if set(manifest.files) != set(FILES):
-        raise BundleError(f"{directory / MANIFEST} must list {', '.join(FILES)}. {_RESTORE}")
-    contents = {name: _read(directory / name) for name in FILES}
-    for name, content in contents.items():
+    needed = {*NEEDED, SPREAD} if isinstance(manifest.outcome, Regression) else set(NEEDED)
+    if not needed <= set(manifest.files) <= set(ALLOWED):
+        raise BundleError(f"{directory / MANIFEST} must list {', '.join(sorted(needed))}. {_RESTORE}")
+    files = contents(directory, manifest)
+    for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != manifest.files[name]:
             raise BundleError(f"{directory / name} was changed or damaged: its sha256 does not match. {_RESTORE}")
-    return contents
+    return files
 
 
 def _audit_problem(directory: Path, manifest: Manifest) -> Problem:
@@ -195,6 +215,10 @@ def _parse(path: Path, content: bytes, shape: type[T]) -> T:
 def _digested(manifest: Manifest) -> Manifest:
     bare = msgspec.structs.replace(manifest, digest="")
     return msgspec.structs.replace(bare, digest=_hash(msgspec.to_builtins(bare)))
+
+
+def _hashes(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _hash(document: dict[str, Any]) -> str:

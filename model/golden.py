@@ -14,14 +14,16 @@ TOLERANCE = 1e-9
 """Relative. Sums of doubles may differ in their last bits between processors, answers may not."""
 
 
-def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> Golden:
-    """The answers that `rows` get from this model, to be kept in its bundle."""
-    explained = predictor.explain(rows).explanations
-    return Golden(
+def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
+    """The answers that `rows` get from this model, to be kept in its bundle, and the base value they rest on."""
+    records = predictor.decode(rows).whole().records
+    explained = predictor.explanations(records).explanations
+    golden = Golden(
         rows=list(rows),
-        predictions=[_number(answer.prediction) for answer in explained],
+        scores=predictor.scores(records).tolist(),
         contributions=[answer.contributions for answer in explained],
     )
+    return golden, explained[0].base_value if explained else np.nan
 
 
 def replay(predictor: Predictor, golden: Golden) -> None:
@@ -34,20 +36,20 @@ def replay(predictor: Predictor, golden: Golden) -> None:
     if not rows:
         raise BundleError(f"The bundle of '{predictor.name}' has no golden rows to prove it. Train again.")
     try:
-        answers = record(predictor, rows)
+        answers, base_value = record(predictor, rows)
     except RowsRejected as error:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
-    if len(golden.predictions) != len(rows) or len(golden.contributions) != len(rows):
+    if len(golden.scores) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
-    base_value = predictor.explain(rows[:1]).explanations[0].base_value
     if not np.isclose(base_value, predictor.manifest.base_value, rtol=TOLERANCE):
         raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
-    for row, (expected, found) in enumerate(zip(golden.predictions, answers.predictions, strict=True)):
-        if not np.isclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+    for row, (expected, found) in enumerate(zip(golden.scores, answers.scores, strict=True)):
+        if len(found) != len(expected) or not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
             raise BundleError(_message(predictor, row, f"expected {expected!r}, got {found!r}"))
+        total = abs(base_value) + sum(map(abs, golden.contributions[row].values()))
         for column, share in golden.contributions[row].items():
             got = answers.contributions[row].get(column, np.nan)
-            if not np.isclose(got, share, rtol=1e-6, atol=1e-6 * abs(expected) + TOLERANCE):
+            if not np.isclose(got, share, rtol=1e-6, atol=1e-6 * total + TOLERANCE):
                 raise BundleError(_message(predictor, row, f"'{column}' contributes {got!r} instead of {share!r}"))
 
 
@@ -56,9 +58,3 @@ def _message(predictor: Predictor, row: int, what: str) -> str:
         f"The model '{predictor.name}' {predictor.version} does not answer as it did in training: golden row {row}: "
         f"{what}. Do not serve it; train again or go back to an earlier version."
     )
-
-
-def _number(prediction: float | str) -> float:
-    if isinstance(prediction, str):
-        raise BundleError(f"A regression answered {prediction!r}.")
-    return prediction

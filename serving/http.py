@@ -2,6 +2,7 @@
 
 GET  /v1/models                    the models, by name
 GET  /v1/models/{model}            contract, metrics, lineage
+GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 """
@@ -10,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.applications import Starlette
@@ -28,12 +29,25 @@ PATHS = ("/v1/",)
 
 Verb = Callable[[ServedModel, Sequence[object]], Awaitable[msgspec.Struct]]
 
+_VARIES = (b"vary", b"Accept")
+# a card needs its own pictures and styles and nothing else, whatever a value in it tries
+_CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+
 _log = logging.getLogger("boxwood.http")
 _encode = msgspec.json.Encoder().encode
 
 
 class _Instances(msgspec.Struct):
     instances: list[Any]
+
+
+class _Reply(NamedTuple):
+    """What goes back to the caller."""
+
+    body: bytes
+    media: str = "application/json"
+    status: int = HTTPStatus.OK
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 _decode = msgspec.json.Decoder(_Instances).decode
@@ -47,6 +61,7 @@ def application(models: Models, settings: Settings) -> Starlette:
         Route("/v1/models/{model}:explain", _Asked(models, settings, ServedModel.explain)),
         Route("/v1/models/{model}:{verb}", _Nothing()),
         Route("/v1/models/{model}", _Described(lambda path: models.find(path["model"]).describe())),
+        Route("/v1/models/{model}/card", _Card(models)),
         Route("/v1", _Nothing()),
         Route("/v1/{rest:path}", _Nothing()),
     ]
@@ -76,11 +91,11 @@ class BodyLimit:
 
 
 class _Endpoint:
-    """An ASGI application that answers one method in JSON, errors included."""
+    """An ASGI application that answers one method; errors are problem details."""
 
     method: str
 
-    async def answer(self, scope: Scope, receive: Receive) -> object:
+    async def answer(self, scope: Scope, receive: Receive) -> _Reply:
         """What to answer; raises RequestError."""
         raise NotImplementedError
 
@@ -90,7 +105,7 @@ class _Endpoint:
             await _refuse(send, problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail), allow=self.method)
             return
         try:
-            body = _encode(await self.answer(scope, receive))
+            reply = await self.answer(scope, receive)
         except RequestError as error:
             await _refuse(send, problem_details.of(error))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
@@ -98,7 +113,7 @@ class _Endpoint:
             detail = "The service failed; its log says why."
             await _refuse(send, problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
         else:
-            await _send(send, HTTPStatus.OK, b"application/json", body)
+            await _send(send, reply)
 
 
 class _Nothing:
@@ -117,8 +132,27 @@ class _Described(_Endpoint):
     def __init__(self, describe: Callable[[dict[str, str]], object]) -> None:
         self._describe = describe
 
-    async def answer(self, scope: Scope, receive: Receive) -> object:
-        return self._describe(scope["path_params"])
+    async def answer(self, scope: Scope, receive: Receive) -> _Reply:
+        return _Reply(_encode(self._describe(scope["path_params"])))
+
+
+class _Card(_Endpoint):
+    """GET: the model card, in the form that the caller prefers."""
+
+    method = "GET"
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def answer(self, scope: Scope, receive: Receive) -> _Reply:
+        model = self._models.find(scope["path_params"]["model"])
+        page = _prefers_html(scope)
+        card = model.card(page=page)
+        if card is None:
+            detail = f"The model '{model.predictor.name}' has no card: its bundle was not sealed with one."
+            return _problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail), _VARIES)
+        media = "text/html" if page else "text/markdown"
+        return _Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *([_CARD_POLICY] if page else [])))
 
 
 class _Asked(_Endpoint):
@@ -131,7 +165,7 @@ class _Asked(_Endpoint):
         self._settings = settings
         self._verb = verb
 
-    async def answer(self, scope: Scope, receive: Receive) -> object:
+    async def answer(self, scope: Scope, receive: Receive) -> _Reply:
         model = self._models.find(scope["path_params"]["model"])
         _check_media(scope)
         rows = _rows(await _body(scope, receive, self._settings.max_body_bytes))
@@ -140,7 +174,7 @@ class _Asked(_Endpoint):
             raise RequestTooLarge(
                 f"{len(rows)} rows are above the limit of {limit} rows a request; send them in parts."
             )
-        return await self._verb(model, rows)
+        return _Reply(_encode(await self._verb(model, rows)))
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:
@@ -184,15 +218,36 @@ def _rows(body: bytes) -> list[Any]:
         ) from error
 
 
+def _prefers_html(scope: Scope) -> bool:
+    """Whether the Accept headers (RFC 9110, 12.5.1) rank text/html above text/markdown."""
+    ranges: dict[str, float] = {}
+    for key, value in scope["headers"]:
+        if key == b"accept":
+            ranges.update(map(_ranked, value.decode("latin-1").lower().split(",")))
+    anything = ranges.get("text/*", ranges.get("*/*", 0.0))
+    return ranges.get("text/html", anything) > ranges.get("text/markdown", anything)
+
+
+def _ranked(accepted: str) -> tuple[str, float]:
+    """A media range and its weight; 0 where that is no number."""
+    media, *parameters = (part.strip() for part in accepted.split(";"))
+    weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return media, float(weight)
+    except ValueError:
+        return media, 0.0
+
+
+def _problem(problem: ProblemDetails, *headers: tuple[bytes, bytes]) -> _Reply:
+    return _Reply(_encode(problem), problem_details.MEDIA_TYPE, problem.status, headers)
+
+
 async def _refuse(send: Send, problem: ProblemDetails, allow: str | None = None) -> None:
-    headers = [(b"allow", allow.encode())] if allow else []
-    await _send(send, problem.status, problem_details.MEDIA_TYPE.encode(), _encode(problem), headers)
+    await _send(send, _problem(problem, *([(b"allow", allow.encode())] if allow else [])))
 
 
-async def _send(
-    send: Send, status: int, media: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()
-) -> None:
-    length = str(len(body)).encode()
-    start = [(b"content-type", media), (b"content-length", length), *headers]
-    await send({"type": "http.response.start", "status": int(status), "headers": start})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, reply: _Reply) -> None:
+    length = str(len(reply.body)).encode()
+    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": start})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -16,6 +16,7 @@ from validation.wire import Explanations, Predictions, RowError
 if TYPE_CHECKING:
     from model.predictor import Predictor
 
+_MARKDOWN, _PAGE = bundle.CARDS
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
 
@@ -23,9 +24,10 @@ MOST_CHOICES = 1_000
 class ServedModel:
     """A predictor with its batcher, ready to answer on an event loop."""
 
-    def __init__(self, predictor: "Predictor", labels: Mapping[str, str]) -> None:
+    def __init__(self, predictor: "Predictor", labels: Mapping[str, str], cards: Mapping[str, str]) -> None:
         self.predictor = predictor
         self._labels = labels
+        self._cards = cards
         self._batcher = Batcher(predictor.scores)
 
     async def predict(self, rows: Sequence[object]) -> Predictions:
@@ -71,6 +73,10 @@ class ServedModel:
             },
         }
 
+    def card(self, *, page: bool) -> str | None:
+        """The model card as a page or as Markdown; None if the bundle was sealed without one."""
+        return self._cards.get(_PAGE if page else _MARKDOWN)
+
 
 def _without_row(error: RowError) -> dict[str, Any]:
     """An error beside its row needs no number for it, and the batch's would mean nothing to the caller."""
@@ -100,7 +106,7 @@ class Models:
         opened = bundle.read(directory)
         predictor = Predictor(opened)
         golden.replay(predictor, opened.golden)
-        self._served[predictor.name] = ServedModel(predictor, labels)
+        self._served[predictor.name] = ServedModel(predictor, labels, opened.cards)
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._served.values())

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
-from tests.project import Project
+from tests.data import telco
+from tests.project import SMALL_CHURN, Project
 from training import stores
 
 # How fast this machine is, is not what the properties are about.
@@ -42,6 +43,20 @@ def trained(shared: Path) -> Project:
             return Project(folder)
         project = Project.create(folder)
         project.train()
+        return project
+
+
+@pytest.fixture(scope="session")
+def churned(trained: Project, shared: Path) -> Project:
+    """The trained project with churn beside flights, learned from a small generated table. Not to be changed."""
+    folder = shared / "churned"
+    with FileLock(f"{folder}.lock"):
+        if (folder / "stores/bentoml/packaged/churn.json").exists():
+            return Project(folder)
+        project = trained.copy(folder)
+        project.change_params(SMALL_CHURN, "churn")
+        telco.write_table(project.folder / "telco.csv")
+        project.train("--data", "telco.csv", problem="churn")
         return project
 
 

@@ -20,8 +20,20 @@ DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
 CODE = ("model", "problems", "serving", "training", "validation", "requirements", "service.py", "bentofile.yaml")
 PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config")
-SMALL = {"source": {"rows": 6_000, "seed": 7}, "train": {"rounds": 60}}
+_ALONE = {"num_threads": 1}  # threads of several runs beside each other wait for one another
+SMALL: Mapping[str, Any] = {
+    "source": {"rows": 6_000, "seed": 7},
+    "train": {"rounds": 60, "booster": _ALONE},
+    "evaluate": {"resamples": 50, "slice_rows": 200},
+}
 """Changes to the parameters of flights that make a run short."""
+SMALL_CHURN: Mapping[str, Any] = {
+    "train": {"rounds": 150, "stop_after": 20, "booster": _ALONE},
+    "evaluate": {"resamples": 50, "folds": 2, "slice_rows": 50},
+}
+"""The same for churn."""
+ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
+"""For tests in which a worse model must take the champion's place."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class Project:
     own_code: bool = False
 
     @classmethod
-    def create(cls, folder: Path, changes: Mapping[str, Mapping[str, Any]] = SMALL) -> "Project":
+    def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
         """Copy the project into `folder`, with changed parameters for flights."""
         for name in (*CODE, *PIPELINE):
             source, target = ROOT / name, folder / name
@@ -50,12 +62,11 @@ class Project:
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
         return Project(folder)
 
-    def change_params(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
-        """Merge `changes` into params.yaml, below flights."""
+    def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
+        """Merge `changes` into params.yaml, below a problem."""
         path = self.folder / "params.yaml"
         document = yaml.safe_load(path.read_text())
-        for section, values in changes.items():
-            document["flights"][section] |= values
+        merge(document[problem], changes)
         path.write_text(yaml.safe_dump(document, sort_keys=False))
 
     @property
@@ -83,10 +94,10 @@ class Project:
         assert (done.returncode != 0) == fails, f"{command} exited with {done.returncode}:\n{done.stdout}"
         return done.stdout
 
-    def train(self, *source: str) -> str:
+    def train(self, *source: str, problem: str = "flights") -> str:
         """Bring the raw table and run the pipeline."""
-        self.run("python", "-m", "training", "source", "flights", *source)
-        return self.run("dvc", "repro", "package@flights")
+        self.run("python", "-m", "training", "source", problem, *source)
+        return self.run("dvc", "repro", f"package@{problem}")
 
     def build(self, *arguments: str) -> str:
         """Build a Bento and return its tag."""
@@ -112,6 +123,15 @@ class Project:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def merge(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Put `changes` into a document, section by section, however deep."""
+    for name, value in changes.items():
+        if isinstance(value, Mapping):
+            merge(document.setdefault(name, {}), value)
+        else:
+            document[name] = value
 
 
 def free_port() -> int:

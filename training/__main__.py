@@ -9,7 +9,7 @@ from training import stores
 from training.workspace import Workspace
 from validation.errors import BoxwoodError
 
-STAGES = ("ingest", "clean", "split", "train", "bundle", "evaluate", "register", "package")
+STAGES = ("ingest", "clean", "split", "train", "bundle", "evaluate", "plot", "register", "package")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
     for command in (source, report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
+    registry = commands.add_parser("registry", help="versions in the registry: list, show, diff, promote, rollback")
+    registry.add_argument("action", choices=("list", "show", "diff", "promote", "rollback"))
+    registry.add_argument("problem", help=f"one of: {', '.join(base.names())}")
+    registry.add_argument("versions", nargs="*", metavar="VERSION", help="numbers of registered versions")
     return parser
 
 
@@ -45,6 +49,12 @@ def _run(options: argparse.Namespace) -> None:
 
         source.main(problem, options.data)
         stores.heal(Workspace(problem.name))
+        return
+    if options.command == "registry":
+        from training import registry
+
+        with stores.failures():
+            registry.main(problem, options.action, options.versions)
         return
     # each stage imports what it needs: MLflow alone takes seconds
     main_of_stage = importlib.import_module(f"training.{options.command}").main

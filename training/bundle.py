@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import lightgbm as lgb
 import msgspec
 import numpy as np
 import pandas as pd
 
 from model import bundle, golden
-from model.features import Fitted
 from model.predictor import Predictor
 from problems.base import Problem
 from training import tables, train
@@ -23,38 +21,31 @@ _DECILES = np.linspace(0, 1, 11)
 def main(problem: Problem) -> None:
     """Write the bundle, with rows of the training split as golden rows."""
     workspace = Workspace(problem.name)
-    model, fitted = train.read(workspace)
+    learned = train.read(workspace)
     silver = tables.read(workspace.silver)
     silver = silver[tables.read(workspace.split)["split"] == TRAIN]
-    files = {
-        bundle.MODEL: model.encode(),
-        bundle.REFERENCE: _encoded(_reference(problem.contract, silver)),
-        bundle.GOLDEN: b"",
-    }
-    base_value = _base_value(model, len(fitted.feature_names))
-    files[bundle.GOLDEN] = _encoded(_golden(problem, fitted, base_value, files, silver))
-    manifest = bundle.make_manifest(problem, fitted, base_value, files)
+    files = {name: text.encode() for name, text in learned.boosters.items()}
+    files[bundle.REFERENCE] = _encoded(_reference(problem.contract, silver))
+    recorded, base_value = golden.record(_unproven(problem, learned), _golden_rows(problem.contract, silver))
+    files[bundle.GOLDEN] = _encoded(recorded)
+    manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, base_value, files)
     with whole_folder(workspace.bundle) as folder:
         bundle.write(folder, manifest, files)
         golden.replay(Predictor(read := bundle.read(folder)), read.golden)
     say("bundle", f"{problem.name} {manifest.version}, {sum(map(len, files.values())) / 1e6:.1f} MB")
 
 
-def _golden(
-    problem: Problem, fitted: Fitted, base_value: float, files: dict[str, bytes], silver: pd.DataFrame
-) -> bundle.Golden:
-    """Answers to rows from all over the training split: the cheapest, the dearest and those between."""
-    order = silver[problem.contract.target.name].argsort(kind="stable").to_numpy()
+def _golden_rows(contract: Contract, silver: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows from all over the training split: the cheapest, the dearest and those between."""
+    order = silver[contract.target.name].argsort(kind="stable").to_numpy()
     places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
-    rows = tables.rows(problem.contract, silver.iloc[order[places]])
-    manifest = bundle.make_manifest(problem, fitted, base_value, files)
-    blank = bundle.Golden([], [], [])
-    return golden.record(Predictor(bundle.Bundle(manifest, problem, files[bundle.MODEL].decode(), blank)), rows)
+    return tables.rows(contract, silver.iloc[order[places]])
 
 
-def _base_value(model: str, features: int) -> float:
-    contributions = lgb.Booster(model_str=model).predict(np.full((1, features), np.nan), pred_contrib=True)
-    return float(np.asarray(contributions)[0, -1])
+def _unproven(problem: Problem, learned: train.Learned) -> Predictor:
+    """The model before it has golden rows, to answer them for the first time."""
+    manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, 0.0, {})
+    return Predictor(bundle.Bundle(manifest, problem, learned.boosters, bundle.Golden([], [], []), {}))
 
 
 def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:

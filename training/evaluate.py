@@ -1,25 +1,34 @@
 """Bundle → metrics: the untouched test split, asked through the Predictor as a caller would, beside the baselines."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 
+from model.features import FeatureMatrix
+from model.outcome import Binary, Regression
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
-from training import baselines, metrics, tables
-from training.split import TEST
+from training import metrics, slices, tables
+from training.baselines import Baselines
+from training.crossvalidate import cross_validate
+from training.split import SPLITS, TEST, SplitParams
+from training.targets import Targets
+from training.train import TrainParams
 from training.workspace import Workspace, say, write_json
 from validation.errors import TableError
 
+ACTUAL = "actual"
+
 
 class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bootstrap resamples and their seed."""
+    """Bootstrap resamples and their seed, the fewest rows of a slice, and folds of a cross-validation (0: none)."""
 
     resamples: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
+    slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 500
+    folds: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 def main(problem: Problem) -> None:
@@ -27,42 +36,88 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     params = workspace.params("evaluate", EvaluateParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
-    test, known = silver[split == TEST], silver[split != TEST]
     predictor = open_predictor(workspace.bundle)
-    answered, predicted = _answers(predictor, problem, test)
-    test = test.iloc[answered]
-    actual = tables.target(problem.contract, test)
-    candidates = {
-        "model": predicted,
-        "lookup": baselines.lookup(problem.contract, known, test),
-        "mean": baselines.mean(problem.contract, known, test),
-    }
-    scores = {
-        name: metrics.regression(actual, values, params.resamples, params.seed) for name, values in candidates.items()
-    }
-    document = {
-        "version": predictor.version,
-        "rows": len(test),
-        "refused": int((split == TEST).sum()) - len(test),
-        "unit": problem.contract.target.unit,
-        "scores": scores,
-        "beats_lookup": _rmse(scores["model"]) < _rmse(scores["lookup"]),
-    }
+    aims = Targets(problem, silver)
+    answered, scores = tables.ask(predictor, silver[split == TEST])
+    test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
+    fitted = predictor.manifest.fitted
+    others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, aims.classes)
+    answers = {"model": scores[:, 0], **others.predict(known, aims.encode(known), test)}
+    table = pd.DataFrame({ACTUAL: aims.encode(test), **answers}, index=test.index)
+    if scores.shape[1] > 1:
+        table["low"], table["high"] = scores[:, 1], scores[:, 2]
+    tables.write(workspace.evaluation, table)
+    document = _document(problem, predictor, test, table, list(answers), params)
+    document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
+    document["refused"] = int((split == TEST).sum()) - len(test)
+    if params.folds and aims.classes is not None:
+        how, shares = workspace.params("train", TrainParams), workspace.params("split", SplitParams)
+        try:
+            document["cross_validation"] = cross_validate(problem, how, shares, silver, params.folds, params.resamples)
+        except TableError as error:  # a table can be large enough for a model and too small for folds of it
+            say("evaluate", f"no {params.folds}-fold cross-validation: {error}")
     write_json(workspace.metrics, document)
     say("evaluate", f"{len(test):,} test rows through the Predictor, {document['refused']} refused by the contract")
 
 
-def _answers(predictor: Predictor, problem: Problem, test: pd.DataFrame) -> tuple[list[int], np.ndarray]:
-    """The places of the rows that got an answer, and the answers."""
-    decoded = predictor.decode(tables.rows(problem.contract, test))
-    if not decoded.records:
-        raise TableError(
-            "The model refuses every row of the test split, "
-            f"the first because {decoded.errors[0].column}: {decoded.errors[0].message}."
-        )
-    return decoded.positions, predictor.scores(decoded.records)
+def _document(
+    problem: Problem,
+    predictor: Predictor,
+    test: pd.DataFrame,
+    table: pd.DataFrame,
+    candidates: list[str],
+    params: EvaluateParams,
+) -> dict[str, Any]:
+    outcome = predictor.manifest.outcome
+    task = "regression" if isinstance(outcome, Regression) else "binary"
+    judge = metrics.JUDGES[task]
+    weights = metrics.draws(len(test), params.resamples, params.seed)
+    actual = table[ACTUAL].to_numpy()
+    scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
+    loss = metrics.LOSS_NAMES[task]
+    document: dict[str, Any] = {
+        "version": predictor.version,
+        "task": task,
+        "rows": len(test),
+        "unit": problem.contract.target.unit,
+        "scores": scores,
+        "beats_lookup": metrics.number(scores["model"][loss]) < metrics.number(scores["lookup"][loss]),
+    }
+    if isinstance(outcome, Regression):
+        covered = table["actual"].between(table["low"], table["high"]).to_numpy()
+        document["interval"] = {
+            "coverage": outcome.coverage,
+            "covered": metrics.share(covered, weights),
+            "mean_width": float((table["high"] - table["low"]).mean()),
+        }
+    else:
+        covered = None
+        document["decision"] = _decision(outcome, actual, table["model"].to_numpy(), weights)
+    document["slices"] = [
+        {
+            "column": column,
+            "value": value,
+            "rows": len(places),
+            **judge(actual[places], table["model"].to_numpy()[places], weights[:, places]),
+            **({} if covered is None else {"covered": metrics.share(covered[places], weights[:, places])}),
+        }
+        for column, value, places in slices.find(problem.contract, test, params.slice_rows)
+    ]
+    return document
 
 
-def _rmse(scores: Mapping[str, Mapping[str, float | None]]) -> float:
-    value = scores["rmse"]["value"]
-    return float("inf") if value is None else value
+def _decision(outcome: Binary, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    """Probabilities before and after calibration, and what the threshold does."""
+    odds = np.log(np.clip(predicted, 1e-15, 1 - 1e-15)) - np.log1p(-np.clip(predicted, 1e-15, 1 - 1e-15))
+    raw = 1 / (1 + np.exp(-(odds - outcome.intercept) / outcome.slope))
+    before, after = (metrics.binary(actual, chance, weights) for chance in (raw, predicted))
+    chosen = predicted >= outcome.threshold
+    return {
+        "classes": list(outcome.classes),
+        "threshold": outcome.threshold,
+        "before": {name: before[name] for name in ("brier", "ece")},
+        "after": {name: after[name] for name in ("brier", "ece")},
+        "accuracy": metrics.share(chosen == (actual > 0), weights),
+        "recall": metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
+        "precision": metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
+    }

@@ -3,6 +3,7 @@
 import difflib
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 from validation.parsing import parse_text, parse_typed
 from validation.values import InvalidValue, reader
+
+_MOST_HEADERS = 30
+"""As many a message names; comparing thousands with thousands would take minutes."""
 
 
 def main(problem: Problem) -> None:
@@ -108,15 +112,20 @@ def _read_csv(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
 
 
 def _check_headers(present: list[str], wanted: Sequence[Column], path: Path) -> None:
-    doubled = sorted({name for name in present if present.count(name) > 1})
+    doubled = sorted(name for name, times in Counter(present).items() if times > 1)
     if doubled:
         raise TableError(f"{path.name} has two columns with the header {doubled[0]!r}; rename or remove one.")
-    missing = [column for column in wanted if column.source not in present]
+    there = set(present)
+    missing = [column for column in wanted if column.source not in there]
     if not missing:
         return
-    spare = [name for name in present if name not in {column.source for column in wanted}]
-    what = ("columns " if len(missing) > 1 else "column ") + ", ".join(_lacking(column, spare) for column in missing)
-    raise TableError(f"{path.name} lacks the {what}. It has: {', '.join(map(repr, present[:30]))}.")
+    expected = {column.source for column in wanted}
+    spare = [name for name in present if name not in expected][:_MOST_HEADERS]
+    what = ("columns " if len(missing) > 1 else "column ") + ", ".join(
+        _lacking(column, spare) for column in missing[:_MOST_HEADERS]
+    )
+    more = f" and {len(missing) - _MOST_HEADERS:,} more" if len(missing) > _MOST_HEADERS else ""
+    raise TableError(f"{path.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}.")
 
 
 def _lacking(column: Column, spare: list[str]) -> str:
@@ -140,9 +149,9 @@ def _parse(wanted: Sequence[Column], raw: pd.DataFrame) -> pd.DataFrame:
 def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
     """A raw column's values in storage type, and why which rows could not be read. Each distinct text is read once."""
     codes, uniques = pd.factorize(raw, use_na_sentinel=True)
-    values: list[Any] = []
+    values: list[Any] = _plain_numbers(column, list(uniques))
     reasons: dict[int, str] = {}
-    for code, cell in enumerate(uniques):
+    for code, cell in enumerate([] if values else uniques):
         try:
             values.append(_cell(column, cell))
         except ValueError as error:
@@ -153,6 +162,17 @@ def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[in
     bad_places = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
     bad = {int(raw.index[place]): reasons[int(codes[place])] for place in bad_places}
     return parsed, bad
+
+
+def _plain_numbers(column: Column, cells: Sequence[object]) -> list[float]:
+    """All cells as `_cell` reads them, ten times as fast, or none: where any is not a plain text of a real number."""
+    if column.kind is not Kind.REAL or column.parse is not None:
+        return []
+    try:
+        plain = all(type(cell) is str and "_" not in cell for cell in cells)  # float() would take 1_000
+        return [float(cell) for cell in cells] if plain else []  # type: ignore[arg-type]  # texts, as was asked
+    except ValueError:
+        return []
 
 
 def _cell(column: Column, cell: object) -> object:

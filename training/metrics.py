@@ -1,80 +1,161 @@
-"""What a regression is judged by."""
+"""What predictions are judged by, with bootstrap intervals.
+
+Each metric is a function of means over rows, so a resample is a vector of weights and all of them are one matrix
+product. The same draws serve every predictor: their differences are paired.
+"""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
+Score = dict[str, float | None]
+Scores = dict[str, Score]
+
+LEVELS = (0.025, 0.975)
+ECE_BINS = 10
+_CERTAIN = 1e-15
 
 
-def _rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((actual - predicted) ** 2)))
+def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each row is in each bootstrap resample (Efron, 1979); shape (resamples, rows)."""
+    random = np.random.default_rng(seed)
+    weights = np.empty((resamples, rows), dtype=np.uint8)  # one row a hundred times over is no chance at all
+    for resample in weights:
+        resample[:] = np.bincount(random.integers(0, rows, rows), minlength=rows)
+    return weights
 
 
-def _mae(actual: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean(np.abs(actual - predicted)))
+def interval(value: float, resampled: np.ndarray) -> Score:
+    """A value with its 95 % percentile interval; None where it is not defined, as R² of a constant target."""
+    defined = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(defined, LEVELS).tolist() if len(defined) else (np.nan, np.nan)
+    return {
+        name: number if np.isfinite(number) else None
+        for name, number in (("value", float(value)), ("low", low), ("high", high))
+    }
 
 
-def _r2(actual: np.ndarray, predicted: np.ndarray) -> float:
-    spread = float(np.sum((actual - actual.mean()) ** 2))
-    return 1.0 - float(np.sum((actual - predicted) ** 2)) / spread if spread else float("nan")
-
-
-def _mape(actual: np.ndarray, predicted: np.ndarray) -> float:
+def _regression_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    error = np.abs(actual - predicted)
     known = actual != 0
-    return float(np.mean(np.abs((actual - predicted)[known] / actual[known]))) if known.any() else float("nan")
+    relative = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=known)
+    centred = actual - actual.mean()
+    within = error <= 0.1 * np.abs(actual)
+    return np.column_stack([error**2, error, relative, known, np.abs(actual), centred, centred**2, within])
 
 
-def _wmape(actual: np.ndarray, predicted: np.ndarray) -> float:
-    total = float(np.sum(np.abs(actual)))
-    return float(np.sum(np.abs(actual - predicted))) / total if total else float("nan")
+def _regression(means: np.ndarray) -> dict[str, np.ndarray]:
+    squared, error, relative, known, size, centred, spread, within = means.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "rmse": np.sqrt(squared),
+            "mae": error,
+            "r2": _defined(1 - squared / (spread - centred**2), spread - centred**2 > 0),
+            "mape": _defined(relative / known, known > 0),
+            "wmape": _defined(error / size, size > 0),
+            "within_10_percent": within,
+        }
 
 
-def _within_10(actual: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.mean(np.abs(actual - predicted) <= 0.1 * np.abs(actual)))
+def _defined(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.where(where, values, np.nan)
 
 
-REGRESSION: Mapping[str, Metric] = {
-    "rmse": _rmse,
-    "mae": _mae,
-    "r2": _r2,
-    "mape": _mape,
-    "wmape": _wmape,
-    "within_10_percent": _within_10,
-}
-"""RMSE and MAE in the target's unit; MAPE over rows whose target is not 0; wMAPE, the absolute errors' sum over the
-targets' sum; and the share of rows predicted within 10 %."""
-
-Scores = dict[str, dict[str, float | None]]
+def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    sure = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
+    loss = -np.where(actual > 0, np.log(sure), np.log1p(-sure))
+    bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
+    return np.column_stack([loss, (predicted - actual) ** 2, gaps])
 
 
-def regression(actual: np.ndarray, predicted: np.ndarray, resamples: int, seed: int) -> Scores:
-    """Every metric with a 95 % percentile bootstrap interval (Efron, 1979).
+def _binary(means: np.ndarray) -> dict[str, np.ndarray]:
+    return {"log_loss": means[:, 0], "brier": means[:, 1], "ece": np.abs(means[:, 2:]).sum(axis=1)}
+
+
+def roc_auc(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The area under the ROC curve under each row of weights, ties counted half; shape (resamples,)."""
+    order = np.argsort(predicted, kind="stable")
+    starts = np.flatnonzero(np.diff(predicted[order], prepend=-np.inf))
+    positives = actual[order] > 0
+    areas = np.full(len(weights), np.nan)
+    for place, resample in enumerate(weights):  # all at once would take gigabytes for a million rows
+        drawn = resample[order].astype(np.float64)
+        positive = np.add.reduceat(drawn * positives, starts)
+        negative = np.add.reduceat(drawn * ~positives, starts)
+        pairs = positive.sum() * negative.sum()
+        if pairs > 0:
+            areas[place] = positive @ (np.cumsum(negative) - negative / 2) / pairs
+    return areas
+
+
+def regression(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+    """RMSE and MAE in the target's unit, R², MAPE (rows with target 0 left out), wMAPE, and the share within 10 %.
 
     Args:
         actual: targets, shape (rows,).
         predicted: predictions, shape (rows,).
-        resamples: how many times to draw the rows with replacement.
-        seed: of the draws.
-
-    Returns:
-        For each metric its `value`, `low` and `high`; None where it is not defined, as R² of a constant target.
+        weights: bootstrap weights, shape (resamples, rows).
     """
-    draws = np.random.default_rng(seed).integers(0, len(actual), size=(resamples, len(actual)), dtype=np.int32)
-    resampled: dict[str, list[float]] = {name: [] for name in REGRESSION}
-    for draw in draws:
-        drawn = actual[draw], predicted[draw]
-        for name, metric in REGRESSION.items():
-            resampled[name].append(metric(*drawn))
+    return _scored(_regression_rows, _regression, actual, predicted, weights)
+
+
+def binary(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+    """ROC AUC, log loss, Brier score, and the expected calibration error over ten equal bins.
+
+    Args:
+        actual: 1 for the positive class and 0 for the other, shape (rows,).
+        predicted: probabilities of the positive class, shape (rows,).
+        weights: bootstrap weights, shape (resamples, rows).
+    """
+    areas = roc_auc(actual, predicted, np.vstack([np.ones(len(actual), weights.dtype), weights]))
     return {
-        name: {
-            "value": _defined(metric(actual, predicted)),
-            "low": _defined(float(np.quantile(resampled[name], 0.025))),
-            "high": _defined(float(np.quantile(resampled[name], 0.975))),
-        }
-        for name, metric in REGRESSION.items()
+        "roc_auc": interval(areas[0], areas[1:]),
+        **_scored(_binary_rows, _binary, actual, predicted, weights),
     }
 
 
-def _defined(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def share(held: np.ndarray, weights: np.ndarray) -> Score:
+    """The share of rows of which something holds, with its interval."""
+    values = held.astype(np.float64)
+    return interval(float(values.mean()), means_of(values[:, None], weights)[:, 0])
+
+
+def _scored(
+    rows: Statistics, metrics: Metrics, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+) -> Scores:
+    statistics = rows(actual, predicted)
+    whole = metrics(statistics.mean(axis=0, keepdims=True))
+    resampled = metrics(means_of(statistics, weights))
+    return {name: interval(values[0], resampled[name]) for name, values in whole.items()}
+
+
+def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted means, shape (resamples, statistics); resamples without any of the rows are left out."""
+    totals = weights.sum(axis=1, dtype=np.float64)
+    some = totals > 0
+    sums = np.empty((int(some.sum()), statistics.shape[1]))
+    for place, resample in enumerate(np.flatnonzero(some)):
+        sums[place] = weights[resample].astype(np.float64) @ statistics
+    means: np.ndarray = sums / totals[some][:, None]
+    return means
+
+
+JUDGES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]] = {
+    "regression": regression,
+    "binary": binary,
+}
+LOSSES: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "regression": lambda actual, predicted: (actual - predicted) ** 2,
+    "binary": lambda actual, predicted: _binary_rows(actual, predicted)[:, 0],
+}
+"""By what a model is judged, by the task's name; and the loss of each row, by whose mean models are compared."""
+LOSS_NAMES: Mapping[str, str] = {"regression": "rmse", "binary": "log_loss"}
+
+
+def number(score: Mapping[str, Any]) -> float:
+    """A score's value; infinite where it is not defined."""
+    return float("inf") if score["value"] is None else float(score["value"])

@@ -1,4 +1,4 @@
-"""Evaluated bundle → MLflow: a run with everything about it, and a registered version that is the champion.
+"""Evaluated bundle → MLflow: a run with everything about it, a registered version, and whether it is the champion.
 
 Registering the same bundle twice finds the first registration. The receipt lies in the store itself: where the store
 is gone, so is the receipt, and the next `dvc repro` registers again.
@@ -14,28 +14,30 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import msgspec
 import pandas as pd
-import yaml
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from model import bundle
 from model.bundle import Lineage, Manifest
 from problems.base import Problem
-from training import stores, tables
-from training.workspace import PARAMS, Workspace, read_json, say, write_json
+from training import card, champion, promote, stores, tables
+from training.promote import Decision
+from training.workspace import Workspace, read_json, say, write_json
 from validation.contract import Column, Contract, Kind
 
-CHAMPION = "champion"
 CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
 """What decides about a model; dvc.lock does not, and every run may rewrite it."""
 VERSION_TAG = "bundle"
 EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
+
+DECISION_TAG, REASONS_TAG, COMPARED_TAG, WITHDRAWN_TAG = "decision", "reasons", "compared_with", "withdrawn"
+_LONGEST_TAG = 4_000
 
 LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
 """Whose versions the lineage names."""
@@ -49,22 +51,58 @@ _TYPES = {
 
 
 def main(problem: Problem) -> None:
-    """Register the bundle unless it is registered, make it champion, and leave a receipt."""
+    """Register the bundle unless it is registered, decide whether it becomes champion, and leave a receipt."""
     workspace = Workspace(problem.name)
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
     tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
+    best = champion.current(client, problem.name)
     version = _registered(client, problem, tags)
-    if version is None:
-        version = _register(problem, workspace, manifest, client, tags)
-        say("register", f"{problem.name} version {version.version} is bundle {manifest.version}")
+    if version is not None and best is not None and version.version == best.version:
+        decision = Decision(True, [best.tags.get(REASONS_TAG, "")])
+        say("register", f"bundle {manifest.version} is version {version.version} already, the champion")
     else:
-        say("register", f"bundle {manifest.version} is version {version.version} already")
-    client.set_registered_model_alias(problem.name, CHAMPION, version.version)
+        decision = _decide(problem, workspace, best, version)
+        if version is None:
+            version = _register(problem, workspace, manifest, tags, decision)
+        _record(client, version, decision)
+        verdict = "champion" if decision.promoted else "refused"
+        say("register", f"{problem.name} version {version.version} is {verdict}: {'; '.join(decision.reasons)}")
+    reigning = version if decision.promoted else champion.current(client, problem.name)
     write_json(
         workspace.registered,
-        {"bundle": manifest.version, "registry": stores.registry(), "registry_version": str(version.version)},
+        {
+            "bundle": manifest.version,
+            "registry": stores.registry(),
+            "registry_version": str(version.version),
+            "champion": str(reigning.version) if reigning else None,
+            **msgspec.to_builtins(decision),
+        },
     )
+
+
+def _decide(
+    problem: Problem, workspace: Workspace, best: ModelVersion | None, version: ModelVersion | None
+) -> Decision:
+    if version is not None and version.tags.get(WITHDRAWN_TAG):
+        reason = (
+            f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
+        )
+        return Decision(False, [reason], str(best.version) if best else None)
+    return promote.decide(problem, workspace, best)
+
+
+def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
+    """Write a decision onto the version, and crown it if that is the decision."""
+    tags = {
+        DECISION_TAG: "promoted" if decision.promoted else "refused",
+        REASONS_TAG: "; ".join(decision.reasons)[:_LONGEST_TAG],
+        COMPARED_TAG: decision.compared_with or "",
+    }
+    for name, value in tags.items():
+        client.set_model_version_tag(version.name, version.version, name, value)
+    if decision.promoted:
+        champion.crown(client, version)
 
 
 def _public(origin: str) -> str:
@@ -80,29 +118,22 @@ def _evidence(workspace: Workspace) -> str:
 
 def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str]) -> ModelVersion | None:
     found = client.search_model_versions(f"name = '{problem.name}'")
-    return next((version for version in found if tags.items() <= version.tags.items() and _has_files(version)), None)
-
-
-def _has_files(version: ModelVersion) -> bool:
-    """Whether the version's model is still there: the database may outlive the artifacts."""
-    try:
-        return bool(mlflow.artifacts.list_artifacts(f"models:/{version.name}/{version.version}"))
-    except (MlflowException, OSError):
-        return False
+    matching = (version for version in found if tags.items() <= version.tags.items())
+    return next((version for version in matching if champion.has_files(version)), None)
 
 
 def _register(
-    problem: Problem, workspace: Workspace, manifest: Manifest, client: MlflowClient, tags: dict[str, str]
+    problem: Problem, workspace: Workspace, manifest: Manifest, tags: dict[str, str], decision: Decision
 ) -> ModelVersion:
     metrics = read_json(workspace.metrics)
     source = read_json(workspace.source)
     commit = git_commit()
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
-    _experiment(client, problem.name)
+    _experiment(problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
         lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
-        mlflow.log_params(_flat(yaml.safe_load(PARAMS.read_text())[problem.name]))
+        mlflow.log_params(_flat(workspace.document()))
         mlflow.log_metrics(
             {
                 f"{who}.{name}": score["value"]
@@ -112,13 +143,22 @@ def _register(
             }
         )
         mlflow.log_dict(metrics, "metrics.json")
+        mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
+        mlflow.log_artifacts(str(workspace.plots), "plots")
+        cards = card.documents(
+            problem, manifest, metrics, source, lineage, msgspec.to_builtins(decision), workspace.plots
+        )
+        for name, text in cards.items():
+            mlflow.log_text(text.decode(), name)
         rows = pd.DataFrame(tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
         _log_dataset(problem, source, rows)
-        model_uri = _log_model(problem, workspace, bundle.seal(manifest, metrics, lineage), rows)
+        files = bundle.contents(workspace.bundle, manifest) | cards
+        model_uri = _log_model(problem, bundle.seal(manifest, metrics, lineage, cards), files, rows)
     return mlflow.register_model(model_uri, problem.name, tags=tags)
 
 
-def _experiment(client: MlflowClient, name: str) -> None:
+def _experiment(name: str) -> None:
+    client = MlflowClient()
     if client.get_experiment_by_name(name) is None:
         local = str(stores.MLFLOW_ARTIFACTS.absolute() / name) if stores.uses_local_mlflow() else None
         client.create_experiment(name, artifact_location=local)
@@ -131,11 +171,10 @@ def _log_dataset(problem: Problem, source: dict[str, Any], rows: pd.DataFrame) -
     mlflow.log_input(dataset, context="training")
 
 
-def _log_model(problem: Problem, workspace: Workspace, sealed: Manifest, rows: pd.DataFrame) -> str:
+def _log_model(problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
-        files = {name: (workspace.bundle / name).read_bytes() for name in bundle.FILES}
         bundle.write(folder, sealed, files)
         bundle.read(folder)  # nothing is registered that could not be read back
         logged = mlflow.pyfunc.log_model(
@@ -153,7 +192,10 @@ def _log_model(problem: Problem, workspace: Workspace, sealed: Manifest, rows: p
 def signature(contract: Contract) -> ModelSignature:
     """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
-    return ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, "prediction")]))
+    numeric = contract.target.kind in (Kind.INTEGER, Kind.REAL)
+    outputs = [ColSpec(DataType.double if numeric else DataType.string, "prediction")]
+    partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
+    return ModelSignature(Schema(inputs), Schema(outputs), partial)
 
 
 def _type(column: Column) -> DataType:

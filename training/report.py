@@ -5,34 +5,79 @@ from typing import Any
 from problems.base import Problem
 from training.workspace import Workspace, read_json
 
-_HEADS = {
+HEADS = {
     "rmse": "RMSE",
     "mae": "MAE",
     "r2": "R²",
     "mape": "MAPE",
     "wmape": "wMAPE",
     "within_10_percent": "within 10 %",
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "ECE",
 }
 
 
 def main(problem: Problem) -> None:
-    """Print what the last evaluation found."""
-    print(table(read_json(Workspace(problem.name).metrics)))
+    """Print what the last evaluation found, and whether the model it judged is the one that is served."""
+    workspace = Workspace(problem.name)
+    document = read_json(workspace.metrics)
+    print("\n".join([table(document), *_served(workspace, document["version"])]))
+
+
+def _served(workspace: Workspace, judged: str) -> list[str]:
+    """What to know if the model that was judged is not the one that is served."""
+    if not workspace.registered.exists() or not workspace.packaged.exists():
+        return []
+    tag, receipt = read_json(workspace.packaged)["tag"], read_json(workspace.registered)
+    if tag.endswith(f":{judged}"):
+        return []
+    number = f"Version {receipt['registry_version']}"
+    if receipt["promoted"]:
+        return [f"{number} is not champion any more; {tag} is what is served. See `python -m training registry list`."]
+    return [f"{number} was REFUSED: {'; '.join(receipt['reasons'])}.", f"The champion {tag} is what is served."]
 
 
 def table(document: dict[str, Any]) -> str:
     """The document that the evaluation wrote, a predictor a line."""
-    unit = f" in {document['unit']}" if document["unit"] else ""
-    rows = [["", *_HEADS.values()]]
+    heads = [name for name in HEADS if name in document["scores"]["model"]]
+    rows = [["", *(HEADS[name] for name in heads)]]
     for predictor, scores in document["scores"].items():
-        rows.append([predictor, *(_cell(scores[name]) for name in _HEADS)])
+        rows.append([predictor, *(cell(scores[name]) for name in heads)])
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    title = f"{document['rows']:,} test rows, errors{unit}, 95 % bootstrap intervals"
-    verdict = [] if document["beats_lookup"] else ["The model does not beat a lookup of group means: use the lookup."]
-    return "\n".join([title, *lines, *verdict])
+    lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
+    unit = f", errors in {document['unit']}" if document["unit"] else ""
+    title = f"{document['rows']:,} test rows{unit}, 95 % bootstrap intervals"
+    return "\n".join([title, *lines, *remarks(document)])
 
 
-def _cell(score: dict[str, float | None]) -> str:
+def remarks(document: dict[str, Any]) -> list[str]:
+    """What else a person should know, a sentence each."""
+    said = []
+    if "interval" in document:
+        interval = document["interval"]
+        said.append(
+            f"Intervals that should cover {interval['coverage']:.0%} of the rows cover {cell(interval['covered'])}."
+        )
+    if "decision" in document:
+        decision = document["decision"]
+        said.append(
+            f"Calibration took the ECE from {cell(decision['before']['ece'])} to {cell(decision['after']['ece'])}; "
+            f"{decision['classes'][1]!r} is answered from a probability of {decision['threshold']:.3g}."
+        )
+    if "cross_validation" in document:
+        folds = document["cross_validation"]
+        said.append(
+            f"In {folds['folds']}-fold cross-validation: mean ROC AUC {folds['mean_roc_auc']:.4f}, "
+            f"ECE {cell(folds['scores']['ece'])}."
+        )
+    if not document["beats_lookup"]:
+        said.append("The model does not beat a lookup of group means: use the lookup.")
+    return said
+
+
+def cell(score: dict[str, float | None]) -> str:
+    """A score as `value [low, high]`."""
     value, low, high = ("-" if number is None else f"{number:.4g}" for number in score.values())
     return f"{value} [{low}, {high}]"

@@ -1,4 +1,8 @@
-"""Silver → split: which rows train, which stop the training, and which nobody looks at before the evaluation."""
+"""Silver → split: what each row is for.
+
+`train` teaches, `validation` says when to stop, `calibration` sets intervals and probabilities, and nobody looks at
+`test` before the evaluation.
+"""
 
 from typing import Annotated
 
@@ -8,58 +12,73 @@ import pandas as pd
 
 from problems.base import Problem
 from training import tables
-from training.workspace import Workspace, say
+from training.workspace import Workspace, counted, say
 from validation.errors import TableError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN, VALIDATION, CALIBRATION, TEST = SPLITS = "train", "validation", "calibration", "test"
+
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=0.3)]
 
 
 class SplitParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shares of the table for validation and test, and the seed where no column orders it."""
+    """Shares of the table, and the seed where no column orders it."""
 
-    validation: Annotated[float, msgspec.Meta(gt=0, lt=0.5)]
-    test: Annotated[float, msgspec.Meta(gt=0, lt=0.5)]
+    validation: Share
+    calibration: Share
+    test: Share
     seed: int
 
 
 def main(problem: Problem) -> None:
-    """Split by time where the contract has a time column, else by a seeded shuffle."""
+    """Split by time where the contract has a time column, else at random."""
     workspace = Workspace(problem.name)
     params = workspace.params("split", SplitParams)
     silver = tables.read(workspace.silver)
     time = problem.contract.time
-    order = silver[time.name] if time else pd.Series(np.random.default_rng(params.seed).permutation(len(silver)))
-    labels = assign(order, params.validation, params.test)
+    order = silver[time.name] if time else shuffled(problem, silver, params.seed)
+    labels = assign(order, params)
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
-    say("split", ", ".join(f"{counts[name]:,} {name}" for name in (TRAIN, VALIDATION, TEST)) + f", {by}")
+    say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
 
 
-def assign(order: pd.Series, validation: float, test: float) -> pd.Series:
+def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """A random order, in which each class of a classification is spread evenly: any stretch has its share of each."""
+    chance = pd.Series(np.random.default_rng(seed).permutation(len(silver)), index=silver.index)
+    if problem.regression:
+        return chance
+    within_class = chance.groupby(silver[problem.contract.target.name]).rank(pct=True)
+    return pd.Series(np.lexsort((chance, within_class)).argsort(), index=silver.index)
+
+
+def assign(order: pd.Series, params: SplitParams) -> pd.Series:
     """Label rows by their order; rows that are equal in it stay together, so no day is in two splits.
 
     Args:
         order: what orders the rows.
-        validation: the share of rows before the test.
-        test: the share of the last rows.
+        params: the shares of the last rows for the test, of those before them for calibration and for validation.
 
     Returns:
         Labels by the index of `order`. Each split has a row at least; the shares are met as nearly as ties allow.
 
     Raises:
-        TableError: there are fewer than three different values to split between.
+        TableError: there are too few different values to split between.
     """
     first_of_ties = order.rank(method="min").to_numpy() - 1
     borders = np.unique(first_of_ties)[1:]
-    if len(borders) < 2:
+    if len(borders) < 3:
         raise TableError(
-            f"The table has {len(order)} rows and {len(borders) + 1} different values of what orders it; "
-            "a split into training, validation and test needs three at least."
+            f"The table has {counted(len(order), 'row')} and {counted(len(borders) + 1, 'different value')} of what "
+            "orders it; a split into training, validation, calibration and test needs four at least. Bring more rows."
         )
-    first_test = _nearest(borders[1:], len(order) * (1 - test))
-    first_validation = _nearest(borders[borders < first_test], len(order) * (1 - test - validation))
-    labels = np.where(first_of_ties >= first_test, TEST, np.where(first_of_ties >= first_validation, VALIDATION, TRAIN))
+    wanted = len(order) * (1 - np.cumsum([params.test, params.calibration, params.validation]))
+    labels = np.full(len(order), TEST, dtype=object)
+    for place, (label, border) in enumerate(zip((CALIBRATION, VALIDATION, TRAIN), wanted, strict=True)):
+        chosen = _nearest(borders[2 - place :], border)
+        labels[first_of_ties < chosen] = label
+        borders = borders[borders < chosen]
     return pd.Series(labels, index=order.index, dtype="str")
 
 

@@ -1,6 +1,7 @@
 """Tables between stages: Parquet on disk, pandas in between, NumPy columns for features."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,13 @@ import pandas as pd
 from training.workspace import whole_file
 from validation.contract import Column, Contract, Kind
 from validation.decode import Columns
+from validation.errors import TableError
+from validation.wire import RowError
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor  # with LightGBM, which most stages do without
+
+_CELLS = 1_000_000
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -45,6 +53,36 @@ def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:
     """Table rows as requests carry them: the inputs, dates as text, null where missing."""
     texts = {column.name: _requested(column, table[column.name]) for column in contract.inputs}
     return [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
+
+
+def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Ask a model for rows of a table as a caller would, some at a time: requests of wide rows take gigabytes.
+
+    Args:
+        predictor: whom to ask.
+        table: silver rows.
+
+    Returns:
+        The places of the rows that got an answer, shape (answers,), and their scores, shape (answers, outputs).
+
+    Raises:
+        TableError: the model refuses every row.
+    """
+    step = max(_CELLS // len(predictor.contract.inputs), 1)
+    places, scores = [], []
+    refused: list[RowError] = []
+    for start in range(0, len(table), step):
+        decoded = predictor.decode(rows(predictor.contract, table.iloc[start : start + step]))
+        refused += decoded.errors[:1]
+        if decoded.records:
+            places.append(np.array(decoded.positions) + start)
+            scores.append(predictor.scores(decoded.records))
+    if not places:
+        raise TableError(
+            "The model refuses every row of the test split, "
+            f"the first because {refused[0].column}: {refused[0].message}."
+        )
+    return np.concatenate(places), np.concatenate(scores)
 
 
 def _requested(column: Column, series: pd.Series) -> list[object]:

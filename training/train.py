@@ -1,8 +1,7 @@
-"""Split → trained: what the training split teaches, the gold matrix, and a LightGBM booster that stopped in time."""
+"""Split → trained: what the training split teaches, boosters that stopped in time, and a calibrated outcome."""
 
-import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import lightgbm as lgb
 import msgspec
@@ -10,56 +9,121 @@ import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
+from model.bundle import MODEL, SPREAD
 from model.features import FeatureMatrix, Fitted, fit, only_known
+from model.outcome import Outcome
 from problems.base import Problem, owners
-from training import tables
-from training.split import TRAIN, VALIDATION
-from training.workspace import PARAMS, Workspace, say, whole_folder
+from training import conformal, probability, tables, targets, trend
+from training.boost import boost, histograms, raw_scores
+from training.split import CALIBRATION, TRAIN, VALIDATION
+from training.workspace import Workspace, say, whole_folder
 from validation import gates
-from validation.errors import ContractError, SettingsError
+from validation.errors import ContractError
 
-MODEL, FITTED = "model.txt", "fitted.json"
+FITTED, OUTCOME = "fitted.json", "outcome.json"
+_SPREAD_ROUNDS, _SPREAD_LEAVES = 60, 15
 
 
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LightGBM's own parameters under their own names, and when to stop."""
+    """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
+
+    `coverage` is for regressions; `class_weights` (a weight by class, or "balanced") and `costs` for classifications.
+    """
 
     rounds: Annotated[int, msgspec.Meta(ge=1)]
     stop_after: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     booster: dict[str, Any]
+    coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
+    class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0)]] | Literal["balanced"] | None = None
+    costs: probability.Costs = probability.Costs()
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """What training leaves: boosters by file name, what was fitted, and the outcome."""
+
+    boosters: dict[str, str]
+    fitted: Fitted
+    outcome: Outcome
 
 
 def main(problem: Problem) -> None:
-    """Fit on the training split, stop on the validation split; the test split is not read."""
-    if not problem.regression:
-        raise ContractError(f"The target of '{problem.name}' is not a number; only regression is supported.")
+    """Fit on the training split, stop on validation, calibrate on calibration; the test split is not read."""
     workspace = Workspace(problem.name)
     params = workspace.params("train", TrainParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
-    parts = {part: silver[split == part] for part in (TRAIN, VALIDATION)}
-    targets = {part: tables.target(problem.contract, rows) for part, rows in parts.items()}
-    known = {problem.contract.target.name: targets[TRAIN], **tables.inputs(problem.contract, parts[TRAIN])}
-    fitted = fit(problem, known)
-    matrix = FeatureMatrix(problem, fitted)
-    gold = {part: _gold(problem, matrix, rows, fitted) for part, rows in parts.items()}
+    learned, gold = learn(problem, params, {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
-    booster = _boost(params, matrix, gold, targets)
     with whole_folder(workspace.trained) as folder:
-        (folder / MODEL).write_text(booster.model_to_string(num_iteration=booster.best_iteration))
-        (folder / FITTED).write_bytes(msgspec.json.encode(fitted))
-    say("train", f"{booster.best_iteration} trees over {len(matrix.names)} features: {', '.join(matrix.names)}")
+        for name, text in learned.boosters.items():
+            (folder / name).write_text(text)
+        (folder / FITTED).write_bytes(msgspec.json.encode(learned.fitted))
+        (folder / OUTCOME).write_bytes(msgspec.json.encode(learned.outcome))
+    names = learned.fitted.feature_names
+    some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    say("train", f"{learned.boosters[MODEL].count('Tree=')} trees over {len(names)} features: {some}")
 
 
-def read(workspace: Workspace) -> tuple[str, Fitted]:
-    """The booster's text and what was fitted."""
-    fitted = msgspec.json.decode((workspace.trained / FITTED).read_bytes(), type=Fitted)
-    return (workspace.trained / MODEL).read_text(), fitted
+def read(workspace: Workspace) -> Learned:
+    """What `main` wrote."""
+    folder = workspace.trained
+    return Learned(
+        {path.name: path.read_text() for path in sorted(folder.glob("*.txt"))},
+        msgspec.json.decode((folder / FITTED).read_bytes(), type=Fitted),
+        msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome),
+    )
 
 
-def _gold(problem: Problem, matrix: FeatureMatrix, rows: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
-    columns = only_known(tables.inputs(problem.contract, rows), fitted.vocabularies)
-    gold = pd.DataFrame(matrix(columns), columns=matrix.names, index=rows.index)
+def learn(
+    problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFrame]
+) -> tuple[Learned, dict[str, pd.DataFrame]]:
+    """Train on three disjoint parts of a silver table.
+
+    Args:
+        problem: what to learn.
+        params: how.
+        parts: silver rows for "train", "validation" and "calibration".
+
+    Returns:
+        What was learned, and the model matrix of each part.
+
+    Raises:
+        ContractError: the problem's features do not pass the gold gate, or the target has more than two classes.
+        TableError: the training rows have one class, or a target is too large to learn.
+    """
+    known = {part: {**tables.inputs(problem.contract, rows)} for part, rows in parts.items()}
+    aims = targets.Targets(problem, pd.concat(parts.values()))
+    actual = {part: aims.encode(rows) for part, rows in parts.items()}
+    aims.demand_both(actual[TRAIN])
+    for part, columns in known.items():
+        columns[problem.contract.target.name] = actual[part]
+    fitted = fit(problem, known[TRAIN])
+    matrix = FeatureMatrix(problem, fitted)
+    gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in known.items()}
+    gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
+    inputs = {part: rows.to_numpy() for part, rows in gold.items()}
+    grown = trend.find(problem, known[TRAIN], known[VALIDATION])
+    if grown is not None:
+        say("train", f"the target grows by {np.expm1(grown.rate):.1%} a year; trees learn it deflated")
+        actual = {part: values / grown.index(known[part]) for part, values in actual.items()}
+    booster = _main_booster(params, aims, matrix, inputs, actual)
+    boosters = {MODEL: booster.model_to_string(num_iteration=booster.best_iteration)}
+    outcome: Outcome
+    if aims.classes is not None:
+        raw = raw_scores(booster, inputs[CALIBRATION])
+        outcome = probability.calibrate(aims.classes, params.costs, raw, actual[CALIBRATION])
+    else:
+        errors = {part: actual[part] - raw_scores(booster, inputs[part]) for part in (TRAIN, CALIBRATION)}
+        spread = _spread_booster(params, matrix, inputs[TRAIN], np.abs(errors[TRAIN]))
+        boosters[SPREAD] = spread.model_to_string()
+        reached = np.asarray(spread.predict(inputs[CALIBRATION]))
+        outcome = conformal.calibrate(problem, params.coverage, grown, errors[CALIBRATION], reached, known[CALIBRATION])
+    return Learned(boosters, fitted, outcome), gold
+
+
+def _gold(problem: Problem, matrix: FeatureMatrix, columns: Mapping[str, np.ndarray], fitted: Fitted) -> pd.DataFrame:
+    inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
+    gold = pd.DataFrame(matrix(only_known(inputs, fitted.vocabularies)), columns=matrix.names)
     try:
         gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)
     except SchemaErrors as error:
@@ -78,48 +142,39 @@ def _nullable(problem: Problem, features: list[str]) -> set[str]:
     return {feature for feature in features if lenient.intersection(owners(feature))}
 
 
-def _boost(
-    params: TrainParams, matrix: FeatureMatrix, gold: Mapping[str, pd.DataFrame], targets: Mapping[str, np.ndarray]
+def _main_booster(
+    params: TrainParams,
+    aims: targets.Targets,
+    matrix: FeatureMatrix,
+    inputs: Mapping[str, np.ndarray],
+    actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
-    settings = {
-        "objective": "regression",
-        "seed": params.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-        **params.booster,
-    }
+    settings = {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
+    data, held_out = (
+        lgb.Dataset(
+            inputs[part],
+            actual[part],
+            weight=aims.weights(params.class_weights, actual[part], actual[TRAIN]),
+            feature_name=matrix.names,
+            categorical_feature=matrix.categorical,
+            params=settings,
+        )
+        for part in (TRAIN, VALIDATION)
+    )
+    held_out.set_reference(data)
+    return boost(settings, params.rounds, data, held_out, params.stop_after)
+
+
+def _spread_booster(params: TrainParams, matrix: FeatureMatrix, inputs: np.ndarray, wrong: np.ndarray) -> lgb.Booster:
+    """A small booster of how large the first one's errors are; its own errors are made good by calibration."""
+    floor = max(float(np.quantile(wrong, 0.01)), 1e-9 * max(float(wrong.max()), 1e-300), 1e-12)
+    settings = {**histograms(len(matrix.names)), **params.booster}
+    settings |= {"objective": "gamma", "num_leaves": _SPREAD_LEAVES, "seed": params.seed}
     data = lgb.Dataset(
-        gold[TRAIN].to_numpy(),
-        targets[TRAIN],
+        inputs,
+        wrong + floor,
         feature_name=matrix.names,
         categorical_feature=matrix.categorical,
         params=settings,
     )
-    held_out = lgb.Dataset(gold[VALIDATION].to_numpy(), targets[VALIDATION], reference=data)
-    try:
-        return lgb.train(
-            settings,
-            data,
-            num_boost_round=params.rounds,
-            valid_sets=[held_out],
-            valid_names=[VALIDATION],
-            callbacks=[lgb.early_stopping(params.stop_after, verbose=False), _progress(time.monotonic())],
-        )
-    except lgb.basic.LightGBMError as error:
-        raise SettingsError(f"LightGBM does not take the parameters in {PARAMS}, train.booster: {error}") from error
-
-
-def _progress(started: float, every: float = 3.0) -> Any:
-    """A callback that says every few seconds how far the training is."""
-    last = started
-
-    def callback(env: lgb.callback.CallbackEnv) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= every and env.evaluation_result_list:
-            last = now
-            name, value = env.evaluation_result_list[0][1:3]
-            say("train", f"round {env.iteration + 1} of at most {env.end_iteration}, {name} {value:.4g} on validation")
-
-    return callback
+    return boost(settings, _SPREAD_ROUNDS, data)

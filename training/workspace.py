@@ -66,7 +66,7 @@ class Workspace:
 
     @property
     def split(self) -> Path:
-        """For each silver row "train", "validation" or "test"."""
+        """For each silver row what it is for, see `training.split`."""
         return self.folder / "split.parquet"
 
     @property
@@ -76,7 +76,7 @@ class Workspace:
 
     @property
     def trained(self) -> Path:
-        """A folder with model.txt and fitted.json."""
+        """A folder with the boosters, what was fitted and the outcome."""
         return self.folder / "trained"
 
     @property
@@ -99,18 +99,34 @@ class Workspace:
         """The model store's receipt: the exact tag that a service serves."""
         return Path("stores/bentoml/packaged") / f"{self.problem}.json"
 
-    def params(self, section: str, shape: type[T]) -> T:
-        """A section of this problem's parameters in params.yaml; unknown names are refused."""
+    @property
+    def evaluation(self) -> Path:
+        """What the model and the baselines answered to the test rows."""
+        return self.folder / "evaluation.parquet"
+
+    @property
+    def plots(self) -> Path:
+        """A folder with pictures of the evaluation."""
+        return self.folder / "plots"
+
+    def document(self) -> dict[str, Any]:
+        """All parameters of this problem in params.yaml."""
         try:
             document = yaml.safe_load(PARAMS.read_text())
         except (OSError, yaml.YAMLError) as error:
             raise SettingsError(f"{PARAMS} cannot be read: {error}") from error
+        if not isinstance(document, dict) or not isinstance(document.get(self.problem), dict):
+            raise SettingsError(f"{PARAMS} has no entry '{self.problem}'; copy another problem's.")
+        entry: dict[str, Any] = document[self.problem]
+        return entry
+
+    def params(self, section: str, shape: type[T]) -> T:
+        """A section of this problem's parameters in params.yaml; unknown names are refused."""
+        document = self.document()
+        if section not in document:
+            raise SettingsError(f"{PARAMS} has no entry '{section}' for '{self.problem}'; copy another problem's.")
         try:
-            return msgspec.convert(document[self.problem][section], shape)
-        except KeyError as error:
-            raise SettingsError(
-                f"{PARAMS} has no entry {error} for '{self.problem}'; copy another problem's."
-            ) from error
+            return msgspec.convert(document[section], shape)
         except msgspec.ValidationError as error:
             raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error
 
@@ -172,3 +188,8 @@ def sha256(path: Path) -> str:
 def say(stage: str, text: str) -> None:
     """Tell the person who runs the pipeline what a stage does."""
     print(f"{stage}: {text}", flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -92,9 +92,11 @@ def _texts(values: Sequence[Any]) -> np.ndarray:
 
 
 def _times(unit: str) -> Callable[[Sequence[Any]], np.ndarray]:
+    times = np.dtype(f"datetime64[{unit}]")
+
     def build(values: Sequence[Any]) -> np.ndarray:
         whole = [_NOT_A_TIME if value is None else value for value in values]
-        return np.array(whole, dtype=np.int64).view(f"datetime64[{unit}]")
+        return np.array(whole, dtype=np.int64).view(times)
 
     return build
 

@@ -38,13 +38,15 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True):
     """SHAP values of one row, summed to the caller's columns.
 
-    `base_value` and `contributions` add up to the raw score, and `space` says what that is ("value", "log-odds").
+    `base_value` and `contributions` add up to what `space` names: the predicted "value", or the "log-odds" of the
+    probability of the last class.
     """
 
     prediction: float | str
     space: str
     base_value: float
     contributions: dict[str, float]
+    probabilities: dict[str, float] | UnsetType = UNSET
 
 
 class Predictions(msgspec.Struct, frozen=True):

@@ -19,6 +19,9 @@ from tests.project import Project
 from validation.contract import Contract, Kind
 from validation.errors import BundleError
 
+FILES = (*bundle.NEEDED, bundle.SPREAD)
+"""What the bundle of a regression holds before it is sealed, besides its manifest."""
+
 
 @pytest.fixture
 def folder(trained: Project, tmp_path: Path) -> Path:
@@ -35,10 +38,11 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 def rewrite(folder: Path, **contents: bytes) -> None:
     """Write the bundle anew around other files, hashes and all, as one with another origin would be."""
     opened = bundle.read(folder)
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    files = bundle.contents(folder, opened.manifest)
     files |= {name.replace("_", "."): content for name, content in contents.items()}
     manifest = opened.manifest
-    bundle.write(folder, bundle.make_manifest(opened.problem, manifest.fitted, manifest.base_value, files), files)
+    made = bundle.make_manifest(opened.problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    bundle.write(folder, made, files)
 
 
 def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
@@ -51,20 +55,26 @@ def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
         "manifest.json",
         "model.txt",
         "reference.json",
+        "spread.txt",
     ]
 
 
 def test_sealing_keeps_the_version_and_changes_the_digest(folder: Path) -> None:
     manifest = bundle.read(folder).manifest
-    sealed = bundle.seal(manifest, {"rows": 1}, Lineage("sha", "simulated", None, "run", {}))
+    cards = {"card.md": b"# Fares", "card.html": b"<h1>Fares</h1>"}
+    sealed = bundle.seal(manifest, {"rows": 1}, Lineage("sha", "simulated", None, "run", {}), cards)
     assert sealed.version == manifest.version
     assert sealed.digest != manifest.digest
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
-    bundle.write(folder, sealed, files)
-    assert bundle.read(folder).manifest.lineage == sealed.lineage
+    bundle.write(folder, sealed, bundle.contents(folder, manifest) | cards)
+    opened = bundle.read(folder)
+    assert opened.manifest.lineage == sealed.lineage
+    assert opened.cards == {"card.md": "# Fares", "card.html": "<h1>Fares</h1>"}
+    (folder / "card.md").write_text("# Better fares")
+    with pytest.raises(BundleError, match=r"card\.md was changed or damaged"):
+        bundle.read(folder)
 
 
-@pytest.mark.parametrize("name", bundle.FILES)
+@pytest.mark.parametrize("name", FILES)
 def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -73,7 +83,7 @@ def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
         bundle.read(folder)
 
 
-@pytest.mark.parametrize("name", [bundle.MANIFEST, *bundle.FILES])
+@pytest.mark.parametrize("name", [bundle.MANIFEST, *FILES])
 def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(BundleError, match=rf"{name} cannot be read: No such file"):
@@ -83,7 +93,7 @@ def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda m: m.update(format=2), "is of format 2; this code reads format 1"),
+        (lambda m: m.update(format=1), "is of format 1; this code reads format 2"),
         (lambda m: m.pop("format"), "is of format None"),
         (lambda m: m.update(base_value=0.0), "its digest does not match"),
         (lambda m: m.update(extra=1), "unknown field `extra`"),
@@ -105,8 +115,9 @@ def test_a_manifest_that_is_no_json_is_refused(folder: Path) -> None:
 
 def test_another_base_value_is_noticed(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
-    bundle.write(folder, bundle.make_manifest(base.load("flights"), manifest.fitted, 1.0, files), files)
+    files = bundle.contents(folder, manifest)
+    made = bundle.make_manifest(base.load("flights"), manifest.fitted, manifest.outcome, 1.0, files)
+    bundle.write(folder, made, files)
     opened = bundle.read(folder)
     with pytest.raises(BundleError, match="the base value is"):
         golden.replay(Predictor(opened), opened.golden)
@@ -116,15 +127,34 @@ def test_a_manifest_of_other_files_is_refused(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
     problem = base.load("flights")
     files = {"model.txt": b"", "../../etc/passwd": b""}
-    other = bundle.make_manifest(problem, manifest.fitted, 0.0, files)
+    other = bundle.make_manifest(problem, manifest.fitted, manifest.outcome, 0.0, files)
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.encode(other))
-    with pytest.raises(BundleError, match=r"must list model\.txt, golden\.json, reference\.json"):
+    with pytest.raises(BundleError, match=r"must list golden\.json, model\.txt, reference\.json, spread\.txt"):
+        bundle.read(folder)
+
+
+def test_a_regression_without_its_spread_is_refused(folder: Path) -> None:
+    """Its intervals would be made of nothing."""
+    manifest = bundle.read_manifest(folder)
+    files = {name: (folder / name).read_bytes() for name in bundle.NEEDED}
+    made = bundle.make_manifest(base.load("flights"), manifest.fitted, manifest.outcome, 0.0, files)
+    (folder / bundle.MANIFEST).write_bytes(msgspec.json.encode(made))
+    with pytest.raises(BundleError, match=r"must list .*spread\.txt"):
         bundle.read(folder)
 
 
 def test_a_model_that_is_no_model_is_refused(folder: Path) -> None:
     rewrite(folder, model_txt=b"tree\nnonsense\n")
-    with pytest.raises(BundleError, match="is not a LightGBM model"):
+    with pytest.raises(BundleError, match=r"model\.txt of 'flights' is not a LightGBM model"):
+        open_predictor(folder)
+
+
+@pytest.mark.parametrize("name", ["model_txt", "spread_txt"])
+def test_a_booster_of_other_features_is_refused(folder: Path, name: str) -> None:
+    file = name.replace("_", ".")
+    text = (folder / file).read_text().replace("duration_hours", "duration_weeks")
+    rewrite(folder, **{name: text.encode()})
+    with pytest.raises(BundleError, match=rf"{file} of 'flights' was trained on other features"):
         open_predictor(folder)
 
 
@@ -148,8 +178,9 @@ def test_a_bundle_for_other_features_is_refused(folder: Path, monkeypatch: pytes
 def test_a_bundle_for_no_problem_of_ours_is_refused(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
     problem = dataclasses.replace(base.load("flights"), name="trains")
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
-    bundle.write(folder, bundle.make_manifest(problem, manifest.fitted, manifest.base_value, files), files)
+    files = bundle.contents(folder, manifest)
+    made = bundle.make_manifest(problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    bundle.write(folder, made, files)
     with pytest.raises(BundleError, match=r"this code does not have.*There are: .*flights"):
         bundle.read(folder)
 
@@ -165,11 +196,13 @@ def test_other_answers_than_in_training_are_noticed(folder: Path) -> None:
 
     original = (folder / bundle.GOLDEN).read_bytes()
     for change, says in (
-        (lambda d: d["predictions"].__setitem__(3, d["predictions"][3] * 1.001), "golden row 3: expected"),
+        (lambda d: d["scores"][3].__setitem__(0, d["scores"][3][0] * 1.001), "golden row 3: expected"),
+        (lambda d: d["scores"][4].__setitem__(2, d["scores"][4][2] * 1.001), "golden row 4: expected"),  # its interval
+        (lambda d: d["scores"][5].pop(), "golden row 5: expected"),
         (lambda d: d["contributions"][2].update(date=9.0), "golden row 2: 'date' contributes"),
         (lambda d: d["rows"][1].update(cabin="roof"), "golden row 1: 'roof' is not a cabin"),
-        (lambda d: d["predictions"].pop(), "the recorded answers are incomplete"),
-        (lambda d: d.update(rows=[], predictions=[], contributions=[]), "has no golden rows"),
+        (lambda d: d["scores"].pop(), "the recorded answers are incomplete"),
+        (lambda d: d.update(rows=[], scores=[], contributions=[]), "has no golden rows"),
     ):
         check(change, says)
         rewrite(folder, golden_json=original)
@@ -179,7 +212,7 @@ def test_no_pickle_anywhere(trained: Project) -> None:
     for path in (trained.folder / "stores/bentoml/models").rglob("*"):
         if path.is_file():
             assert not path.read_bytes().startswith(b"\x80")
-            assert path.suffix in (".txt", ".json", ".yaml", ""), path
+            assert path.suffix in (".txt", ".json", ".yaml", ".md", ".html", ""), path
 
 
 def other_features(columns: Any, state: Any) -> Any:

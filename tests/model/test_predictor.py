@@ -6,8 +6,10 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 import shap
+from msgspec import UNSET
 
 from model.features import FeatureMatrix
+from model.outcome import Regression
 from model.predictor import Predictor
 from problems.base import Problem, owners
 from tests.project import Project
@@ -16,6 +18,7 @@ from training.split import TEST
 from training.workspace import Workspace
 from validation.decode import to_arrays
 from validation.errors import RowsRejected
+from validation.wire import Interval
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,11 @@ def test_answers_have_the_designed_shape(predictor: Predictor, row: dict[str, An
     assert plain.unit == "USD"
     assert plain.warnings == []
     assert plain.prediction_id != odd.prediction_id
+    assert isinstance(plain.interval, Interval)
+    assert plain.interval.coverage == 0.9
+    assert isinstance(plain.prediction, float)
+    assert 0 <= plain.interval.low < plain.prediction < plain.interval.high
+    assert plain.probabilities is UNSET
     assert odd.keys == {"travel_code": 17}
     assert odd.warnings == ["agency: 'Unheard Of' was not seen in training and is treated as missing"]
 
@@ -54,6 +62,11 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
     matrix = FeatureMatrix(predictor.problem, predictor.manifest.fitted)(
         to_arrays(predictor.contract.inputs, predictor.decode(rows).records)
     )
+    outcome = predictor.manifest.outcome
+    assert isinstance(outcome, Regression)
+    assert outcome.trend is not None  # the simulated market grows
+    columns = to_arrays(predictor.contract.inputs, predictor.decode(rows).records)
+    grown = booster.predict(matrix) * (outcome.trend.index(columns) - 1)
     explainer = shap.TreeExplainer(booster)
     expected = explainer(matrix)
     names = [column.name for column in predictor.contract.inputs]
@@ -66,7 +79,8 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
             features = [
                 i for i, feature in enumerate(predictor.manifest.fitted.feature_names) if name in owners(feature)
             ]
-            assert explanation.contributions[name] == pytest.approx(expected.values[place, features].sum(), abs=1e-6)
+            share = expected.values[place, features].sum() + (grown[place] if name == outcome.trend.column else 0)
+            assert explanation.contributions[name] == pytest.approx(share, abs=1e-6)
     assert predictor.manifest.base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]))
 
 
@@ -84,6 +98,6 @@ def test_serving_sees_the_matrix_that_training_saw(
 
 
 def test_a_row_gets_the_same_answer_alone_and_in_a_batch(predictor: Predictor, rows: list[dict[str, Any]]) -> None:
-    together = [answer.prediction for answer in predictor.predict(rows).predictions]
-    alone = [predictor.predict([row]).predictions[0].prediction for row in rows]
-    assert together == alone
+    together = [(answer.prediction, answer.interval) for answer in predictor.predict(rows).predictions]
+    alone = [predictor.predict([row]).predictions[0] for row in rows]
+    assert together == [(answer.prediction, answer.interval) for answer in alone]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from model import bundle
-from tests.project import DEV, ROOT, SERVING, Project, free_port
+from tests.project import ANY_CHALLENGER, DEV, ROOT, SERVING, Project, free_port
 from training.workspace import Workspace
 
 PREDICT = "/v1/models/flights:predict"
@@ -68,7 +68,7 @@ def test_a_newer_model_in_the_store_never_changes_a_built_bento(
 ) -> None:
     tag = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
     built = project.build(*(["--arg", f"models={tag}"] if by_argument else []))
-    project.change_params({"train": {"rounds": 5}})
+    project.change_params({"train": {"rounds": 5}, **ANY_CHALLENGER})
     project.run("dvc", "repro", "package@flights")
     newer = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
     assert newer != tag
@@ -91,12 +91,12 @@ def damage(folder: Path) -> None:
 def falsify(folder: Path) -> None:
     """Other golden answers under right hashes: only a model that is asked can tell."""
     document = json.loads((folder / bundle.GOLDEN).read_bytes())
-    document["predictions"][0] += 1.0
+    document["scores"][0][0] += 1.0
     opened = bundle.read(folder)
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
-    files[bundle.GOLDEN] = json.dumps(document).encode()
     manifest = opened.manifest
-    bundle.write(folder, bundle.make_manifest(opened.problem, manifest.fitted, manifest.base_value, files), files)
+    files = bundle.contents(folder, manifest) | {bundle.GOLDEN: json.dumps(document).encode()}
+    made = bundle.make_manifest(opened.problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    bundle.write(folder, made, files)
 
 
 def outdate(folder: Path) -> None:
@@ -108,7 +108,7 @@ def outdate(folder: Path) -> None:
     ("harm", "says"),
     [
         (damage, "model.txt was changed or damaged"),
-        (outdate, "is of format 0; this code reads format 1"),
+        (outdate, "is of format 0; this code reads format 2"),
         (falsify, "does not answer as it did in training: golden row 0"),
     ],
 )

@@ -35,9 +35,12 @@ def test_one_row(client: httpx.Client, row: dict[str, Any], predictor: Predictor
     assert list(document) == ["model_name", "model_version", "predictions"]
     assert (document["model_name"], document["model_version"]) == ("flights", predictor.version)
     [answer] = document["predictions"]
-    assert list(answer) == ["prediction", "unit", "warnings", "prediction_id", "keys"]
+    assert list(answer) == ["prediction", "unit", "interval", "warnings", "prediction_id", "keys"]
     assert answer["prediction"] == predictor.predict([row]).predictions[0].prediction
     assert answer["unit"] == "USD"
+    assert list(answer["interval"]) == ["low", "high", "coverage"]
+    assert 0 <= answer["interval"]["low"] < answer["prediction"] < answer["interval"]["high"]
+    assert answer["interval"]["coverage"] == 0.9
     assert answer["keys"] == {"travel_code": 17}
 
 

@@ -119,6 +119,7 @@ def test_one_service_holds_several_models(both: httpx.Client, row: dict[str, Any
     [answer] = rent["predictions"]
     assert 1_200 < answer["prediction"] < 2_000
     assert answer["unit"] == "EUR"
+    assert answer["interval"]["low"] < answer["prediction"] < answer["interval"]["high"]
     assert answer["keys"] == {"number": "n1"}
     [native] = both.post("/predict", json={"rows": [row]}).json()
     assert native["model_name"] == "flights"

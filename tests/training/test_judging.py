@@ -10,35 +10,56 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.features import FeatureMatrix
+from model.predictor import Predictor
+from problems import base
 from problems.base import Problem
-from training import baselines, metrics, report
-from training.split import TEST, TRAIN, VALIDATION, assign
+from tests.project import Project
+from training import baselines, metrics, report, tables
+from training.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
+from training.workspace import Workspace
 from validation.errors import TableError
 
 
-@given(days=st.lists(st.integers(0, 30), min_size=1, max_size=200), shares=st.sampled_from([(0.1, 0.2), (0.3, 0.3)]))
-def test_splits_are_ordered_and_share_no_day(days: list[int], shares: tuple[float, float]) -> None:
+@given(days=st.lists(st.integers(0, 30), min_size=1, max_size=200), share=st.sampled_from([0.02, 0.1, 0.29]))
+def test_splits_are_ordered_and_share_no_day(days: list[int], share: float) -> None:
     order = pd.Series(days)
-    if order.nunique() < 3:
-        with pytest.raises(TableError, match="needs three at least"):
-            assign(order, *shares)
+    params = SplitParams(validation=share, calibration=0.1, test=0.2, seed=1)
+    if order.nunique() < 4:
+        with pytest.raises(TableError, match="needs four at least"):
+            assign(order, params)
         return
-    labels = assign(order, *shares)
-    ranges = [order[labels == name] for name in (TRAIN, VALIDATION, TEST)]
-    present = [values for values in ranges if len(values)]
-    # strictly earlier: a day is in one split
-    assert all(earlier.max() < later.min() for earlier, later in itertools.pairwise(present))
-    assert len(present) == 3
+    labels = assign(order, params)
+    ranges = [order[labels == name] for name in SPLITS]
+    # each has a row at least, and is strictly earlier than the next: a day is in one split
+    assert all(len(values) for values in ranges)
+    assert all(earlier.max() < later.min() for earlier, later in itertools.pairwise(ranges))
+    assert sum(map(len, ranges)) == len(order)
+
+
+SHARES = SplitParams(validation=0.1, calibration=0.15, test=0.2, seed=1)
 
 
 def test_a_few_days_are_split_as_nearly_as_they_allow() -> None:
-    quarters = assign(pd.Series([1] * 25 + [2] * 25 + [3] * 25 + [4] * 25), 0.1, 0.2)
-    assert quarters.value_counts().to_dict() == {TRAIN: 50, VALIDATION: 25, TEST: 25}
+    fifths = assign(pd.Series([1] * 25 + [2] * 25 + [3] * 25 + [4] * 25 + [5] * 25), SHARES)
+    assert fifths.value_counts().to_dict() == {TRAIN: 50, VALIDATION: 25, CALIBRATION: 25, TEST: 25}
 
 
 def test_splits_have_their_shares() -> None:
-    counts = assign(pd.Series(range(1000)), 0.1, 0.2).value_counts()
-    assert counts.to_dict() == {TRAIN: 700, TEST: 200, VALIDATION: 100}
+    counts = assign(pd.Series(range(1000)), SHARES).value_counts()
+    assert counts.to_dict() == {TRAIN: 550, VALIDATION: 100, CALIBRATION: 150, TEST: 200}
+
+
+def test_without_time_the_order_is_by_chance_and_each_class_is_spread_evenly() -> None:
+    """Random shares of a rare class would differ from split to split, and calibration needs both classes."""
+    churn = base.load("churn")
+    silver = pd.DataFrame({"churn": ["Yes"] * 100 + ["No"] * 900})
+    labels = assign(shuffled(churn, silver, 1), SHARES)
+    for name, rows in (("train", 550), ("validation", 100), ("calibration", 150), ("test", 200)):
+        assert (labels == name).sum() == rows
+        assert (silver["churn"][labels == name] == "Yes").sum() == pytest.approx(rows / 10, abs=1)
+    assert not labels.equals(assign(shuffled(churn, silver, 2), SHARES))
+    assert labels.equals(assign(shuffled(churn, silver, 1), SHARES))
 
 
 def number(score: dict[str, float | None], name: str) -> float:
@@ -56,15 +77,30 @@ def fares() -> pd.DataFrame:
 
 def test_the_lookup_knows_group_means_and_falls_back_to_the_mean(flights: Problem, fares: pd.DataFrame) -> None:
     asked = fares.assign(origin=["a", "b", "unseen"])
-    assert baselines.lookup(flights.contract, fares, asked).tolist() == [15.0, 60.0, 30.0]
-    assert baselines.mean(flights.contract, fares, asked).tolist() == [30.0] * 3
+    prices = fares["price"].to_numpy()
+    assert baselines.lookup(flights.contract, fares, prices, asked).tolist() == [15.0, 60.0, 30.0]
+
+
+def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, predictor: Predictor) -> None:
+    fitted, contract = predictor.manifest.fitted, predictor.contract
+    silver = tables.read(trained.folder / Workspace("flights").silver)
+    known, asked = silver.head(2_000), silver.tail(50).assign(agency="Unheard Of")
+    prices = known["price"].to_numpy()
+    others = baselines.Baselines(FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, None)
+    answers = others.predict(known, prices, asked)
+    assert list(answers) == ["lookup", "linear", "forest", "mean"]
+    assert all(np.isfinite(values).all() and values.shape == (50,) for values in answers.values())
+    assert np.unique(answers["mean"]).tolist() == [prices.mean()]
+    errors = {name: np.abs(values - asked["price"]).mean() for name, values in answers.items()}
+    assert errors["forest"] < errors["mean"]
+    assert errors["linear"] < errors["mean"]
 
 
 def test_metrics_equal_scikit_learn() -> None:
     random = np.random.default_rng(1)
     actual = random.uniform(10, 100, 500)
     predicted = actual + random.normal(0, 10, 500)
-    scores = metrics.regression(actual, predicted, resamples=50, seed=1)
+    scores = metrics.regression(actual, predicted, metrics.draws(500, 50, 1))
     assert scores["rmse"]["value"] == pytest.approx(sklearn.metrics.root_mean_squared_error(actual, predicted))
     assert scores["mae"]["value"] == pytest.approx(sklearn.metrics.mean_absolute_error(actual, predicted))
     assert scores["r2"]["value"] == pytest.approx(sklearn.metrics.r2_score(actual, predicted))
@@ -79,13 +115,13 @@ def test_bootstrap_intervals_cover() -> None:
     covered = 0
     for seed in range(100):
         errors = np.random.default_rng(seed).exponential(size=200)
-        mae = metrics.regression(np.zeros(200), errors, resamples=200, seed=seed)["mae"]
+        mae = metrics.regression(np.zeros(200), errors, metrics.draws(200, 200, seed))["mae"]
         covered += number(mae, "low") <= 1.0 <= number(mae, "high")
     assert 86 <= covered <= 100
 
 
 def test_metrics_that_are_not_defined_are_said_to_be_absent() -> None:
-    scores = metrics.regression(np.zeros(5), np.ones(5), resamples=5, seed=1)
+    scores = metrics.regression(np.zeros(5), np.ones(5), metrics.draws(5, 5, 1))
     assert scores["rmse"]["value"] == 1.0
     assert scores["r2"] == {"value": None, "low": None, "high": None}
     assert scores["mape"]["value"] is None
@@ -95,7 +131,7 @@ def test_metrics_that_are_not_defined_are_said_to_be_absent() -> None:
 
 
 def test_a_model_that_does_not_beat_the_lookup_is_told_so() -> None:
-    scores = metrics.regression(np.arange(5.0), np.ones(5), resamples=5, seed=1)
+    scores = metrics.regression(np.arange(5.0), np.ones(5), metrics.draws(5, 5, 1))
     document = {"rows": 5, "unit": None, "scores": {"model": scores, "lookup": scores}, "beats_lookup": False}
     assert "does not beat a lookup" in report.table(document)
     assert "does not beat a lookup" not in report.table({**document, "beats_lookup": True})

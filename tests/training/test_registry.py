@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
-from training import register
+from training import champion, register
 from training.workspace import Workspace
 
 PLACE = Workspace("flights")
@@ -27,7 +27,7 @@ def registry(trained: Project) -> mlflow.MlflowClient:
 def test_the_run_has_everything_about_the_model(
     registry: mlflow.MlflowClient, trained: Project, predictor: Predictor
 ) -> None:
-    version = registry.get_model_version_by_alias("flights", register.CHAMPION)
+    version = registry.get_model_version_by_alias("flights", champion.CHAMPION)
     assert version.tags[register.VERSION_TAG] == predictor.version
     run = registry.get_run(version.run_id)
     source = json.loads((trained.folder / PLACE.source).read_text())
@@ -43,7 +43,7 @@ def test_the_run_has_everything_about_the_model(
 
 @pytest.fixture(scope="module")
 def registered(registry: mlflow.MlflowClient) -> Any:
-    return mlflow.pyfunc.load_model(f"models:/flights@{register.CHAMPION}")
+    return mlflow.pyfunc.load_model(f"models:/flights@{champion.CHAMPION}")
 
 
 def test_the_registered_model_answers_like_the_predictor(

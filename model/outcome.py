@@ -1,0 +1,163 @@
+"""What a booster's raw score becomes: a value with its interval, or a label with its probabilities.
+
+The bundle keeps an outcome as numbers only; how they are found is training's business. Both kinds have the same
+methods, so nothing else asks which one it has.
+"""
+
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from validation.decode import Columns
+from validation.wire import Interval
+
+DAYS_A_YEAR = 365.25
+_MICROSECONDS = np.dtype("datetime64[us]")
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What one row's score says to a caller."""
+
+    prediction: float | str
+    interval: Interval | UnsetType = UNSET
+    probabilities: dict[str, float] | UnsetType = UNSET
+
+
+class Trend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A steady growth of the target, which trees cannot extrapolate: they learn deflated targets and this is put back.
+
+    Attributes:
+        column: the contract's time column.
+        rate: growth of the target's logarithm, a year.
+        first, last: the days (since 1970) of the first and the last training row; at `last` the index is 1.
+    """
+
+    column: str
+    rate: float
+    first: float
+    last: float
+
+    def index(self, columns: Columns) -> np.ndarray:
+        """What deflated targets are multiplied with, shape (rows,).
+
+        Growth goes on for as long after the last training row as training is long, and stands still before and after.
+        """
+        days = days_since_1970(columns[self.column])
+        until = 2 * self.last - self.first
+        within = np.minimum(np.maximum(days, self.first), until)  # np.clip takes four times as long for one row
+        growth: np.ndarray = np.exp(self.rate / DAYS_A_YEAR * (within - self.last))
+        return growth
+
+
+def days_since_1970(times: np.ndarray) -> np.ndarray:
+    """Dates or timestamps as days, shape (rows,)."""
+    days: np.ndarray = times.astype(_MICROSECONDS).view(np.int64) / 86_400e6
+    return days
+
+
+class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="regression", tag_field="task"):
+    """A number and its prediction interval: value ± width times spread times the factors of the row's categories.
+
+    Locally weighted split conformal prediction (Lei et al., "Distribution-Free Predictive Inference for Regression",
+    2018), with a factor for each common category so that each of them is covered too (Jung et al., "Batch Multivalid
+    Conformal Prediction", 2023).
+
+    Attributes:
+        coverage: the share of rows that the intervals are made to cover.
+        width: the conformal quantile of |error| / (spread times factors) on the calibration split.
+        factors: for category columns, what widens or narrows the intervals of a value; 1 for those not named.
+        trend: growth that was taken out of the targets, if any.
+        low, high: the bounds of the target, which intervals do not leave.
+    """
+
+    space: ClassVar[str] = "value"
+
+    coverage: float
+    width: float
+    factors: dict[str, dict[str, float]]
+    trend: Trend | None
+    low: float | None
+    high: float | None
+
+    def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
+        """Columns value, low, high; shape (rows, 3).
+
+        Args:
+            raw: what the booster says, shape (rows,).
+            spread: what its errors are like for such rows, above 0; shape (rows,).
+            columns: the decoded inputs.
+        """
+        half = self.width * self.difficulty(spread, columns)
+        if self.trend is not None:
+            index = self.trend.index(columns)
+            raw, half = raw * index, half * index
+        low = raw - half if self.low is None else np.maximum(raw - half, np.minimum(self.low, raw))
+        high = raw + half if self.high is None else np.minimum(raw + half, np.maximum(self.high, raw))
+        return np.array([raw, low, high]).T
+
+    def difficulty(self, spread: np.ndarray, columns: Columns) -> np.ndarray:
+        """What a row's error is measured by, before the trend; shape (rows,)."""
+        for column, factors in self.factors.items():
+            spread = spread * np.array([factors.get(value, 1.0) for value in columns[column]])
+        return spread
+
+    def answer(self, score: list[float]) -> Answer:
+        """The answer for one row of `scores`."""
+        value, low, high = score
+        return Answer(value, interval=Interval(low, high, self.coverage))
+
+    def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
+        """SHAP values of the raw score as those of the answer; the trend is the time column's doing.
+
+        Args:
+            values: by input, the base value last; shape (rows, inputs + 1).
+            raw: what they add up to, shape (rows,).
+            columns: the decoded inputs.
+            inputs: their names.
+        """
+        if self.trend is not None:
+            values = values.copy()
+            values[:, inputs.index(self.trend.column)] += raw * (self.trend.index(columns) - 1.0)
+        return values
+
+
+class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binary", tag_field="task"):
+    """One of two labels, with calibrated probabilities.
+
+    Platt scaling ("Probabilistic Outputs for Support Vector Machines", 1999): the calibrated log-odds are linear in the
+    booster's raw score, so SHAP values stay additive through them.
+
+    Attributes:
+        classes: the labels, the positive one last.
+        slope, intercept: of the calibrated log-odds over the raw score.
+        threshold: the probability of the positive class from which it is the answer.
+    """
+
+    space: ClassVar[str] = "log-odds"
+
+    classes: tuple[str, str]
+    slope: float
+    intercept: float
+    threshold: float
+
+    def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
+        """The probability of the positive class, shape (rows, 1)."""
+        log_odds = self.slope * raw + self.intercept
+        return (1.0 / (1.0 + np.exp(-np.clip(log_odds, -700, 700))))[:, None]
+
+    def answer(self, score: list[float]) -> Answer:
+        """The answer for one row of `scores`."""
+        [positive] = score
+        shares = dict(zip(self.classes, (1.0 - positive, positive), strict=True))
+        return Answer(self.classes[positive >= self.threshold], probabilities=shares)
+
+    def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
+        """SHAP values of the raw score as those of the calibrated log-odds of the positive class."""
+        scaled = self.slope * values
+        scaled[:, -1] += self.intercept
+        return scaled
+
+
+Outcome = Regression | Binary

@@ -1,0 +1,98 @@
+"""GET /v1/models/{model}/card: the form that the caller prefers, and models without a card."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import cast
+
+import httpx
+import pytest
+
+from model.predictor import Predictor
+from serving import http
+from serving.models import Models, ServedModel
+from serving.settings import Settings
+from tests.serving.test_http import problem
+
+CARD = "/v1/models/flights/card"
+CARDS = {"card.md": "# Fare ≥ 0", "card.html": "<h1>Fare ≥ 0</h1>"}
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+class Held:
+    """Models that need no bundle."""
+
+    def __init__(self, cards: Mapping[str, str]) -> None:
+        predictor = cast("Predictor", SimpleNamespace(name="flights", scores=None))
+        self._served = ServedModel(predictor, {}, cards)
+
+    def find(self, name: str) -> ServedModel:
+        return self._served if name == "flights" else Models().find(name)
+
+    def __iter__(self) -> Iterator[ServedModel]:
+        return iter([self._served])
+
+
+def ask(cards: Mapping[str, str], path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
+    """One request to the application that holds a model with these cards."""
+
+    async def send() -> httpx.Response:
+        application = httpx.ASGITransport(http.application(cast("Models", Held(cards)), Settings()))
+        async with httpx.AsyncClient(transport=application, base_url="http://boxwood") as client:
+            return await client.request(method, path, headers=headers)
+
+    return asyncio.run(send())
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [
+        (BROWSER, True),
+        ("text/html", True),
+        ("TEXT/HTML;Q=0.5, text/*;q=0.3", True),
+        ("text/markdown;q=0.4, text/html; level=1; q=0.5", True),
+        ("*/*", False),
+        ("", False),
+        ("text/*", False),
+        ("text/markdown", False),
+        ("text/markdown, text/html;q=0.9", False),
+        ("text/html;q=0, */*", False),
+        ("text/html;q=much", False),
+        ("application/json", False),
+        (";;,,=,", False),
+    ],
+)
+def test_the_caller_chooses_the_form(accept: str, page: bool) -> None:
+    response = ask(CARDS, accept=accept)
+    assert response.status_code == 200
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["content-type"] == f"text/{'html' if page else 'markdown'}; charset=utf-8"
+    assert response.text == CARDS["card.html" if page else "card.md"]
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert response.headers.get("content-security-policy") == (policy if page else None)
+
+
+def test_there_may_be_no_card() -> None:
+    response = ask({})
+    assert problem(response, 404)["detail"].startswith("The model 'flights' has no card")
+    assert response.headers["vary"] == "Accept"
+    assert problem(ask(CARDS, "/v1/models/trains/card"), 404)["type"] == "urn:boxwood:unknown-model"
+
+
+def test_other_methods_are_refused() -> None:
+    response = ask(CARDS, method="POST")
+    problem(response, 405)
+    assert response.headers["allow"] == "GET"
+
+
+def test_a_service_has_the_card_of_its_model(client: httpx.Client, predictor: Predictor) -> None:
+    markdown = client.get(CARD)
+    assert markdown.status_code == 200
+    assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert markdown.text.startswith("# Fare of a flight")
+    assert predictor.version in markdown.text
+    page = client.get(CARD, headers={"accept": BROWSER})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "img-src data:" in page.headers["content-security-policy"]
+    assert page.text.startswith("<!doctype html>")
+    assert "data:image/png;base64," in page.text

@@ -1,0 +1,195 @@
+"""Churn beside flights: a classification through the same pipeline, and in the same service."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model import bundle
+from model.outcome import Binary
+from model.predictor import Predictor, open_predictor
+from problems import base
+from tests.data import telco
+from tests.project import Project
+from tests.strategies import good_rows
+from training import tables
+from training.split import SPLITS, TEST
+from training.workspace import Workspace
+
+PLACE = Workspace("churn")
+PREDICT = "/v1/models/churn:predict"
+EXPLAIN = "/v1/models/churn:explain"
+
+
+@pytest.fixture(scope="module")
+def metrics(churned: Project) -> Any:
+    return json.loads((churned.folder / PLACE.metrics).read_text())
+
+
+@pytest.fixture(scope="module")
+def model(churned: Project) -> Predictor:
+    return open_predictor(churned.folder / PLACE.bundle)
+
+
+@pytest.fixture(scope="module")
+def silver(churned: Project) -> pd.DataFrame:
+    return tables.read(churned.folder / PLACE.silver)
+
+
+@pytest.fixture(scope="module")
+def customers(churned: Project, silver: pd.DataFrame, model: Predictor) -> list[dict[str, Any]]:
+    """The customers of the test split, as callers send them."""
+    test = tables.read(churned.folder / PLACE.split)["split"] == TEST
+    return tables.rows(model.contract, silver[test])
+
+
+@pytest.fixture(scope="module")
+def both(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service of one Bento with both models."""
+    with churned.serve(churned.build(), tmp_path_factory.mktemp("elsewhere")) as connected:
+        yield connected
+
+
+@pytest.fixture
+def customer() -> dict[str, Any]:
+    return base.load("churn").contract.example()
+
+
+def test_blank_totals_are_missing_and_nobody_is_quarantined(churned: Project, silver: pd.DataFrame) -> None:
+    assert len(silver) == telco.ROWS
+    assert silver["total_charges"].isna().sum() == telco.BLANKS
+    assert (silver.loc[silver["total_charges"].isna(), "tenure"] == 0).all()
+    assert (churned.folder / PLACE.quarantine).read_text().count("\n") == 1
+
+
+def test_every_split_has_its_share_of_those_who_leave(churned: Project, silver: pd.DataFrame) -> None:
+    split = tables.read(churned.folder / PLACE.split)["split"]
+    left = silver["churn"] == "Yes"
+    for name in SPLITS:
+        assert left[split == name].mean() == pytest.approx(left.mean(), abs=0.01)
+
+
+def test_it_is_judged_as_a_classification(metrics: Any) -> None:
+    assert metrics["task"] == "binary"
+    assert list(metrics["scores"]) == ["model", "lookup", "linear", "forest", "majority"]
+    assert metrics["scores"]["model"]["roc_auc"]["value"] > 0.75
+    assert metrics["scores"]["majority"]["roc_auc"]["value"] == 0.5
+    assert metrics["beats_lookup"]
+    assert "interval" not in metrics
+    folds = metrics["cross_validation"]
+    assert folds["folds"] == len(folds["roc_auc_of_folds"]) == 2
+    assert folds["mean_roc_auc"] == pytest.approx(np.mean(folds["roc_auc_of_folds"]))
+    assert folds["scores"]["ece"]["value"] < 0.06
+    assert {part["column"] for part in metrics["slices"]} >= {"contract", "internet", "senior", "payment"}
+    assert sum(part["rows"] for part in metrics["slices"] if part["column"] == "gender") == metrics["rows"] == 300
+
+
+def test_the_threshold_is_that_of_the_stated_costs(model: Predictor, metrics: Any) -> None:
+    """Calling somebody who would have stayed costs 1, losing somebody 3: it pays from a probability of a quarter."""
+    outcome = model.manifest.outcome
+    assert isinstance(outcome, Binary)
+    assert outcome.classes == ("No", "Yes")
+    assert outcome.threshold == pytest.approx(1 / (1 + 3))
+    assert metrics["decision"]["threshold"] == outcome.threshold
+    assert metrics["decision"]["recall"]["value"] > 0.7  # who leaves is dear, so most of them are found
+
+
+def test_a_bundle_of_a_classification_has_one_booster(churned: Project) -> None:
+    assert set(bundle.read_manifest(churned.folder / PLACE.bundle).files) == set(bundle.NEEDED)
+
+
+def test_both_problems_are_up_to_date_together(churned: Project) -> None:
+    assert "Data and pipelines are up to date." in churned.run("dvc", "repro")
+
+
+def test_one_bento_serves_both(both: httpx.Client, row: dict[str, Any], customer: dict[str, Any]) -> None:
+    assert both.get("/v1/models").json() == {"models": ["churn", "flights"]}
+    [fare] = both.post("/v1/models/flights:predict", json={"instances": [row]}).json()["predictions"]
+    assert fare["interval"]["low"] < fare["prediction"] < fare["interval"]["high"]
+    document = both.post(PREDICT, json={"instances": [{**customer, "customer_id": "0001"}]}).json()
+    assert document["model_name"] == "churn"
+    [answer] = document["predictions"]
+    assert list(answer) == ["prediction", "probabilities", "warnings", "prediction_id", "keys"]
+    assert answer["keys"] == {"customer_id": "0001"}
+    described = both.get("/v1/models/churn").json()
+    assert described["metrics"]["task"] == "binary"
+
+
+def test_answers_are_labels_with_probabilities(both: httpx.Client, customers: list[dict[str, Any]]) -> None:
+    answers = both.post(PREDICT, json={"instances": customers}).json()["predictions"]
+    assert {answer["prediction"] for answer in answers} == {"No", "Yes"}
+    for answer in answers:
+        assert list(answer["probabilities"]) == ["No", "Yes"]
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
+        assert (answer["prediction"] == "Yes") == (answer["probabilities"]["Yes"] >= 0.25)
+        assert "unit" not in answer
+        assert "interval" not in answer
+
+
+def test_explanations_add_up_to_the_log_odds_of_the_answered_probability(
+    both: httpx.Client, customers: list[dict[str, Any]]
+) -> None:
+    explained = both.post(EXPLAIN, json={"instances": customers[:50]}).json()["explanations"]
+    answered = both.post(PREDICT, json={"instances": customers[:50]}).json()["predictions"]
+    for explanation, answer in zip(explained, answered, strict=True):
+        assert explanation["space"] == "log-odds"
+        assert explanation["prediction"] == answer["prediction"]
+        assert explanation["probabilities"] == answer["probabilities"]
+        log_odds = explanation["base_value"] + sum(explanation["contributions"].values())
+        assert 1 / (1 + math.exp(-log_odds)) == pytest.approx(answer["probabilities"]["Yes"], rel=1e-6)
+
+
+def test_a_customer_without_a_bill_is_answered(both: httpx.Client, customer: dict[str, Any]) -> None:
+    left_out = {name: value for name, value in customer.items() if name != "total_charges"}
+    rows = [{**customer, "total_charges": None, "tenure": 0}, {**left_out, "tenure": 0}]
+    answers = both.post(PREDICT, json={"instances": rows}).json()["predictions"]
+    assert answers[0]["probabilities"] == answers[1]["probabilities"]
+    [error] = both.post(PREDICT, json={"instances": [{**customer, "total_charges": " "}]}).json()["errors"]
+    assert error["column"] == "total_charges"
+
+
+def test_the_native_api_answers_churn_as_the_same_labels(
+    churned: Project, both: httpx.Client, customer: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The first of `models=…` is BentoML's default model."""
+    tags = [json.loads((churned.folder / Workspace(name).packaged).read_text())["tag"] for name in ("churn", "flights")]
+    built = churned.build("--arg", f"models={','.join(tags)}")
+    [expected] = both.post(PREDICT, json={"instances": [customer]}).json()["predictions"]
+    with churned.serve(built, tmp_path_factory.mktemp("native")) as connected:
+        [native] = connected.post("/predict", json={"rows": [customer]}).json()
+    assert native["model_name"] == "churn"
+    assert native["prediction"] == expected["prediction"]
+    assert native["probabilities"] == expected["probabilities"]
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_any_row_that_satisfies_the_contract_gets_probabilities(data: st.DataObject, model: Predictor) -> None:
+    row = data.draw(good_rows(model.contract, model.manifest.fitted.vocabularies))
+    [answer] = model.predict([row]).predictions
+    assert isinstance(answer.probabilities, dict)
+    assert all(0 <= share <= 1 for share in answer.probabilities.values())
+
+
+def test_a_table_of_one_class_is_refused_with_a_sentence(churned: Project, tmp_path: Path) -> None:
+    project = churned.copy(tmp_path / "project")
+    silver = tables.read(project.folder / PLACE.silver)
+    tables.write(project.folder / PLACE.silver, silver.assign(churn="No"))
+    printed = project.run("python", "-m", "training", "train", "churn", fails=True)
+    assert "has churn = 'No': there is nothing to tell apart." in printed
+    assert "Traceback" not in printed
+
+
+def test_a_weight_for_a_class_that_there_is_not_is_refused(churned: Project, tmp_path: Path) -> None:
+    project = churned.copy(tmp_path / "project")
+    project.change_params({"train": {"class_weights": {"Perhaps": 2.0}}}, "churn")
+    printed = project.run("python", "-m", "training", "train", "churn", fails=True)
+    assert "class_weights names 'Perhaps'; the classes are No, Yes." in printed

@@ -1,0 +1,278 @@
+"""Tables that nobody would wish for: each gets a model, or one sentence that says what happened, where, what to do."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from problems import base
+from problems.base import Problem
+from training import bundle, clean, evaluate, ingest, report, split, train
+from training.workspace import Workspace, read_json, sha256, write_json
+from validation.contract import Column, Contract, Kind, Role, Unseen
+from validation.errors import BoxwoodError
+from validation.parsing import parse_text
+
+STAGES: tuple[ModuleType, ...] = (ingest, clean, split, train, bundle, evaluate, report)
+PRICE = Column(name="price", kind=Kind.REAL, role=Role.TARGET)
+GONE = Column(name="gone", kind=Kind.CATEGORY, role=Role.TARGET, choices=("No", "Yes"))
+FLAG = Column(name="gone", kind=Kind.FLAG, role=Role.TARGET)
+ANY_KIND = (
+    Column(name="a", kind=Kind.FLAG, nullable=True),
+    Column(name="b", kind=Kind.DATE, nullable=True),
+    Column(name="c", kind=Kind.TIMESTAMP, nullable=True),
+    Column(name="d", kind=Kind.INTEGER, nullable=True),
+    Column(name="e", kind=Kind.CATEGORY, nullable=True, choices=("x", "y")),
+)
+PARAMS: dict[str, Any] = {
+    "clean": {"quarantine_limit": 0.01},
+    "split": {"test": 0.2, "calibration": 0.1, "validation": 0.05, "seed": 1},
+    "train": {
+        "rounds": 20,
+        "stop_after": 10,
+        "seed": 1,
+        "booster": {"num_threads": 1, "learning_rate": 0.2, "num_leaves": 15, "min_data_in_leaf": 5},
+    },
+    "evaluate": {"resamples": 20, "seed": 1, "slice_rows": 20},
+}
+FOLDS = {**PARAMS, "evaluate": {**PARAMS["evaluate"], "folds": 5}}
+Outcome = Callable[..., dict[str, Any] | str]
+TARGETS = pytest.mark.parametrize("target", [PRICE, GONE], ids=["regression", "classification"])
+IN_TIME = pytest.mark.parametrize("in_time", [True, False], ids=["time", "random"])
+
+
+def problem(target: Column, in_time: bool, nullable: bool = False, more: tuple[Column, ...] = ()) -> Problem:
+    columns = [
+        Column(name="city", kind=Kind.CATEGORY, nullable=nullable, unseen=Unseen.WARN),
+        Column(name="area", kind=Kind.REAL, nullable=nullable),
+        Column(name="day", kind=Kind.DATE, role=Role.TIME if in_time else Role.FEATURE),
+    ]
+    return Problem(name="hard", title="A table", contract=Contract((*columns, *more, target)))
+
+
+def table(rows: int) -> pd.DataFrame:
+    """Prices, and whether somebody left; in order of time."""
+    chance = np.random.default_rng(0)
+    days = np.datetime64("2020-01-01") + np.sort(chance.integers(0, max(1_500, 3 * rows) % 30_000, rows))
+    drawn = pd.DataFrame(
+        {"city": chance.choice(["Oslo", "Rome", "Bern"], rows), "area": chance.uniform(10, 100, rows).round(2)}
+    ).assign(day=days.astype(str))
+    drawn["price"] = (drawn.area * 3 + (drawn.city == "Oslo") * 50 + chance.normal(0, 5, rows)).round(2)
+    drawn["gone"] = np.where(drawn.area + chance.normal(0, 20, rows) > 60, "Yes", "No")
+    return drawn
+
+
+def positives(*places: int) -> pd.DataFrame:
+    """A table with the positive class at these places only."""
+    return table(200).assign(gone=["Yes" if place in places else "No" for place in range(200)])
+
+
+@pytest.fixture
+def outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Runs a table through the stages: the metrics of a model, or the sentence that a person reads."""
+
+    def run(asked: Problem, raw: pd.DataFrame | str, params: dict[str, Any] = PARAMS) -> dict[str, Any] | str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(base, "load", lambda _: asked)
+        workspace = Workspace(asked.name)
+        workspace.raw.mkdir(parents=True)
+        path = workspace.raw / "table.csv"
+        path.write_text(raw if isinstance(raw, str) else raw.to_csv(index=False))
+        write_json(workspace.source, {"sha256": sha256(path)})
+        Path("params.yaml").write_text(yaml.safe_dump({asked.name: params}))
+        try:
+            for stage in STAGES:
+                stage.main(asked)
+        except BoxwoodError as error:
+            return str(error)
+        document: dict[str, Any] = read_json(workspace.metrics)
+        return document
+
+    return run
+
+
+@TARGETS
+@IN_TIME
+@pytest.mark.parametrize("rows", [1, 3])
+def test_fewer_rows_than_splits(outcome: Outcome, target: Column, in_time: bool, rows: int) -> None:
+    said = outcome(problem(target, in_time), table(rows))
+    assert isinstance(said, str)
+    assert "needs four at least. Bring more rows." in said
+
+
+@TARGETS
+@IN_TIME
+@pytest.mark.parametrize("rows", [4, 6, 30])
+def test_tiny_tables(outcome: Outcome, target: Column, in_time: bool, rows: int) -> None:
+    found = outcome(problem(target, in_time), table(rows))
+    if isinstance(found, str):
+        assert target is GONE
+        assert "Bring" in found
+    else:
+        assert found["rows"] >= 1
+
+
+@IN_TIME
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e15])
+def test_a_constant_target_is_predicted(outcome: Outcome, in_time: bool, value: float) -> None:
+    found = outcome(problem(PRICE, in_time), table(200).assign(price=value))
+    assert isinstance(found, dict)
+    assert found["scores"]["model"]["mae"]["value"] <= 1e-6 * max(abs(value), 1)
+    assert found["scores"]["model"]["r2"]["value"] is None
+    assert found["interval"]["covered"]["value"] == 1
+
+
+def test_a_target_too_large_for_lightgbm(outcome: Outcome) -> None:
+    said = outcome(problem(PRICE, False), table(200).assign(price=lambda drawn: drawn.price * 1e40))
+    assert isinstance(said, str)
+    assert "LightGBM holds targets in 32 bits, so 1e+37 is the limit" in said
+
+
+@TARGETS
+def test_a_feature_too_large_for_the_baselines(outcome: Outcome, target: Column) -> None:
+    assert isinstance(outcome(problem(target, True), table(200).assign(area=lambda drawn: drawn.area * 1e306)), dict)
+
+
+ONE_CLASS = [
+    (True, (), "Every row before the test split has gone = 'No': there is nothing to tell apart. Bring a table"),
+    (False, (), "Every row before the test split has gone = 'No': there is nothing to tell apart. Bring a table"),
+    (True, (198, 199), "Every row before the test split has gone = 'No'"),
+    (True, (134,), "Every row of the training split has gone = 'No': a model cannot learn what 'Yes' looks like. "),
+    (True, (150,), "Bring more rows of 'Yes' from earlier times."),
+]
+
+
+@pytest.mark.parametrize(("in_time", "places", "sentence"), ONE_CLASS)
+def test_a_class_that_training_does_not_see(
+    outcome: Outcome, in_time: bool, places: tuple[int, ...], sentence: str
+) -> None:
+    said = outcome(problem(GONE, in_time), positives(*places))
+    assert isinstance(said, str)
+    assert sentence in said
+
+
+@IN_TIME
+@pytest.mark.parametrize("places", [(3, 70), (3, 70, 180), (3, 150, 199)])
+def test_a_rare_class(
+    outcome: Outcome, capsys: pytest.CaptureFixture[str], in_time: bool, places: tuple[int, ...]
+) -> None:
+    found = outcome(problem(GONE, in_time), positives(*places), FOLDS)
+    assert isinstance(found, dict)
+    assert "cross_validation" not in found
+    assert (
+        f"no 5-fold cross-validation: The rarer class has {len(places)} rows; each fold needs"
+        in capsys.readouterr().out
+    )
+
+
+def test_an_undefined_roc_auc_is_none(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+    found = outcome(problem(GONE, True), positives(*range(0, 80, 2)), FOLDS)
+    assert isinstance(found, dict)
+    assert found["scores"]["model"]["roc_auc"] == {"value": None, "low": None, "high": None}
+    assert found["scores"]["model"]["log_loss"]["value"] > 0
+    assert found["cross_validation"]["mean_roc_auc"] > 0
+    assert "- [-, -]" in capsys.readouterr().out
+
+
+@IN_TIME
+def test_a_flag_as_target(outcome: Outcome, in_time: bool) -> None:
+    found = outcome(problem(FLAG, in_time), table(200).assign(gone=lambda drawn: drawn.gone == "Yes"))
+    assert isinstance(found, dict)
+    assert found["decision"]["classes"] == ["false", "true"]
+
+
+@TARGETS
+def test_a_table_without_its_target(outcome: Outcome, target: Column) -> None:
+    said = outcome(problem(target, True), table(50).drop(columns=target.name))
+    assert isinstance(said, str)
+    assert said.startswith(f"table.csv lacks the column '{target.name}'")
+
+
+@TARGETS
+@pytest.mark.parametrize(("missing", "kept"), [(2, True), (60, False)])
+def test_missing_targets(outcome: Outcome, target: Column, missing: int, kept: bool) -> None:
+    drawn = table(300)
+    found = outcome(
+        problem(target, True), drawn.assign(**{target.name: drawn[target.name].where(drawn.index >= missing)})
+    )
+    assert isinstance(found, dict) == kept
+    assert kept or f"60 of 300 rows do not satisfy the contract; the limit is 1.0%. Worst: 60 in {target.name}" in found
+    quarantine = Workspace("hard").quarantine.read_text()
+    assert quarantine.count(f"{target.name}: is missing") == missing
+
+
+@TARGETS
+@IN_TIME
+def test_columns_that_are_all_null(outcome: Outcome, target: Column, in_time: bool) -> None:
+    bare = table(200).assign(**dict.fromkeys(["city", "area", *(column.name for column in ANY_KIND)]))
+    assert isinstance(outcome(problem(target, in_time, nullable=True, more=ANY_KIND), bare), dict)
+
+
+@TARGETS
+@pytest.mark.parametrize(
+    ("column", "cells", "sentence"),
+    [
+        ("city", None, "200 in city: is missing."),
+        ("area", None, "200 in area: is missing."),
+        ("area", "-Infinity", "200 in area: -inf is not a finite number."),
+        ("area", "1e999", "200 in area: inf is not a finite number."),
+    ],
+)
+def test_columns_that_hold_nothing(
+    outcome: Outcome, target: Column, column: str, cells: str | None, sentence: str
+) -> None:
+    said = outcome(problem(target, False), table(200).assign(**{column: cells}))
+    assert isinstance(said, str)
+    assert sentence in said
+    assert "raise hard.clean.quarantine_limit in params.yaml" in said
+
+
+@pytest.mark.parametrize("unseen", list(Unseen))
+def test_names_that_are_all_different(outcome: Outcome, unseen: Unseen) -> None:
+    town = Column(name="town", kind=Kind.CATEGORY, unseen=unseen)
+    found = outcome(problem(PRICE, True, more=(town,)), table(200).assign(town=[f"n{row}" for row in range(200)]))
+    assert isinstance(found, dict) == (unseen is Unseen.WARN)
+    assert (
+        isinstance(found, dict) or "The model refuses every row of the test split, the first because town: 'n" in found
+    )
+
+
+@pytest.mark.parametrize("odd", ["1_000", "²", "0x1", "na", " NaN", "", "-inf", "1e999", "٣", "+7", "9" * 30, "1,5"])
+def test_numbers_read_all_at_once_are_those_read_one_by_one(odd: str) -> None:
+    column, cells = Column(name="x", kind=Kind.REAL), pd.Series(["0.1", odd])
+    fast, why = ingest._parse_column(column, cells)
+    slow, reasons = ingest._parse_column(Column(name="x", kind=Kind.REAL, parse=parse_number), cells)
+    pd.testing.assert_series_equal(fast, slow)
+    assert why == reasons
+
+
+def parse_number(text: str) -> object:
+    return parse_text(Column(name="x", kind=Kind.REAL), text)
+
+
+def test_doubled_headers(outcome: Outcome) -> None:
+    said = outcome(problem(PRICE, True), table(20).to_csv(index=False).replace("gone", "city", 1))
+    assert said == "table.csv has two columns with the header 'city'; rename or remove one."
+
+
+def test_of_thousands_of_missing_columns_a_few_are_named(outcome: Outcome) -> None:
+    more = tuple(Column(name=f"x{place}", kind=Kind.REAL) for place in range(2_000))
+    started = time.monotonic()
+    said = outcome(
+        problem(PRICE, True, more=more), table(20).join(pd.DataFrame(0, range(20), [f"y{i}" for i in range(2_000)]))
+    )
+    assert isinstance(said, str)
+    assert " and 1,970 more. It has: " in said
+    assert time.monotonic() - started < 20
+
+
+def test_a_column_that_tells_the_time_is_no_growth(outcome: Outcome) -> None:
+    twin = Column(name="age", kind=Kind.REAL)
+    drawn = table(300).assign(age=lambda drawn: (pd.to_datetime(drawn.day) - pd.Timestamp("2019-01-01")).dt.days)
+    assert isinstance(outcome(problem(PRICE, True, more=(twin,)), drawn), dict)

@@ -1,0 +1,71 @@
+"""LightGBM, the same way for every booster: seeded, deterministic, stopped in time."""
+
+import time
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from training.workspace import PARAMS, say
+from validation.errors import SettingsError
+
+SAME_EVERY_TIME = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+
+_CELLS = 255_000
+
+
+def histograms(features: int) -> dict[str, int]:
+    """LightGBM's `max_bin` for that many features: its own 255, and fewer for more than a thousand.
+
+    Each leaf of a growing tree keeps features times bins sums, and finding a split reads them all: at 5,000 features
+    that is gigabytes and seconds a tree, whatever few rows there are.
+    """
+    return {"max_bin": max(_CELLS // features, 15)} if features * 255 > _CELLS else {}
+
+
+def boost(
+    settings: dict[str, Any],
+    rounds: int,
+    data: lgb.Dataset,
+    held_out: lgb.Dataset | None = None,
+    stop_after: int = 0,
+) -> lgb.Booster:
+    """Train a booster; raises SettingsError if LightGBM does not take its parameters.
+
+    Args:
+        settings: LightGBM's parameters.
+        rounds: the most trees.
+        data: what it learns.
+        held_out: what says when to stop; without it every round is run.
+        stop_after: rounds without progress on `held_out`.
+    """
+    watching: dict[str, Any] = {}
+    if held_out is not None:
+        stop = lgb.early_stopping(stop_after, first_metric_only=True, verbose=False)
+        watching = {"valid_sets": [held_out], "valid_names": ["validation"]}
+        watching["callbacks"] = [stop, _progress(time.monotonic())]
+    try:
+        return lgb.train({**SAME_EVERY_TIME, **settings}, data, num_boost_round=rounds, **watching)
+    except lgb.basic.LightGBMError as error:
+        raise SettingsError(f"LightGBM does not take the parameters in {PARAMS}, train.booster: {error}") from error
+
+
+def raw_scores(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
+    """A booster's raw scores, shape (rows,)."""
+    scores: np.ndarray = booster.predict(matrix, raw_score=True)
+    return scores
+
+
+def _progress(started: float, every: float = 3.0) -> Any:
+    """A callback that says every few seconds how far the training is."""
+    last = started
+
+    def callback(env: lgb.callback.CallbackEnv) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= every and env.evaluation_result_list:
+            last = now
+            name, value = env.evaluation_result_list[0][1:3]
+            say("train", f"round {env.iteration + 1} of at most {env.end_iteration}, {name} {value:.4g} on validation")
+
+    return callback

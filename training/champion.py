@@ -1,0 +1,89 @@
+"""The registry's champion: which version it is, which it was, and what it answers."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from training.workspace import write_json
+from validation.errors import StoreError
+
+CHAMPION = "champion"
+HISTORY = "champions"
+"""The tag of a registered model that lists its champions' versions, the latest last."""
+_ASK = Path(__file__).with_name("ask_champion.py")
+
+
+def current(client: MlflowClient, name: str) -> ModelVersion | None:
+    """The champion, or None where there is none or its files are gone: the database may outlive them."""
+    try:
+        version = client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        return None
+    return version if has_files(version) else None
+
+
+def has_files(version: ModelVersion) -> bool:
+    """Whether a version's model is still there."""
+    try:
+        return bool(mlflow.artifacts.list_artifacts(f"models:/{version.name}/{version.version}"))
+    except (MlflowException, OSError):
+        return False
+
+
+def history(client: MlflowClient, name: str) -> list[str]:
+    """The versions that were champion, the latest last."""
+    return [number for number in client.get_registered_model(name).tags.get(HISTORY, "").split(",") if number]
+
+
+def crown(client: MlflowClient, version: ModelVersion) -> None:
+    """Make a version the champion, and remember it."""
+    client.set_registered_model_alias(version.name, CHAMPION, version.version)
+    known = history(client, version.name)
+    if known[-1:] != [str(version.version)]:
+        client.set_registered_model_tag(version.name, HISTORY, ",".join([*known, str(version.version)]))
+
+
+def download(version: ModelVersion, folder: Path) -> Path:
+    """Fetch a version's bundle into an empty folder; returns where it lies."""
+    uri = f"models:/{version.name}/{version.version}"
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))) / "artifacts" / "bundle"
+
+
+def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """What a registered version answers to rows, asked in a process of its own with the code it was registered with.
+
+    Returns:
+        A row for each of `rows`: `prediction`, and `probabilities.<class>` of a classifier; missing where the version
+        refuses the row.
+
+    Raises:
+        StoreError: it cannot be loaded or asked; the message says why.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        asked, answered = Path(temporary) / "rows.json", Path(temporary) / "answers.parquet"
+        write_json(asked, list(rows))
+        uri = f"models:/{version.name}/{version.version}"
+        done = subprocess.run(
+            [sys.executable, "-P", str(_ASK), uri, str(asked), str(answered)],
+            cwd=temporary,
+            # its modules have the names of today's, which must not be found
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            raise StoreError(f"version {version.version} cannot be asked: {json.dumps(reason[:300])}")
+        return pd.read_parquet(answered)

@@ -1,0 +1,76 @@
+"""Prediction intervals that hold what they say: widths from the calibration split, see `model.outcome.Regression`."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from model.outcome import Regression, Trend
+from problems.base import Problem
+from validation.decode import Columns
+
+ENOUGH_ROWS = 100
+"""A category's value with as many calibration rows gets a factor of its own."""
+_ROUNDS = 50
+_CLOSE = 0.002
+
+
+def calibrate(
+    problem: Problem, coverage: float, trend: Trend | None, errors: np.ndarray, spread: np.ndarray, columns: Columns
+) -> Regression:
+    """The outcome of a regression whose intervals cover `coverage` of the calibration rows, and of their groups.
+
+    Args:
+        problem: whose target and categories these are.
+        coverage: the share of rows to cover.
+        trend: growth that was taken out of the targets.
+        errors: of the calibration rows, in deflated units, shape (rows,).
+        spread: what the second booster says about them, above 0, shape (rows,).
+        columns: their inputs.
+    """
+    scores = np.abs(errors) / spread
+    factors = _factors(coverage, scores, {c.name: columns[c.name] for c in problem.contract.categories})
+    target = problem.contract.target
+    outcome = Regression(coverage, 1.0, factors, trend, target.ge, target.le)
+    return Regression(
+        coverage,
+        quantile(np.abs(errors) / outcome.difficulty(spread, columns), coverage),
+        factors,
+        trend,
+        target.ge,
+        target.le,
+    )
+
+
+def quantile(scores: np.ndarray, coverage: float) -> float:
+    """The conformal quantile: the ⌈(n + 1) coverage⌉-th smallest score, or the largest where there are too few."""
+    place = min(int(np.ceil((len(scores) + 1) * coverage)), len(scores))
+    return float(np.sort(scores)[place - 1])
+
+
+def _factors(coverage: float, scores: np.ndarray, categories: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Factors by which each common value's own quantile becomes 1, found by going round the columns."""
+    groups = {
+        (column, str(name)): np.flatnonzero(values == name)
+        for column, values in categories.items()
+        for name, count in sorted(Counter(value for value in values if value is not None).items())
+        if count >= ENOUGH_ROWS  # asked first: a column may have a million names
+    }
+    if not groups or not scores.any():
+        return {}
+    left = scores / quantile(scores, coverage)
+    factors = dict.fromkeys(groups, 1.0)
+    for _ in range(_ROUNDS):
+        worst = 0.0
+        for group, rows in groups.items():
+            step = quantile(left[rows], coverage)
+            if step > 0:
+                worst = max(worst, abs(float(np.mean(left[rows] <= 1)) - coverage))
+                factors[group] *= step
+                left[rows] /= step
+        if worst < _CLOSE:
+            break
+    found: dict[str, dict[str, float]] = {}
+    for (column, name), factor in factors.items():
+        found.setdefault(column, {})[name] = factor
+    return found

@@ -1,0 +1,42 @@
+"""Calibrated probabilities and a decision that costs least: the outcome of a classification."""
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from model.outcome import Binary
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a wrong answer costs, in any one unit; the positive class is the last one."""
+
+    false_positive: Positive = 1.0
+    false_negative: Positive = 1.0
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which answering the positive class costs less on average (Elkan, 2001)."""
+        return self.false_positive / (self.false_positive + self.false_negative)
+
+
+def calibrate(classes: tuple[str, str], costs: Costs, raw: np.ndarray, positive: np.ndarray) -> Binary:
+    """Platt scaling on the calibration split; without both classes there, raw scores stay as they are.
+
+    Args:
+        classes: the labels, the positive one last.
+        costs: of wrong answers.
+        raw: the booster's log-odds, shape (rows,).
+        positive: whether each row is of the positive class, shape (rows,).
+    """
+    slope, intercept = 1.0, 0.0
+    if 0 < positive.sum() < len(positive) and np.ptp(raw) > 0:
+        # a nearly free fit: the weak penalty keeps separable rows from a slope without end
+        fitted = LogisticRegression(C=1e4).fit(raw[:, None], positive > 0)
+        slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 0:  # calibration rows that contradict the model must not turn it around
+        slope, intercept = 1.0, 0.0
+    return Binary(classes, slope, intercept, costs.threshold)

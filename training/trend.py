@@ -1,0 +1,76 @@
+"""Steady growth of a target in time, which trees cannot extrapolate; estimated on the training split."""
+
+import numpy as np
+
+from model.outcome import DAYS_A_YEAR, Trend, days_since_1970
+from problems.base import Problem
+from validation.contract import Kind
+from validation.decode import Columns
+
+_CERTAIN = 5.0
+"""How many standard errors the growth must be away from none: on a table without growth there must be no trend."""
+_OWN = 1e-12
+_MOST_NAMES = 100
+_HARMONICS = 3
+
+
+def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
+    """The growth of a positive target in time, or None where it is not certain.
+
+    A log-linear regression on time, the seasons and the other columns gives the growth. It must be many standard
+    errors away from none, and must improve what the same regression says about later rows.
+
+    Args:
+        problem: whose columns these are.
+        known: inputs and target of the training split.
+        held_out: the same of the validation split.
+    """
+    time, target = problem.contract.time, problem.contract.target.name
+    if time is None or not problem.regression or known[target].min() <= 0 or held_out[target].min() <= 0:
+        return None
+    days = days_since_1970(known[time.name])
+    if np.ptp(days) < DAYS_A_YEAR:  # less than a year cannot tell growth from season
+        return None
+    design, later = _designs(problem, known, held_out)
+    years, years_later = (days_since_1970(part[time.name]) / DAYS_A_YEAR for part in (known, held_out))
+    actual, actual_later = np.log(known[target]), np.log(held_out[target])
+    plain, *_ = np.linalg.lstsq(design, actual, rcond=None)
+    own = years - design @ np.linalg.lstsq(design, years, rcond=None)[0]  # Frisch-Waugh-Lovell
+    if own @ own < _OWN * (years @ years):  # the other columns say what time it is
+        return None
+    rate = float(own @ actual / (own @ own))
+    errors = actual - design @ plain - rate * own
+    doubt = np.sqrt(errors @ errors / max(len(own) - design.shape[1] - 1, 1) / (own @ own))
+    growing, *_ = np.linalg.lstsq(design, actual - rate * years, rcond=None)
+    without = np.sum((actual_later - later @ plain) ** 2)
+    within = np.sum((actual_later - later @ growing - rate * years_later) ** 2)
+    certain = abs(rate) >= _CERTAIN * doubt and within < without  # false, too, where numbers overflowed
+    return Trend(time.name, rate, float(days.min()), float(days.max())) if certain else None
+
+
+def _designs(problem: Problem, known: Columns, held_out: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """An intercept, seasons, common names as indicators and numbers with their logarithms, for both splits."""
+    columns: list[tuple[np.ndarray, np.ndarray]] = []
+    parts = (known, held_out)
+    for column in problem.contract.inputs:
+        one, other = known[column.name], held_out[column.name]
+        if column.kind is Kind.CATEGORY:
+            names, counts = np.unique([str(value) for value in one], return_counts=True)
+            common = names[counts.argsort()[::-1][:_MOST_NAMES]]
+            columns += [(one == name, other == name) for name in common]
+        elif column.kind in (Kind.DATE, Kind.TIMESTAMP):
+            continue
+        else:
+            there = one[~np.isnan(one)]
+            middle = float(np.median(there)) if len(there) else 0.0
+            filled = [np.where(np.isnan(part), middle, part) for part in (one, other)]
+            columns.append((filled[0], filled[1]))
+            if min(values.min() for values in filled) >= 0:
+                columns.append((np.log1p(filled[0]), np.log1p(filled[1])))
+    time = problem.contract.time
+    assert time is not None  # noqa: S101 for the type checker: `find` asked
+    angles = [days_since_1970(part[time.name]) / DAYS_A_YEAR * 2 * np.pi for part in parts]
+    for turns in range(1, _HARMONICS + 1):
+        columns += [(wave(turns * angles[0]), wave(turns * angles[1])) for wave in (np.sin, np.cos)]
+    designs = [np.column_stack([np.ones(len(angle)), *(pair[i] for pair in columns)]) for i, angle in enumerate(angles)]
+    return designs[0], designs[1]
