@@ -38,6 +38,7 @@ def flights_project(real_tables: Path, tmp_path_factory: pytest.TempPathFactory)
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_flights_are_predicted_to_half_a_dollar(flights_project: Project) -> None:
     metrics = evaluated(flights_project, PLACE)
@@ -50,6 +51,7 @@ def test_flights_are_predicted_to_half_a_dollar(flights_project: Project) -> Non
     assert "use the lookup." in flights_project.run("python", "-m", "training", "report", "flights")
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_intervals_hold_on_the_published_fares(flights_project: Project) -> None:
     assert_intervals_hold(evaluated(flights_project, PLACE))
@@ -63,6 +65,7 @@ def test_intervals_hold_on_the_simulated_fares(tmp_path: Path) -> None:
     assert_intervals_hold(evaluated(project, PLACE))
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_churn_is_told_apart_as_well_as_it_is_known_to_be(real_tables: Path, tmp_path: Path) -> None:
     [table] = (real_tables / "telco_churn").glob("*.csv")
