@@ -72,6 +72,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         low, high: the bounds of the target, which intervals do not leave.
     """
 
+    task: ClassVar[str] = "regression"
     space: ClassVar[str] = "value"
 
     coverage: float
@@ -135,6 +136,7 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
         threshold: the probability of the positive class from which it is the answer.
     """
 
+    task: ClassVar[str] = "binary"
     space: ClassVar[str] = "log-odds"
 
     classes: tuple[str, str]

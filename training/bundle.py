@@ -26,7 +26,7 @@ def main(problem: Problem) -> None:
     silver = silver[tables.read(workspace.split)["split"] == TRAIN]
     files = {name: text.encode() for name, text in learned.boosters.items()}
     files[bundle.REFERENCE] = _encoded(_reference(problem.contract, silver))
-    recorded, base_value = golden.record(_unproven(problem, learned), _golden_rows(problem.contract, silver))
+    recorded, base_value = golden.record(learned.predictor(problem), _golden_rows(problem.contract, silver))
     files[bundle.GOLDEN] = _encoded(recorded)
     manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, base_value, files)
     with whole_folder(workspace.bundle) as folder:
@@ -40,12 +40,6 @@ def _golden_rows(contract: Contract, silver: pd.DataFrame) -> list[dict[str, Any
     order = silver[contract.target.name].argsort(kind="stable").to_numpy()
     places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
     return tables.rows(contract, silver.iloc[order[places]])
-
-
-def _unproven(problem: Problem, learned: train.Learned) -> Predictor:
-    """The model before it has golden rows, to answer them for the first time."""
-    manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, 0.0, {})
-    return Predictor(bundle.Bundle(manifest, problem, learned.boosters, bundle.Golden([], [], []), {}))
 
 
 def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:

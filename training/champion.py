@@ -36,7 +36,7 @@ def current(client: MlflowClient, name: str) -> ModelVersion | None:
 def has_files(version: ModelVersion) -> bool:
     """Whether a version's model is still there."""
     try:
-        return bool(mlflow.artifacts.list_artifacts(f"models:/{version.name}/{version.version}"))
+        return bool(mlflow.artifacts.list_artifacts(_uri(version)))
     except (MlflowException, OSError):
         return False
 
@@ -56,8 +56,7 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
 
 def download(version: ModelVersion, folder: Path) -> Path:
     """Fetch a version's bundle into an empty folder; returns where it lies."""
-    uri = f"models:/{version.name}/{version.version}"
-    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))) / "artifacts" / "bundle"
+    return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder))) / "artifacts" / "bundle"
 
 
 def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -73,9 +72,8 @@ def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as temporary:
         asked, answered = Path(temporary) / "rows.json", Path(temporary) / "answers.parquet"
         write_json(asked, list(rows))
-        uri = f"models:/{version.name}/{version.version}"
         done = subprocess.run(
-            [sys.executable, "-P", str(_ASK), uri, str(asked), str(answered)],
+            [sys.executable, "-P", str(_ASK), _uri(version), str(asked), str(answered)],
             cwd=temporary,
             # its modules have the names of today's, which must not be found
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
@@ -87,3 +85,7 @@ def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
             reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
             raise StoreError(f"version {version.version} cannot be asked: {json.dumps(reason[:300])}")
         return pd.read_parquet(answered)
+
+
+def _uri(version: ModelVersion) -> str:
+    return f"models:/{version.name}/{version.version}"

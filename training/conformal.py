@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
 from model.outcome import Regression, Trend
@@ -32,14 +33,8 @@ def calibrate(
     factors = _factors(coverage, scores, {c.name: columns[c.name] for c in problem.contract.categories})
     target = problem.contract.target
     outcome = Regression(coverage, 1.0, factors, trend, target.ge, target.le)
-    return Regression(
-        coverage,
-        quantile(np.abs(errors) / outcome.difficulty(spread, columns), coverage),
-        factors,
-        trend,
-        target.ge,
-        target.le,
-    )
+    width = quantile(np.abs(errors) / outcome.difficulty(spread, columns), coverage)
+    return msgspec.structs.replace(outcome, width=width)
 
 
 def quantile(scores: np.ndarray, coverage: float) -> float:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from model.bundle import Bundle, Golden, make_manifest
 from model.predictor import Predictor
 from problems.base import Problem
 from training import metrics, tables
@@ -56,5 +55,4 @@ def _taught(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.
     labels = assign(shuffled(problem, silver, shares.seed), shares)
     inner = labels.where(labels.isin([VALIDATION, CALIBRATION]), TRAIN)
     learned, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
-    manifest = make_manifest(problem, learned.fitted, learned.outcome, 0.0, {})
-    return Predictor(Bundle(manifest, problem, learned.boosters, Golden([], [], []), {}))
+    return learned.predictor(problem)

@@ -13,6 +13,7 @@ from problems.base import Problem
 from training import metrics, slices, tables
 from training.baselines import Baselines
 from training.crossvalidate import cross_validate
+from training.probability import before_calibration
 from training.split import SPLITS, TEST, SplitParams
 from training.targets import Targets
 from training.train import TrainParams
@@ -69,22 +70,21 @@ def _document(
     params: EvaluateParams,
 ) -> dict[str, Any]:
     outcome = predictor.manifest.outcome
-    task = "regression" if isinstance(outcome, Regression) else "binary"
-    judge = metrics.JUDGES[task]
+    judge = metrics.JUDGES[outcome.task]
     weights = metrics.draws(len(test), params.resamples, params.seed)
     actual = table[ACTUAL].to_numpy()
     scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
-    loss = metrics.LOSS_NAMES[task]
+    loss = metrics.LOSS_NAMES[outcome.task]
     document: dict[str, Any] = {
         "version": predictor.version,
-        "task": task,
+        "task": outcome.task,
         "rows": len(test),
         "unit": problem.contract.target.unit,
         "scores": scores,
         "beats_lookup": metrics.number(scores["model"][loss]) < metrics.number(scores["lookup"][loss]),
     }
     if isinstance(outcome, Regression):
-        covered = table["actual"].between(table["low"], table["high"]).to_numpy()
+        covered = table[ACTUAL].between(table["low"], table["high"]).to_numpy()
         document["interval"] = {
             "coverage": outcome.coverage,
             "covered": metrics.share(covered, weights),
@@ -92,7 +92,7 @@ def _document(
         }
     else:
         covered = None
-        document["decision"] = _decision(outcome, actual, table["model"].to_numpy(), weights)
+        document["decision"] = _decision(outcome, actual, table["model"].to_numpy(), scores["model"], weights)
     document["slices"] = [
         {
             "column": column,
@@ -106,11 +106,11 @@ def _document(
     return document
 
 
-def _decision(outcome: Binary, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    """Probabilities before and after calibration, and what the threshold does."""
-    odds = np.log(np.clip(predicted, 1e-15, 1 - 1e-15)) - np.log1p(-np.clip(predicted, 1e-15, 1 - 1e-15))
-    raw = 1 / (1 + np.exp(-(odds - outcome.intercept) / outcome.slope))
-    before, after = (metrics.binary(actual, chance, weights) for chance in (raw, predicted))
+def _decision(
+    outcome: Binary, actual: np.ndarray, predicted: np.ndarray, after: metrics.Scores, weights: np.ndarray
+) -> dict[str, Any]:
+    """Probabilities before and `after` calibration, and what the threshold does."""
+    before = metrics.binary(actual, before_calibration(outcome, predicted), weights)
     chosen = predicted >= outcome.threshold
     return {
         "classes": list(outcome.classes),

@@ -64,12 +64,16 @@ def _defined(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.where(where, values, np.nan)
 
 
-def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def _log_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     sure = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
-    loss = -np.where(actual > 0, np.log(sure), np.log1p(-sure))
+    loss: np.ndarray = -np.where(actual > 0, np.log(sure), np.log1p(-sure))
+    return loss
+
+
+def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
-    return np.column_stack([loss, (predicted - actual) ** 2, gaps])
+    return np.column_stack([_log_loss(actual, predicted), (predicted - actual) ** 2, gaps])
 
 
 def _binary(means: np.ndarray) -> dict[str, np.ndarray]:
@@ -150,7 +154,7 @@ JUDGES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]] = {
 }
 LOSSES: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "regression": lambda actual, predicted: (actual - predicted) ** 2,
-    "binary": lambda actual, predicted: _binary_rows(actual, predicted)[:, 0],
+    "binary": _log_loss,
 }
 """By what a model is judged, by the task's name; and the loss of each row, by whose mean models are compared."""
 LOSS_NAMES: Mapping[str, str] = {"regression": "rmse", "binary": "log_loss"}

@@ -14,6 +14,7 @@ from problems.base import Problem
 from training import plots, tables
 from training.evaluate import ACTUAL
 from training.metrics import LOSSES
+from training.probability import before_calibration
 from training.workspace import Workspace, counted, say, whole_folder
 from validation.contract import Column, Kind
 
@@ -59,7 +60,7 @@ def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
         plots.agreement(folder / "agreement.png", actual, scores, unit)
     else:
         after = answers["model"].to_numpy()
-        before = plots.before_calibration(after, outcome.slope, outcome.intercept)
+        before = before_calibration(outcome, after)
         plots.reliability(folder / "reliability.png", actual, before, after, plots.label(outcome.classes[1]))
 
 
@@ -89,8 +90,7 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
 def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame) -> None:
     """Waterfalls of the rows with the least, the median and the greatest loss."""
     actual, predicted = answers[ACTUAL].to_numpy(), answers["model"].to_numpy()
-    task = "regression" if isinstance(predictor.outcome, Regression) else "binary"
-    order = np.argsort(LOSSES[task](actual, predicted), kind="stable")
+    order = np.argsort(LOSSES[predictor.outcome.task](actual, predicted), kind="stable")
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):

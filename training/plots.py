@@ -21,7 +21,6 @@ _MOST_POINTS = 4_000
 _BANDS = 25
 _DPI = 80
 _INK, _BLUE, _GREY, _RED = "#333333", "#1e6fb8", "#8a8a8a", "#d1495b"
-_CERTAIN = 1e-15
 _95_PERCENT = 1.96
 
 
@@ -129,13 +128,6 @@ def _reliability(actual: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, n
     centre = (came + _95_PERCENT**2 / (2 * rows)) / squeeze
     arm = _95_PERCENT / squeeze * np.sqrt(came * (1 - came) / rows + (_95_PERCENT / (2 * rows)) ** 2)
     return said, came, np.maximum([came - centre + arm, centre + arm - came], 0)
-
-
-def before_calibration(after: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    """The booster's own probabilities, from calibrated ones; shape (rows,)."""
-    sure = np.clip(after, _CERTAIN, 1 - _CERTAIN)
-    raw: np.ndarray = 1 / (1 + np.exp(-(np.log(sure) - np.log1p(-sure) - intercept) / slope))
-    return raw
 
 
 def summary(path: Path, explained: shap.Explanation, space: str) -> None:

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from model.outcome import Binary
 
+_CERTAIN = 1e-15
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -40,3 +41,11 @@ def calibrate(classes: tuple[str, str], costs: Costs, raw: np.ndarray, positive:
     if slope <= 0:  # calibration rows that contradict the model must not turn it around
         slope, intercept = 1.0, 0.0
     return Binary(classes, slope, intercept, costs.threshold)
+
+
+def before_calibration(outcome: Binary, after: np.ndarray) -> np.ndarray:
+    """The booster's own probabilities of the positive class, from calibrated ones; shape (rows,)."""
+    sure = np.clip(after, _CERTAIN, 1 - _CERTAIN)
+    odds = np.log(sure) - np.log1p(-sure)
+    raw: np.ndarray = 1 / (1 + np.exp(-(odds - outcome.intercept) / outcome.slope))
+    return raw

@@ -59,10 +59,16 @@ def decide(problem: Problem, workspace: Workspace, best: ModelVersion | None) ->
     evaluated = tables.read(workspace.evaluation).reindex(test.index)
     theirs = _numbers(answers, document).set_axis(test.index)
     params = workspace.params("promote", PromoteParams)
-    reasons = _refusals(problem, test, evaluated, theirs, document["task"], params)
-    if reasons:
-        return Decision(False, reasons, str(best.version))
-    return Decision(True, [_better(evaluated, theirs, document["task"])], str(best.version))
+    both = evaluated["model"].notna() & theirs.notna()
+    loss, actual = metrics.LOSSES[document["task"]], evaluated.loc[both, ACTUAL].to_numpy()
+    new, old = (loss(actual, values[both].to_numpy()) for values in (evaluated["model"], theirs))
+    reasons = []
+    refused = int((evaluated["model"].isna() & theirs.notna()).sum())
+    if refused > params.tolerance * len(test):
+        reasons.append(f"it refuses {refused:,} of {len(test):,} test rows that version answers")
+    if len(new):
+        reasons += _refusals(problem, test[both], new, old, document["task"], params)
+    return Decision(not reasons, reasons or [_better(new, old, document["task"])], str(best.version))
 
 
 def _numbers(answers: pd.DataFrame, document: dict[str, Any]) -> pd.Series:
@@ -74,24 +80,15 @@ def _numbers(answers: pd.DataFrame, document: dict[str, Any]) -> pd.Series:
 
 
 def _refusals(
-    problem: Problem, test: pd.DataFrame, ours: pd.DataFrame, theirs: pd.Series, task: str, params: PromoteParams
+    problem: Problem, rows: pd.DataFrame, new: np.ndarray, old: np.ndarray, task: str, params: PromoteParams
 ) -> list[str]:
-    """Why the challenger must not be champion, overall first; empty if nothing speaks against it."""
-    refused = int((ours["model"].isna() & theirs.notna()).sum())
-    reasons = []
-    if refused > params.tolerance * len(test):
-        reasons.append(f"it refuses {refused:,} of {len(test):,} test rows that version answers")
-    both = ours["model"].notna() & theirs.notna()
-    if not both.any():
-        return reasons
-    loss = metrics.LOSSES[task]
-    actual = ours.loc[both, ACTUAL].to_numpy()
-    new, old = loss(actual, ours.loc[both, "model"].to_numpy()), loss(actual, theirs[both].to_numpy())
+    """Where the challenger's losses are surely worse than the champion's, overall first; empty if nowhere."""
     weights = metrics.draws(len(new), params.resamples, params.seed)
+    reasons = []
     parts = [("", np.arange(len(new)))]
     parts += [
         (f" where {column} is {value}", places)
-        for column, value, places in slices.find(problem.contract, test[both], params.slice_rows)
+        for column, value, places in slices.find(problem.contract, rows, params.slice_rows)
     ]
     doubt = 1 - params.confidence
     for where, places in parts:
@@ -109,12 +106,10 @@ def _worse(new: np.ndarray, old: np.ndarray, weights: np.ndarray, level: float, 
     return bool(len(rise) and np.quantile(rise, level) > 0)
 
 
-def _better(ours: pd.DataFrame, theirs: pd.Series, task: str) -> str:
-    both = ours["model"].notna() & theirs.notna()
-    if not both.any():
+def _better(new: np.ndarray, old: np.ndarray, task: str) -> str:
+    if not len(new):
         return "the champion refuses every row of today's test"
-    actual, loss = ours.loc[both, ACTUAL].to_numpy(), metrics.LOSSES[task]
-    now, was = (_shown(loss(actual, values[both].to_numpy()), task) for values in (ours["model"], theirs))
+    now, was = (_shown(losses, task) for losses in (new, old))
     return f"not worse overall or on any slice: {metrics.LOSS_NAMES[task]} {now}, the champion's {was}"
 
 

@@ -133,7 +133,7 @@ def _register(
     with mlflow.start_run(run_name=manifest.version) as run:
         lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
-        mlflow.log_params(_flat(workspace.document()))
+        mlflow.log_params(flat(workspace.document()))
         mlflow.log_metrics(
             {
                 f"{who}.{name}": score["value"]
@@ -223,8 +223,9 @@ def _versions(*libraries: str) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in libraries}
 
 
-def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested names joined with dots."""
+    found: dict[str, Any] = {}
     for name, value in params.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found

@@ -123,7 +123,7 @@ class _Registry:
         runs = [self._client.get_run(version.run_id).data for version in (one, other)]
         lineages = [manifest.get("lineage") or {} for manifest in manifests]
         sections = {
-            "data and code": _changed(*(_flat(lineage) for lineage in lineages)),
+            "data and code": _changed(*(register.flat(lineage) for lineage in lineages)),
             "parameters": _changed(runs[0].params, runs[1].params),
             "metrics": _changed(runs[0].metrics, runs[1].metrics),
             "contract": compatibility.changes(manifests[0]["contract"], manifests[1]["contract"]),
@@ -180,11 +180,6 @@ class _Registry:
         with tempfile.TemporaryDirectory() as temporary:
             path = champion.download(version, Path(temporary)) / bundle.MANIFEST
             return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-
-
-def _flat(lineage: Mapping[str, Any]) -> dict[str, Any]:
-    libraries = {f"libraries.{name}": version for name, version in lineage.get("libraries", {}).items()}
-    return {**{name: value for name, value in lineage.items() if name != "libraries"}, **libraries}
 
 
 def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
-from model.bundle import MODEL, SPREAD
+from model.bundle import MODEL, SPREAD, Bundle, Golden, make_manifest
 from model.features import FeatureMatrix, Fitted, fit, only_known
 from model.outcome import Outcome
+from model.predictor import Predictor
 from problems.base import Problem, owners
 from training import conformal, probability, tables, targets, trend
 from training.boost import boost, histograms, raw_scores
@@ -45,6 +46,11 @@ class Learned(msgspec.Struct, frozen=True):
     boosters: dict[str, str]
     fitted: Fitted
     outcome: Outcome
+
+    def predictor(self, problem: Problem) -> Predictor:
+        """The model before it has golden rows, which nothing has proven yet."""
+        manifest = make_manifest(problem, self.fitted, self.outcome, 0.0, {})
+        return Predictor(Bundle(manifest, problem, self.boosters, Golden([], [], []), {}))
 
 
 def main(problem: Problem) -> None:
@@ -91,7 +97,7 @@ def learn(
         ContractError: the problem's features do not pass the gold gate, or the target has more than two classes.
         TableError: the training rows have one class, or a target is too large to learn.
     """
-    known = {part: {**tables.inputs(problem.contract, rows)} for part, rows in parts.items()}
+    known = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
     aims = targets.Targets(problem, pd.concat(parts.values()))
     actual = {part: aims.encode(rows) for part, rows in parts.items()}
     aims.demand_both(actual[TRAIN])
@@ -151,13 +157,12 @@ def _main_booster(
 ) -> lgb.Booster:
     settings = {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
     data, held_out = (
-        lgb.Dataset(
+        _dataset(
+            matrix,
             inputs[part],
             actual[part],
-            weight=aims.weights(params.class_weights, actual[part], actual[TRAIN]),
-            feature_name=matrix.names,
-            categorical_feature=matrix.categorical,
-            params=settings,
+            settings,
+            aims.weights(params.class_weights, actual[part], actual[TRAIN]),
         )
         for part in (TRAIN, VALIDATION)
     )
@@ -170,11 +175,21 @@ def _spread_booster(params: TrainParams, matrix: FeatureMatrix, inputs: np.ndarr
     floor = max(float(np.quantile(wrong, 0.01)), 1e-9 * max(float(wrong.max()), 1e-300), 1e-12)
     settings = {**histograms(len(matrix.names)), **params.booster}
     settings |= {"objective": "gamma", "num_leaves": _SPREAD_LEAVES, "seed": params.seed}
-    data = lgb.Dataset(
+    return boost(settings, _SPREAD_ROUNDS, _dataset(matrix, inputs, wrong + floor, settings))
+
+
+def _dataset(
+    matrix: FeatureMatrix,
+    inputs: np.ndarray,
+    target: np.ndarray,
+    settings: dict[str, Any],
+    weights: np.ndarray | None = None,
+) -> lgb.Dataset:
+    return lgb.Dataset(
         inputs,
-        wrong + floor,
+        target,
+        weight=weights,
         feature_name=matrix.names,
         categorical_feature=matrix.categorical,
         params=settings,
     )
-    return boost(settings, _SPREAD_ROUNDS, data)

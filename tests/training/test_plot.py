@@ -17,6 +17,7 @@ from problems.base import Problem
 from tests.project import Project
 from training import card, plot, plots, tables
 from training.evaluate import ACTUAL
+from training.probability import before_calibration
 from validation.contract import Column, Contract, Kind, Role
 
 ALWAYS = {"summary", "case-best", "case-median", "case-worst"}
@@ -147,7 +148,7 @@ def test_at_most_a_thousand_rows_are_explained() -> None:
 def test_probabilities_before_calibration() -> None:
     raw = np.array([-2.0, 0.0, 3.0])
     after = Binary(("No", "Yes"), 1.3, -0.2, 0.5).scores(raw, raw, {})[:, 0]
-    assert plots.before_calibration(after, 1.3, -0.2) == pytest.approx(1 / (1 + np.exp(-raw)))
+    assert before_calibration(Binary(("No", "Yes"), 1.3, -0.2, 0.5), after) == pytest.approx(1 / (1 + np.exp(-raw)))
 
 
 def test_the_pipeline_leaves_pictures(trained: Project) -> None:
