@@ -1,8 +1,11 @@
 """Fixtures that are shared by everything: one trained project, one served Bento, the real tables."""
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -13,8 +16,9 @@ from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
 from tests.data import telco
-from tests.project import SMALL_CHURN, Project
+from tests.project import ANY_CHALLENGER, SMALL_CHURN, Project
 from training import stores
+from training.workspace import Workspace
 
 # How fast this machine is, is not what the properties are about.
 settings.register_profile(
@@ -58,6 +62,40 @@ def churned(trained: Project, shared: Path) -> Project:
         telco.write_table(project.folder / "telco.csv")
         project.train("--data", "telco.csv", problem="churn")
         return project
+
+
+class Retrained(NamedTuple):
+    """A project in which a second model was trained, and what was seen on the way."""
+
+    project: Project
+    told: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def retrained(trained: Project, shared: Path) -> Retrained:
+    """The trained project as a git clone, with a second champion, after a run that was killed. Not to be changed.
+
+    `told`: what DVC printed "before", in the run after the killed one ("repro") and "again"; whether the stage that
+    was killed left something that looks "trained"; the "bento" that was built before.
+    """
+    folder = shared / "retrained" / "project"
+    told = folder.with_name("told.json")
+    with FileLock(f"{shared}/retrained.lock"):
+        if not told.exists():
+            told.write_text(json.dumps(_retrain(trained.copy(folder))))
+    return Retrained(Project(folder), json.loads(told.read_text()))
+
+
+def _retrain(project: Project) -> dict[str, Any]:
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x", "--no-verify")):
+        who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
+    repro = ("dvc", "repro", "package@flights")
+    told: dict[str, Any] = {"before": project.run(*repro), "bento": project.build()}
+    project.change_params({"train": {"rounds": 20}, **ANY_CHALLENGER})
+    project.kill_when(repro, lambda line: line.startswith("> python -m training train"))
+    told["trained_after_kill"] = (project.folder / Workspace("flights").trained).exists()
+    return told | {"repro": project.run(*repro), "again": project.run(*repro)}
 
 
 @pytest.fixture(scope="session")

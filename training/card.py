@@ -138,8 +138,7 @@ def _data(problem: Problem, metrics: dict[str, Any], lineage: Lineage) -> Iterat
     yield "## Data"
     yield f"From {text(lineage.data_source)}, sha256 `{lineage.data_sha256}`."
     splits = [(name, f"{rows:,}") for name, rows in metrics["splits"].items()]
-    if "quarantined" in metrics:
-        splits.append(("quarantined: broke the contract", f"{metrics['quarantined']:,}"))
+    splits.append(("quarantined: broke the contract", f"{metrics['quarantined']:,}"))
     splits.append(("refused: test rows without an answer", f"{metrics['refused']:,}"))
     yield _table(("rows for", "rows"), splits)
     time = problem.contract.time

@@ -1,7 +1,7 @@
 """The contract as a Markdown table, for README and for whoever asks."""
 
 from problems.base import Problem
-from validation.contract import Column, Kind
+from validation.contract import Column, Kind, Role
 
 _HEADS = ("column", "raw header", "kind", "role", "values", "meaning")
 
@@ -29,7 +29,7 @@ def _values(column: Column) -> str:
     ]
     if column.choices is not None:
         bounds.append(", ".join(column.choices))
-    if column.kind is Kind.CATEGORY:
+    if column.kind is Kind.CATEGORY and column.role not in (Role.KEY, Role.FORBIDDEN):
         bounds += ["learned in training"] if column.choices is None else []
         bounds.append(f"others: {column.unseen}")
     if column.nullable:

@@ -50,6 +50,7 @@ def main(problem: Problem) -> None:
     tables.write(workspace.evaluation, table)
     document = _document(problem, predictor, test, table, list(answers), params)
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
+    document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=["row"]))
     document["refused"] = int((split == TEST).sum()) - len(test)
     if params.folds and aims.classes is not None:
         how, shares = workspace.params("train", TrainParams), workspace.params("split", SplitParams)

@@ -35,7 +35,10 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
         return []
     number = f"Version {receipt['registry_version']}"
     if receipt["promoted"]:
-        return [f"{number} is not champion any more; {tag} is what is served. See `python -m training registry list`."]
+        return [
+            f"{number} is not champion any more; {tag} is what is served. "
+            f"See `python -m training registry list {workspace.problem}`."
+        ]
     return [f"{number} was REFUSED: {'; '.join(receipt['reasons'])}.", f"The champion {tag} is what is served."]
 
 

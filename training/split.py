@@ -12,6 +12,7 @@ import pandas as pd
 
 from problems.base import Problem
 from training import tables
+from training.targets import Targets
 from training.workspace import Workspace, counted, say
 from validation.errors import TableError
 
@@ -38,6 +39,8 @@ def main(problem: Problem) -> None:
     time = problem.contract.time
     order = silver[time.name] if time else shuffled(problem, silver, params.seed)
     labels = assign(order, params)
+    if not problem.regression:
+        Targets(problem, silver)  # refuses what has too many classes here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"

@@ -93,8 +93,9 @@ def _classes(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
         )
     ordered = target.choices or (("false", "true") if target.kind is Kind.FLAG else tuple(present))
     if len(ordered) > 2:
+        some = ", ".join(ordered[:5]) + ", …" * (len(ordered) > 5)
         raise ContractError(
-            f"The target '{target.name}' has {len(ordered)} classes ({', '.join(ordered[:5])}, …); "
+            f"The target '{target.name}' has {len(ordered)} classes ({some}); "
             "a model tells two apart. Join some of them with `parse`."
         )
     return ordered[0], ordered[1]

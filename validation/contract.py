@@ -8,6 +8,7 @@ import enum
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -127,8 +128,8 @@ class Contract:
 
     def __post_init__(self) -> None:
         for attribute in ("name", "source"):
-            values = [getattr(column, attribute) for column in self.columns]
-            doubled = sorted({value for value in values if values.count(value) > 1})
+            times = Counter(getattr(column, attribute) for column in self.columns)
+            doubled = sorted(value for value, count in times.items() if count > 1)
             if doubled:
                 raise ContractError(f"Two columns share the {attribute} {doubled[0]!r}.")
         targets = self._with(Role.TARGET)

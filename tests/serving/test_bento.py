@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from model import bundle
-from tests.project import ANY_CHALLENGER, DEV, ROOT, SERVING, Project, free_port
+from tests.conftest import Retrained
+from tests.project import DEV, ROOT, SERVING, Project, free_port
 from training.workspace import Workspace
 
 PREDICT = "/v1/models/flights:predict"
@@ -62,17 +63,13 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(trained: Project, b
     assert [model["tag"] for model in recorded["services"][0]["models"]] == [f"flights:{version}"]
 
 
-@pytest.mark.parametrize("by_argument", [True, False])
+@pytest.mark.parametrize("how", ["pinned by the receipt", "pinned by an argument"])
 def test_a_newer_model_in_the_store_never_changes_a_built_bento(
-    project: Project, tmp_path: Path, row: dict[str, Any], by_argument: bool
+    retrained: Retrained, trained: Project, tmp_path: Path, row: dict[str, Any], how: str
 ) -> None:
-    tag = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
-    built = project.build(*(["--arg", f"models={tag}"] if by_argument else []))
-    project.change_params({"train": {"rounds": 5}, **ANY_CHALLENGER})
-    project.run("dvc", "repro", "package@flights")
-    newer = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
-    assert newer != tag
-    assert newer.split(":")[1] in project.run("bentoml", "models", "list", "flights")
+    project, tag = retrained.project, trained.receipt()["tag"]
+    assert project.receipt()["tag"] != tag
+    built = retrained.told["bento"] if "receipt" in how else project.build("--arg", f"models={tag}")
     with project.serve(built, tmp_path / "elsewhere") as connected:
         document = connected.post(PREDICT, json={"instances": [row]}).json()
     assert document["model_version"] == tag.split(":")[1]
@@ -80,7 +77,7 @@ def test_a_newer_model_in_the_store_never_changes_a_built_bento(
 
 def stored_model(project: Project) -> Path:
     """The folder of the packaged model in the BentoML store."""
-    tag: str = json.loads((project.folder / Workspace("flights").packaged).read_text())["tag"]
+    tag: str = project.receipt()["tag"]
     return project.folder / "stores/bentoml/models" / tag.replace(":", "/")
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.project import ROOT, Project
+from training.__main__ import STAGES
 
 ROW = {
     "city": "Oslo",
@@ -68,7 +69,7 @@ def project(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     printed = project.run("python", "-m", "training", "source", "letting", fails=True)
     assert "'letting' has no simulated table: say which table to use with DATA=path-or-URL" in printed
     project.run("python", "-m", "training", "source", "letting", "--data", "rents.csv")
-    project.run("dvc", "repro", "package@letting")
+    project.stages(*STAGES, problem="letting")
     return project
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +48,7 @@ def large(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["rows", "names", "columns"])
 def test_large_tables_take_less_than_four_gibibytes(tmp_path: Path, kind: str) -> None:
     root = str(Path(__file__).parents[2])
-    started = time.monotonic()
     command = [sys.executable, "-c", LARGE, kind]
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 4 * 1024**2  # KiB
-    assert time.monotonic() - started < 900

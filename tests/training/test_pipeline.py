@@ -2,16 +2,14 @@
 
 import ast
 import json
-import os
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.project import ANY_CHALLENGER, CODE, ROOT, Project
+from tests.conftest import Retrained
+from tests.project import CODE, ROOT, Project
 from training import tables
 from training.__main__ import STAGES
 from training.split import TEST
@@ -63,15 +61,24 @@ def test_a_second_run_does_nothing(trained: Project) -> None:
     assert UP_TO_DATE in printed
 
 
-def test_a_changed_training_parameter_reruns_from_train(project: Project) -> None:
-    before = json.loads((project.folder / PLACE.packaged).read_text())
-    project.change_params({"train": {"rounds": 20}, **ANY_CHALLENGER})
-    printed = project.run("dvc", "repro", "package@flights")
-    assert ran(printed) == FROM_TRAIN
-    after = json.loads((project.folder / PLACE.packaged).read_text())
-    assert after != before
-    assert json.loads((project.folder / PLACE.registered).read_text())["registry_version"] == "2"
-    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
+def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(retrained: Retrained) -> None:
+    assert not retrained.told["trained_after_kill"]
+    assert ran(retrained.told["repro"]) == FROM_TRAIN
+
+
+def test_a_changed_training_parameter_reruns_from_train(retrained: Retrained, trained: Project) -> None:
+    assert ran(retrained.told["repro"]) == FROM_TRAIN
+    assert retrained.project.receipt() != trained.receipt()
+    assert retrained.project.receipt("registered")["registry_version"] == "2"
+    assert UP_TO_DATE in retrained.told["again"]
+
+
+def test_a_git_clone_works_like_a_bare_folder(retrained: Retrained) -> None:
+    assert UP_TO_DATE in retrained.told["before"]
+    head = retrained.project.run("git", "rev-parse", "HEAD").strip()
+    tag = retrained.project.receipt()["tag"]
+    stored = retrained.project.folder / "stores/bentoml/models" / tag.replace(":", "/") / "manifest.json"
+    assert json.loads(stored.read_text())["lineage"]["git_commit"] == f"{head}-dirty"
 
 
 def test_test_rows_teach_the_model_nothing(project: Project) -> None:
@@ -86,6 +93,7 @@ def test_test_rows_teach_the_model_nothing(project: Project) -> None:
     assert {path.name: path.read_bytes() for path in (project.folder / PLACE.trained).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_two_fresh_folders_give_the_same_model(trained: Project, tmp_path: Path) -> None:
     other = Project.create(tmp_path / "other")
     other.run("python", "-m", "training", "source", "flights")
@@ -101,17 +109,17 @@ def test_two_fresh_folders_give_the_same_model(trained: Project, tmp_path: Path)
 
 
 def test_deleted_stores_heal(project: Project) -> None:
-    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
+    tag = project.receipt()["tag"]
     shutil.rmtree(project.folder / "stores/bentoml")
     assert ran(project.run("dvc", "repro", "package@flights")) == ["package"]
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
     shutil.rmtree(project.folder / "stores/mlflow")
     assert ran(project.run("dvc", "repro", "package@flights"))[0] == "register"
-    assert json.loads((project.folder / PLACE.packaged).read_text())["tag"] == tag
+    assert project.receipt()["tag"] == tag
 
 
 def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
-    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
+    tag = project.receipt()["tag"]
     shutil.rmtree(project.folder / "stores/bentoml/bentos")  # BentoML deletes no model that a Bento uses
     project.run("bentoml", "models", "delete", tag, "--yes")
     (project.folder / "stores/mlflow/mlflow.db").unlink()
@@ -120,13 +128,15 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
 
 
-def test_lost_artifacts_are_registered_again(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "project", {"source": {"rows": 1_500, "seed": 1}, "train": {"rounds": 5}})
-    project.train()
+def test_lost_artifacts_are_registered_again(project: Project) -> None:
+    (project.folder / "stores/mlflow/mlflow.db").unlink()
+    project.stages("register")  # the artifacts of what was there before lie in the folder that this is a copy of
     shutil.rmtree(project.folder / "stores/mlflow/artifacts")
-    shutil.rmtree(project.folder / "stores/bentoml")
-    assert ran(project.train()) == FROM_REGISTER
-    assert json.loads((project.folder / PLACE.registered).read_text())["registry_version"] == "2"
+    printed = project.run("python", "-m", "training", "source", "flights")
+    assert "MLflow does not hold the model any more; it will be registered again" in printed
+    assert not (project.folder / PLACE.registered).exists()
+    project.stages("register")
+    assert project.receipt("registered")["registry_version"] == "2"
 
 
 def test_another_registry_gets_the_model_too(project: Project) -> None:
@@ -134,7 +144,7 @@ def test_another_registry_gets_the_model_too(project: Project) -> None:
     project.run("python", "-m", "training", "source", "flights", MLFLOW_TRACKING_URI=elsewhere)
     printed = project.run("dvc", "repro", "package@flights", MLFLOW_TRACKING_URI=elsewhere)
     assert ran(printed)[0] == "register"
-    assert json.loads((project.folder / PLACE.registered).read_text())["registry"] == elsewhere
+    assert project.receipt("registered")["registry"] == elsewhere
 
 
 def test_registering_and_packaging_again_changes_nothing(project: Project) -> None:
@@ -143,38 +153,6 @@ def test_registering_and_packaging_again_changes_nothing(project: Project) -> No
     assert "is version 1 already" in project.run("python", "-m", "training", "register", "flights")
     assert "is registry version 1" in project.run("python", "-m", "training", "package", "flights")
     assert [path.read_text() for path in receipts] == before
-
-
-def test_a_git_clone_works_like_a_bare_folder(project: Project) -> None:
-    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x", "--no-verify")):
-        who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
-    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
-    head = project.run("git", "rev-parse", "HEAD").strip()
-    project.change_params({"train": {"rounds": 10}, **ANY_CHALLENGER})
-    project.run("dvc", "repro", "package@flights")
-    tag = json.loads((project.folder / PLACE.packaged).read_text())["tag"]
-    stored = project.folder / "stores/bentoml/models" / tag.replace(":", "/") / "manifest.json"
-    assert json.loads(stored.read_text())["lineage"]["git_commit"] == f"{head}-dirty"
-
-
-def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(project: Project) -> None:
-    project.change_params({"train": {"rounds": 61}})
-    with subprocess.Popen(
-        ["dvc", "repro", "package@flights"],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("> python -m training train"):
-                os.killpg(process.pid, signal.SIGKILL)
-    assert not (project.folder / PLACE.trained).exists()
-    assert ran(project.run("dvc", "repro", "package@flights"))[0] == "train"
-    assert UP_TO_DATE in project.run("dvc", "repro", "package@flights")
 
 
 def test_mistakes_are_sentences(project: Project) -> None:
