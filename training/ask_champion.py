@@ -1,6 +1,6 @@
 """Asks a registered model for its answers; a program of its own, because the model brings its own code along.
 
-python -P training/ask_champion.py MODEL-URI ROWS.json ANSWERS.parquet
+python -P training/ask_champion.py MODEL-URI ROWS.jsonl ANSWERS.parquet
 """
 
 import json
@@ -14,9 +14,12 @@ import pandas as pd
 def main(uri: str, asked: str, answered: str) -> None:
     """Answer the rows; columns that the model does not know are left out, those it lacks are missing."""
     model = mlflow.pyfunc.load_model(uri).unwrap_python_model()
-    rows = json.loads(Path(asked).read_text())
-    columns = [column.name for column in model.predictor.contract.inputs]
-    table = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in columns})
+    columns: dict[str, list[object]] = {column.name: [] for column in model.predictor.contract.inputs}
+    with Path(asked).open() as lines:
+        for row in map(json.loads, lines):
+            for name, values in columns.items():
+                values.append(row.get(name))
+    table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     model.predict(None, table, {"partial": True}).to_parquet(answered)
 
 

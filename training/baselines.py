@@ -18,6 +18,8 @@ from validation.contract import Contract
 
 _FOREST_ROWS = 20_000
 _NAMES = 50
+_PRIOR_ROWS = 10
+"""How many rows of the overall share a group's share is mixed with: a group of one would answer 0 or 1."""
 _FAR = 1e30
 """Numbers beyond are taken for this one: scikit-learn squares them, and its trees hold them in 32 bits."""
 
@@ -42,7 +44,7 @@ class Baselines:
         ]
         plain = "majority" if self._classifies else "mean"
         return {
-            "lookup": lookup(self._contract, known, targets, rows),
+            "lookup": lookup(self._contract, known, targets, rows, _PRIOR_ROWS if self._classifies else 0),
             "linear": self._linear(inputs[0], targets, inputs[1]),
             "forest": self._forest(inputs[0], targets, inputs[1]),
             plain: np.full(len(rows), targets.mean()),
@@ -72,12 +74,18 @@ class Baselines:
         return answers
 
 
-def lookup(contract: Contract, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
-    """The mean of known targets among rows with the same categories, else over all; shape (rows,)."""
+def lookup(
+    contract: Contract, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame, prior_rows: int = 0
+) -> np.ndarray:
+    """The mean of known targets among rows with the same categories, else over all; shape (rows,).
+
+    Each group is mixed with `prior_rows` rows of the overall mean.
+    """
     names = [column.name for column in contract.categories]
     overall = np.full(len(rows), targets.mean())
     if not names:
         return overall
-    means = known[names].assign(_target=targets).groupby(names, dropna=False)["_target"].mean().reset_index()
-    found = rows[names].merge(means, on=names, how="left")["_target"].to_numpy()
+    groups = known[names].assign(_target=targets).groupby(names, dropna=False)["_target"].agg(["sum", "size"])
+    means = (groups["sum"] + prior_rows * targets.mean()) / (groups["size"] + prior_rows)
+    found = rows[names].merge(means.rename("_mean").reset_index(), on=names, how="left")["_mean"].to_numpy()
     return np.where(np.isnan(found), overall, found)

@@ -276,9 +276,9 @@ def _day(days: float) -> str:
 
 def _promotion(decision: dict[str, Any]) -> Iterator[str]:
     yield "## Promotion"
-    verdict = "Promoted to champion" if decision["promoted"] else "Refused: not the champion"
-    beside = decision["compared_with"]
-    yield verdict + (f", compared with version {text(beside)}." if beside else ".")
+    verdict = "promoted to champion" if decision["promoted"] else "refused"
+    beside = f", compared with version {text(decision['compared_with'])}" if decision["compared_with"] else ""
+    yield f"When it was registered it was {verdict}{beside}. The registry says what has become of it since."
     if decision["reasons"]:
         yield "\n".join(f"- {text(reason)}" for reason in decision["reasons"])
 

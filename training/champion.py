@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
-from training.workspace import write_json
 from validation.errors import StoreError
 
 CHAMPION = "champion"
@@ -25,20 +23,23 @@ _ASK = Path(__file__).with_name("ask_champion.py")
 
 
 def current(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The champion, or None where there is none or its files are gone: the database may outlive them."""
-    try:
-        version = client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
+    """The champion, or None where there is none or its files are gone: the database may outlive them.
+
+    Raises:
+        MlflowException: the registry cannot say. That is no answer: nobody is promoted because of it.
+    """
+    if not client.search_registered_models(f"name = '{name}'", max_results=1):
         return None
+    number = client.get_registered_model(name).aliases.get(CHAMPION)
+    if number is None:
+        return None
+    version = client.get_model_version(name, number)
     return version if has_files(version) else None
 
 
 def has_files(version: ModelVersion) -> bool:
-    """Whether a version's model is still there."""
-    try:
-        return bool(mlflow.artifacts.list_artifacts(_uri(version)))
-    except (MlflowException, OSError):
-        return False
+    """Whether a version's model is still there; raises MlflowException if its store cannot be asked."""
+    return bool(mlflow.artifacts.list_artifacts(_uri(version)))
 
 
 def history(client: MlflowClient, name: str) -> list[str]:
@@ -59,7 +60,7 @@ def download(version: ModelVersion, folder: Path) -> Path:
     return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder))) / "artifacts" / "bundle"
 
 
-def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def ask(version: ModelVersion, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """What a registered version answers to rows, asked in a process of its own with the code it was registered with.
 
     Returns:
@@ -70,8 +71,9 @@ def ask(version: ModelVersion, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         StoreError: it cannot be loaded or asked; the message says why.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        asked, answered = Path(temporary) / "rows.json", Path(temporary) / "answers.parquet"
-        write_json(asked, list(rows))
+        asked, answered = Path(temporary) / "rows.jsonl", Path(temporary) / "answers.parquet"
+        with asked.open("w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
         done = subprocess.run(
             [sys.executable, "-P", str(_ASK), _uri(version), str(asked), str(answered)],
             cwd=temporary,

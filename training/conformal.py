@@ -12,6 +12,7 @@ from validation.decode import Columns
 
 ENOUGH_ROWS = 100
 """A category's value with as many calibration rows gets a factor of its own."""
+_FOLDS = 5
 _ROUNDS = 50
 _CLOSE = 0.002
 
@@ -30,11 +31,18 @@ def calibrate(
         columns: their inputs.
     """
     scores = np.abs(errors) / spread
-    factors = _factors(coverage, scores, {c.name: columns[c.name] for c in problem.contract.categories})
+    names = {column.name: columns[column.name] for column in problem.contract.categories}
     target = problem.contract.target
-    outcome = Regression(coverage, 1.0, factors, trend, target.ge, target.le)
-    width = quantile(np.abs(errors) / outcome.difficulty(spread, columns), coverage)
-    return msgspec.structs.replace(outcome, width=width)
+    outcome = Regression(coverage, 1.0, _factors(coverage, scores, names), trend, target.ge, target.le)
+    # what factors do for rows that they were not made of: with many of them, their own rows flatter them
+    unseen = np.empty(len(scores))
+    fold = np.arange(len(scores)) % _FOLDS
+    for held_out in range(_FOLDS):
+        there = fold == held_out
+        others, here = ({name: values[rows] for name, values in names.items()} for rows in (~there, there))
+        judge = msgspec.structs.replace(outcome, factors=_factors(coverage, scores[~there], others))
+        unseen[there] = np.abs(errors[there]) / judge.difficulty(spread[there], here)
+    return msgspec.structs.replace(outcome, width=quantile(unseen, coverage))
 
 
 def quantile(scores: np.ndarray, coverage: float) -> float:

@@ -31,6 +31,10 @@ class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 500
     folds: Annotated[int, msgspec.Meta(ge=0)] = 0
 
+    def __post_init__(self) -> None:
+        if self.folds == 1:
+            raise ValueError("a cross-validation has at least two folds; 0 leaves it out")
+
 
 def main(problem: Problem) -> None:
     """Judge the bundle; every predictor answers the same rows."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import bentoml
 import mlflow
 from bentoml.exceptions import NotFound
+from mlflow.entities.model_registry import ModelVersion
 
 from model import bundle
 from problems.base import Problem
@@ -19,15 +20,24 @@ REGISTRY_VERSION = "registry_version"
 
 def main(problem: Problem) -> None:
     """Import the champion unless the store has it, and leave a receipt with its exact tag."""
-    workspace = Workspace(problem.name)
     best = champion.current(mlflow.MlflowClient(), problem.name)
     if best is None:
         raise StoreError(f"MLflow holds no champion of '{problem.name}'; run `make train`.")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = champion.download(best, Path(temporary))
-        tag = _import(folder, {REGISTRY_VERSION: str(best.version), "mlflow_run": str(best.run_id)})
-    write_json(workspace.packaged, {"tag": tag})
+    tag = bring(best)
+    leave_receipt(problem, tag)
     say("package", f"{tag} is in the BentoML model store; it is registry version {best.version}, the champion")
+
+
+def bring(version: ModelVersion) -> str:
+    """Import a registered version unless the store has it; returns its tag there."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = champion.download(version, Path(temporary))
+        return _import(folder, {REGISTRY_VERSION: str(version.version), "mlflow_run": str(version.run_id)})
+
+
+def leave_receipt(problem: Problem, tag: str) -> None:
+    """Say which tag is to be served from now on."""
+    write_json(Workspace(problem.name).packaged, {"tag": tag})
 
 
 def _import(folder: Path, labels: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a challenger becomes champion: paired bootstrap on one holdout, overall and on every slice."""
+"""Whether a challenger becomes champion: both asked for one holdout, overall and on every slice."""
 
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from training import champion, metrics, slices, tables
 from training.evaluate import ACTUAL
 from training.split import TEST
 from training.workspace import Workspace, read_json
+from validation.contract import Contract
 from validation.errors import StoreError
 
 
@@ -51,14 +52,17 @@ def decide(problem: Problem, workspace: Workspace, best: ModelVersion | None) ->
         return Decision(True, [f"it is the first model; {verdict}"])
     silver = tables.read(workspace.silver)
     test = silver[tables.read(workspace.split)["split"] == TEST]
+    rows = (row for _, part in tables.in_parts(problem.contract, test) for row in part)
+    by_hand = f"`python -m training registry promote {problem.name} VERSION` promotes it all the same"
     try:
-        answers = champion.ask(best, tables.rows(problem.contract, test))
+        answers = champion.ask(best, rows)
     except StoreError as error:
-        reason = f"the champion, {error}; compared with the lookup instead: {verdict}"
-        return Decision(beats, [reason])
-    evaluated = tables.read(workspace.evaluation).reindex(test.index)
+        return Decision(False, [f"the champion, {error}, so nothing says that this is not worse; {by_hand}"])
     theirs = _numbers(answers, document).set_axis(test.index)
+    if theirs.isna().all() and answers["prediction"].notna().any():
+        return Decision(False, [f"version {best.version} predicts something else; {by_hand}"], str(best.version))
     params = workspace.params("promote", PromoteParams)
+    evaluated = tables.read(workspace.evaluation).reindex(test.index)
     both = evaluated["model"].notna() & theirs.notna()
     loss, actual = metrics.LOSSES[document["task"]], evaluated.loc[both, ACTUAL].to_numpy()
     new, old = (loss(actual, values[both].to_numpy()) for values in (evaluated["model"], theirs))
@@ -67,50 +71,61 @@ def decide(problem: Problem, workspace: Workspace, best: ModelVersion | None) ->
     if refused > params.tolerance * len(test):
         reasons.append(f"it refuses {refused:,} of {len(test):,} test rows that version answers")
     if len(new):
-        reasons += _refusals(problem, test[both], new, old, document["task"], params)
+        reasons += refusals(problem.contract, test[both], new, old, document["task"], params)
     return Decision(not reasons, reasons or [_better(new, old, document["task"])], str(best.version))
 
 
 def _numbers(answers: pd.DataFrame, document: dict[str, Any]) -> pd.Series:
-    """The champion's predictions as the challenger's stand in the evaluation: values, or positive probabilities."""
-    if document["task"] == "regression":
-        return answers["prediction"].astype("float64")
-    positive = f"probabilities.{document['decision']['classes'][1]}"
-    return answers.get(positive, pd.Series(np.nan, index=answers.index)).astype("float64")
+    """The champion's predictions as the challenger's stand in the evaluation: values, or positive probabilities.
+
+    Missing where it refused the row, and everywhere if it predicts something else.
+    """
+    column = "prediction"
+    if document["task"] == "binary":
+        column = f"probabilities.{document['decision']['classes'][1]}"
+    values = answers.get(column, pd.Series(np.nan, index=answers.index))
+    return pd.to_numeric(values, errors="coerce").astype("float64")
 
 
-def _refusals(
-    problem: Problem, rows: pd.DataFrame, new: np.ndarray, old: np.ndarray, task: str, params: PromoteParams
+def refusals(
+    contract: Contract, rows: pd.DataFrame, new: np.ndarray, old: np.ndarray, task: str, params: PromoteParams
 ) -> list[str]:
-    """Where the challenger's losses are surely worse than the champion's, overall first; empty if nowhere."""
+    """What speaks against a challenger, overall first; empty if nothing does.
+
+    Its mean loss must not be above the champion's by more than the tolerance. On a slice, where a mean says less, all
+    but a share of the resamples must agree that it is; that share is divided among the slices (Bonferroni), and is one
+    resample at least.
+
+    Args:
+        contract: which columns make slices.
+        rows: the silver rows that both answered.
+        new: the losses of the challenger on them, shape (rows,).
+        old: those of the champion.
+        task: "regression" or "binary".
+        params: how sure a verdict must be.
+    """
+    rise = (1 + params.tolerance) * old
     weights = metrics.draws(len(new), params.resamples, params.seed)
-    reasons = []
-    parts = [("", np.arange(len(new)))]
-    parts += [
-        (f" where {column} is {value}", places)
-        for column, value, places in slices.find(problem.contract, rows, params.slice_rows)
+    parts = [("", np.arange(len(new)))] if new.mean() > rise.mean() else []
+    found = list(slices.find(contract, rows, params.slice_rows))
+    doubt = (1 - params.confidence) / max(len(found), 1)
+    for column, value, places in found:
+        worse = metrics.means_of((new - rise)[places, None], weights[:, places])
+        if len(worse) and np.quantile(worse, doubt) > 0:
+            parts.append((f" where {column} is {value}", places))
+    return [
+        f"worse{where}: {metrics.LOSS_NAMES[task]} {_shown(new[places], task)} instead of {_shown(old[places], task)} "
+        f"on {len(places):,} rows"
+        for where, places in parts
     ]
-    doubt = 1 - params.confidence
-    for where, places in parts:
-        # many slices are asked at once, so each must be surer (Bonferroni)
-        level = doubt if not where else doubt / max(len(parts) - 1, 1)
-        if _worse(new[places], old[places], weights[:, places], level, params.tolerance):
-            was, now = (_shown(part[places], task) for part in (old, new))
-            reasons.append(f"worse{where}: {metrics.LOSS_NAMES[task]} {now} instead of {was} on {len(places):,} rows")
-    return reasons
-
-
-def _worse(new: np.ndarray, old: np.ndarray, weights: np.ndarray, level: float, tolerance: float) -> bool:
-    """Whether the mean loss has risen by more than the tolerance, in all but a share `level` of the resamples."""
-    rise = metrics.means_of((new - (1 + tolerance) * old)[:, None], weights)
-    return bool(len(rise) and np.quantile(rise, level) > 0)
 
 
 def _better(new: np.ndarray, old: np.ndarray, task: str) -> str:
     if not len(new):
         return "the champion refuses every row of today's test"
     now, was = (_shown(losses, task) for losses in (new, old))
-    return f"not worse overall or on any slice: {metrics.LOSS_NAMES[task]} {now}, the champion's {was}"
+    compared = "is below" if new.mean() < old.mean() else "is within the tolerance of"
+    return f"{metrics.LOSS_NAMES[task]} {now} {compared} the champion's {was}, and no slice is surely worse"
 
 
 def _shown(losses: np.ndarray, task: str) -> str:

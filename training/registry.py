@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from model import bundle
 from problems.base import Problem
 from training import champion, package, register
+from training.workspace import alone
 from validation import compatibility
 from validation.errors import BundleError, StoreError
 
@@ -38,10 +39,12 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
     elif action == "diff":
         pair = [registry.version(number) for number in versions] or registry.last_two()
         print(registry.difference(*pair))
-    elif action == "promote":
-        registry.promote(registry.version(versions[0]))
     else:
-        registry.roll_back(registry.version(versions[0]) if versions else registry.previous())
+        with alone():
+            if action == "promote":
+                registry.promote(registry.version(versions[0]))
+            else:
+                registry.roll_back(registry.version(versions[0]) if versions else registry.previous())
 
 
 class _Registry:
@@ -136,17 +139,16 @@ class _Registry:
     def promote(self, version: ModelVersion) -> None:
         """Make a version champion by hand, and package it."""
         self._check_servable(version)
-        self._client.delete_model_version_tag(version.name, version.version, register.WITHDRAWN_TAG)
+        tag = package.bring(version)
         self._set(version, register.DECISION_TAG, "promoted")
         self._set(version, register.REASONS_TAG, "by hand")
-        self._crown(version)
+        self._crown(version, tag)
 
     def roll_back(self, version: ModelVersion) -> None:
         """Make an earlier version champion; today's is withdrawn and is not promoted again by itself."""
         now = self.champion()
         if now.version == version.version:
             raise StoreError(f"Version {version.version} is the champion already.")
-        self._check_servable(version)
         today, then = self._manifest(now), self._manifest(version)
         broken = compatibility.breaking(
             today["contract"], then["contract"], today["fitted"]["vocabularies"], then["fitted"]["vocabularies"]
@@ -156,15 +158,18 @@ class _Registry:
                 f"Version {version.version} would break callers of version {now.version}: {'; '.join(broken[:5])}. "
                 "Nothing was changed; roll back to a version with today's contract."
             )
-        self._crown(version)
+        self._check_servable(version)
+        tag = package.bring(version)  # what can fail comes first
         self._set(now, register.WITHDRAWN_TAG, "true")
+        self._crown(version, tag)
 
     def _set(self, version: ModelVersion, tag: str, value: str) -> None:
         self._client.set_model_version_tag(version.name, version.version, tag, value)
 
-    def _crown(self, version: ModelVersion) -> None:
+    def _crown(self, version: ModelVersion, tag: str) -> None:
+        self._client.delete_model_version_tag(version.name, version.version, register.WITHDRAWN_TAG)
         champion.crown(self._client, version)
-        package.main(self._problem)
+        package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
 
     def _check_servable(self, version: ModelVersion) -> None:

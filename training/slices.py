@@ -9,7 +9,7 @@ from validation.contract import Contract, Kind
 
 _PERIODS = ("Y", "Q", "M", "W", "D")
 _FEWEST_PERIODS = 4
-_MOST_NAMES = 30
+_MISSING = "(missing)"
 
 
 def find(contract: Contract, rows: pd.DataFrame, enough: int) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -25,13 +25,13 @@ def find(contract: Contract, rows: pd.DataFrame, enough: int) -> Iterator[tuple[
     """
     for column in contract.inputs:
         if column.kind in (Kind.CATEGORY, Kind.FLAG):
-            values = rows[column.name].astype("str")
+            values = rows[column.name].astype("str").fillna(_MISSING)
         elif column == contract.time:
             values = _periods(rows[column.name])
         else:
             continue
         counts = values.value_counts()
-        for name in sorted(counts[counts >= enough].index[:_MOST_NAMES]):
+        for name in sorted(counts[counts >= enough].index):
             yield column.name, str(name), np.flatnonzero((values == name).to_numpy())
 
 

@@ -48,12 +48,24 @@ def main(problem: Problem) -> None:
 
 
 def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
-    """A random order, in which each class of a classification is spread evenly: any stretch has its share of each."""
-    chance = pd.Series(np.random.default_rng(seed).permutation(len(silver)), index=silver.index)
+    """A random order, in which each class of a classification is spread evenly: any stretch has its share of each.
+
+    It is drawn from what stands in a row, so a row keeps its place, but for a few at the borders, when the table grows:
+    the next model is not judged by rows that the champion learned from.
+    """
+    chance = _drawn(silver, seed)
     if problem.regression:
         return chance
     within_class = chance.groupby(silver[problem.contract.target.name]).rank(pct=True)
     return pd.Series(np.lexsort((chance, within_class)).argsort(), index=silver.index)
+
+
+def _drawn(silver: pd.DataFrame, seed: int) -> pd.Series:
+    """A number for each row, drawn from the seed, its cells, and how many rows like it stand before it."""
+    cells = pd.util.hash_pandas_object(silver, index=False, hash_key=f"{seed:016d}"[-16:])
+    return pd.util.hash_pandas_object(
+        pd.DataFrame({"cells": cells, "earlier": cells.groupby(cells).cumcount()}), index=False
+    )
 
 
 def assign(order: pd.Series, params: SplitParams) -> pd.Series:

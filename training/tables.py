@@ -1,5 +1,6 @@
 """Tables between stages: Parquet on disk, pandas in between, NumPy columns for features."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,15 @@ def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:
     return [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
 
 
+def in_parts(contract: Contract, table: pd.DataFrame) -> Iterator[tuple[int, list[dict[str, object]]]]:
+    """Where a part of a table starts and its `rows`, part by part: all of them at once may take gigabytes."""
+    step = max(_CELLS // len(contract.inputs), 1)
+    for start in range(0, len(table), step):
+        yield start, rows(contract, table.iloc[start : start + step])
+
+
 def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Ask a model for rows of a table as a caller would, some at a time: requests of wide rows take gigabytes.
+    """Ask a model for rows of a table as a caller would.
 
     Args:
         predictor: whom to ask.
@@ -68,11 +76,10 @@ def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.nda
     Raises:
         TableError: the model refuses every row.
     """
-    step = max(_CELLS // len(predictor.contract.inputs), 1)
     places, scores = [], []
     refused: list[RowError] = []
-    for start in range(0, len(table), step):
-        decoded = predictor.decode(rows(predictor.contract, table.iloc[start : start + step]))
+    for start, part in in_parts(predictor.contract, table):
+        decoded = predictor.decode(part)
         refused += decoded.errors[:1]
         if decoded.records:
             places.append(np.array(decoded.positions) + start)

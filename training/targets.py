@@ -1,7 +1,7 @@
 """What a model learns: numbers as they are, or which of two classes a row is of."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,10 @@ from validation.contract import Kind
 from validation.errors import ContractError, SettingsError, TableError
 
 _LARGEST = 1e37
+_PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
+"""The objectives whose raw score is the value; gamma, poisson and tweedie have its logarithm."""
+_ODD = ("objective_type", "app", "application", "loss", "reg_sqrt")
+"""Other names of "objective", and what would have LightGBM learn square roots."""
 ClassWeights = Mapping[str, float] | Literal["balanced"] | None
 
 
@@ -51,6 +55,18 @@ class Targets:
             + (" from earlier times." if self._contract.time else ".")
         )
 
+    def demand_plain(self, settings: Mapping[str, Any]) -> None:
+        """Raise SettingsError if LightGBM's parameters make its raw scores something else than answers here are."""
+        plain = _PLAIN if self.classes is None else (self.objective,)
+        if settings["objective"] not in plain:
+            raise SettingsError(
+                f"The booster's objective is {settings['objective']!r}, whose raw scores are not the values that are "
+                f"answered. Take one of: {', '.join(plain)}."
+            )
+        odd = sorted(name for name in settings if name in _ODD)
+        if odd:
+            raise SettingsError(f"The booster's {odd[0]!r} is not supported; an objective is called 'objective'.")
+
     def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
         """A weight for each row, shape (rows,), or None; raises SettingsError for a class that there is not."""
         if self.classes is None or asked is None:
@@ -88,7 +104,7 @@ def _classes(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
     present = sorted(set(names(silver[target.name])))
     if len(present) < 2:
         raise TableError(
-            f"Every row before the test split has {target.name} = {present[0]!r}: there is nothing to tell apart. "
+            f"Every row to learn from has {target.name} = {present[0]!r}: there is nothing to tell apart. "
             "Bring a table that has more rows of both classes" + (", at all times." if problem.contract.time else ".")
         )
     ordered = target.choices or (("false", "true") if target.kind is Kind.FLAG else tuple(present))

@@ -156,6 +156,7 @@ def _main_booster(
     actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
     settings = {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
+    aims.demand_plain(settings)
     data, held_out = (
         _dataset(
             matrix,

@@ -12,6 +12,9 @@ _CERTAIN = 5.0
 _OWN = 1e-12
 _MOST_NAMES = 100
 _HARMONICS = 3
+_CELLS = 30_000_000
+_ROWS_A_COLUMN = 10
+"""A regression on a table with fewer rows a column says nothing; one with more cells than those takes gigabytes."""
 
 
 def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
@@ -31,7 +34,10 @@ def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
     days = days_since_1970(known[time.name])
     if np.ptp(days) < DAYS_A_YEAR:  # less than a year cannot tell growth from season
         return None
+    known = _some(problem, known)
     design, later = _designs(problem, known, held_out)
+    if len(design) < _ROWS_A_COLUMN * design.shape[1]:
+        return None
     years, years_later = (days_since_1970(part[time.name]) / DAYS_A_YEAR for part in (known, held_out))
     actual, actual_later = np.log(known[target]), np.log(held_out[target])
     plain, *_ = np.linalg.lstsq(design, actual, rcond=None)
@@ -46,6 +52,16 @@ def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
     within = np.sum((actual_later - later @ growing - rate * years_later) ** 2)
     certain = abs(rate) >= _CERTAIN * doubt and within < without  # false, too, where numbers overflowed
     return Trend(time.name, rate, float(days.min()), float(days.max())) if certain else None
+
+
+def _some(problem: Problem, known: Columns) -> Columns:
+    """As many rows as a regression can hold, drawn at random where that is not all of them."""
+    widths = (_MOST_NAMES if column.kind is Kind.CATEGORY else 2 for column in problem.contract.inputs)
+    rows, most = len(known[problem.contract.target.name]), _CELLS // sum(widths)
+    if rows <= most:
+        return known
+    drawn = np.sort(np.random.default_rng(1).choice(rows, most, replace=False))
+    return {name: values[drawn] for name, values in known.items()}
 
 
 def _designs(problem: Problem, known: Columns, held_out: Columns) -> tuple[np.ndarray, np.ndarray]:

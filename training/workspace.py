@@ -1,6 +1,7 @@
 """Where the pipeline keeps what it makes, and how it writes: whole or not at all."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -14,10 +15,12 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import yaml
 
-from validation.errors import SettingsError, TableError
+from validation.errors import SettingsError, StoreError, TableError
 
 T = TypeVar("T")
 PARAMS = Path("params.yaml")
+_LOCK = Path(".dvc/run.lock")
+"""The Makefile locks the same file."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """The right to change what is registered and served; raises StoreError while `make train` or another has it."""
+    _LOCK.parent.mkdir(exist_ok=True)
+    with _LOCK.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError("Another run is in progress in this folder; nothing was changed.") from error
+        yield
 
 
 def write_json(path: Path, document: Any) -> None:

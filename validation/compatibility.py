@@ -31,7 +31,7 @@ def breaking(before: Described, after: Described, known: Vocabularies, known_aft
         elif column["role"] != "key" and not column["nullable"]:
             reasons.append(f"'{name}' is required there")
     [target], [other] = ([c for c in columns if c["role"] == "target"] for columns in (before, after))
-    for what in ("name", "kind", "unit"):
+    for what in ("name", "kind", "unit", "choices"):
         if target.get(what) != other.get(what):
             reasons.append(f"the target's {what} is {other.get(what)!r} instead of {target.get(what)!r}")
     return reasons
@@ -57,6 +57,8 @@ def _column(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         reasons.append(f"is in {new.get('unit')!r} there instead of {old.get('unit')!r}")
     if old["nullable"] and not new["nullable"]:
         reasons.append("may not be missing there")
+    if old.get("unseen") == "warn" and new.get("unseen") == "reject":
+        reasons.append("refuses values that it does not know there")
     lowest, highest = (float("-inf"), float("inf"))
     if new.get("ge", lowest) > old.get("ge", lowest):
         reasons.append(f"starts at {new['ge']:g} there")

@@ -67,6 +67,30 @@ def test_rare_values_have_no_factor_of_their_own() -> None:
     assert factors["agency"]["y"] / factors["agency"]["x"] == pytest.approx(1.5, rel=0.2)
 
 
+@pytest.mark.parametrize("columns", [3, 20])
+def test_many_factors_do_not_flatter_the_intervals(columns: int) -> None:
+    """Twenty columns of fifteen names have a factor for each, made of 2,000 rows that none of them matters to."""
+    random = np.random.default_rng(columns)
+    names = [f"c{place}" for place in range(columns)]
+    problem = Problem(
+        name="many",
+        title="Many",
+        contract=Contract((*(Column(name=name, kind=Kind.CATEGORY) for name in names), PRICE)),
+    )
+
+    def drawn(rows: int) -> tuple[np.ndarray, np.ndarray, Columns]:
+        labels = random.integers(0, 15, (columns, rows)).astype(str).astype(object)
+        return random.normal(size=rows), np.ones(rows), dict(zip(names, labels, strict=True))
+
+    covered = []
+    for _ in range(10):
+        outcome = conformal.calibrate(problem, 0.9, None, *drawn(2_000))
+        errors, spread, inputs = drawn(5_000)
+        scores = outcome.scores(-errors, spread, inputs)
+        covered.append(((scores[:, 1] <= 0) & (scores[:, 2] >= 0)).mean())
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.012)
+
+
 def test_a_model_without_errors_has_intervals_without_width() -> None:
     _, size, columns = simulated(np.random.default_rng(1), 500)
     outcome = conformal.calibrate(TIMELESS, 0.9, None, np.zeros(500), size, columns)

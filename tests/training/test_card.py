@@ -174,11 +174,11 @@ def test_simulated_data_and_the_decision_are_said(flights: Problem, regression: 
     markdown, _ = made(flights, regression, metrics("regression"), tmp_path, source=source, decision=decision)
     assert "**Simulated data.**" in markdown
     assert "The data is simulated" in markdown
-    assert "Refused: not the champion, compared with version 4." in markdown
+    assert "When it was registered it was refused, compared with version 4." in markdown
     assert "- worse on economic" in markdown
     decision = {"promoted": True, "reasons": [], "compared_with": None}
     markdown, _ = made(flights, regression, metrics("regression"), tmp_path, decision=decision)
-    assert "Promoted to champion." in markdown
+    assert "When it was registered it was promoted to champion." in markdown
 
 
 def test_values_stay_text(churn: Problem, binary: Binary, tmp_path: Path) -> None:

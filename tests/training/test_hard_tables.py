@@ -134,15 +134,45 @@ def test_a_target_too_large_for_lightgbm(outcome: Outcome) -> None:
     assert "LightGBM holds targets in 32 bits, so 1e+37 is the limit" in said
 
 
+@pytest.mark.parametrize(
+    ("target", "booster", "sentence"),
+    [
+        (PRICE, {"objective": "gamma"}, "The booster's objective is 'gamma', whose raw scores are not the values"),
+        (GONE, {"objective": "cross_entropy"}, "objective is 'cross_entropy'"),
+        (PRICE, {"reg_sqrt": True}, "The booster's 'reg_sqrt' is not supported"),
+    ],
+)
+def test_objectives_whose_scores_are_no_answers(
+    outcome: Outcome, target: Column, booster: dict[str, Any], sentence: str
+) -> None:
+    train_params = {**PARAMS["train"], "booster": {**PARAMS["train"]["booster"], **booster}}
+    said = outcome(problem(target, False), table(200), {**PARAMS, "train": train_params})
+    assert isinstance(said, str)
+    assert sentence in said
+
+
+def test_other_losses_of_a_number_are_learned(outcome: Outcome) -> None:
+    booster = {**PARAMS["train"]["booster"], "objective": "regression_l1"}
+    found = outcome(problem(PRICE, False), table(300), {**PARAMS, "train": {**PARAMS["train"], "booster": booster}})
+    assert isinstance(found, dict)
+    assert found["scores"]["model"]["r2"]["value"] > 0.5
+
+
+def test_one_fold_is_no_cross_validation(outcome: Outcome) -> None:
+    said = outcome(problem(GONE, False), table(200), {**PARAMS, "evaluate": {**PARAMS["evaluate"], "folds": 1}})
+    assert isinstance(said, str)
+    assert "hard.evaluate: a cross-validation has at least two folds" in said
+
+
 @TARGETS
 def test_a_feature_too_large_for_the_baselines(outcome: Outcome, target: Column) -> None:
     assert isinstance(outcome(problem(target, True), table(200).assign(area=lambda drawn: drawn.area * 1e306)), dict)
 
 
 ONE_CLASS = [
-    (True, (), "Every row before the test split has gone = 'No': there is nothing to tell apart. Bring a table"),
-    (False, (), "Every row before the test split has gone = 'No': there is nothing to tell apart. Bring a table"),
-    (True, (198, 199), "Every row before the test split has gone = 'No'"),
+    (True, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
+    (False, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
+    (True, (198, 199), "Every row to learn from has gone = 'No'"),
     (True, (134,), "Every row of the training split has gone = 'No': a model cannot learn what 'Yes' looks like. "),
     (True, (150,), "Bring more rows of 'Yes' from earlier times."),
 ]

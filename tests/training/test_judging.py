@@ -62,6 +62,20 @@ def test_without_time_the_order_is_by_chance_and_each_class_is_spread_evenly() -
     assert labels.equals(assign(shuffled(churn, silver, 1), SHARES))
 
 
+def test_a_row_keeps_its_split_when_the_table_grows() -> None:
+    random = np.random.default_rng(3)
+    table = pd.DataFrame({"x": random.normal(size=3_000), "churn": random.choice(["No", "Yes"], 3_000)})
+    churn = base.load("churn")
+    before, after = (assign(shuffled(churn, table.head(rows), 1), SHARES) for rows in (2_500, 3_000))
+    judged_before_and_learned = (before == "test") & (after[before.index] != "test")
+    learned_and_judged = (before != "test") & (after[before.index] == "test")
+    assert judged_before_and_learned.mean() < 0.02
+    assert learned_and_judged.mean() < 0.02
+    shifted = pd.concat([table.tail(500), table.head(2_500)]).reset_index(drop=True)
+    moved = assign(shuffled(churn, shifted, 1), SHARES).iloc[500:].reset_index(drop=True)
+    assert (moved != after.iloc[:2_500]).mean() < 0.02
+
+
 def number(score: dict[str, float | None], name: str) -> float:
     value = score[name]
     assert value is not None
@@ -79,6 +93,12 @@ def test_the_lookup_knows_group_means_and_falls_back_to_the_mean(flights: Proble
     asked = fares.assign(origin=["a", "b", "unseen"])
     prices = fares["price"].to_numpy()
     assert baselines.lookup(flights.contract, fares, prices, asked).tolist() == [15.0, 60.0, 30.0]
+
+
+def test_a_group_of_one_customer_is_no_certainty(flights: Problem, fares: pd.DataFrame) -> None:
+    left = np.array([1.0, 0.0, 1.0])
+    shares = baselines.lookup(flights.contract, fares, left, fares, prior_rows=10)
+    assert shares == pytest.approx([(1 + 20 / 3) / 12, (1 + 20 / 3) / 12, (1 + 20 / 3) / 11])
 
 
 def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, predictor: Predictor) -> None:

@@ -19,7 +19,7 @@ PLACE = Workspace("flights")
 UP_TO_DATE = "Data and pipelines are up to date."
 
 
-FROM_TRAIN, FROM_REGISTER = (list(STAGES[STAGES.index(first) :]) for first in ("train", "register"))
+FROM_TRAIN = list(STAGES[STAGES.index("train") :])
 UNTOUCHED = ("validation.errors",)
 """What cannot change an output."""
 
@@ -123,8 +123,11 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     shutil.rmtree(project.folder / "stores/bentoml/bentos")  # BentoML deletes no model that a Bento uses
     project.run("bentoml", "models", "delete", tag, "--yes")
     (project.folder / "stores/mlflow/mlflow.db").unlink()
-    printed = project.train()
-    assert ran(printed) == FROM_REGISTER
+    printed = project.run("python", "-m", "training", "source", "flights")
+    assert "it will be registered again" in printed
+    assert "it will be imported again" in printed
+    project.stages("register", "package")
+    assert project.receipt()["tag"] == tag
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
 
 
@@ -137,6 +140,21 @@ def test_lost_artifacts_are_registered_again(project: Project) -> None:
     assert not (project.folder / PLACE.registered).exists()
     project.stages("register")
     assert project.receipt("registered")["registry_version"] == "2"
+
+
+def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
+    (project.folder / "stores/mlflow/mlflow.db").unlink()
+    project.stages("register")
+    for program in (project.folder / "stores/mlflow/artifacts").rglob("mlflow_model.py"):
+        program.write_text("raise SystemExit('gone')")
+    metrics = project.folder / PLACE.metrics
+    metrics.write_text(metrics.read_text() + " ")  # other evidence makes another version
+    project.stages("register")
+    receipt = project.receipt("registered")
+    assert (receipt["promoted"], receipt["champion"], receipt["registry_version"]) == (False, "1", "2")
+    [reason] = receipt["reasons"]
+    assert "version 1 cannot be asked" in reason
+    assert "`python -m training registry promote flights VERSION` promotes it all the same" in reason
 
 
 def test_another_registry_gets_the_model_too(project: Project) -> None:

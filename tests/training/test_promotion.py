@@ -1,5 +1,6 @@
 """Challengers: which become champion, which are refused and why, and going back by hand."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from tests.project import Project
-from training import tables
+from problems.base import Problem
+from tests.project import Project, free_port
+from training import champion, promote, tables
 from training.split import TEST
-from training.workspace import Workspace
+from training.workspace import Workspace, write_json
 
 PLACE = Workspace("flights")
 AWAY = "Recife (PE)"
@@ -36,22 +40,16 @@ class Registry:
             learned_from.loc[known.index] = known
         tables.write(self.project.folder / PLACE.silver, learned_from)
         self.project.change_params({"train": {"rounds": rounds}})
-        self.project.stages("train", "bundle", "evaluate", "register", "package")  # with the pictures of another
+        # the pictures are those of the first: nobody looks at them
+        self.project.stages("train", "bundle", "evaluate", "register", "package")
         tables.write(self.project.folder / PLACE.silver, silver)
-        report = self.project.run("python", "-m", "training", "report", "flights")
-        after = {"champion": self.champion(), "packaged": self.packaged(), "report": report}
-        return self.project.receipt("registered") | after
+        return self.project.receipt("registered") | {"packaged": self.project.receipt()["tag"]}
 
-    def command(self, *arguments: str, fails: bool = False) -> str:
-        action, *versions = arguments
-        return self.project.run("python", "-m", "training", "registry", action, "flights", *versions, fails=fails)
-
-    def champion(self) -> str:
-        [line] = [line for line in self.command("list").splitlines() if line.startswith("*")]
-        return line.split()[1]
-
-    def packaged(self) -> str:
-        return str(self.project.receipt()["tag"])
+    def command(self, *lines: str, fails: bool = False) -> str:
+        """Run `registry ACTION flights VERSION…` for each line `ACTION VERSION…`."""
+        parts = (line.split() for line in lines)
+        commands = [" ".join(("registry", action, "flights", *versions)) for action, *versions in parts]
+        return self.project.training(*commands, fails=fails)
 
 
 def without_a_city(known: pd.DataFrame) -> None:
@@ -105,50 +103,96 @@ def test_one_that_is_better_overall_and_worse_on_a_slice_is_refused_with_that_sl
     assert not receipt["promoted"]
     [reason] = receipt["reasons"]
     assert reason.startswith("worse where destination is Natal (RN): rmse ")
-    assert "Version 3 was REFUSED: worse where destination is Natal (RN)" in receipt["report"]
-    assert "is what is served." in receipt["report"]
     assert receipt["packaged"] == story[1][0]["packaged"]
+
+
+def test_make_serve_says_that_the_newest_was_refused(registry: Registry, story: Story) -> None:
+    receipt = {name: value for name, value in story[1][2].items() if name != "packaged"}
+    write_json(registry.project.folder / PLACE.registered, receipt)
+    write_json(registry.project.folder / PLACE.packaged, {"tag": story[1][0]["packaged"]})
+    printed = registry.project.training("report flights")
+    assert "Version 3 was REFUSED: worse where destination is Natal (RN)" in printed
+    assert f"The champion {story[1][0]['packaged']} is what is served." in printed
 
 
 def test_one_that_is_truly_better_is_promoted(story: Story) -> None:
     receipt = story[1][3]
     assert receipt["promoted"], receipt
-    assert "not worse overall or on any slice" in receipt["reasons"][0]
+    assert "is below the champion's " in receipt["reasons"][0]
     assert receipt["champion"] == "4"
     assert receipt["packaged"] == f"flights:{receipt['bundle']}"
 
 
 def test_decisions_and_differences_can_be_read(story: Story) -> None:
-    registry = story[0]
-    decisions = [line.replace("*", " ").split()[2] for line in registry.command("list").splitlines()]
-    assert decisions == ["promoted", "refused", "refused", "promoted"]
-    difference = registry.command("diff", "1", "4")
-    assert "train.rounds: 10 → 60" in difference
-    assert "model.rmse: " in difference
-    assert "contract:\n  no change" in difference
-    shown = json.loads(registry.command("show", "3"))
+    printed = story[0].command("list", "diff 1 4", "show 3")
+    lines = printed.splitlines()
+    assert [line.replace("*", " ").split()[2] for line in lines[:4]] == ["promoted", "refused", "refused", "promoted"]
+    assert [line[:1] for line in lines[:4]] == [" ", " ", " ", "*"]
+    assert "train.rounds: 10 → 60" in printed
+    assert "model.rmse: " in printed
+    assert "contract:\n  no change" in printed
+    shown = json.loads(printed[printed.index("\n{") :])
     assert shown["tags"]["decision"] == "refused"
     assert shown["parameters"]["train.rounds"] == "60"
 
 
 def test_a_rollback_that_would_break_callers_is_refused(registry: Registry) -> None:
-    printed = registry.command("rollback", fails=True)
+    printed = registry.command("rollback", "show", fails=True)
     assert f"Version 1 would break callers of version 4: 'origin' does not know '{AWAY}' there" in printed
     assert "Nothing was changed" in printed
-    assert registry.champion() == "4"
+    assert '"version": "4"' in printed
 
 
 def test_a_rollback_serves_the_earlier_champion_and_withdraws_the_later(registry: Registry) -> None:
-    registry.command("promote", "3")
-    assert registry.champion() == "3"
-    printed = registry.command("rollback")
+    printed = registry.command("promote 3", "rollback", "list", "show")
+    assert "Version 3 is champion" in printed
     assert "Version 4 is champion" in printed
-    assert "withdrawn" in registry.command("list").splitlines()[2]
-    assert registry.packaged().endswith(json.loads(registry.command("show"))["tags"]["bundle"])
+    versions = printed[printed.index(" 1  ") :].splitlines()
+    assert "withdrawn" in versions[2]
+    shown = json.loads(printed[printed.index("\n{") :])
+    assert registry.project.receipt()["tag"].endswith(shown["tags"]["bundle"])
+    again = registry.command("rollback 3", "list")  # what was withdrawn can come back
+    assert ["withdrawn" in line for line in again.splitlines()[-4:]] == [False, False, False, True]
+
+
+def test_nothing_is_promoted_while_another_run_is_in_progress(registry: Registry) -> None:
+    lock = registry.project.folder / ".dvc/run.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "Another run is in progress" in registry.command("promote 3", fails=True)
 
 
 def test_mistakes_are_sentences(story: Story) -> None:
-    command = story[0].command
-    assert "has no version '9'. There are: 1, 2, 3, 4." in command("promote", "9", fails=True)
-    assert "takes two versions, or none; 1 given" in command("diff", "1", fails=True)
-    assert "Version 4 is the champion already." in command("rollback", "4", fails=True)
+    printed = story[0].command("promote 9", "diff 1", "rollback 4", fails=True)
+    assert "has no version '9'. There are: 1, 2, 3, 4." in printed
+    assert "takes two versions, or none; 1 given" in printed
+    assert "Version 4 is the champion already." in printed
+
+
+def test_a_registry_that_cannot_say_who_is_champion_is_no_reason_to_promote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(MlflowException):
+        champion.current(MlflowClient(f"http://127.0.0.1:{free_port()}"), "flights")
+
+
+@pytest.mark.parametrize(
+    ("factor", "where", "refused"),
+    [
+        (0.9, slice(None), "[]"),
+        (1.01, slice(None), "[]"),
+        (1.05, slice(None), "['worse: "),
+        (1.2, slice(0, 300), "['worse where agency is a: "),
+        (1.2, slice(0, 30), "[]"),
+    ],
+    ids=["better", "within the tolerance", "worse", "worse on a slice", "worse on a few rows"],
+)
+def test_verdicts(flights: Problem, factor: float, where: slice, refused: str) -> None:
+    random = np.random.default_rng(1)
+    losses = random.gamma(2, 100, 4_000)
+    new = losses * random.normal(1, 0.01, 4_000)
+    new[where] *= factor
+    table = pd.DataFrame({c.name: "x" for c in flights.contract.categories}, index=range(4_000))
+    table["agency"] = ["a"] * 300 + ["b"] * 3_700
+    table["date"] = pd.Timestamp("2023-01-01")
+    found = promote.refusals(flights.contract, table, new, losses, "regression", promote.PromoteParams())
+    assert str(found).startswith(refused)

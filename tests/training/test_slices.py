@@ -73,9 +73,10 @@ def test_the_periods_of_a_slice_share_no_row_and_leave_none_out() -> None:
     assert sorted(np.concatenate(places).tolist()) == list(range(400))
 
 
-def test_only_the_most_common_of_many_names_are_slices() -> None:
-    rows = table(30).assign(cabin=[f"c{number // 10:02}" for number in range(400)])
-    assert len([column for column, _, _ in slices.find(CONTRACT, rows, 1) if column == "cabin"]) == 30
+def test_every_name_with_enough_rows_is_a_slice_and_so_are_missing_values() -> None:
+    rows = table(30).assign(cabin=pd.Series([f"c{number // 10:02}" for number in range(350)]).reindex(range(400)))
+    names = [value for column, value, _ in slices.find(CONTRACT, rows, 10) if column == "cabin"]
+    assert names == ["(missing)", *(f"c{number:02}" for number in range(35))]
 
 
 HOW = TrainParams(rounds=40, stop_after=10, seed=1, booster={"num_threads": 1, "num_leaves": 5, "learning_rate": 0.1})

@@ -7,7 +7,7 @@ import pytest
 
 from problems import base
 from validation import compatibility
-from validation.contract import Column, Contract, Kind, Role
+from validation.contract import Column, Contract, Kind, Role, Unseen
 
 CONTRACT = base.load("flights").contract
 KNOWN = {"origin": ["Natal", "Recife"], "agency": ["CloudFy"]}
@@ -36,6 +36,7 @@ def test_the_same_contract_breaks_nobody() -> None:
         ("duration_hours", {"unit": "min"}, "'duration_hours' is in 'min' there instead of 'h'"),
         ("distance_km", {"kind": Kind.INTEGER}, "'distance_km' is of kind integer there instead of real"),
         ("travel_code", {"nullable": False}, "'travel_code' may not be missing there"),
+        ("agency", {"unseen": Unseen.REJECT}, "'agency' refuses values that it does not know there"),
         ("price", {"unit": "BRL"}, "the target's unit is 'BRL' instead of 'USD'"),
     ],
 )
@@ -63,3 +64,12 @@ def test_values_that_are_not_known_there_are_named_where_they_would_be_refused()
     same = described(CONTRACT)
     fewer = {"origin": ["Natal"], "agency": []}
     assert compatibility.breaking(same, same, KNOWN, fewer) == ["'origin' does not know 'Recife' there"]
+
+
+def test_other_classes_break_whoever_compares_with_them() -> None:
+    contract = base.load("churn").contract
+    renamed = dataclasses.replace(contract.target, choices=("Stays", "Leaves"))
+    other = Contract(tuple(renamed if column == contract.target else column for column in contract.columns))
+    assert compatibility.breaking(described(contract), described(other), {}, {}) == [
+        "the target's choices is ['Stays', 'Leaves'] instead of ['No', 'Yes']"
+    ]
