@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
+from starlette.types import ASGIApp
 
-from serving import http, lifecycle, pins
+from serving import lifecycle, pins, v1
+from serving.asgi import Front
 from serving.models import Models
 from serving.settings import Settings
 from validation.errors import BoxwoodError
@@ -61,12 +63,18 @@ class Service:
         return await MODELS.default.answer_each(rows)
 
 
+class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
+    """BentoML's service, with our routes in front of its own."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """The application of a worker."""
+        behind = super().to_asgi(is_main)
+        return Front(behind, lambda: v1.routes(MODELS, SETTINGS), {"/v1/": v1.Nothing(MODELS)}, SETTINGS.max_body_bytes)
+
+
 # BentoML finds the models of a service among its class attributes, and each is there under its own name.
 Boxwood = bentoml.service(
     name="boxwood",
     metrics={"enabled": False},
-    logging={"access": {"skip_paths": [*http.PATHS, "/livez", "/readyz", "/healthz"]}},
-    tracing={"excluded_urls": ",".join(http.PATHS)},
+    service_class=Composed,
 )(type("Service", (Service,), {f"model_{name}": model for name, model in STORED.items()}))
-Boxwood.add_asgi_middleware(http.BodyLimit, limit=SETTINGS.max_body_bytes)
-Boxwood.mount_asgi_app(http.application(MODELS, SETTINGS), path="/")

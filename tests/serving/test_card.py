@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from model.predictor import Predictor
-from serving import http
+from serving import v1
+from serving.asgi import Front
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from tests.serving.test_http import problem
@@ -37,8 +38,10 @@ def ask(cards: Mapping[str, str], path: str = CARD, method: str = "GET", **heade
     """One request to the application that holds a model with these cards."""
 
     async def send() -> httpx.Response:
-        application = httpx.ASGITransport(http.application(cast("Models", Held(cards)), Settings()))
-        async with httpx.AsyncClient(transport=application, base_url="http://boxwood") as client:
+        models = cast("Models", Held(cards))
+        nothing = v1.Nothing(models)
+        front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing}, 1_000)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
             return await client.request(method, path, headers=headers)
 
     return asyncio.run(send())

@@ -1,0 +1,177 @@
+"""What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problems."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import problem_details
+from validation.errors import RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
+from validation.wire import ProblemDetails
+
+_log = logging.getLogger("boxwood.http")
+encode = msgspec.json.Encoder().encode
+
+
+class Reply(NamedTuple):
+    """What goes back to the caller."""
+
+    body: bytes
+    media: str = "application/json"
+    status: int = HTTPStatus.OK
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Endpoint:
+    """An ASGI application that answers one method; errors are problem details."""
+
+    method: str
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """What to answer; raises RequestError."""
+        raise NotImplementedError
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != self.method:
+            detail = f"This path answers {self.method}."
+            refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+            await respond(send, problem(refusal, (b"allow", self.method.encode())))
+            return
+        try:
+            reply = await self.answer(scope, receive)
+        except RequestError as error:
+            reply = problem(problem_details.of(error))
+        except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
+            _log.exception(json.dumps({"event": "error", "path": scope["path"]}))
+            detail = "The service failed; its log says why."
+            reply = problem(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+        await respond(send, reply)
+
+
+class Document(Endpoint):
+    """GET: a document that is made anew for each caller."""
+
+    method = "GET"
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The document as JSON."""
+        return Reply(encode(self._make()))
+
+
+class Front:
+    """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
+
+    Ours do not pass BentoML's middleware and routers, which would take more time than a prediction.
+    """
+
+    def __init__(
+        self,
+        behind: ASGIApp,
+        routes: Callable[[], Mapping[str, ASGIApp]],
+        otherwise: Mapping[str, ASGIApp],
+        max_body_bytes: int,
+    ) -> None:
+        """Route requests.
+
+        Args:
+            behind: BentoML's application.
+            routes: gives applications by path; asked at the first request, when the models are there.
+            otherwise: applications for all other paths that start so.
+            max_body_bytes: the limit for bodies on BentoML's own routes; ours count theirs as they come.
+        """
+        self._behind = behind
+        self._make_routes = routes
+        self._otherwise = otherwise
+        self._limit = max_body_bytes
+
+    @cached_property
+    def _routes(self) -> Mapping[str, ASGIApp]:
+        return self._make_routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find who answers."""
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        path = scope["path"]
+        ours = self._routes.get(path)
+        if ours is None:
+            ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
+        if ours is not None:
+            await ours(scope, receive, send)
+            return
+        refusal = self._refusal(scope) if scope["method"] == "POST" else None
+        if refusal is None:
+            await self._behind(scope, receive, send)
+        else:
+            await respond(send, problem(refusal))
+
+    def _refusal(self, scope: Scope) -> ProblemDetails | None:
+        announced = header(scope, b"content-length")
+        if announced is None or not announced.isdigit():
+            detail = "This path takes bodies that announce their length; send content-length."
+            return problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail)
+        if int(announced) > self._limit:
+            detail = f"The body of {int(announced)} bytes is above the limit of {self._limit} bytes."
+            return problem_details.of(RequestTooLarge(detail))
+        return None
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name, in lower case."""
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def demand_json(scope: Scope) -> None:
+    """Raise UnsupportedMedia for a body that says it is something else than JSON."""
+    media = header(scope, b"content-type")
+    if media is None or media == b"application/json":
+        return
+    media = media.split(b";")[0].strip().lower()
+    if media != b"application/json" and not media.endswith(b"+json"):
+        name = media.decode("latin-1")[:100]
+        raise UnsupportedMedia(
+            f"The body is {name}; send application/json (curl: -H 'content-type: application/json')."
+        )
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body; raises RequestTooLarge as soon as it is above the limit."""
+    announced = header(scope, b"content-length")
+    if announced is not None and announced.isdigit() and int(announced) > limit:
+        raise RequestTooLarge(f"The body of {int(announced)} bytes is above the limit of {limit} bytes.")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise UnreadableRequest("The connection closed before the body was complete.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise RequestTooLarge(f"The body is above the limit of {limit} bytes.")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+    """An error as a reply."""
+    return Reply(encode(details), problem_details.MEDIA_TYPE, details.status, headers)
+
+
+async def respond(send: Send, reply: Reply) -> None:
+    """Send a reply."""
+    length = str(len(reply.body)).encode()
+    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": start})
+    await send({"type": "http.response.body", "body": reply.body})

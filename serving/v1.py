@@ -1,0 +1,136 @@
+"""HTTP: the KServe V1 protocol. It translates and decides nothing.
+
+GET  /v1/models                    the models, by name
+GET  /v1/models/{model}            contract, metrics, lineage
+GET  /v1/models/{model}/card       the model card, as a page or as Markdown
+POST /v1/models/{model}:predict    {"instances": [row, …]}
+POST /v1/models/{model}:explain    {"instances": [row, …]}
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import problem_details
+from serving.asgi import Document, Endpoint, Reply, demand_json, encode, problem, read_body, respond
+from serving.models import Models, ServedModel
+from serving.settings import Settings
+from validation.errors import RequestTooLarge, UnknownModel, UnreadableRequest
+
+MODELS = "/v1/models"
+Verb = Callable[[Sequence[object]], Awaitable[msgspec.Struct]]
+
+_VARIES = (b"vary", b"Accept")
+# a card needs its own pictures and styles and nothing else, whatever a value in it tries
+_CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+
+
+class _Instances(msgspec.Struct):
+    instances: list[Any]
+
+
+_decode = msgspec.json.Decoder(_Instances).decode
+
+
+def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+    """The applications for the models that are there, by path."""
+    names = Document(lambda: {"models": [model.predictor.name for model in models]})
+    found: dict[str, ASGIApp] = {"/v1": Nothing(models), MODELS: names}
+    for model in models:
+        path = f"{MODELS}/{model.predictor.name}"
+        found |= {
+            path: Document(model.describe),
+            f"{path}/card": _Card(model),
+            f"{path}:predict": _Asked(model.predict, settings),
+            f"{path}:explain": _Asked(model.explain, settings),
+        }
+    return found
+
+
+class Nothing:
+    """What every other path below ours answers."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404, with the models' names where a model was asked for."""
+        path = scope["path"]
+        try:
+            if path.startswith(f"{MODELS}/"):
+                self._models.find(path.removeprefix(f"{MODELS}/").split("/")[0].split(":")[0])
+        except UnknownModel as error:
+            await respond(send, problem(problem_details.of(error)))
+        else:
+            detail = f"There is nothing at {path[:100]}. GET {MODELS} lists the models."
+            await respond(send, problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail)))
+
+
+class _Asked(Endpoint):
+    """POST: rows in, answers out."""
+
+    method = "POST"
+
+    def __init__(self, verb: Verb, settings: Settings) -> None:
+        self._verb = verb
+        self._settings = settings
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        demand_json(scope)
+        rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
+        if len(rows) > self._settings.max_rows:
+            limit = self._settings.max_rows
+            raise RequestTooLarge(
+                f"{len(rows)} rows are above the limit of {limit} rows a request; send them in parts."
+            )
+        return Reply(encode(await self._verb(rows)))
+
+
+def _rows(body: bytes) -> list[Any]:
+    try:
+        return _decode(body).instances
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRequest(
+            f'{error}. Send {{"instances": [row, …]}}, a row being an object of columns.'
+        ) from error
+
+
+class _Card(Endpoint):
+    """GET: the model card, in the form that the caller prefers."""
+
+    method = "GET"
+
+    def __init__(self, model: ServedModel) -> None:
+        self._model = model
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        page = _prefers_html(scope)
+        card = self._model.card(page=page)
+        if card is None:
+            detail = f"The model '{self._model.predictor.name}' has no card: its bundle was not sealed with one."
+            return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail), _VARIES)
+        media = "text/html" if page else "text/markdown"
+        return Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *([_CARD_POLICY] if page else [])))
+
+
+def _prefers_html(scope: Scope) -> bool:
+    """Whether the Accept headers (RFC 9110, 12.5.1) rank text/html above text/markdown."""
+    ranges: dict[str, float] = {}
+    for key, value in scope["headers"]:
+        if key == b"accept":
+            ranges.update(map(_ranked, value.decode("latin-1").lower().split(",")))
+    anything = ranges.get("text/*", ranges.get("*/*", 0.0))
+    return ranges.get("text/html", anything) > ranges.get("text/markdown", anything)
+
+
+def _ranked(accepted: str) -> tuple[str, float]:
+    """A media range and its weight; 0 where that is no number."""
+    media, *parameters = (part.strip() for part in accepted.split(";"))
+    weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return media, float(weight)
+    except ValueError:
+        return media, 0.0
