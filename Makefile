@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PROBLEM ?= flights
 HOST ?= 127.0.0.1
 PORT ?= 3000
+GRPC_PORT ?= 50051
 PYTHON ?= python3
 
 DEV := .venv
@@ -23,13 +24,15 @@ export BENTOML_DO_NOT_TRACK := true
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+export BOXWOOD_GRPC_HOST ?= $(HOST)
+export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento free-port dev check format test test-heavy lock clean
+.PHONY: help setup train serve bento free-port dev check format test test-heavy proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
-	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  HOST=127.0.0.1'
+	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
 
@@ -72,7 +75,7 @@ free-port: $(DEV)/.ready
 	@python -m serving.port $(HOST) $(PORT)
 
 serve: setup free-port bento ## train if needed, build, and serve on PORT
-	@echo "serve: http://$(HOST):$(PORT)"
+	@echo "serve: http://$(HOST):$(PORT), gRPC at $(HOST):$(GRPC_PORT)"
 	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
 dev: setup free-port train ## serve the working tree, and again on every change
@@ -99,6 +102,9 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 
 test-heavy: setup ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+
+proto: $(DEV)/.ready ## generate the Python of serving/protos again
+	@python -m grpc_tools.protoc -I. --python_out=. serving/protos/open_inference.proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 	@cd requirements && for name in dev serving; do \

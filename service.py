@@ -10,7 +10,7 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
-from serving import lifecycle, pins, v1
+from serving import lifecycle, pins, v1, v2
 from serving.asgi import Front
 from serving.models import Models
 from serving.settings import Settings
@@ -29,7 +29,7 @@ try:
 except BoxwoodError as error:
     sys.exit(f"Not starting: {error}")
 
-MODELS = Models()
+MODELS = Models(SETTINGS)
 STORED = {tag.split(":")[0]: BentoModel(tag) for tag in TAGS}
 
 
@@ -50,7 +50,15 @@ class Service:
     @staticmethod
     def audit() -> None:
         """Refuse a bundle before the port opens."""
-        lifecycle.audit(Path(model.resolve().path) for model in STORED.values())
+        lifecycle.audit((Path(model.resolve().path) for model in STORED.values()), SETTINGS)
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    async def listen(self) -> None:
+        """Serve gRPC beside HTTP."""
+        if SETTINGS.grpc_port:
+            from serving import rpc  # the supervisor serves nothing and need not load it
+
+            await rpc.start(MODELS, SETTINGS)
 
     async def __is_ready__(self) -> bool:
         return True
@@ -69,7 +77,11 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
         behind = super().to_asgi(is_main)
-        return Front(behind, lambda: v1.routes(MODELS, SETTINGS), {"/v1/": v1.Nothing(MODELS)}, SETTINGS.max_body_bytes)
+        return Front(behind, _routes, {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}, SETTINGS.max_body_bytes)
+
+
+def _routes() -> dict[str, ASGIApp]:
+    return {**v1.routes(MODELS, SETTINGS), **v2.routes(MODELS, SETTINGS)}
 
 
 # BentoML finds the models of a service among its class attributes, and each is there under its own name.

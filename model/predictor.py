@@ -43,9 +43,9 @@ class Predictor:
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
         self._owners = _ownership(manifest.fitted.feature_names, self._inputs)
 
-    def decode(self, rows: Sequence[object]) -> Decoded:
-        """Read JSON rows by this model's contract and vocabularies; never raises."""
-        return self._decoder.decode(rows)
+    def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
+        """Read JSON rows by this model's contract and vocabularies; never raises. See `RowDecoder.decode`."""
+        return self._decoder.decode(rows, after)
 
     def scores(self, records: Records) -> np.ndarray:
         """What the answers to decoded rows are made of, shape (rows, outputs).
@@ -83,7 +83,7 @@ class Predictor:
         return grouped
 
     def predictions(self, decoded: Decoded, scores: np.ndarray) -> Predictions:
-        """The answer to the good rows of a request, given their scores."""
+        """The answers to the good rows of a request, given their scores."""
         unit = self.contract.target.unit or UNSET
         answers = []
         for place, (score, keys) in enumerate(zip(scores.tolist(), decoded.keys, strict=True)):

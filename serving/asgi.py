@@ -2,6 +2,7 @@
 
 import json
 import logging
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -11,9 +12,10 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details
-from validation.errors import RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
+from validation.errors import Overloaded, RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
 from validation.wire import ProblemDetails
 
+_RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
 encode = msgspec.json.Encoder().encode
 
@@ -36,21 +38,27 @@ class Endpoint:
         """What to answer; raises RequestError."""
         raise NotImplementedError
 
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+        """An error as this endpoint's clients expect it."""
+        return problem(details, *headers)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] != self.method:
             detail = f"This path answers {self.method}."
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
-            await respond(send, problem(refusal, (b"allow", self.method.encode())))
+            await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
             return
         try:
             reply = await self.answer(scope, receive)
+        except Overloaded as error:
+            reply = self.refuse(problem_details.of(error), _RETRY)
         except RequestError as error:
-            reply = problem(problem_details.of(error))
+            reply = self.refuse(problem_details.of(error))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(json.dumps({"event": "error", "path": scope["path"]}))
             detail = "The service failed; its log says why."
-            reply = problem(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+            reply = self.refuse(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
         await respond(send, reply)
 
 
@@ -142,6 +150,18 @@ def demand_json(scope: Scope) -> None:
         raise UnsupportedMedia(
             f"The body is {name}; send application/json (curl: -H 'content-type: application/json')."
         )
+
+
+def wants_partial(scope: Scope) -> bool:
+    """Whether `?partial=true` was asked for; raises UnreadableRequest for another value or name."""
+    query: bytes = scope["query_string"]
+    if not query:
+        return False
+    asked = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    values = asked.pop("partial", ["false"])
+    if asked or len(values) != 1 or values[0] not in ("true", "false"):
+        raise UnreadableRequest("The only thing to ask for after the question mark is partial=true or partial=false.")
+    return bool(values[0] == "true")
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -16,15 +16,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from model import bundle
-from validation.errors import BoxwoodError
+from serving import port
+from serving.settings import Settings
+from validation.errors import BoxwoodError, SettingsError
 
 _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
 """Set by the supervisor for its workers: its process id and the file for the sentence it must end with."""
 
 
-def audit(directories: Iterable[Path]) -> None:
-    """Read and audit bundles before the port opens; exits with the reason if one must not be served."""
+def audit(directories: Iterable[Path], settings: Settings) -> None:
+    """Look at ports and bundles before anything is served; exits with the reason if it must not be."""
     try:
+        # workers share the port with whoever else shares it, and would not notice
+        if settings.grpc_port and (taken := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
+            raise SettingsError(taken)
         for directory in directories:
             bundle.read(directory)
     except BoxwoodError as error:

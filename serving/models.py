@@ -1,6 +1,7 @@
 """The models that a service holds, by name."""
 
 import asyncio
+import concurrent.futures
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model import bundle
-from serving.batching import Batcher
+from serving.admission import Gate
+from serving.batching import PART, Batcher
+from serving.settings import Settings
+from validation.decode import Decoded, Records
 from validation.errors import UnknownModel
 from validation.values import shown
-from validation.wire import Explanations, Predictions, RowError
+from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, RowError
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
 
 _MARKDOWN, _PAGE = bundle.CARDS
+_EXPLAINER = concurrent.futures.ThreadPoolExecutor(1, "explain")
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
 
@@ -24,28 +29,73 @@ MOST_CHOICES = 1_000
 class ServedModel:
     """A predictor with its batcher, ready to answer on an event loop."""
 
-    def __init__(self, predictor: "Predictor", labels: Mapping[str, str], cards: Mapping[str, str]) -> None:
+    def __init__(
+        self, predictor: "Predictor", labels: Mapping[str, str], cards: Mapping[str, str], settings: Settings
+    ) -> None:
+        """Serve `predictor`, described by the `labels` of the store and the `cards` of its bundle."""
         self.predictor = predictor
+        self._predicting = Gate(settings.max_waiting_rows)
+        self._explaining = Gate(settings.max_waiting_explanations)
         self._labels = labels
         self._cards = cards
         self._batcher = Batcher(predictor.scores)
 
-    async def predict(self, rows: Sequence[object]) -> Predictions:
-        """Answer rows; raises RowsRejected if one does not satisfy the contract."""
-        decoded = self.predictor.decode(rows).whole()
-        return self.predictor.predictions(decoded, await self._batcher.submit(decoded.records))
+    async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
+        """Answer rows.
 
-    async def explain(self, rows: Sequence[object]) -> Explanations:
-        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does."""
-        return await asyncio.to_thread(self.predictor.explain, rows)
+        Args:
+            rows: as JSON gave them.
+            partial: whether to answer the good rows beside the errors of the others.
+
+        Raises:
+            RowsRejected: a row does not satisfy the contract, and not `partial`.
+            Overloaded: too many rows are waiting.
+        """
+        with self._predicting.admit(len(rows)):
+            decoded = await self._decode(rows, partial)
+            answer = self.predictor.predictions(decoded, await self._batcher.score(decoded.records))
+        if not decoded.refused:
+            return answer
+        places = decoded.spread(answer.predictions)
+        return PartialPredictions(answer.model_name, answer.model_version, places, decoded.errors)
+
+    async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
+        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
+        with self._explaining.admit(len(rows)):
+            decoded = await self._decode(rows, partial)
+            answer = await self._explanations(decoded.records)
+        if not decoded.refused:
+            return answer
+        places = decoded.spread(answer.explanations)
+        return PartialExplanations(answer.model_name, answer.model_version, places, decoded.errors)
+
+    async def _explanations(self, records: Records) -> Explanations:
+        """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(_EXPLAINER, self.predictor.explanations, records[:PART])
+        for start in range(PART, len(records), PART):
+            part = records[start : start + PART]
+            answer.explanations.extend(
+                (await loop.run_in_executor(_EXPLAINER, self.predictor.explanations, part)).explanations
+            )
+        return answer
+
+    async def _decode(self, rows: Sequence[object], partial: bool) -> Decoded:
+        """Decode a request; others have their turn after each part of a large one."""
+        decoded = self.predictor.decode(rows[:PART])
+        for start in range(PART, len(rows), PART):
+            await asyncio.sleep(0)
+            self.predictor.decode(rows[start : start + PART], after=decoded)
+        return decoded if partial else decoded.whole()
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
         decoded = [self.predictor.decode([row]) for row in rows]
         merged = self.predictor.decode([])
         for one in decoded:
-            merged.extend(one)
-        scores = await self._batcher.submit(merged.records)
+            if not one.refused:
+                merged.extend(one)
+        scores = await self._batcher.score(merged.records)
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
         return [
             {"errors": [_without_row(error) for error in one.errors]}
@@ -90,7 +140,8 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 class Models:
     """The models of one service, the first of them being the default."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._served: dict[str, ServedModel] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
@@ -106,7 +157,7 @@ class Models:
         opened = bundle.read(directory)
         predictor = Predictor(opened)
         golden.replay(predictor, opened.golden)
-        self._served[predictor.name] = ServedModel(predictor, labels, opened.cards)
+        self._served[predictor.name] = ServedModel(predictor, labels, opened.cards, self._settings)
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._served.values())

@@ -4,15 +4,20 @@ import socket
 import sys
 
 
-def main(host: str, port: str) -> str | None:
-    """Try to listen; returns why that is impossible, None if it is not."""
-    if not port.isdecimal() or not 0 < int(port) < 65_536:
-        return f"PORT={port} is no port: it takes a number from 1 to 65535."
+def refusal(host: str, port: int, setting: str) -> str | None:
+    """Try to listen; returns why that is impossible and with which setting to choose another, None if it is not."""
     try:
-        with socket.create_server((host, int(port))):
+        with socket.create_server((host, port)):
             return None
     except OSError as error:
-        return f"Nothing can listen on {host}:{port}: {error.strerror}. Choose another with PORT=."
+        return f"Nothing can listen on {host}:{port}: {error.strerror}. Choose another with {setting}=."
+
+
+def main(host: str, port: str) -> str | None:
+    """The answer for PORT of the Makefile."""
+    if not port.isdecimal() or not 0 < int(port) < 65_536:
+        return f"PORT={port} is no port: it takes a number from 1 to 65535."
+    return refusal(host, int(port), "PORT")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from validation.errors import (
+    Overloaded,
     RequestError,
     RequestTooLarge,
     RowsRejected,
@@ -20,6 +21,7 @@ _KINDS: dict[type[RequestError], tuple[HTTPStatus, str, str]] = {
     RequestTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The request is too large"),
     UnsupportedMedia: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media", "The body is in another format"),
     RowsRejected: (HTTPStatus.UNPROCESSABLE_ENTITY, "rows-rejected", "Some rows do not satisfy the contract"),
+    Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "The service is overloaded"),
 }
 
 

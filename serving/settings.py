@@ -1,12 +1,14 @@
-"""The limits of a running service, from environment variables. Names that nobody knows are refused."""
+"""The limits and addresses of a running service, from environment variables. Names that nobody knows are refused."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from validation.errors import SettingsError
 
 PREFIX = "BOXWOOD_"
+MAY_BE_0 = frozenset({"grpc_port"})
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -18,22 +20,36 @@ class Settings:
     Attributes:
         max_body_bytes: the largest request body.
         max_rows: the most rows of one request.
+        max_waiting_rows: the most rows that wait for predictions; a request that would make it more is refused.
+        max_waiting_explanations: the same for explanations, which take a hundred times as long.
+        grpc_host: the address to listen on for gRPC.
+        grpc_port: its port; 0 for no gRPC.
     """
 
     max_body_bytes: int = 16 * 2**20
     max_rows: int = 20_000
+    max_waiting_rows: int = 100_000
+    max_waiting_explanations: int = 2_000
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 50_051
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the settings; raises SettingsError, naming what there is, for an unknown name or a bad value."""
-        known = {PREFIX + field.name.upper(): field.name for field in dataclasses.fields(cls)}
-        values: dict[str, int] = {}
+        known = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {}
         for variable, text in environment.items():
             if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
                 continue
             if variable not in known:
                 raise SettingsError(f"{variable} is not a setting. There are: {', '.join(known)}.")
-            if not text.isdecimal() or int(text) < 1:
-                raise SettingsError(f"{variable} is {text!r}; it takes a whole number of at least 1.")
-            values[known[variable]] = int(text)
+            field = known[variable]
+            values[field.name] = text if field.type is str else _number(variable, text, field.name in MAY_BE_0)
         return cls(**values)
+
+
+def _number(variable: str, text: str, may_be_0: bool) -> int:
+    lowest = 0 if may_be_0 else 1
+    if not text.isdecimal() or int(text) < lowest:
+        raise SettingsError(f"{variable} is {text!r}; it takes a whole number of at least {lowest}.")
+    return int(text)

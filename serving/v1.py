@@ -5,23 +5,32 @@ GET  /v1/models/{model}            contract, metrics, lineage
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
+
+With ?partial=true the good rows of a request are answered beside the errors of the others.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details
-from serving.asgi import Document, Endpoint, Reply, demand_json, encode, problem, read_body, respond
+from serving.asgi import Document, Endpoint, Reply, demand_json, encode, problem, read_body, respond, wants_partial
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from validation.errors import RequestTooLarge, UnknownModel, UnreadableRequest
 
 MODELS = "/v1/models"
-Verb = Callable[[Sequence[object]], Awaitable[msgspec.Struct]]
+
+
+class Verb(Protocol):
+    """What a model does with rows."""
+
+    def __call__(self, rows: Sequence[object], *, partial: bool) -> Awaitable[msgspec.Struct]:
+        """Answer rows; raises RowsRejected unless a part of them will do."""
+
 
 _VARIES = (b"vary", b"Accept")
 # a card needs its own pictures and styles and nothing else, whatever a value in it tries
@@ -86,7 +95,7 @@ class _Asked(Endpoint):
             raise RequestTooLarge(
                 f"{len(rows)} rows are above the limit of {limit} rows a request; send them in parts."
             )
-        return Reply(encode(await self._verb(rows)))
+        return Reply(encode(await self._verb(rows, partial=wants_partial(scope))))
 
 
 def _rows(body: bytes) -> list[Any]:

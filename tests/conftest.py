@@ -16,7 +16,7 @@ from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
 from tests.data import telco
-from tests.project import ANY_CHALLENGER, SMALL_CHURN, Project
+from tests.project import ANY_CHALLENGER, SMALL_CHURN, Project, free_port
 from training import stores
 from training.workspace import Workspace
 
@@ -109,9 +109,18 @@ def bento(trained: Project, shared: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def client(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def grpc_address() -> str:
+    """Where the server of `client` listens for gRPC."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="session")
+def client(
+    trained: Project, bento: str, grpc_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """A client of a real `bentoml serve` of that Bento, started where no source lies."""
-    with trained.serve(bento, tmp_path_factory.mktemp("elsewhere")) as connected:
+    port = grpc_address.split(":")[1]
+    with trained.serve(bento, tmp_path_factory.mktemp("elsewhere"), BOXWOOD_GRPC_PORT=port) as connected:
         yield connected
 
 

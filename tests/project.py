@@ -154,6 +154,7 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "server.log"
         variables = {name: value for name, value in self.environment.items() if not name.startswith("PYTHON")}
+        variables["BOXWOOD_GRPC_PORT"] = "0"
         command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
         with log.open("w") as output:
             process = subprocess.Popen(

@@ -7,7 +7,7 @@ import sys
 from problems import base
 from training import stores
 from training.workspace import Workspace
-from validation.errors import BoxwoodError
+from validation.errors import BoxwoodError, TableError
 
 STAGES = ("ingest", "clean", "split", "train", "bundle", "evaluate", "plot", "register", "package")
 
@@ -20,6 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options)
     except (BoxwoodError, OSError) as error:
         print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
+        if isinstance(error, TableError) and options.command in STAGES:
+            print(
+                f"The table stays in {Workspace(options.problem).raw} until another is brought: "
+                f"`make train PROBLEM={options.problem} DATA=path-or-URL`. What is served has not changed.",
+                file=sys.stderr,
+            )
         return 1
     return 0
 
@@ -38,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     registry = commands.add_parser("registry", help="versions in the registry: list, show, diff, promote, rollback")
     registry.add_argument("action", choices=("list", "show", "diff", "promote", "rollback"))
     registry.add_argument("problem", help=f"one of: {', '.join(base.names())}")
-    registry.add_argument("versions", nargs="*", metavar="VERSION", help="numbers of registered versions")
+    registry.add_argument("versions", nargs="*", default=[], metavar="VERSION", help="numbers of registered versions")
     return parser
 
 

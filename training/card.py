@@ -50,10 +50,14 @@ body {{ max-width: 62rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.55 sy
 h1, h2 {{ line-height: 1.2 }}
 h2 {{ margin-top: 2.2rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line) }}
 table {{ display: block; overflow-x: auto; border-collapse: collapse; font-size: .875rem }}
-th, td {{ padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }}
+th, td {{ padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
+  white-space: nowrap }}
+td:last-child {{ min-width: 12rem; white-space: normal }}
+td[style]:last-child {{ min-width: 0; white-space: nowrap }}
 th {{ background: var(--soft) }}
 code {{ padding: .1rem .3rem; border-radius: .25rem; background: var(--soft); overflow-wrap: anywhere }}
 blockquote {{ margin: 1rem 0; padding: .1rem 1rem; border-left: .3rem solid #d9822b; background: var(--soft) }}
+td code {{ overflow-wrap: normal }}
 img {{ max-width: 100%; padding: .5rem; border-radius: .4rem; background: #fff }}
 </style>
 </head>

@@ -134,6 +134,10 @@ def _scored(
     statistics = rows(actual, predicted)
     whole = metrics(statistics.mean(axis=0, keepdims=True))
     resampled = metrics(means_of(statistics, weights))
+    if "ece" in resampled and len(resampled["ece"]):
+        # resampling adds chance to what is chance already, so that all its ECEs may be above the one it started from
+        excess = max(float(resampled["ece"].mean() - whole["ece"][0]), 0.0)
+        resampled["ece"] = np.maximum(resampled["ece"] - excess, 0.0)
     return {name: interval(values[0], resampled[name]) for name, values in whole.items()}
 
 

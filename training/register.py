@@ -25,7 +25,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from model import bundle
 from model.bundle import Lineage, Manifest
 from problems.base import Problem
-from training import card, champion, promote, stores, tables
+from training import card, champion, promote, report, stores, tables
 from training.promote import Decision
 from training.workspace import Workspace, read_json, say, write_json
 from validation.contract import Column, Contract, Kind
@@ -37,7 +37,7 @@ EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
 DECISION_TAG, REASONS_TAG, COMPARED_TAG, WITHDRAWN_TAG = "decision", "reasons", "compared_with", "withdrawn"
-_LONGEST_TAG = 4_000
+LONGEST_TAG = 4_000
 
 LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
 """Whose versions the lineage names."""
@@ -67,7 +67,8 @@ def main(problem: Problem) -> None:
             version = _register(problem, workspace, manifest, tags, decision)
         _record(client, version, decision)
         verdict = "champion" if decision.promoted else "refused"
-        say("register", f"{problem.name} version {version.version} is {verdict}: {'; '.join(decision.reasons)}")
+        why = report.told(decision.reasons, problem.name, version.version)
+        say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
     reigning = version if decision.promoted else champion.current(client, problem.name)
     write_json(
         workspace.registered,
@@ -96,7 +97,7 @@ def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> 
     """Write a decision onto the version, and crown it if that is the decision."""
     tags = {
         DECISION_TAG: "promoted" if decision.promoted else "refused",
-        REASONS_TAG: "; ".join(decision.reasons)[:_LONGEST_TAG],
+        REASONS_TAG: "; ".join(decision.reasons)[:LONGEST_TAG],
         COMPARED_TAG: decision.compared_with or "",
     }
     for name, value in tags.items():

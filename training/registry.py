@@ -141,7 +141,8 @@ class _Registry:
         self._check_servable(version)
         tag = package.bring(version)
         self._set(version, register.DECISION_TAG, "promoted")
-        self._set(version, register.REASONS_TAG, "by hand")
+        decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
+        self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
         self._crown(version, tag)
 
     def roll_back(self, version: ModelVersion) -> None:

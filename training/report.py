@@ -19,6 +19,9 @@ HEADS = {
 }
 
 
+_MOST_REASONS = 3
+
+
 def main(problem: Problem) -> None:
     """Print what the last evaluation found, and whether the model it judged is the one that is served."""
     workspace = Workspace(problem.name)
@@ -39,7 +42,18 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
             f"{number} is not champion any more; {tag} is what is served. "
             f"See `python -m training registry list {workspace.problem}`."
         ]
-    return [f"{number} was REFUSED: {'; '.join(receipt['reasons'])}.", f"The champion {tag} is what is served."]
+    reasons = told(receipt["reasons"], workspace.problem, receipt["registry_version"])
+    return [
+        f"{number} was REFUSED: {reasons}.",
+        f"The champion {tag} is what is served; the table is about the other.",
+    ]
+
+
+def told(reasons: list[str], problem: str, version: object) -> str:
+    """Reasons as a line: the first of many, and where the others stand."""
+    more = len(reasons) - _MOST_REASONS
+    rest = f"; and {more} more, see `python -m training registry show {problem} {version}`" if more > 0 else ""
+    return "; ".join(reasons[:_MOST_REASONS]) + rest
 
 
 def table(document: dict[str, Any]) -> str:
@@ -77,7 +91,21 @@ def remarks(document: dict[str, Any]) -> list[str]:
         )
     if not document["beats_lookup"]:
         said.append("The model does not beat a lookup of group means: use the lookup.")
+    others = [name for name in _ahead(document) if name != "lookup"]
+    if others:
+        said.append(f"It does not beat the {' and the '.join(others)} either way: look into why before you rely on it.")
     return said
+
+
+def _ahead(document: dict[str, Any]) -> list[str]:
+    """The predictors whose mean loss is below the model's."""
+    losses = {
+        name: scores[loss]["value"]
+        for name, scores in document["scores"].items()
+        for loss in ("rmse", "log_loss")
+        if scores.get(loss) and scores[loss]["value"] is not None
+    }
+    return [name for name, loss in losses.items() if loss < losses.get("model", loss)]
 
 
 def cell(score: dict[str, float | None]) -> str:

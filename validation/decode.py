@@ -5,7 +5,7 @@ A row that does not satisfy the contract becomes errors and nothing else: the ro
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from validation.errors import RowsRejected
 from validation.values import InvalidValue, Reader, Value, nearest, reader, shown
 from validation.wire import RowError
 
+T = TypeVar("T")
 Columns = dict[str, np.ndarray]
 """Columns by name, each of shape (rows,): float64 (numbers and flags, NaN where missing), object (texts, None where
 missing), datetime64[D] or datetime64[us] (NaT where missing)."""
@@ -59,6 +60,15 @@ class Decoded:
         if self.refused:
             raise RowsRejected(self.errors, self.refused, self.total)
         return self
+
+    def spread(self, answers: Sequence[T]) -> list[T | None]:
+        """Answers to the good rows in the places of the request, None for the others."""
+        if not self.refused:
+            return list(answers)
+        places: list[T | None] = [None] * self.total
+        for position, answer in zip(self.positions, answers, strict=True):
+            places[position] = answer
+        return places
 
     def extend(self, other: "Decoded") -> None:
         """Append the good rows of another request; its errors stay with it."""
@@ -131,10 +141,17 @@ class RowDecoder:
         self._keys: list[tuple[Column, Reader]] = [(column, reader(column)) for column in contract.keys]
         self._known = {column.name for column in (*contract.inputs, *contract.keys)}
 
-    def decode(self, rows: Sequence[object]) -> Decoded:
-        """Read rows as JSON gave them; never raises, whatever they are."""
-        decoded = Decoded(total=len(rows))
-        for position, row in enumerate(rows):
+    def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
+        """Read rows as JSON gave them; never raises, whatever they are.
+
+        Args:
+            rows: what should be rows.
+            after: the rows of the same request that came before; these are appended to it.
+        """
+        decoded = Decoded(total=0) if after is None else after
+        first = decoded.total
+        decoded.total += len(rows)
+        for position, row in enumerate(rows, first):
             if type(row) is not dict:
                 self._append(decoded, position, None, f"{shown(row)} is not a row: a row is an object of columns")
                 continue

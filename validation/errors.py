@@ -11,7 +11,8 @@ BoxwoodError
     ├── UnknownModel             no model of that name here
     ├── RequestTooLarge          more bytes or rows than the limits allow
     ├── UnsupportedMedia         a body in another format
-    └── RowsRejected             rows that do not satisfy the contract
+    ├── RowsRejected             rows that do not satisfy the contract
+    └── Overloaded               more rows are waiting already than can be answered soon
 
 Messages are for people: what happened, where, and what to do. Transports decide about status codes.
 """
@@ -74,3 +75,7 @@ class RowsRejected(RequestError):
         self.errors = list(errors)
         listed = "" if len(self.errors) >= count else f", the first {len(self.errors)} errors are listed"
         super().__init__(f"{count} error{'s' if count != 1 else ''} in {total} row{'s' if total != 1 else ''}{listed}.")
+
+
+class Overloaded(RequestError):
+    """The service has as much to do as it can answer soon; the same request may be sent again a second later."""

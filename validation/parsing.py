@@ -1,5 +1,6 @@
 """How one raw text of a table becomes a value as requests carry it. Used by ingest only: requests are already clean."""
 
+import contextlib
 import datetime
 import decimal
 from collections.abc import Callable
@@ -9,17 +10,19 @@ from validation.contract import Column, Kind
 ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Texts that stand for a missing number or date. In a category only the empty text does: 'None' may be a name."""
 
+_ISO = "%Y-%m-%d"
 _FLAGS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 
 
 def dates(pattern: str) -> Callable[[str], str]:
-    """A parser of dates in another format, as `datetime.strptime` writes formats."""
+    """A parser of dates in another format, as `datetime.strptime` writes formats, and in that of requests."""
 
     def parse(text: str) -> str:
-        try:
-            return datetime.datetime.strptime(text, pattern).date().isoformat()
-        except ValueError:
-            raise ValueError(f"{text[:40]!r} is not a date like {pattern}") from None
+        for known in (pattern, _ISO):
+            with contextlib.suppress(ValueError):
+                return datetime.datetime.strptime(text, known).date().isoformat()
+        example = datetime.date(2023, 5, 31)
+        raise ValueError(f"{text[:40]!r} is not a date like {example.strftime(pattern)} or {example.isoformat()}")
 
     return parse
 

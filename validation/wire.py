@@ -65,6 +65,24 @@ class Explanations(msgspec.Struct, frozen=True):
     explanations: list[Explanation]
 
 
+class PartialPredictions(msgspec.Struct, frozen=True):
+    """What `:predict` answers to a part of a request: null in the places of the rows that `errors` are about."""
+
+    model_name: str
+    model_version: str
+    predictions: list[Prediction | None]
+    errors: list[RowError]
+
+
+class PartialExplanations(msgspec.Struct, frozen=True):
+    """What `:explain` answers in the same way."""
+
+    model_name: str
+    model_version: str
+    explanations: list[Explanation | None]
+    errors: list[RowError]
+
+
 class ProblemDetails(msgspec.Struct, frozen=True):
     """An error as RFC 9457 has it (application/problem+json)."""
 

@@ -131,7 +131,7 @@ def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str]
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=environment | variables,
+        env=environment | {"BOXWOOD_GRPC_PORT": "0"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -25,10 +25,10 @@ class Held:
 
     def __init__(self, cards: Mapping[str, str]) -> None:
         predictor = cast("Predictor", SimpleNamespace(name="flights", scores=None))
-        self._served = ServedModel(predictor, {}, cards)
+        self._served = ServedModel(predictor, {}, cards, Settings())
 
     def find(self, name: str) -> ServedModel:
-        return self._served if name == "flights" else Models().find(name)
+        return self._served if name == "flights" else Models(Settings()).find(name)
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter([self._served])

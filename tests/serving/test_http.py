@@ -240,3 +240,38 @@ def test_a_caller_that_hangs_up_harms_nobody(client: httpx.Client, row: dict[str
         with socket.create_connection(address) as half:
             half.sendall(b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
     assert client.post(PREDICT, json={"instances": [row]}).status_code == 200
+
+
+@pytest.mark.parametrize(("verb", "list_name"), [("predict", "predictions"), ("explain", "explanations")])
+def test_a_part_of_a_request_can_be_answered(
+    client: httpx.Client, row: dict[str, Any], verb: str, list_name: str
+) -> None:
+    rows = [row, {**row, "cabin": "roof"}, "no row", {**row, "distance_km": 800.0}]
+    path = f"/v1/models/flights:{verb}"
+    document = client.post(f"{path}?partial=true", json={"instances": rows}).json()
+    assert list(document) == ["model_name", "model_version", list_name, "errors"]
+    assert [answer is None for answer in document[list_name]] == [False, True, True, False]
+    assert [error["row"] for error in document["errors"]] == [1, 2]
+    whole = client.post(f"{path}?partial=true", json={"instances": [rows[0], rows[3]]}).json()
+    assert list(whole) == ["model_name", "model_version", list_name]
+    good = [answer for answer in document[list_name] if answer is not None]
+    assert [answer["prediction"] for answer in good] == [answer["prediction"] for answer in whole[list_name]]
+    nothing = client.post(f"{path}?partial=true", json={"instances": rows[1:3]}).json()
+    assert nothing[list_name] == [None, None]
+    problem(client.post(f"{path}?partial=false", json={"instances": rows}), 422)
+
+
+@pytest.mark.parametrize("query", ["partial=yes", "partial=true&partial=true", "partly=true", "partial"])
+def test_other_questions_are_refused(client: httpx.Client, row: dict[str, Any], query: str) -> None:
+    document = problem(client.post(f"{PREDICT}?{query}", json={"instances": [row]}), 400)
+    assert "partial=true or partial=false" in document["detail"]
+
+
+def test_errors_of_large_requests_name_their_rows(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows: list[Any] = [row] * 1_500
+    for place in (0, 255, 256, 700, 1_499):
+        rows[place] = {**row, "cabin": "roof"}
+    document = problem(client.post(PREDICT, json={"instances": rows}), 422)
+    assert [error["row"] for error in document["errors"]] == [0, 255, 256, 700, 1_499]
+    answer = client.post(f"{PREDICT}?partial=true", json={"instances": rows}).json()
+    assert [place for place, one in enumerate(answer["predictions"]) if one is None] == [0, 255, 256, 700, 1_499]

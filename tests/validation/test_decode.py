@@ -169,3 +169,10 @@ def test_merging_keeps_each_row_with_its_own(flights: Problem) -> None:
     assert first.positions == [0, 1, 3]
     assert sorted(first.warnings) == [1, 2]
     assert first.keys[2] == {"number": 5}
+
+
+@given(rows=st.lists(any_rows(WIDE, WORDS) | ODD_VALUES, max_size=8), border=st.integers(0, 8))
+def test_a_request_can_be_read_in_parts(rows: list[Any], border: int) -> None:
+    parts = DECODER.decode(rows[:border])
+    assert DECODER.decode(rows[border:], after=parts) is parts
+    assert parts == DECODER.decode(rows)

@@ -1,0 +1,31 @@
+"""Who is let in: a queue that cannot grow, since what waits longest is answered when nobody wants it any more."""
+
+import contextlib
+from collections.abc import Iterator
+
+from validation.errors import Overloaded
+
+
+class Gate:
+    """Counts the rows that wait; to be used on one event loop."""
+
+    def __init__(self, most_rows: int) -> None:
+        self._most = most_rows
+        self.rows = 0
+        """How many wait now."""
+
+    @contextlib.contextmanager
+    def admit(self, rows: int) -> Iterator[None]:
+        """Let a request in while its rows are worked on; raises Overloaded at once if too many wait already.
+
+        A request that is larger than the limit is let in where nobody waits.
+        """
+        if self.rows and self.rows + rows > self._most:
+            raise Overloaded(
+                f"{self.rows} rows are waiting, and {self._most} may. Send the request again in a second or two."
+            )
+        self.rows += rows
+        try:
+            yield
+        finally:
+            self.rows -= rows

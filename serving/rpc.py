@@ -1,0 +1,114 @@
+"""gRPC beside HTTP in the same worker: services, health and reflection, errors as HTTP says them, start and stop."""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from types import FrameType
+from typing import Any
+
+import grpc
+import msgspec
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from serving import open_inference, problem_details
+from serving.models import Models
+from serving.open_inference import OpenInference
+from serving.settings import Settings
+from validation.errors import RequestError
+from validation.wire import ProblemDetails
+
+PROBLEM = "problem-details-bin"
+"""The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
+_CODES = {
+    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
+}
+_GRACE = 8.0
+"""Seconds that calls in flight get to end after SIGTERM; Cloud Run kills after ten."""
+
+Call = Callable[[Any], Awaitable[Any]]
+_log = logging.getLogger("boxwood.grpc")
+_encode = msgspec.json.Encoder().encode
+
+
+async def start(models: Models, settings: Settings) -> None:
+    """Serve on the settings' address, beside the other workers, until SIGTERM."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_receive_message_length", settings.max_body_bytes),
+            ("grpc.max_send_message_length", -1),
+        ]
+    )
+    probes = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(probes, server)
+    names = [open_inference.SERVICE.full_name, health.SERVICE_NAME]
+    _add(server, open_inference.SERVICE, open_inference.calls(OpenInference(models, settings)))
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
+    await server.start()
+    for name in ("", *names):
+        await probes.set(name, health_pb2.HealthCheckResponse.SERVING)
+    _stop_at_sigterm(server, probes)
+
+
+def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, Call]) -> None:
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            _answering(calls[method.name]),
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+        for method in service.methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+
+
+def _answering(call: Call) -> Callable[..., Awaitable[Any]]:
+    async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        try:
+            return await call(request)
+        except RequestError as error:
+            details = problem_details.of(error)
+        except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
+            _log.exception(json.dumps({"event": "error", "call": call.__name__}))
+            details = problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; its log says why.")
+        return await _abort(context, details)
+
+    return answer
+
+
+async def _abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> Any:
+    text = details.detail
+    if isinstance(details.errors, list) and details.errors:
+        first = details.errors[0]
+        text = f"{text} First: row {first.row}, {first.column}: {first.message}"
+    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _encode(details)),))
+
+
+def _stop_at_sigterm(server: grpc.aio.Server, probes: health.aio.HealthServicer) -> None:
+    """Stop together with HTTP: BentoML's own hook runs only after HTTP has drained, and calls would come until then."""
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def stop() -> None:
+        await probes.enter_graceful_shutdown()
+        await server.stop(_GRACE)
+
+    def stop_both(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(lambda: stopping.append(loop.create_task(stop())))
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, stop_both)

@@ -1,0 +1,209 @@
+"""HTTP: the Open Inference Protocol (KServe V2) with Triton's binary tensors. It translates and decides nothing.
+
+GET  /v2                                        the server
+GET  /v2/health/live, /v2/health/ready          probes
+GET  /v2/models/{model}[/versions/{version}]    inputs and outputs
+GET  …/ready                                    200 if the model answers
+POST …/infer                                    tensors in, tensors out; ?partial=true as in V1
+
+The source is the protocol's specification (github.com/kserve/open-inference-protocol) and Triton's extension
+"Binary Tensor Data" to it.
+"""
+
+import functools
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import problem_details, tensors
+from serving.asgi import Document, Endpoint, Reply, demand_json, encode, header, read_body, respond, wants_partial
+from serving.models import Models, ServedModel
+from serving.settings import Settings
+from serving.tensors import Tensor
+from validation.errors import UnknownModel, UnreadableRequest
+from validation.values import shown
+from validation.wire import PartialPredictions, ProblemDetails
+
+MODELS = "/v2/models"
+PLATFORM = "boxwood_lightgbm"
+EXTENSIONS = ["binary_tensor_data"]
+_LENGTH = b"inference-header-content-length"
+_BINARY = "application/octet-stream"
+
+
+class _Input(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = {}
+    data: list[Any] | UnsetType = UNSET
+
+
+class _Requested(msgspec.Struct):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Input]
+    id: str | UnsetType = UNSET
+    parameters: dict[str, Any] = {}
+    outputs: list[_Requested] = []
+
+
+class _Output(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, Any] | UnsetType = UNSET
+    data: list[Any] | UnsetType = UNSET
+
+
+class _Answer(msgspec.Struct):
+    model_name: str
+    model_version: str
+    outputs: list[_Output]
+    id: str | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Request).decode
+
+
+def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+    """The applications for the models that are there, by path."""
+    server = {"name": "boxwood", "version": "2", "extensions": EXTENSIONS}
+    found: dict[str, ASGIApp] = {
+        "/v2": Document(lambda: server),
+        "/v2/health/live": Document(lambda: {"live": True}),
+        "/v2/health/ready": Document(lambda: {"ready": True}),
+    }
+    for model in models:
+        name, version = model.predictor.name, model.predictor.version
+        for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
+            found |= {
+                path: Document(functools.partial(metadata, model)),
+                f"{path}/ready": Document(functools.partial(dict, name=name, ready=True)),
+                f"{path}/infer": _Infer(model, settings),
+            }
+    return found
+
+
+def metadata(model: ServedModel) -> dict[str, Any]:
+    """What a model takes and gives."""
+    predictor = model.predictor
+    described = {
+        side: [meant._asdict() for meant in found]
+        for side, found in (("inputs", tensors.inputs(predictor.contract)), ("outputs", tensors.outputs(predictor)))
+    }
+    return {"name": predictor.name, "versions": [predictor.version], "platform": PLATFORM, **described}
+
+
+class Nothing:
+    """What every other path below /v2 answers."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404, with the models' names where a model was asked for."""
+        path = scope["path"]
+        details = problem_details.plain(
+            HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}. GET /v2 is the server."
+        )
+        try:
+            if path.startswith(f"{MODELS}/"):
+                self._models.find(path.removeprefix(f"{MODELS}/").split("/")[0])
+        except UnknownModel as error:
+            details = problem_details.of(error)
+        await respond(send, _problem(details))
+
+
+def _problem(details: ProblemDetails) -> Reply:
+    """An error, with the member that this protocol's clients read."""
+    body = encode({"error": details.detail, **msgspec.to_builtins(details)})
+    return Reply(body, problem_details.MEDIA_TYPE, details.status)
+
+
+class _Infer(Endpoint):
+    """POST: tensors in, tensors out."""
+
+    method = "POST"
+
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self._model = model
+        self._settings = settings
+
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+        return _problem(details)._replace(headers=headers)
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        length = header(scope, _LENGTH)
+        if length is None:
+            demand_json(scope)
+        body = await read_body(scope, receive, self._settings.max_body_bytes)
+        request, raw = _read(body, length)
+        predictor = self._model.predictor
+        columns = _tensors(request.inputs, raw)
+        rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
+        answer = await self._model.predict(rows, partial=wants_partial(scope))
+        made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
+        document = _Answer(predictor.name, predictor.version, [], request.id)
+        if isinstance(answer, PartialPredictions):
+            document.parameters = {"errors": tensors.errors(answer)}
+        return _reply(document, made, request)
+
+
+def _read(body: bytes, length: bytes | None) -> tuple[_Request, memoryview]:
+    """The JSON at the start of a body, and the raw tensors behind it."""
+    if length is not None and (not length.isdigit() or int(length) > len(body)):
+        raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
+    end = len(body) if length is None else int(length)
+    view = memoryview(body)
+    try:
+        return _decode(view[:end]), view[end:]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRequest(f'{error}. Send {{"inputs": [tensor, …]}}, a tensor being a column.') from error
+
+
+def _tensors(inputs: list[_Input], raw: memoryview) -> list[Tensor]:
+    found = []
+    for one in inputs:
+        size = one.parameters.get("binary_data_size")
+        if size is None:
+            values = [] if one.data is UNSET else _flat(one.data)
+        elif type(size) is not int or not 0 <= size <= len(raw):
+            raise UnreadableRequest(f"The binary_data_size of {shown(one.name)} is no size of what is in the body.")
+        else:
+            values, raw = tensors.unpack(one.name, one.datatype, raw[:size]), raw[size:]
+        found.append(Tensor(one.name, one.datatype, one.shape, values))
+    if raw:
+        raise UnreadableRequest(f"The body has {len(raw)} bytes that belong to no input.")
+    return found
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """Values row by row; [rows, 1] may come nested."""
+    return [value[0] if type(value) is list and len(value) == 1 else value for value in data]
+
+
+def _reply(answer: _Answer, made: list[Tensor], request: _Request) -> Reply:
+    """The answer as JSON, with the tensors that were asked for as binary behind it."""
+    asked = {output.name: output.parameters.get("binary_data", False) for output in request.outputs}
+    everything = request.parameters.get("binary_data_output", False) if not asked else False
+    blobs = []
+    for tensor in made:
+        output = _Output(tensor.name, tensor.datatype, list(tensor.shape))
+        if asked.get(tensor.name, everything):
+            blobs.append(tensors.pack(tensor))
+            output.parameters = {"binary_data_size": len(blobs[-1])}
+        else:
+            output.data = list(tensor.values)
+        answer.outputs.append(output)
+    text = encode(answer)
+    if not blobs:
+        return Reply(text)
+    return Reply(b"".join((text, *blobs)), _BINARY, headers=[(_LENGTH, str(len(text)).encode())])
