@@ -93,7 +93,7 @@ def remarks(document: dict[str, Any]) -> list[str]:
         said.append("The model does not beat a lookup of group means: use the lookup.")
     others = [name for name in _ahead(document) if name != "lookup"]
     if others:
-        said.append(f"It does not beat the {' and the '.join(others)} either way: look into why before you rely on it.")
+        said.append(f"Better than the model: {', '.join(others)}. Look into why before you rely on it.")
     return said
 
 

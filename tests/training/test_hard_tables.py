@@ -59,7 +59,7 @@ def problem(target: Column, in_time: bool, nullable: bool = False, more: tuple[C
 def table(rows: int) -> pd.DataFrame:
     """Prices, and whether somebody left; in order of time."""
     chance = np.random.default_rng(0)
-    days = np.datetime64("2020-01-01") + np.sort(chance.integers(0, max(1_500, 3 * rows) % 30_000, rows))
+    days = np.datetime64("2020-01-01") + np.sort(chance.integers(0, min(max(1_500, 3 * rows), 30_000), rows))
     drawn = pd.DataFrame(
         {"city": chance.choice(["Oslo", "Rome", "Bern"], rows), "area": chance.uniform(10, 100, rows).round(2)}
     ).assign(day=days.astype(str))

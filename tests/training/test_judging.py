@@ -155,3 +155,23 @@ def test_a_model_that_does_not_beat_the_lookup_is_told_so() -> None:
     document = {"rows": 5, "unit": None, "scores": {"model": scores, "lookup": scores}, "beats_lookup": False}
     assert "does not beat a lookup" in report.table(document)
     assert "does not beat a lookup" not in report.table({**document, "beats_lookup": True})
+
+
+def test_every_predictor_that_does_better_is_named() -> None:
+    def scores(rmse: float) -> dict[str, dict[str, float]]:
+        return {"rmse": {"value": rmse, "low": rmse, "high": rmse}}
+
+    others = {"model": scores(2.0), "lookup": scores(1.0), "linear": scores(3.0), "forest": scores(1.5)}
+    said = report.remarks({"beats_lookup": False, "scores": others})
+    assert said == [
+        "The model does not beat a lookup of group means: use the lookup.",
+        "Better than the model: forest. Look into why before you rely on it.",
+    ]
+
+
+def test_many_reasons_are_told_shortly() -> None:
+    reasons = [f"worse where x is {place}" for place in range(30)]
+    told = report.told(reasons, "flights", 2)
+    assert told.startswith("worse where x is 0; ")
+    assert told.endswith("is 2; and 27 more, see `python -m training registry show flights 2`")
+    assert report.told(reasons[:3], "flights", 2).count(";") == 2
