@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
 from serving import lifecycle, pins, v1, v2
-from serving.asgi import Front
+from serving.asgi import Exposition, Front
 from serving.models import Models
 from serving.settings import Settings
 from validation.errors import BoxwoodError
@@ -81,7 +81,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
 
 def _routes() -> dict[str, ASGIApp]:
-    return {**v1.routes(MODELS, SETTINGS), **v2.routes(MODELS, SETTINGS)}
+    return {"/metrics": Exposition(), **v1.routes(MODELS, SETTINGS), **v2.routes(MODELS, SETTINGS)}
 
 
 # BentoML finds the models of a service among its class attributes, and each is there under its own name.

@@ -3,14 +3,18 @@
 import contextlib
 from collections.abc import Iterator
 
+from prometheus_client import Gauge
+
 from validation.errors import Overloaded
 
 
 class Gate:
     """Counts the rows that wait; to be used on one event loop."""
 
-    def __init__(self, most_rows: int) -> None:
+    def __init__(self, most_rows: int, gauge: Gauge | None = None) -> None:
+        """Let at most `most_rows` wait, and tell `gauge` how many do."""
         self._most = most_rows
+        self._gauge = gauge
         self.rows = 0
         """How many wait now."""
 
@@ -24,8 +28,13 @@ class Gate:
             raise Overloaded(
                 f"{self.rows} rows are waiting, and {self._most} may. Send the request again in a second or two."
             )
-        self.rows += rows
+        self._change(rows)
         try:
             yield
         finally:
-            self.rows -= rows
+            self._change(-rows)
+
+    def _change(self, rows: int) -> None:
+        self.rows += rows
+        if self._gauge is not None:
+            self._gauge.inc(rows)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -11,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving import problem_details
+from serving import problem_details, telemetry
+from serving.telemetry import OK, Calls
 from validation.errors import Overloaded, RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
 from validation.wire import ProblemDetails
 
@@ -33,6 +35,8 @@ class Endpoint:
     """An ASGI application that answers one method; errors are problem details."""
 
     method: str
+    calls: Calls | None = None
+    """Who counts its requests, if anybody does."""
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """What to answer; raises RequestError."""
@@ -49,17 +53,21 @@ class Endpoint:
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
             await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
             return
+        started, outcome = time.perf_counter(), OK
         try:
             reply = await self.answer(scope, receive)
-        except Overloaded as error:
-            reply = self.refuse(problem_details.of(error), _RETRY)
         except RequestError as error:
-            reply = self.refuse(problem_details.of(error))
+            details = problem_details.of(error)
+            outcome = problem_details.kind(error)
+            reply = self.refuse(details, *([_RETRY] if isinstance(error, Overloaded) else []))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(json.dumps({"event": "error", "path": scope["path"]}))
             detail = "The service failed; its log says why."
+            outcome = problem_details.FAILED
             reply = self.refuse(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
         await respond(send, reply)
+        if self.calls is not None:
+            self.calls.count(time.perf_counter() - started, outcome)
 
 
 class Document(Endpoint):
@@ -73,6 +81,16 @@ class Document(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The document as JSON."""
         return Reply(encode(self._make()))
+
+
+class Exposition(Endpoint):
+    """GET: the metrics of all workers, for Prometheus."""
+
+    method = "GET"
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The metrics as text."""
+        return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
 
 
 class Front:

@@ -18,9 +18,12 @@ PART = 256
 class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
-    def __init__(self, score: Callable[[Records], np.ndarray]) -> None:
-        """Use `score` for the merged rows; it returns an array whose first axis is the rows."""
+    def __init__(
+        self, score: Callable[[Records], np.ndarray], observe: Callable[[float], object] = lambda rows: None
+    ) -> None:
+        """Use `score` for merged rows, whose first axis is the rows, and let `observe` know how many they are."""
         self._score = score
+        self._observe = observe
         self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
 
     async def score(self, records: Records) -> np.ndarray:
@@ -41,6 +44,7 @@ class Batcher:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._observe(sum(len(records) for records, _ in waiting))
         self._answer(waiting)
 
     def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from model import bundle
 from serving.admission import Gate
 from serving.batching import PART, Batcher
 from serving.settings import Settings
+from serving.telemetry import Calls, ModelMetrics
 from validation.decode import Decoded, Records
 from validation.errors import UnknownModel
 from validation.values import shown
@@ -34,11 +36,16 @@ class ServedModel:
     ) -> None:
         """Serve `predictor`, described by the `labels` of the store and the `cards` of its bundle."""
         self.predictor = predictor
-        self._predicting = Gate(settings.max_waiting_rows)
-        self._explaining = Gate(settings.max_waiting_explanations)
+        self.metrics = ModelMetrics(predictor.name, predictor.version)
+        self._predicting = Gate(settings.max_waiting_rows, self.metrics.waiting("predict"))
+        self._explaining = Gate(settings.max_waiting_explanations, self.metrics.waiting("explain"))
         self._labels = labels
         self._cards = cards
-        self._batcher = Batcher(predictor.scores)
+        self._batcher = Batcher(predictor.scores, self.metrics.batch_rows.observe)
+
+    def calls(self, transport: str, verb: str) -> Calls:
+        """Who counts the requests of a transport to this model."""
+        return Calls(transport, verb, self.predictor.name, self.predictor.version)
 
     async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
         """Answer rows.
@@ -86,6 +93,9 @@ class ServedModel:
         for start in range(PART, len(rows), PART):
             await asyncio.sleep(0)
             self.predictor.decode(rows[start : start + PART], after=decoded)
+        for texts in decoded.warnings.values():
+            for text in texts:
+                self.metrics.unseen(text.split(":")[0])
         return decoded if partial else decoded.whole()
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
@@ -154,10 +164,12 @@ class Models:
         from model import golden
         from model.predictor import Predictor
 
+        started = time.perf_counter()
         opened = bundle.read(directory)
         predictor = Predictor(opened)
         golden.replay(predictor, opened.golden)
-        self._served[predictor.name] = ServedModel(predictor, labels, opened.cards, self._settings)
+        served = self._served[predictor.name] = ServedModel(predictor, labels, opened.cards, self._settings)
+        served.metrics.warm_up.set(time.perf_counter() - started)
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._served.values())

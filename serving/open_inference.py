@@ -33,6 +33,7 @@ class OpenInference:
     def __init__(self, models: Models, settings: Settings) -> None:
         self._models = models
         self._settings = settings
+        self._calls = {model.predictor.name: model.calls("grpc", "predict") for model in models}
 
     def _find(self, name: str, version: str) -> ServedModel:
         model = self._models.find(name)
@@ -73,6 +74,10 @@ class OpenInference:
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._find(request.model_name, request.model_version)
+        with self._calls[model.predictor.name].counted():
+            return await self._infer(model, request)
+
+    async def _infer(self, model: ServedModel, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         predictor = model.predictor
         rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
         answer = await model.predict(rows, partial=request.parameters["partial"].bool_param)

@@ -25,6 +25,15 @@ _KINDS: dict[type[RequestError], tuple[HTTPStatus, str, str]] = {
 }
 
 
+FAILED = "failed"
+"""The kind of a request that failed by our fault."""
+
+
+def kind(error: RequestError) -> str:
+    """A word for an error, as its type's URN ends."""
+    return _KINDS[type(error)][1]
+
+
 def of(error: RequestError) -> ProblemDetails:
     """What a caller is told about their request."""
     status, kind, title = _KINDS[type(error)]

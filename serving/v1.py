@@ -20,6 +20,7 @@ from serving import problem_details
 from serving.asgi import Document, Endpoint, Reply, demand_json, encode, problem, read_body, respond, wants_partial
 from serving.models import Models, ServedModel
 from serving.settings import Settings
+from serving.telemetry import Calls
 from validation.errors import RequestTooLarge, UnknownModel, UnreadableRequest
 
 MODELS = "/v1/models"
@@ -53,8 +54,8 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         found |= {
             path: Document(model.describe),
             f"{path}/card": _Card(model),
-            f"{path}:predict": _Asked(model.predict, settings),
-            f"{path}:explain": _Asked(model.explain, settings),
+            f"{path}:predict": _Asked(model.predict, settings, model.calls("v1", "predict")),
+            f"{path}:explain": _Asked(model.explain, settings, model.calls("v1", "explain")),
         }
     return found
 
@@ -83,7 +84,8 @@ class _Asked(Endpoint):
 
     method = "POST"
 
-    def __init__(self, verb: Verb, settings: Settings) -> None:
+    def __init__(self, verb: Verb, settings: Settings, calls: Calls) -> None:
+        self.calls = calls
         self._verb = verb
         self._settings = settings
 

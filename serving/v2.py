@@ -134,6 +134,7 @@ class _Infer(Endpoint):
     method = "POST"
 
     def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self.calls = model.calls("v2", "predict")
         self._model = model
         self._settings = settings
 

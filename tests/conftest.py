@@ -31,6 +31,11 @@ os.environ.pop("MLFLOW_TRACKING_URI")
 os.environ["DVC_NO_ANALYTICS"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that need the trained project first, so that pytest-xdist's second worker begins with others."""
+    items.sort(key=lambda item: "trained" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all pytest workers share."""

@@ -1,0 +1,118 @@
+"""What the service tells Prometheus, summed over its workers.
+
+BentoML's supervisor sets the folder through which prometheus-client's workers share their counts, so nothing here may
+be made before a worker runs: `instruments` makes it at first use.
+"""
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving import problem_details
+from validation.errors import RequestError
+
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+OK = "ok"
+_MODEL = ("model", "version")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Instruments(NamedTuple):
+    """Every metric of the service."""
+
+    requests: Counter
+    seconds: Histogram
+    batch_rows: Histogram
+    waiting_rows: Gauge
+    unseen: Counter
+    warm_up: Gauge
+
+
+@functools.cache
+def instruments() -> Instruments:
+    """The metrics of this process."""
+    calls = ("transport", "verb", *_MODEL)
+    return Instruments(
+        Counter("boxwood_requests", "Requests by how they ended: ok, or the kind of the error.", (*calls, "outcome")),
+        Histogram("boxwood_request_seconds", "Time from the request's head to its answer.", calls, buckets=_SECONDS),
+        Histogram("boxwood_batch_rows", "Rows that were predicted together.", _MODEL, buckets=_ROWS),
+        Gauge(
+            "boxwood_waiting_rows", "Rows let in and not answered yet.", ("verb", *_MODEL), multiprocess_mode="livesum"
+        ),
+        Counter("boxwood_unseen_values", "Values that training did not see, taken for missing.", (*_MODEL, "column")),
+        Gauge("boxwood_warm_up_seconds", "Time to load and prove a model.", _MODEL, multiprocess_mode="livemax"),
+    )
+
+
+def exposition() -> bytes:
+    """The metrics of all workers in Prometheus' text format."""
+    instruments()  # a worker that nobody asked anything yet has zeros to tell
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    text: bytes = generate_latest(registry)
+    return text
+
+
+class Calls:
+    """The requests to one model by one transport and verb."""
+
+    def __init__(self, transport: str, verb: str, model: str, version: str) -> None:
+        made = instruments()
+        self._labels = (transport, verb, model, version)
+        self._requests = made.requests
+        self._seconds = made.seconds.labels(*self._labels)
+        self._good = made.requests.labels(*self._labels, OK)
+
+    def count(self, seconds: float, outcome: str = OK) -> None:
+        """Count a request that took so long and ended so."""
+        self._seconds.observe(seconds)
+        (self._good if outcome == OK else self._requests.labels(*self._labels, outcome)).inc()
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what happens inside as one request."""
+        started, outcome = time.perf_counter(), problem_details.FAILED
+        try:
+            yield
+            outcome = OK
+        except RequestError as error:
+            outcome = problem_details.kind(error)
+            raise
+        finally:
+            self.count(time.perf_counter() - started, outcome)
+
+
+class ModelMetrics:
+    """What one model is doing."""
+
+    def __init__(self, model: str, version: str) -> None:
+        made = instruments()
+        self._model = (model, version)
+        self._unseen = made.unseen
+        self.batch_rows = made.batch_rows.labels(*self._model)
+        self.warm_up = made.warm_up.labels(*self._model)
+
+    def waiting(self, verb: str) -> Gauge:
+        """The gauge of rows that wait for an answer of this kind."""
+        return instruments().waiting_rows.labels(verb, *self._model)
+
+    def unseen(self, column: str) -> None:
+        """Count a value of a column that training did not see."""
+        self._unseen.labels(*self._model, column).inc()

@@ -1,0 +1,65 @@
+"""GET /metrics: what Prometheus is told, by all workers together."""
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from model.predictor import Predictor
+from tests.project import Project, free_port
+from tests.serving.test_http import EXPLAIN, PREDICT
+from tests.serving.test_open_inference import INFER, infer
+
+LABELS = ("transport", "verb", "outcome", "column")
+
+
+def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels, but for the model's and the buckets'."""
+    answer = server.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (one.name, *(one.labels[label] for label in LABELS if label in one.labels)): one.value
+        for family in text_string_to_metric_families(answer.text)
+        for one in family.samples
+    }
+
+
+def test_every_request_is_counted_by_how_it_ended(
+    trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], predictor: Predictor
+) -> None:
+    # its own home: BentoML empties the folder of metrics of a home where another server starts
+    home = trained.copy(tmp_path / "project").folder / "stores/bentoml"
+    port = free_port()
+    served = trained.serve(bento, tmp_path / "elsewhere", BENTOML_HOME=str(home), BOXWOOD_GRPC_PORT=str(port))
+    with served as server:
+        assert samples(server)["boxwood_warm_up_seconds",] > 0
+        for _ in range(3):
+            assert server.post(PREDICT, json={"instances": [row] * 5}).status_code == 200
+        server.post(PREDICT, json={"instances": [{**row, "agency": "Unheard Of"}]})
+        server.post(PREDICT, json={"instances": [{**row, "cabin": "roof"}]})
+        server.post(PREDICT, content=b"{", headers={"content-type": "application/json"})
+        server.post(EXPLAIN, json={"instances": [row]})
+        server.post(INFER, json={"inputs": []})
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            infer(channel, [row])
+            with pytest.raises(grpc.RpcError):
+                infer(channel, [{**row, "cabin": "roof"}])
+        found = samples(server)
+        assert f'version="{predictor.version}"' in server.get("/metrics").text
+    counted = {key[1:]: value for key, value in found.items() if key[0] == "boxwood_requests_total" and value}
+    assert counted == {
+        ("v1", "predict", "ok"): 4,
+        ("v1", "predict", "rows-rejected"): 1,
+        ("v1", "predict", "unreadable"): 1,
+        ("v1", "explain", "ok"): 1,
+        ("v2", "predict", "unreadable"): 1,
+        ("grpc", "predict", "ok"): 1,
+        ("grpc", "predict", "rows-rejected"): 1,
+    }
+    assert found["boxwood_request_seconds_count", "v1", "predict"] == 6
+    assert found["boxwood_batch_rows_sum",] == 3 * 5 + 1 + 1
+    assert found["boxwood_unseen_values_total", "agency"] == 1
+    assert found["boxwood_waiting_rows", "predict"] == found["boxwood_waiting_rows", "explain"] == 0
