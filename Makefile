@@ -7,6 +7,7 @@ PROBLEM ?= flights
 HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
+WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 
 DEV := .venv
@@ -26,13 +27,14 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export BOXWOOD_GRPC_HOST ?= $(HOST)
 export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
+export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .PHONY: help setup train serve bento free-port dev check format test test-heavy proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
-	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1'
+	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
 

@@ -10,8 +10,8 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
-from serving import lifecycle, pins, v1, v2
-from serving.asgi import Exposition, Front
+from serving import lifecycle, openapi, pins, v1, v2
+from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
 from validation.errors import BoxwoodError
@@ -76,17 +76,23 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
-        behind = super().to_asgi(is_main)
-        return Front(behind, _routes, {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}, SETTINGS.max_body_bytes)
+        nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
+        return Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
 
-
-def _routes() -> dict[str, ASGIApp]:
-    return {"/metrics": Exposition(), **v1.routes(MODELS, SETTINGS), **v2.routes(MODELS, SETTINGS)}
+    def _routes(self) -> dict[str, ASGIApp]:
+        return {
+            "/": Page(openapi.PAGE),
+            "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
+            "/metrics": Exposition(),
+            **v1.routes(MODELS, SETTINGS),
+            **v2.routes(MODELS, SETTINGS),
+        }
 
 
 # BentoML finds the models of a service among its class attributes, and each is there under its own name.
 Boxwood = bentoml.service(
     name="boxwood",
     metrics={"enabled": False},
+    workers=SETTINGS.workers,
     service_class=Composed,
 )(type("Service", (Service,), {f"model_{name}": model for name, model in STORED.items()}))

@@ -17,6 +17,10 @@ from serving.telemetry import OK, Calls
 from validation.errors import Overloaded, RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
 from validation.wire import ProblemDetails
 
+_PAGE_POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
+)
 _RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
 encode = msgspec.json.Encoder().encode
@@ -81,6 +85,19 @@ class Document(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The document as JSON."""
         return Reply(encode(self._make()))
+
+
+class Page(Endpoint):
+    """GET: a page that needs nothing from elsewhere."""
+
+    method = "GET"
+
+    def __init__(self, text: str) -> None:
+        self._reply = Reply(text.encode(), "text/html; charset=utf-8", headers=[_PAGE_POLICY])
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The page."""
+        return self._reply
 
 
 class Exposition(Endpoint):

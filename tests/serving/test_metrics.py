@@ -33,8 +33,11 @@ def test_every_request_is_counted_by_how_it_ended(
     # its own home: BentoML empties the folder of metrics of a home where another server starts
     home = trained.copy(tmp_path / "project").folder / "stores/bentoml"
     port = free_port()
-    served = trained.serve(bento, tmp_path / "elsewhere", BENTOML_HOME=str(home), BOXWOOD_GRPC_PORT=str(port))
+    served = trained.serve(
+        bento, tmp_path / "elsewhere", BENTOML_HOME=str(home), BOXWOOD_GRPC_PORT=str(port), BOXWOOD_WORKERS="2"
+    )
     with served as server:
+        server.headers["connection"] = "close"  # so that every request may meet another worker
         assert samples(server)["boxwood_warm_up_seconds",] > 0
         for _ in range(3):
             assert server.post(PREDICT, json={"instances": [row] * 5}).status_code == 200

@@ -1,0 +1,160 @@
+"""OpenAPI for all routes: rows from the contracts, answers from the structs that are encoded, BentoML's as it says."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from serving import problem_details, v1
+from serving.models import MOST_CHOICES, Models, ServedModel
+from validation.contract import Column, Kind, Unseen
+from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, ProblemDetails
+
+_REFERENCE = "#/components/schemas/{name}"
+_TYPES: dict[Kind, dict[str, Any]] = {
+    Kind.INTEGER: {"type": "integer"},
+    Kind.REAL: {"type": "number"},
+    Kind.FLAG: {"type": "boolean"},
+    Kind.CATEGORY: {"type": "string"},
+    Kind.DATE: {"type": "string", "format": "date"},
+    Kind.TIMESTAMP: {"type": "string", "format": "date-time"},
+}
+_PARTIAL = {
+    "name": "partial",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Answer the good rows beside the errors of the others.",
+}
+_ERRORS = {
+    "400": "The request cannot be read",
+    "413": "The request is too large",
+    "415": "The body is in another format",
+    "422": "Some rows do not satisfy the contract",
+    "503": "The service is overloaded; send it again after `Retry-After` seconds",
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Boxwood</title>
+<link rel="stylesheet" href="./static_content/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="./static_content/swagger-ui-bundle.js"></script>
+<script src="./static_content/swagger-ui-standalone-preset.js"></script>
+<script src="./static_content/swagger-initializer.js"></script>
+</body>
+</html>
+"""
+"""The page at /: BentoML's own loads a tag manager from elsewhere."""
+
+
+def document(models: Models, native: dict[str, Any]) -> dict[str, Any]:
+    """The whole document.
+
+    Args:
+        models: what is served.
+        native: what BentoML says about its own routes.
+    """
+    answers = (Predictions, PartialPredictions, Explanations, PartialExplanations, ProblemDetails)
+    _, schemas = msgspec.json.schema_components(answers, ref_template=_REFERENCE)
+    paths: dict[str, Any] = {
+        v1.MODELS: {"get": _got("The models, by name")},
+        "/v2": {"get": _got("The server, as the Open Inference Protocol has it")},
+        "/v2/health/live": {"get": _got("Whether the server runs")},
+        "/v2/health/ready": {"get": _got("Whether all models answer")},
+        "/metrics": {"get": _got("For Prometheus", "text/plain")},
+    }
+    for model in models:
+        name = model.predictor.name
+        schemas[f"Row-{name}"] = row(model)
+        paths |= _paths(name)
+    own = native.get("components", {}).get("schemas", {})
+    return {
+        **native,
+        "openapi": "3.1.0",
+        "info": {**native.get("info", {}), "title": "Boxwood"},
+        "paths": {**paths, **native.get("paths", {})},
+        "components": {**native.get("components", {}), "schemas": {**own, **schemas}},
+    }
+
+
+def row(model: ServedModel) -> dict[str, Any]:
+    """What a row of a model is, as JSON Schema."""
+    contract = model.predictor.contract
+    vocabularies = model.predictor.manifest.fitted.vocabularies
+    columns = (*contract.inputs, *contract.keys)
+    return {
+        "type": "object",
+        "title": model.predictor.problem.title,
+        "properties": {column.name: _value(column, vocabularies.get(column.name, ())) for column in columns},
+        "required": [column.name for column in contract.inputs if not column.nullable],
+        "additionalProperties": False,
+        "examples": [contract.example()],
+    }
+
+
+def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
+    schema = dict(_TYPES[column.kind])
+    known = list(vocabulary)
+    if known and column.unseen is Unseen.REJECT and len(known) <= MOST_CHOICES:
+        schema["enum"] = [*known, *([None] if column.nullable else [])]
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+    bounds = {"minimum": column.ge, "maximum": column.le}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    unit = f"in {column.unit}" if column.unit else ""
+    if texts := [text for text in (column.help, unit) if text]:
+        schema["description"] = ", ".join(texts)
+    if column.example is not None:
+        schema["examples"] = [column.example]
+    return schema
+
+
+def _paths(name: str) -> dict[str, Any]:
+    path = f"{v1.MODELS}/{name}"
+    instances = {
+        "type": "object",
+        "properties": {"instances": {"type": "array", "items": _reference(f"Row-{name}")}},
+        "required": ["instances"],
+    }
+    infer = {
+        "type": "object",
+        "properties": {"inputs": {"type": "array", "items": {"type": "object"}}},
+        "required": ["inputs"],
+    }
+    return {
+        path: {"get": _got("Contract, metrics and lineage")},
+        f"{path}/card": {"get": _got("The model card", "text/markdown", "text/html")},
+        f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
+        f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
+        f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model")},
+        f"/v2/models/{name}/ready": {"get": _got("Whether the model answers")},
+        f"/v2/models/{name}/infer": {"post": _asked("Predict tensors, one a column", infer)},
+    }
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=name)}
+
+
+def _got(summary: str, *media: str) -> dict[str, Any]:
+    content: dict[str, Any] = {one: {} for one in media or ("application/json",)}
+    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": {"description": summary, "content": content}}}
+
+
+def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
+    answer = {"anyOf": [_reference(name) for name in answers]} if answers else {"type": "object"}
+    problem = {"content": {problem_details.MEDIA_TYPE: {"schema": _reference("ProblemDetails")}}}
+    return {
+        "summary": summary,
+        "tags": ["Boxwood"],
+        "parameters": [_PARTIAL],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "One answer a row", "content": {"application/json": {"schema": answer}}},
+            **{status: {"description": what, **problem} for status, what in _ERRORS.items()},
+        },
+    }

@@ -1,0 +1,70 @@
+"""The OpenAPI document: every route is in it, and what it says about rows and answers is so."""
+
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from model.predictor import Predictor
+from tests.serving.test_http import EXPLAIN, PREDICT
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx.Client) -> Any:
+    answer = client.get("/docs.json")
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def validator(document: Any, name: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+
+
+def test_every_route_is_there(document: Any, client: httpx.Client) -> None:
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert client.request(method, path).status_code not in (404, 405), (method, path)
+    assert {PREDICT, EXPLAIN, "/v2/models/flights/infer", "/metrics", "/predict", "/readyz"} <= set(document["paths"])
+
+
+def test_rows_are_described_by_the_contract(document: Any, predictor: Predictor, row: dict[str, Any]) -> None:
+    columns = document["components"]["schemas"]["Row-flights"]["properties"]
+    assert columns["cabin"]["enum"] == ["economic", "firstClass", "premium"]
+    assert "enum" not in columns["agency"]
+    assert columns["duration_hours"] == {
+        "type": "number", "minimum": 0, "maximum": 48, "description": "Time in the air, in h", "examples": [1.75],
+    }  # fmt: skip
+    assert columns["travel_code"]["type"] == ["integer", "null"]
+    assert columns["date"]["format"] == "date"
+    assert "price" not in columns
+
+
+@pytest.mark.parametrize(
+    "change", [{"cabin": "roof"}, {"duration_hours": -1}, {"price": 3.0}, {"origin": None}, {"distance_km": "far"}]
+)
+def test_the_schema_and_the_service_give_one_verdict(
+    document: Any, client: httpx.Client, row: dict[str, Any], change: dict[str, Any]
+) -> None:
+    rows = validator(document, "Row-flights")
+    assert rows.is_valid(row)
+    assert not rows.is_valid({**row, **change})
+    assert client.post(PREDICT, json={"instances": [{**row, **change}]}).status_code == 422
+
+
+def test_answers_are_as_described(document: Any, client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = {"instances": [row, {**row, "cabin": "roof"}]}
+    good = {"instances": [row]}
+    validator(document, "Predictions").validate(client.post(PREDICT, json=good).json())
+    validator(document, "Explanations").validate(client.post(EXPLAIN, json=good).json())
+    validator(document, "PartialPredictions").validate(client.post(f"{PREDICT}?partial=true", json=rows).json())
+    validator(document, "ProblemDetails").validate(client.post(PREDICT, json=rows).json())
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "http" not in page.text.replace("<!doctype html>", "").lower()
+    for name in page.text.split("./static_content/")[1:]:
+        assert client.get(f"/static_content/{name.split(chr(34))[0]}").status_code == 200
