@@ -18,12 +18,6 @@ from training.workspace import Workspace
 PREDICT = "/v1/models/flights:predict"
 
 
-@pytest.fixture
-def project(trained: Project, tmp_path: Path) -> Project:
-    """A copy of the trained project that may be changed."""
-    return trained.copy(tmp_path / "project")
-
-
 def exported(project: Project, bento: str, folder: Path) -> Path:
     """The BENTOML_HOME of another machine that holds this Bento and nothing else."""
     archive = folder / "exported.bento"
@@ -110,13 +104,13 @@ def outdate(folder: Path) -> None:
     ],
 )
 def test_a_model_that_must_not_be_served_ends_the_start(
-    project: Project, tmp_path: Path, harm: Callable[[Path], None], says: str
+    trained: Project, bento: str, tmp_path: Path, harm: Callable[[Path], None], says: str
 ) -> None:
-    built = project.build()
+    project = trained.copy(tmp_path / "project")
     harm(stored_model(project))
     port = free_port()
     home = project.folder / "stores/bentoml"
-    printed = refused_start(built, tmp_path, port, {"BENTOML_HOME": str(home)})
+    printed = refused_start(bento, tmp_path, port, {"BENTOML_HOME": str(home)})
     assert f"Not starting: {tmp_path}" in printed or "Not starting: The model 'flights'" in printed
     assert says in printed
     assert "initialized" not in printed

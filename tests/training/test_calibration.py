@@ -83,12 +83,12 @@ def test_many_factors_do_not_flatter_the_intervals(columns: int) -> None:
         return random.normal(size=rows), np.ones(rows), dict(zip(names, labels, strict=True))
 
     covered = []
-    for _ in range(10):
+    for _ in range(3):
         outcome = conformal.calibrate(problem, 0.9, None, *drawn(2_000))
-        errors, spread, inputs = drawn(5_000)
+        errors, spread, inputs = drawn(20_000)
         scores = outcome.scores(-errors, spread, inputs)
         covered.append(((scores[:, 1] <= 0) & (scores[:, 2] >= 0)).mean())
-    assert np.mean(covered) == pytest.approx(0.9, abs=0.012)
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.02)
 
 
 def test_a_model_without_errors_has_intervals_without_width() -> None:

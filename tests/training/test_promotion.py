@@ -112,7 +112,7 @@ def test_make_serve_says_that_the_newest_was_refused(registry: Registry, story: 
     write_json(registry.project.folder / PLACE.packaged, {"tag": story[1][0]["packaged"]})
     printed = registry.project.training("report flights")
     assert "Version 3 was REFUSED: worse where destination is Natal (RN)" in printed
-    assert f"The champion {story[1][0]['packaged']} is what is served." in printed
+    assert f"The champion {story[1][0]['packaged']} is what is served; the table is about the other." in printed
 
 
 def test_one_that_is_truly_better_is_promoted(story: Story) -> None:
