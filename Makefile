@@ -30,7 +30,7 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento free-port dev check format test test-heavy proto lock clean
+.PHONY: help setup train serve bento free-port dev check format test test-heavy bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 
 test-heavy: setup ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+
+bench: setup bento ## requests a second beside the peers, to benchmarks/results.md (needs wrk)
+	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
 
 proto: $(DEV)/.ready ## generate the Python of serving/protos again
 	@python -m grpc_tools.protoc -I. --python_out=. serving/protos/open_inference.proto

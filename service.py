@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from serving import lifecycle, openapi, pins, v1, v2
@@ -77,7 +78,9 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
-        return Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
+        front = Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
+        origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
+        return CORSMiddleware(front, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else front
 
     def _routes(self) -> dict[str, ASGIApp]:
         return {

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lightgbm as lgb
+import msgspec
 import numpy as np
 from msgspec import UNSET
 
@@ -116,6 +117,14 @@ class Predictor:
             )
         return Explanations(self.name, self.version, explained)
 
+    def annotated(self, answer: Explanations, decoded: Decoded) -> Explanations:
+        """Explanations beside the warnings and keys of their rows, where there are any."""
+        explained = [
+            msgspec.structs.replace(one, warnings=decoded.warnings.get(place, UNSET), keys=keys or UNSET)
+            for place, (one, keys) in enumerate(zip(answer.explanations, decoded.keys, strict=True))
+        ]
+        return Explanations(answer.model_name, answer.model_version, explained)
+
     def predict(self, rows: Sequence[object]) -> Predictions:
         """Decode and answer; raises RowsRejected if a row does not satisfy the contract."""
         decoded = self.decode(rows).whole()
@@ -123,7 +132,8 @@ class Predictor:
 
     def explain(self, rows: Sequence[object]) -> Explanations:
         """Decode and explain; raises RowsRejected if a row does not satisfy the contract."""
-        return self.explanations(self.decode(rows).whole().records)
+        decoded = self.decode(rows).whole()
+        return self.annotated(self.explanations(decoded.records), decoded)
 
 
 def open_predictor(directory: Path) -> Predictor:

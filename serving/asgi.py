@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,10 @@ _PAGE_POLICY = (
     b"content-security-policy",
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 )
+_TRACE = b"traceparent"
+_TRACE_PARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+SLOW_SECONDS = 1.0
+"""A request that takes longer leaves a line in the log."""
 _RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
 encode = msgspec.json.Encoder().encode
@@ -58,6 +63,7 @@ class Endpoint:
             await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
             return
         started, outcome = time.perf_counter(), OK
+        trace = _trace(scope)
         try:
             reply = await self.answer(scope, receive)
         except RequestError as error:
@@ -65,13 +71,28 @@ class Endpoint:
             outcome = problem_details.kind(error)
             reply = self.refuse(details, *([_RETRY] if isinstance(error, Overloaded) else []))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception(json.dumps({"event": "error", "path": scope["path"]}))
+            _log.exception(_line("error", scope, trace))
             detail = "The service failed; its log says why."
             outcome = problem_details.FAILED
             reply = self.refuse(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
-        await respond(send, reply)
+        await respond(send, reply if trace is None else reply._replace(headers=[*reply.headers, (_TRACE, trace)]))
+        seconds = time.perf_counter() - started
         if self.calls is not None:
-            self.calls.count(time.perf_counter() - started, outcome)
+            self.calls.count(seconds, outcome)
+        if seconds > SLOW_SECONDS:
+            _log.warning(_line("slow", scope, trace, outcome=outcome, seconds=round(seconds, 3)))
+
+
+def _trace(scope: Scope) -> bytes | None:
+    """The caller's trace context (W3C), to be sent back and logged; None where there is none or it is malformed."""
+    trace = header(scope, _TRACE)
+    return trace if trace is not None and _TRACE_PARENT.fullmatch(trace) else None
+
+
+def _line(event: str, scope: Scope, trace: bytes | None, **facts: object) -> str:
+    """A line of the log, as JSON."""
+    known = {} if trace is None else {"trace_id": trace.split(b"-")[1].decode()}
+    return json.dumps({"event": event, "method": scope["method"], "path": scope["path"], **known, **facts})
 
 
 class Document(Endpoint):

@@ -70,7 +70,7 @@ class ServedModel:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
         with self._explaining.admit(len(rows)):
             decoded = await self._decode(rows, partial)
-            answer = await self._explanations(decoded.records)
+            answer = self.predictor.annotated(await self._explanations(decoded.records), decoded)
         if not decoded.refused:
             return answer
         places = decoded.spread(answer.explanations)

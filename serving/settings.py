@@ -23,6 +23,7 @@ class Settings:
         max_waiting_rows: the most rows that wait for predictions; a request that would make it more is refused.
         max_waiting_explanations: the same for explanations, which take a hundred times as long.
         workers: how many processes answer.
+        cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
         grpc_port: its port; 0 for no gRPC.
     """
@@ -32,6 +33,7 @@ class Settings:
     max_waiting_rows: int = 100_000
     max_waiting_explanations: int = 2_000
     workers: int = 1
+    cors_origins: str = ""
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50_051
 

@@ -150,12 +150,21 @@ class Project:
     @contextlib.contextmanager
     def serve(self, bento: str, folder: Path, binaries: Path = DEV, **environment: str) -> Iterator[httpx.Client]:
         """`bentoml serve` from another folder, where no source lies, and a client of it once it is ready."""
+        with self.start(bento, folder, binaries, **environment) as (client, _):
+            yield client
+
+    @contextlib.contextmanager
+    def start(
+        self, bento: str, folder: Path, binaries: Path = DEV, **environment: str
+    ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+        """The same, with the process of the supervisor."""
         port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "server.log"
         variables = {name: value for name, value in self.environment.items() if not name.startswith("PYTHON")}
         variables["BOXWOOD_GRPC_PORT"] = "0"
         command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--timeout-graceful-shutdown", "8"]
         with log.open("w") as output:
             process = subprocess.Popen(
                 command, cwd=folder, env=variables | environment, stdout=output, stderr=subprocess.STDOUT
@@ -163,7 +172,7 @@ class Project:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 wait_until_ready(client, process, log)
-                yield client
+                yield client, process
         finally:
             process.terminate()
             process.wait(30)

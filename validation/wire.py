@@ -47,6 +47,8 @@ class Explanation(msgspec.Struct, frozen=True):
     base_value: float
     contributions: dict[str, float]
     probabilities: dict[str, float] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+    keys: dict[str, Any] | UnsetType = UNSET
 
 
 class Predictions(msgspec.Struct, frozen=True):

@@ -146,9 +146,18 @@ def test_an_unknown_setting_ends_the_start(trained: Project, bento: str, tmp_pat
 
 
 def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
-    with trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_ROWS="2") as connected:
+    ours = "https://fares.example"
+    with trained.serve(
+        bento, tmp_path / "elsewhere", BOXWOOD_MAX_ROWS="2", BOXWOOD_CORS_ORIGINS=f"{ours}, https://b.example"
+    ) as connected:
         assert connected.post(PREDICT, json={"instances": [row] * 2}).status_code == 200
         assert connected.post(PREDICT, json={"instances": [row] * 3}).status_code == 413
+        for origin, allowed in ((ours, ours), ("https://evil.example", None)):
+            asked = {"origin": origin, "access-control-request-method": "POST"}
+            preflight = connected.options(PREDICT, headers=asked)
+            assert preflight.headers.get("access-control-allow-origin") == allowed
+            answer = connected.post(PREDICT, json={"instances": [row]}, headers={"origin": origin})
+            assert answer.headers.get("access-control-allow-origin") == allowed
 
 
 def test_without_a_packaged_model_a_build_says_what_to_do(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class Held:
     """Models that need no bundle."""
 
     def __init__(self, cards: Mapping[str, str]) -> None:
-        predictor = cast("Predictor", SimpleNamespace(name="flights", scores=None))
+        predictor = cast("Predictor", SimpleNamespace(name="flights", version="0", scores=None))
         self._served = ServedModel(predictor, {}, cards, Settings())
 
     def find(self, name: str) -> ServedModel:

@@ -274,3 +274,17 @@ def test_errors_of_large_requests_name_their_rows(client: httpx.Client, row: dic
     assert [error["row"] for error in document["errors"]] == [0, 255, 256, 700, 1_499]
     answer = client.post(f"{PREDICT}?partial=true", json={"instances": rows}).json()
     assert [place for place, one in enumerate(answer["predictions"]) if one is None] == [0, 255, 256, 700, 1_499]
+
+
+def test_pages_of_other_origins_may_not_ask(client: httpx.Client, row: dict[str, Any]) -> None:
+    answer = client.post(PREDICT, json={"instances": [row]}, headers={"origin": "https://evil.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_explanations_carry_keys_and_warnings_too(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = [row, {**row, "agency": "Unheard Of", "travel_code": 7}]
+    plain, noted = client.post(EXPLAIN, json={"instances": rows}).json()["explanations"]
+    assert not {"warnings", "keys"} & set(plain)
+    [warning] = noted["warnings"]
+    assert warning.startswith("agency: 'Unheard Of' was not seen in training")
+    assert noted["keys"] == {"travel_code": 7}

@@ -1,0 +1,1 @@
+"""Boxwood beside its peers: one booster, one machine, one run. `make bench`."""

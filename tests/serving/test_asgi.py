@@ -1,0 +1,57 @@
+"""What all our routes share: failures that harm nobody else, and traces."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from serving import asgi
+from serving.asgi import Document, Front
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def ask(make: Callable[[], object], **headers: str) -> httpx.Response:
+    """One request to a document that is made like this."""
+
+    async def send() -> httpx.Response:
+        document = Document(make)
+        front = Front(document, lambda: {"/document": document}, {}, 1_000)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
+            return await client.get("/document", headers=headers)
+
+    return asyncio.run(send())
+
+
+def test_a_failure_is_logged_with_its_trace_and_says_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, "boxwood.http"):
+        response = ask(lambda: 1 / 0, traceparent=TRACE)
+    assert response.status_code == 500
+    assert response.json()["detail"] == "The service failed; its log says why."
+    assert "division" not in response.text
+    assert response.headers["traceparent"] == TRACE
+    [record] = caplog.records
+    assert json.loads(record.getMessage()) == {
+        "event": "error", "method": "GET", "path": "/document", "trace_id": TRACE.split("-")[1],
+    }  # fmt: skip
+    assert record.exc_info is not None
+
+
+@pytest.mark.parametrize("trace", ["", "00-xyz", TRACE + "-1", TRACE.upper(), "\r\n"])
+def test_malformed_traces_are_not_sent_back(trace: str) -> None:
+    assert "traceparent" not in ask(dict, traceparent=trace.strip()).headers
+
+
+def test_slow_requests_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(dict)
+    assert not caplog.records
+    monkeypatch.setattr(asgi, "SLOW_SECONDS", 0.0)
+    with caplog.at_level(logging.WARNING, "boxwood.http"):
+        ask(dict, traceparent=TRACE)
+    [record] = caplog.records
+    line = json.loads(record.getMessage())
+    assert (line["event"], line["outcome"], line["trace_id"]) == ("slow", "ok", TRACE.split("-")[1])
+    assert line["seconds"] >= 0
