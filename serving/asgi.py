@@ -75,10 +75,10 @@ class Endpoint:
             detail = "The service failed; its log says why."
             outcome = problem_details.FAILED
             reply = self.refuse(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
-        await respond(send, reply if trace is None else reply._replace(headers=[*reply.headers, (_TRACE, trace)]))
         seconds = time.perf_counter() - started
-        if self.calls is not None:
+        if self.calls is not None:  # before the caller has the answer, and may look whether it was counted
             self.calls.count(seconds, outcome)
+        await respond(send, reply if trace is None else reply._replace(headers=[*reply.headers, (_TRACE, trace)]))
         if seconds > SLOW_SECONDS:
             _log.warning(_line("slow", scope, trace, outcome=outcome, seconds=round(seconds, 3)))
 

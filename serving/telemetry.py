@@ -49,7 +49,9 @@ def instruments() -> Instruments:
     calls = ("transport", "verb", *_MODEL)
     return Instruments(
         Counter("boxwood_requests", "Requests by how they ended: ok, or the kind of the error.", (*calls, "outcome")),
-        Histogram("boxwood_request_seconds", "Time from the request's head to its answer.", calls, buckets=_SECONDS),
+        Histogram(
+            "boxwood_request_seconds", "Time from the request's head until its answer is made.", calls, buckets=_SECONDS
+        ),
         Histogram("boxwood_batch_rows", "Rows that were predicted together.", _MODEL, buckets=_ROWS),
         Gauge(
             "boxwood_waiting_rows", "Rows let in and not answered yet.", ("verb", *_MODEL), multiprocess_mode="livesum"
