@@ -40,7 +40,7 @@ def ours(tag: str, port: int, home: Path, **settings: str) -> Server:
     """A Bento of the packaged model in the serving environment."""
     body = json.dumps({"instances": [base.load("flights").contract.example()]})
     command = f"{ROOT}/.venv-serving/bin/bentoml serve {tag} --host 127.0.0.1 --port {port}"
-    environment = {"BENTOML_HOME": str(home), "BOXWOOD_GRPC_PORT": "0", **settings}
+    environment = {"BENTOML_HOME": str(home), "BOXWOOD_GRPC_PORT": "0", "BOXWOOD_WORKERS": "1", **settings}
     return Server("Boxwood", shlex.split(command), "/v1/models/flights:predict", body, "/readyz", environment)
 
 
