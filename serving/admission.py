@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from prometheus_client import Gauge
 
-from validation.errors import Overloaded
+from validation.errors import Overloaded, RequestTooLarge
+
+
+def demand_fits(rows: int, most: int) -> None:
+    """Raise RequestTooLarge for a request of more rows than the limit."""
+    if rows > most:
+        raise RequestTooLarge(f"{rows} rows are above the limit of {most} rows a request; send them in parts.")
 
 
 class Gate:

@@ -14,8 +14,16 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details, telemetry
+from serving.models import Models
 from serving.telemetry import OK, Calls
-from validation.errors import Overloaded, RequestError, RequestTooLarge, UnreadableRequest, UnsupportedMedia
+from validation.errors import (
+    Overloaded,
+    RequestError,
+    RequestTooLarge,
+    UnknownModel,
+    UnreadableRequest,
+    UnsupportedMedia,
+)
 from validation.wire import ProblemDetails
 
 _PAGE_POLICY = (
@@ -131,6 +139,34 @@ class Exposition(Endpoint):
         return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
 
 
+class Elsewhere:
+    """What every path answers that starts like a protocol's and is none of its routes."""
+
+    below: str
+    """Where the protocol has its models."""
+    ends: str
+    """What may stand behind a model's name there."""
+    hint: str
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def refuse(self, details: ProblemDetails) -> Reply:
+        """An error as the protocol's clients expect it."""
+        return problem(details)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404, with the models' names where a model was asked for."""
+        path = scope["path"]
+        details = problem_details.plain(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}. {self.hint}")
+        try:
+            if path.startswith(f"{self.below}/"):
+                self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
+        except UnknownModel as error:
+            details = problem_details.of(error)
+        await respond(send, self.refuse(details))
+
+
 class Front:
     """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
 
@@ -180,14 +216,14 @@ class Front:
             await respond(send, problem(refusal))
 
     def _refusal(self, scope: Scope) -> ProblemDetails | None:
-        announced = header(scope, b"content-length")
-        if announced is None or not announced.isdigit():
-            detail = "This path takes bodies that announce their length; send content-length."
-            return problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail)
-        if int(announced) > self._limit:
-            detail = f"The body of {int(announced)} bytes is above the limit of {self._limit} bytes."
-            return problem_details.of(RequestTooLarge(detail))
-        return None
+        try:
+            announced = _announced(scope, self._limit)
+        except RequestTooLarge as error:
+            return problem_details.of(error)
+        if announced is not None:
+            return None
+        detail = "This path takes bodies that announce their length; send content-length."
+        return problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -220,11 +256,19 @@ def wants_partial(scope: Scope) -> bool:
     return bool(values[0] == "true")
 
 
+def _announced(scope: Scope, limit: int) -> int | None:
+    """The length that a body is said to have, if it is; raises RequestTooLarge if that is above the limit."""
+    length = header(scope, b"content-length")
+    if length is None or not length.isdigit():
+        return None
+    if int(length) > limit:
+        raise RequestTooLarge(f"The body of {int(length)} bytes is above the limit of {limit} bytes.")
+    return int(length)
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises RequestTooLarge as soon as it is above the limit."""
-    announced = header(scope, b"content-length")
-    if announced is not None and announced.isdigit() and int(announced) > limit:
-        raise RequestTooLarge(f"The body of {int(announced)} bytes is above the limit of {limit} bytes.")
+    _announced(scope, limit)
     parts: list[bytes] = []
     size = 0
     while True:

@@ -8,7 +8,6 @@ from serving.models import Models, ServedModel
 from serving.protos import open_inference_pb2 as pb
 from serving.settings import Settings
 from serving.tensors import TEXT, Tensor
-from serving.v2 import EXTENSIONS, PLATFORM
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import shown
 from validation.wire import PartialPredictions
@@ -57,19 +56,11 @@ class OpenInference:
 
     async def server_metadata(self, request: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
         """What the server is."""
-        return pb.ServerMetadataResponse(name="boxwood", version="2", extensions=EXTENSIONS)
+        return pb.ServerMetadataResponse(**tensors.SERVER)
 
     async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
         """What a model takes and gives."""
-        predictor = self._find(request.name, request.version).predictor
-        kind = pb.ModelMetadataResponse.TensorMetadata
-        return pb.ModelMetadataResponse(
-            name=predictor.name,
-            versions=[predictor.version],
-            platform=PLATFORM,
-            inputs=[kind(**meant._asdict()) for meant in tensors.inputs(predictor.contract)],
-            outputs=[kind(**meant._asdict()) for meant in tensors.outputs(predictor)],
-        )
+        return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
 
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""

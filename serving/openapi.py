@@ -1,6 +1,7 @@
 """OpenAPI for all routes: rows from the contracts, answers from the structs that are encoded, BentoML's as it says."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -26,12 +27,9 @@ _PARTIAL = {
     "description": "Answer the good rows beside the errors of the others.",
 }
 _ERRORS = {
-    "400": "The request cannot be read",
-    "413": "The request is too large",
-    "415": "The body is in another format",
-    "422": "Some rows do not satisfy the contract",
-    "503": "The service is overloaded; send it again after `Retry-After` seconds",
+    str(int(status)): title for status, title in problem_details.TITLES.items() if status is not HTTPStatus.NOT_FOUND
 }
+_ERRORS["503"] += "; send it again after `Retry-After` seconds"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>

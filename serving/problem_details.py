@@ -25,6 +25,8 @@ _KINDS: dict[type[RequestError], tuple[HTTPStatus, str, str]] = {
 }
 
 
+TITLES = {status: title for status, _, title in _KINDS.values()}
+"""What each status says that a request may be refused with."""
 FAILED = "failed"
 """The kind of a request that failed by our fault."""
 

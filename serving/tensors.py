@@ -13,8 +13,9 @@ import numpy as np
 
 from model.outcome import Binary
 from model.predictor import Predictor
+from serving.admission import demand_fits
 from validation.contract import Contract, Kind
-from validation.errors import RequestTooLarge, UnreadableRequest
+from validation.errors import UnreadableRequest
 from validation.values import shown
 from validation.wire import PartialPredictions, Prediction, Predictions
 
@@ -44,6 +45,20 @@ class Meant(NamedTuple):
     name: str
     datatype: str
     shape: Sequence[int]
+
+
+SERVER: Mapping[str, Any] = {"name": "boxwood", "version": "2", "extensions": ["binary_tensor_data"]}
+"""What the protocol's server metadata says."""
+_PLATFORM = "boxwood_lightgbm"
+
+
+def metadata(predictor: Predictor) -> dict[str, Any]:
+    """What the protocol's model metadata says: what a model takes and gives."""
+    described = {
+        side: [meant._asdict() for meant in found]
+        for side, found in (("inputs", inputs(predictor.contract)), ("outputs", outputs(predictor)))
+    }
+    return {"name": predictor.name, "versions": [predictor.version], "platform": _PLATFORM, **described}
 
 
 def inputs(contract: Contract) -> list[Meant]:
@@ -79,8 +94,7 @@ def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[
         found = ", ".join(f"{name[:64]}: {len(values)}" for name, values in list(columns.items())[:10])
         raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {found or 0}.")
     [count] = counts
-    if count > most_rows:
-        raise RequestTooLarge(f"{count} rows are above the limit of {most_rows} rows a request; send them in parts.")
+    demand_fits(count, most_rows)
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 

@@ -14,14 +14,25 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope
 
 from serving import problem_details
-from serving.asgi import Document, Endpoint, Reply, demand_json, encode, problem, read_body, respond, wants_partial
+from serving.admission import demand_fits
+from serving.asgi import (
+    Document,
+    Elsewhere,
+    Endpoint,
+    Reply,
+    demand_json,
+    encode,
+    problem,
+    read_body,
+    wants_partial,
+)
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from serving.telemetry import Calls
-from validation.errors import RequestTooLarge, UnknownModel, UnreadableRequest
+from validation.errors import UnreadableRequest
 
 MODELS = "/v1/models"
 
@@ -60,23 +71,10 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     return found
 
 
-class Nothing:
-    """What every other path below ours answers."""
+class Nothing(Elsewhere):
+    """What every other path below /v1 answers."""
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404, with the models' names where a model was asked for."""
-        path = scope["path"]
-        try:
-            if path.startswith(f"{MODELS}/"):
-                self._models.find(path.removeprefix(f"{MODELS}/").split("/")[0].split(":")[0])
-        except UnknownModel as error:
-            await respond(send, problem(problem_details.of(error)))
-        else:
-            detail = f"There is nothing at {path[:100]}. GET {MODELS} lists the models."
-            await respond(send, problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail)))
+    below, ends, hint = MODELS, "/:", f"GET {MODELS} lists the models."
 
 
 class _Asked(Endpoint):
@@ -92,11 +90,7 @@ class _Asked(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         demand_json(scope)
         rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
-        if len(rows) > self._settings.max_rows:
-            limit = self._settings.max_rows
-            raise RequestTooLarge(
-                f"{len(rows)} rows are above the limit of {limit} rows a request; send them in parts."
-            )
+        demand_fits(len(rows), self._settings.max_rows)
         return Reply(encode(await self._verb(rows, partial=wants_partial(scope))))
 
 

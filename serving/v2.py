@@ -11,25 +11,32 @@ The source is the protocol's specification (github.com/kserve/open-inference-pro
 """
 
 import functools
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope
 
 from serving import problem_details, tensors
-from serving.asgi import Document, Endpoint, Reply, demand_json, encode, header, read_body, respond, wants_partial
+from serving.asgi import (
+    Document,
+    Elsewhere,
+    Endpoint,
+    Reply,
+    demand_json,
+    encode,
+    header,
+    read_body,
+    wants_partial,
+)
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
-from validation.errors import UnknownModel, UnreadableRequest
+from validation.errors import UnreadableRequest
 from validation.values import shown
 from validation.wire import PartialPredictions, ProblemDetails
 
 MODELS = "/v2/models"
-PLATFORM = "boxwood_lightgbm"
-EXTENSIONS = ["binary_tensor_data"]
 _LENGTH = b"inference-header-content-length"
 _BINARY = "application/octet-stream"
 
@@ -75,9 +82,8 @@ _decode = msgspec.json.Decoder(_Request).decode
 
 def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
-    server = {"name": "boxwood", "version": "2", "extensions": EXTENSIONS}
     found: dict[str, ASGIApp] = {
-        "/v2": Document(lambda: server),
+        "/v2": Document(lambda: tensors.SERVER),
         "/v2/health/live": Document(lambda: {"live": True}),
         "/v2/health/ready": Document(lambda: {"ready": True}),
     }
@@ -85,41 +91,21 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         name, version = model.predictor.name, model.predictor.version
         for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
             found |= {
-                path: Document(functools.partial(metadata, model)),
+                path: Document(functools.partial(tensors.metadata, model.predictor)),
                 f"{path}/ready": Document(functools.partial(dict, name=name, ready=True)),
                 f"{path}/infer": _Infer(model, settings),
             }
     return found
 
 
-def metadata(model: ServedModel) -> dict[str, Any]:
-    """What a model takes and gives."""
-    predictor = model.predictor
-    described = {
-        side: [meant._asdict() for meant in found]
-        for side, found in (("inputs", tensors.inputs(predictor.contract)), ("outputs", tensors.outputs(predictor)))
-    }
-    return {"name": predictor.name, "versions": [predictor.version], "platform": PLATFORM, **described}
-
-
-class Nothing:
+class Nothing(Elsewhere):
     """What every other path below /v2 answers."""
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
+    below, ends, hint = MODELS, "/", "GET /v2 is the server."
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404, with the models' names where a model was asked for."""
-        path = scope["path"]
-        details = problem_details.plain(
-            HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}. GET /v2 is the server."
-        )
-        try:
-            if path.startswith(f"{MODELS}/"):
-                self._models.find(path.removeprefix(f"{MODELS}/").split("/")[0])
-        except UnknownModel as error:
-            details = problem_details.of(error)
-        await respond(send, _problem(details))
+    def refuse(self, details: ProblemDetails) -> Reply:
+        """An error with the member that this protocol's clients read."""
+        return _problem(details)
 
 
 def _problem(details: ProblemDetails) -> Reply:
