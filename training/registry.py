@@ -138,8 +138,7 @@ class _Registry:
 
     def promote(self, version: ModelVersion) -> None:
         """Make a version champion by hand, and package it."""
-        self._check_servable(version)
-        tag = package.bring(version)
+        tag = self._bring(version)
         self._set(version, register.DECISION_TAG, "promoted")
         decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
@@ -159,8 +158,7 @@ class _Registry:
                 f"Version {version.version} would break callers of version {now.version}: {'; '.join(broken[:5])}. "
                 "Nothing was changed; roll back to a version with today's contract."
             )
-        self._check_servable(version)
-        tag = package.bring(version)  # what can fail comes first
+        tag = self._bring(version)  # what can fail comes first
         self._set(now, register.WITHDRAWN_TAG, "true")
         self._crown(version, tag)
 
@@ -173,13 +171,12 @@ class _Registry:
         package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
 
-    def _check_servable(self, version: ModelVersion) -> None:
-        """Refuse what today's code could not serve, before anything changes."""
-        with tempfile.TemporaryDirectory() as temporary:
-            try:
-                bundle.read(champion.download(version, Path(temporary)))
-            except (BundleError, MlflowException, OSError) as error:
-                raise StoreError(f"Version {version.version} cannot be served: {error} Nothing was changed.") from error
+    def _bring(self, version: ModelVersion) -> str:
+        """Import a version, or refuse what today's code could not serve, before anything changes."""
+        try:
+            return package.bring(version)
+        except (BundleError, MlflowException, OSError) as error:
+            raise StoreError(f"Version {version.version} cannot be served: {error} Nothing was changed.") from error
 
     def _manifest(self, version: ModelVersion) -> dict[str, Any]:
         """A version's manifest as JSON, whatever code wrote it."""
