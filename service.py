@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import lifecycle, openapi, pins, v1, v2
+from serving import connection, lifecycle, openapi, pins, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
+from serving.tracing import Tracing
 from validation.errors import BoxwoodError
 
 
@@ -26,6 +27,7 @@ class Arguments(BaseModel):
 
 try:
     SETTINGS = Settings.from_environment(os.environ)
+    TRACING = Tracing(os.environ)
     TAGS = pins.tags(bentoml.use_arguments(Arguments).models, Path(__file__).parent)
 except BoxwoodError as error:
     sys.exit(f"Not starting: {error}")
@@ -77,10 +79,15 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
+        connection.install(SETTINGS)
+        TRACING.start()
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
         front = Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
-        return CORSMiddleware(front, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else front
+        traced = TRACING.traced(front)
+        return (
+            CORSMiddleware(traced, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else traced
+        )
 
     def _routes(self) -> dict[str, ASGIApp]:
         return {

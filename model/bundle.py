@@ -78,6 +78,13 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contributions: list[dict[str, float]]
 
 
+class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the training split is distributed: for each input and the target, what `training.bundle` writes."""
+
+    columns: dict[str, dict[str, Any]]
+    rows: int
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A bundle that was read and audited; `boosters` and `cards` by the names of their files."""
@@ -86,6 +93,7 @@ class Bundle:
     problem: Problem
     boosters: dict[str, str]
     golden: Golden
+    reference: Reference
     cards: dict[str, str]
 
 
@@ -141,9 +149,10 @@ def read(directory: Path) -> Bundle:
     files = _audit_files(directory, manifest)
     problem = _audit_problem(directory, manifest)
     golden = _parse(directory / GOLDEN, files[GOLDEN], Golden)
+    reference = _parse(directory / REFERENCE, files[REFERENCE], Reference)
     boosters = {name: files[name].decode() for name in (MODEL, SPREAD) if name in files}
     cards = {name: files[name].decode() for name in CARDS if name in files}
-    return Bundle(manifest, problem, boosters, golden, cards)
+    return Bundle(manifest, problem, boosters, golden, reference, cards)
 
 
 def read_manifest(directory: Path) -> Manifest:

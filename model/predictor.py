@@ -6,6 +6,7 @@ import secrets
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import msgspec
@@ -19,6 +20,10 @@ from problems.base import owners
 from validation.decode import Columns, Decoded, Records, RowDecoder, to_arrays
 from validation.errors import BundleError
 from validation.wire import Explanation, Explanations, Prediction, Predictions
+
+_FLOAT64 = 1
+"""C_API_DTYPE_FLOAT64"""
+_AT, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 
 
 class Predictor:
@@ -85,9 +90,14 @@ class Predictor:
 
     def predictions(self, decoded: Decoded, scores: np.ndarray) -> Predictions:
         """The answers to the good rows of a request, given their scores."""
+        return Predictions(self.name, self.version, self.answers(decoded, scores))
+
+    def answers(self, decoded: Decoded, scores: np.ndarray, first: int = 0) -> list[Prediction]:
+        """The answers to some of them: to the good row `first` and those behind it, as many as there are scores."""
         unit = self.contract.target.unit or UNSET
+        keys = decoded.keys[first : first + len(scores)]
         answers = []
-        for place, (score, keys) in enumerate(zip(scores.tolist(), decoded.keys, strict=True)):
+        for place, (score, sent) in enumerate(zip(scores.tolist(), keys, strict=True), first):
             answer = self.outcome.answer(score)
             answers.append(
                 Prediction(
@@ -97,10 +107,10 @@ class Predictor:
                     probabilities=answer.probabilities,
                     warnings=decoded.warnings.get(place, []),
                     prediction_id=f"{self._ids}{next(self._count):016x}",
-                    keys=keys or UNSET,
+                    keys=sent or UNSET,
                 )
             )
-        return Predictions(self.name, self.version, answers)
+        return answers
 
     def explanations(self, records: Records) -> Explanations:
         """SHAP values of decoded rows; they and the base value add up to the value, or to the log-odds."""
@@ -142,55 +152,50 @@ def open_predictor(directory: Path) -> Predictor:
 
 
 class _Scorer:
-    """What `Booster.predict` returns, to the bit, without its 0.05 ms of preparations for a few rows.
+    """What `Booster.predict` returns, to the bit, without its 0.05 ms of preparations.
 
-    LightGBM's C API has calls that prepare once and score single rows, but its Python package wraps none of them; so
-    this borrows the package's library and handle, the two names with underscores. LightGBM locks what was prepared:
-    several threads may call this.
+    LightGBM's C API has a call that prepares once and scores single rows, but its Python package wraps none; so this
+    borrows the package's library and handle, the two names with underscores. LightGBM locks what was prepared: several
+    threads may call this.
     """
-
-    FEW = 8
-    """Up to so many rows, one call a row is faster than one call for all, which allocates for each thread."""
 
     def __init__(self, booster: lgb.Booster, *, raw_score: bool) -> None:
         self._booster = booster  # what is prepared points into it
-        self._raw_score = raw_score
-        self._library = lgb.basic._LIB
-        self._score_row = self._library["LGBM_BoosterPredictForMatSingleRowFast"]  # a prototype of our own
-        self._score_row.argtypes = (ctypes.c_void_p,) * 4
+        self._features = booster.num_feature()
+        # 0 and 1 are C_API_PREDICT_NORMAL and C_API_PREDICT_RAW_SCORE; from the first tree on, as many as are best
+        self._what = int(raw_score), 0, booster.best_iteration
+        # one thread: with two, batches wait for the second far longer than they gain
+        self._how = b"num_threads=1"
         self._prepared, self._length = ctypes.c_void_p(), ctypes.byref(ctypes.c_int64())
-        first_tree, trees, float64 = 0, booster.best_iteration, 1
-        self._check(
-            self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
-                booster._handle,
-                ctypes.c_int(raw_score),  # 0 and 1 are C_API_PREDICT_NORMAL and C_API_PREDICT_RAW_SCORE
-                ctypes.c_int(first_tree),
-                ctypes.c_int(trees),
-                ctypes.c_int(float64),
-                ctypes.c_int32(booster.num_feature()),
-                b"num_threads=1",
-                ctypes.byref(self._prepared),
-            )
-        )
-        weakref.finalize(self, self._library.LGBM_FastConfigFree, self._prepared).atexit = False
+        prepare = _prototype("LGBM_BoosterPredictForMatSingleRowFastInit", _AT, *(_INT,) * 5, _TEXT, _AT)
+        self._score_row = _prototype("LGBM_BoosterPredictForMatSingleRowFast", _AT, _AT, _AT, _AT)
+        self._score_rows = _prototype("LGBM_BoosterPredictForMat", _AT, _AT, *(_INT,) * 7, _TEXT, _AT, _AT)
+        into = ctypes.byref(self._prepared)
+        self._check(prepare(booster._handle, *self._what, _FLOAT64, self._features, self._how, into))
+        weakref.finalize(self, lgb.basic._LIB.LGBM_FastConfigFree, self._prepared).atexit = False
 
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
         """Scores, shape (rows,), of a model matrix of float64, shape (rows, features)."""
-        if not len(matrix):  # LightGBM refuses a matrix without rows
-            return np.empty(0)
-        if len(matrix) > self.FEW:  # one thread: with two, batches wait for the second far longer than they gain
-            many: np.ndarray = self._booster.predict(matrix, num_threads=1, raw_score=self._raw_score)
-            return many
         rows, scores = np.ascontiguousarray(matrix), np.empty(len(matrix))
-        row, score = rows.ctypes.data, scores.ctypes.data
-        for place in range(len(rows)):
-            into = score + place * scores.itemsize
-            self._check(self._score_row(self._prepared, row + place * rows.strides[0], self._length, into))
+        data, into = rows.ctypes.data, scores.ctypes.data
+        if len(rows) == 1:
+            self._check(self._score_row(self._prepared, data, self._length, into))
+        elif len(rows):  # LightGBM refuses a matrix without rows
+            shape = len(rows), self._features, 1  # row-major
+            handle = self._booster._handle
+            self._check(self._score_rows(handle, data, _FLOAT64, *shape, *self._what, self._how, self._length, into))
         return scores
 
     def _check(self, status: int) -> None:
         if status != 0:
-            raise lgb.basic.LightGBMError(self._library.LGBM_GetLastError().decode())
+            raise lgb.basic.LightGBMError(lgb.basic._LIB.LGBM_GetLastError().decode())
+
+
+def _prototype(name: str, *arguments: Any) -> Any:
+    """A function of LightGBM's library with a prototype of our own, which nobody else sees or changes."""
+    function = lgb.basic._LIB[name]
+    function.argtypes = arguments
+    return function
 
 
 def _booster(bundle: Bundle, name: str) -> lgb.Booster:

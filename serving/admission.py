@@ -18,7 +18,7 @@ class Gate:
     """Counts the rows that wait; to be used on one event loop."""
 
     def __init__(self, most_rows: int, gauge: Gauge | None = None) -> None:
-        """Let at most `most_rows` wait, and tell `gauge` how many do."""
+        """Let at most `most_rows` wait; `gauge` tells how many did at the last `show`, or that nobody does."""
         self._most = most_rows
         self._gauge = gauge
         self.rows = 0
@@ -34,13 +34,15 @@ class Gate:
             raise Overloaded(
                 f"{self.rows} rows are waiting, and {self._most} may. Send the request again in a second or two."
             )
-        self._change(rows)
+        self.rows += rows
         try:
             yield
         finally:
-            self._change(-rows)
+            self.rows -= rows
+            if not self.rows:
+                self.show()
 
-    def _change(self, rows: int) -> None:
-        self.rows += rows
+    def show(self) -> None:
+        """Set the gauge: once a batch rather than twice a request, since it takes as long as decoding a row."""
         if self._gauge is not None:
-            self._gauge.inc(rows)
+            self._gauge.set(self.rows)

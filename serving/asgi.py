@@ -1,16 +1,18 @@
 """What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problems."""
 
+import asyncio
 import json
 import logging
 import re
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import opentelemetry.trace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details, telemetry
@@ -36,6 +38,7 @@ SLOW_SECONDS = 1.0
 """A request that takes longer leaves a line in the log."""
 _RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
+T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
 
 
@@ -99,7 +102,10 @@ def _trace(scope: Scope) -> bytes | None:
 
 def _line(event: str, scope: Scope, trace: bytes | None, **facts: object) -> str:
     """A line of the log, as JSON."""
+    span = opentelemetry.trace.get_current_span().get_span_context()
     known = {} if trace is None else {"trace_id": trace.split(b"-")[1].decode()}
+    if span.is_valid:  # of the same trace, where the caller sent one
+        known = {"trace_id": f"{span.trace_id:032x}"}
     return json.dumps({"event": event, "method": scope["method"], "path": scope["path"], **known, **facts})
 
 
@@ -282,6 +288,19 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns, which is given up if the caller goes away; to be used once the body was read."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise UnreadableRequest("The connection closed before the answer was ready.")
+    finally:
+        working.cancel()
+        leaving.cancel()
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

@@ -6,6 +6,7 @@ loop. There is no timer: a lone request is predicted at once.
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -18,33 +19,25 @@ PART = 256
 class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
-    def __init__(
-        self, score: Callable[[Records], np.ndarray], observe: Callable[[float], object] = lambda rows: None
-    ) -> None:
-        """Use `score` for merged rows, whose first axis is the rows, and let `observe` know how many they are."""
+    def __init__(self, score: Callable[[Records], np.ndarray]) -> None:
+        """Use `score` for merged rows; the first axis of what it returns is the rows."""
         self._score = score
-        self._observe = observe
         self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
 
-    async def score(self, records: Records) -> np.ndarray:
-        """The scores of a request's rows, part by part, so that a large request does not hold up the others."""
-        if len(records) <= PART:
-            return await self.submit(records)
-        parts = [await self.submit(records[start : start + PART]) for start in range(0, len(records), PART)]
-        return np.concatenate(parts)
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()  # a system call before Python 3.12
 
     def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
         """The scores of these rows, in their order, shape (rows,)."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[np.ndarray] = loop.create_future()
+        future: asyncio.Future[np.ndarray] = self._loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         self._waiting.append((records, future))
         return future
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self._observe(sum(len(records) for records, _ in waiting))
         self._answer(waiting)
 
     def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:

@@ -40,10 +40,10 @@ def audit(directories: Iterable[Path], settings: Settings) -> None:
 
 
 def refuse(error: BoxwoodError) -> None:
-    """In a worker: say why, and end the supervisor rather than be started again. Raises SystemExit."""
+    """In a worker: say why, and end the supervisor, if any, rather than be started again. Raises SystemExit."""
     sentence = f"Not starting: {error}"
     pid, _, path = os.environ.get(_SUPERVISOR, "").partition(":")
-    if pid == str(os.getppid()):
+    if pid in (str(os.getppid()), str(os.getpid())):
         Path(path).write_text(sentence)
         os.kill(int(pid), signal.SIGTERM)
     sys.exit(sentence)

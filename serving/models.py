@@ -2,12 +2,14 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from model import bundle
 from serving.admission import Gate
@@ -15,15 +17,21 @@ from serving.batching import PART, Batcher
 from serving.settings import Settings
 from serving.telemetry import Calls, ModelMetrics
 from validation.decode import Decoded, Records
-from validation.errors import UnknownModel
+from validation.errors import Overloaded, UnknownModel
 from validation.values import shown
-from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, RowError
+from validation.wire import (
+    Explanations,
+    PartialExplanations,
+    PartialPredictions,
+    Prediction,
+    Predictions,
+    RowError,
+)
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
 
 _MARKDOWN, _PAGE = bundle.CARDS
-_EXPLAINER = concurrent.futures.ThreadPoolExecutor(1, "explain")
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
 
@@ -32,20 +40,36 @@ class ServedModel:
     """A predictor with its batcher, ready to answer on an event loop."""
 
     def __init__(
-        self, predictor: "Predictor", labels: Mapping[str, str], cards: Mapping[str, str], settings: Settings
+        self,
+        predictor: "Predictor",
+        metrics: ModelMetrics,
+        labels: Mapping[str, str],
+        cards: Mapping[str, str],
+        settings: Settings,
+        explainer: concurrent.futures.Executor,
     ) -> None:
         """Serve `predictor`, described by the `labels` of the store and the `cards` of its bundle."""
         self.predictor = predictor
-        self.metrics = ModelMetrics(predictor.name, predictor.version)
+        self._explainer = explainer
+        self._seconds = settings.max_answer_seconds
+        self._large = asyncio.Lock()
+        self.metrics = metrics
         self._predicting = Gate(settings.max_waiting_rows, self.metrics.waiting("predict"))
         self._explaining = Gate(settings.max_waiting_explanations, self.metrics.waiting("explain"))
         self._labels = labels
         self._cards = cards
-        self._batcher = Batcher(predictor.scores, self.metrics.batch_rows.observe)
+        self._batcher = Batcher(self._scores)
 
     def calls(self, transport: str, verb: str) -> Calls:
         """Who counts the requests of a transport to this model."""
         return Calls(transport, verb, self.predictor.name, self.predictor.version)
+
+    def _scores(self, records: Records) -> np.ndarray:
+        """The scores of a batch; see `Predictor.scores`."""
+        self._predicting.show()
+        scores = self.predictor.scores(records)
+        self.metrics.predicted(scores[:, 0].tolist())
+        return scores
 
     async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
         """Answer rows.
@@ -56,21 +80,36 @@ class ServedModel:
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
-            Overloaded: too many rows are waiting.
+            Overloaded: too many rows are waiting, or it took too long.
         """
         with self._predicting.admit(len(rows)):
-            decoded = await self._decode(rows, partial)
-            answer = self.predictor.predictions(decoded, await self._batcher.score(decoded.records))
+            if len(rows) <= PART:
+                decoded = self._checked(self.predictor.decode(rows), partial)
+                answers = self.predictor.answers(decoded, await self._batcher.submit(decoded.records))
+            else:
+                decoded, answers = await self._predict_in_parts(rows, partial)
+        name, version = self.predictor.name, self.predictor.version
         if not decoded.refused:
-            return answer
-        places = decoded.spread(answer.predictions)
-        return PartialPredictions(answer.model_name, answer.model_version, places, decoded.errors)
+            return Predictions(name, version, answers)
+        return PartialPredictions(name, version, decoded.spread(answers), decoded.errors)
+
+    async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
+        """One large request at a time: several that took turns would hold up single rows as many times as long."""
+        answers: list[Prediction] = []
+        async with self._in_time(), self._large:
+            decoded = await self._decode_in_parts(rows, partial)
+            for first in range(0, len(decoded.records), PART):
+                scores = await self._batcher.submit(decoded.records[first : first + PART])
+                answers += self.predictor.answers(decoded, scores, first)
+        return decoded, answers
 
     async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
         with self._explaining.admit(len(rows)):
-            decoded = await self._decode(rows, partial)
-            answer = self.predictor.annotated(await self._explanations(decoded.records), decoded)
+            self._explaining.show()
+            async with self._in_time():
+                decoded = await self._decode_in_parts(rows, partial)
+                answer = self.predictor.annotated(await self._explanations(decoded.records), decoded)
         if not decoded.refused:
             return answer
         places = decoded.spread(answer.explanations)
@@ -79,20 +118,33 @@ class ServedModel:
     async def _explanations(self, records: Records) -> Explanations:
         """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(_EXPLAINER, self.predictor.explanations, records[:PART])
+        answer = await loop.run_in_executor(self._explainer, self.predictor.explanations, records[:PART])
         for start in range(PART, len(records), PART):
             part = records[start : start + PART]
             answer.explanations.extend(
-                (await loop.run_in_executor(_EXPLAINER, self.predictor.explanations, part)).explanations
+                (await loop.run_in_executor(self._explainer, self.predictor.explanations, part)).explanations
             )
         return answer
 
-    async def _decode(self, rows: Sequence[object], partial: bool) -> Decoded:
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        except TimeoutError:
+            raise Overloaded(
+                f"The answer was not ready after {self._seconds} seconds. Send the request again, or send it in parts."
+            ) from None
+
+    async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> Decoded:
         """Decode a request; others have their turn after each part of a large one."""
         decoded = self.predictor.decode(rows[:PART])
         for start in range(PART, len(rows), PART):
             await asyncio.sleep(0)
             self.predictor.decode(rows[start : start + PART], after=decoded)
+        return self._checked(decoded, partial)
+
+    def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
         for texts in decoded.warnings.values():
             for text in texts:
                 self.metrics.unseen(text.split(":")[0])
@@ -105,7 +157,7 @@ class ServedModel:
         for one in decoded:
             if not one.refused:
                 merged.extend(one)
-        scores = await self._batcher.score(merged.records)
+        scores = await self._batcher.submit(merged.records)
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
         return [
             {"errors": [_without_row(error) for error in one.errors]}
@@ -143,6 +195,12 @@ def _without_row(error: RowError) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
 
 
+def _bounds(opened: bundle.Bundle) -> Sequence[float]:
+    """Between what its predictions are counted: the deciles of the target in training, tenths of a probability."""
+    target = opened.reference.columns.get(opened.problem.contract.target.name, {})
+    return sorted(set(target.get("deciles", ()))) or [tenth / 10 for tenth in range(1, 10)]
+
+
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
     return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}
 
@@ -152,6 +210,7 @@ class Models:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
         self._served: dict[str, ServedModel] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
@@ -168,7 +227,9 @@ class Models:
         opened = bundle.read(directory)
         predictor = Predictor(opened)
         golden.replay(predictor, opened.golden)
-        served = self._served[predictor.name] = ServedModel(predictor, labels, opened.cards, self._settings)
+        metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
+        served = ServedModel(predictor, metrics, labels, opened.cards, self._settings, self._explainer)
+        self._served[predictor.name] = served
         served.metrics.warm_up.set(time.perf_counter() - started)
 
     def __iter__(self) -> Iterator[ServedModel]:

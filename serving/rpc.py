@@ -44,11 +44,12 @@ _encode = msgspec.json.Encoder().encode
 async def start(models: Models, settings: Settings) -> None:
     """Serve on the settings' address, beside the other workers, until SIGTERM."""
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=settings.max_connections,
         options=[
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),
-        ]
+        ],
     )
     probes = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probes, server)

@@ -20,6 +20,9 @@ class Settings:
     Attributes:
         max_body_bytes: the largest request body.
         max_rows: the most rows of one request.
+        max_connections: the most HTTP connections, and the most calls over gRPC, that a worker has open at a time.
+        max_request_seconds: how long a request may take to arrive; a connection that is slower is closed.
+        max_answer_seconds: how long a large request or an explanation may take until it is refused.
         max_waiting_rows: the most rows that wait for predictions; a request that would make it more is refused.
         max_waiting_explanations: the same for explanations, which take a hundred times as long.
         workers: how many processes answer.
@@ -30,6 +33,9 @@ class Settings:
 
     max_body_bytes: int = 16 * 2**20
     max_rows: int = 20_000
+    max_connections: int = 2_000
+    max_request_seconds: int = 20
+    max_answer_seconds: int = 30
     max_waiting_rows: int = 100_000
     max_waiting_explanations: int = 2_000
     workers: int = 1

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -19,6 +19,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     generate_latest,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -46,6 +47,9 @@ class Instruments(NamedTuple):
 @functools.cache
 def instruments() -> Instruments:
     """The metrics of this process."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        process = os.getpid()  # by itself the client asks for it, a system call, at each count; workers do not fork
+        values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     calls = ("transport", "verb", *_MODEL)
     return Instruments(
         Counter("boxwood_requests", "Requests by how they ended: ok, or the kind of the error.", (*calls, "outcome")),
@@ -104,12 +108,27 @@ class Calls:
 class ModelMetrics:
     """What one model is doing."""
 
-    def __init__(self, model: str, version: str) -> None:
+    def __init__(self, model: str, version: str, bounds: Sequence[float]) -> None:
+        """Count its predictions between these bounds."""
         made = instruments()
         self._model = (model, version)
+        # each model has bounds of its own, which is why no registry may know: the collector reads the workers' files
+        self._predictions = Histogram(
+            "boxwood_prediction",
+            "Predicted values between the deciles of training, or probabilities of the last class in tenths.",
+            _MODEL,
+            buckets=bounds,
+            registry=None,
+        ).labels(*self._model)
         self._unseen = made.unseen
         self.batch_rows = made.batch_rows.labels(*self._model)
         self.warm_up = made.warm_up.labels(*self._model)
+
+    def predicted(self, values: Sequence[float]) -> None:
+        """Count what a batch of rows got."""
+        self.batch_rows.observe(len(values))
+        for value in values:
+            self._predictions.observe(value)
 
     def waiting(self, verb: str) -> Gauge:
         """The gauge of rows that wait for an answer of this kind."""

@@ -9,7 +9,7 @@ POST /v1/models/{model}:explain    {"instances": [row, …]}
 With ?partial=true the good rows of a request are answered beside the errors of the others.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -28,7 +28,9 @@ from serving.asgi import (
     problem,
     read_body,
     wants_partial,
+    while_there,
 )
+from serving.batching import PART
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from serving.telemetry import Calls
@@ -40,7 +42,7 @@ MODELS = "/v1/models"
 class Verb(Protocol):
     """What a model does with rows."""
 
-    def __call__(self, rows: Sequence[object], *, partial: bool) -> Awaitable[msgspec.Struct]:
+    def __call__(self, rows: Sequence[object], *, partial: bool) -> Coroutine[Any, Any, msgspec.Struct]:
         """Answer rows; raises RowsRejected unless a part of them will do."""
 
 
@@ -65,8 +67,8 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         found |= {
             path: Document(model.describe),
             f"{path}/card": _Card(model),
-            f"{path}:predict": _Asked(model.predict, settings, model.calls("v1", "predict")),
-            f"{path}:explain": _Asked(model.explain, settings, model.calls("v1", "explain")),
+            f"{path}:predict": _Asked(model.predict, settings, model.calls("v1", "predict"), PART),
+            f"{path}:explain": _Asked(model.explain, settings, model.calls("v1", "explain"), 0),
         }
     return found
 
@@ -82,8 +84,10 @@ class _Asked(Endpoint):
 
     method = "POST"
 
-    def __init__(self, verb: Verb, settings: Settings, calls: Calls) -> None:
+    def __init__(self, verb: Verb, settings: Settings, calls: Calls, light: int) -> None:
+        """Let `verb` answer; more rows than `light` take so long that the caller may go away meanwhile."""
         self.calls = calls
+        self._light = light
         self._verb = verb
         self._settings = settings
 
@@ -91,7 +95,8 @@ class _Asked(Endpoint):
         demand_json(scope)
         rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
         demand_fits(len(rows), self._settings.max_rows)
-        return Reply(encode(await self._verb(rows, partial=wants_partial(scope))))
+        work = self._verb(rows, partial=wants_partial(scope))
+        return Reply(encode(await (work if len(rows) <= self._light else while_there(receive, work))))
 
 
 def _rows(body: bytes) -> list[Any]:

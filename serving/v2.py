@@ -28,7 +28,9 @@ from serving.asgi import (
     header,
     read_body,
     wants_partial,
+    while_there,
 )
+from serving.batching import PART
 from serving.models import Models, ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
@@ -136,7 +138,8 @@ class _Infer(Endpoint):
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
-        answer = await self._model.predict(rows, partial=wants_partial(scope))
+        work = self._model.predict(rows, partial=wants_partial(scope))
+        answer = await (work if len(rows) <= PART else while_there(receive, work))
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = _Answer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):

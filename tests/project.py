@@ -147,6 +147,10 @@ class Project:
         printed = self.run("bentoml", "build", "--output", "tag", *arguments)
         return printed.rsplit("__tag__:", 1)[1].strip()
 
+    def source(self, bento: str) -> Path:
+        """Where the code of a Bento lies."""
+        return self.folder / "stores/bentoml/bentos" / bento.replace(":", "/") / "src"
+
     @contextlib.contextmanager
     def serve(self, bento: str, folder: Path, binaries: Path = DEV, **environment: str) -> Iterator[httpx.Client]:
         """`bentoml serve` from another folder, where no source lies, and a client of it once it is ready."""
@@ -158,17 +162,29 @@ class Project:
         self, bento: str, folder: Path, binaries: Path = DEV, **environment: str
     ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
         """The same, with the process of the supervisor."""
-        port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+        with self._running([*command, "--timeout-graceful-shutdown", "8"], folder, port, environment) as started:
+            yield started
+
+    @contextlib.contextmanager
+    def start_alone(self, bento: str, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+        """A worker without a supervisor, in the folder of its Bento."""
+        port = free_port()
+        command = [str(DEV / "python"), "-m", "serving.alone", "--port", str(port)]
+        with self._running(command, self.source(bento), port, environment) as started:
+            yield started
+
+    @contextlib.contextmanager
+    def _running(
+        self, command: Sequence[str], folder: Path, port: int, environment: Mapping[str, str]
+    ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
         log = folder / "server.log"
         variables = {name: value for name, value in self.environment.items() if not name.startswith("PYTHON")}
-        variables["BOXWOOD_GRPC_PORT"] = "0"
-        command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--timeout-graceful-shutdown", "8"]
+        variables |= {"BOXWOOD_GRPC_PORT": "0", **environment}
         with log.open("w") as output:
-            process = subprocess.Popen(
-                command, cwd=folder, env=variables | environment, stdout=output, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 wait_until_ready(client, process, log)

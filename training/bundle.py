@@ -42,9 +42,9 @@ def _golden_rows(contract: Contract, silver: pd.DataFrame) -> list[dict[str, Any
     return tables.rows(contract, silver.iloc[order[places]])
 
 
-def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:
+def _reference(contract: Contract, silver: pd.DataFrame) -> bundle.Reference:
     """For each input and the target: the share of missing values, and deciles or the share of each name."""
-    document: dict[str, Any] = {"rows": len(silver), "columns": {}}
+    columns: dict[str, dict[str, Any]] = {}
     for column in (*contract.inputs, contract.target):
         series = silver[column.name]
         entry: dict[str, Any] = {"missing": float(series.isna().mean())}
@@ -56,8 +56,8 @@ def _reference(contract: Contract, silver: pd.DataFrame) -> dict[str, Any]:
                 numbers = numbers.astype("datetime64[s]").astype("int64")
             values = numbers.to_numpy(dtype=float)
             entry["deciles"] = np.quantile(values, _DECILES).tolist() if len(values) else []
-        document["columns"][column.name] = entry
-    return document
+        columns[column.name] = entry
+    return bundle.Reference(columns, len(silver))
 
 
 def _encoded(document: object) -> bytes:

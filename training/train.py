@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
-from model.bundle import MODEL, SPREAD, Bundle, Golden, make_manifest
+from model.bundle import MODEL, SPREAD, Bundle, Golden, Reference, make_manifest
 from model.features import FeatureMatrix, Fitted, fit, only_known
 from model.outcome import Outcome
 from model.predictor import Predictor
@@ -50,7 +50,7 @@ class Learned(msgspec.Struct, frozen=True):
     def predictor(self, problem: Problem) -> Predictor:
         """The model before it has golden rows, which nothing has proven yet."""
         manifest = make_manifest(problem, self.fitted, self.outcome, 0.0, {})
-        return Predictor(Bundle(manifest, problem, self.boosters, Golden([], [], []), {}))
+        return Predictor(Bundle(manifest, problem, self.boosters, Golden([], [], []), Reference({}, 0), {}))
 
 
 def main(problem: Problem) -> None:

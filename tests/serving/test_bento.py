@@ -1,6 +1,7 @@
 """The Bento as it is shipped: built, served elsewhere and in the serving environment alone, or refusing to start."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -96,32 +97,39 @@ def outdate(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
+    ("harm", "alone", "says"),
     [
-        (damage, "model.txt was changed or damaged"),
-        (outdate, "is of format 0; this code reads format 2"),
-        (falsify, "does not answer as it did in training: golden row 0"),
+        (damage, False, "model.txt was changed or damaged"),
+        (outdate, True, "is of format 0; this code reads format 2"),
+        (falsify, False, "does not answer as it did in training: golden row 0"),
+        (falsify, True, "does not answer as it did in training: golden row 0"),
     ],
 )
 def test_a_model_that_must_not_be_served_ends_the_start(
-    trained: Project, bento: str, tmp_path: Path, harm: Callable[[Path], None], says: str
+    trained: Project, bento: str, tmp_path: Path, harm: Callable[[Path], None], alone: bool, says: str
 ) -> None:
     project = trained.copy(tmp_path / "project")
     harm(stored_model(project))
     port = free_port()
     home = project.folder / "stores/bentoml"
-    printed = refused_start(bento, tmp_path, port, {"BENTOML_HOME": str(home)})
+    folder = project.source(bento) if alone else tmp_path
+    printed = refused_start(bento, folder, port, {"BENTOML_HOME": str(home)}, alone=alone)
     assert f"Not starting: {tmp_path}" in printed or "Not starting: The model 'flights'" in printed
     assert says in printed
     assert "initialized" not in printed
 
 
-def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str]) -> str:
-    """What a server says that ends by itself with a non-zero exit, never having been ready."""
+def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str], *, alone: bool = False) -> str:
+    """What a server says that ends by itself with a non-zero exit, never having been ready.
+
+    `alone`: without the supervisor; `folder` is that of the Bento's code.
+    """
     project = Project(folder)
     environment = {name: value for name, value in project.environment.items() if not name.startswith("PYTHON")}
     printed = ""
     command = [str(DEV / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+    if alone:
+        command = [str(DEV / "python"), "-m", "serving.alone", "--port", str(port)]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -148,8 +156,15 @@ def test_an_unknown_setting_ends_the_start(trained: Project, bento: str, tmp_pat
 def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
     ours = "https://fares.example"
     with trained.serve(
-        bento, tmp_path / "elsewhere", BOXWOOD_MAX_ROWS="2", BOXWOOD_CORS_ORIGINS=f"{ours}, https://b.example"
+        bento,
+        tmp_path / "elsewhere",
+        BOXWOOD_MAX_ROWS="2",
+        BOXWOOD_MAX_REQUEST_SECONDS="1",
+        BOXWOOD_CORS_ORIGINS=f"{ours}, https://b.example",
     ) as connected:
+        with socket.create_connection((connected.base_url.host, connected.base_url.port or 80)) as dawdler:
+            dawdler.sendall(b"POST /predict HTTP/1.1\r\n")
+            assert dawdler.recv(65_536).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert connected.post(PREDICT, json={"instances": [row] * 2}).status_code == 200
         assert connected.post(PREDICT, json={"instances": [row] * 3}).status_code == 413
         for origin, allowed in ((ours, ours), ("https://evil.example", None)):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import cast
 
@@ -13,6 +14,7 @@ from serving import v1
 from serving.asgi import Front
 from serving.models import Models, ServedModel
 from serving.settings import Settings
+from serving.telemetry import ModelMetrics
 from tests.serving.test_http import problem
 
 CARD = "/v1/models/flights/card"
@@ -25,7 +27,8 @@ class Held:
 
     def __init__(self, cards: Mapping[str, str]) -> None:
         predictor = cast("Predictor", SimpleNamespace(name="flights", version="0", scores=None))
-        self._served = ServedModel(predictor, {}, cards, Settings())
+        metrics = ModelMetrics("flights", "0", [1.0])
+        self._served = ServedModel(predictor, metrics, {}, cards, Settings(), ThreadPoolExecutor())
 
     def find(self, name: str) -> ServedModel:
         return self._served if name == "flights" else Models(Settings()).find(name)

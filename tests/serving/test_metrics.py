@@ -1,10 +1,13 @@
 """GET /metrics: what Prometheus is told, by all workers together."""
 
+import contextlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -27,16 +30,33 @@ def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
     }
 
 
+def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any]) -> None:
+    """Kills a worker: the other goes on answering, and a new one takes its place."""
+
+    def workers() -> list[psutil.Process]:
+        family = psutil.Process(supervisor.pid).children()
+        return [one for one in family if "_bentoml_impl.worker.service" in one.cmdline()]
+
+    killed, stays = workers()
+    killed.kill()
+    psutil.wait_procs([killed], 10)
+    with contextlib.suppress(httpx.TransportError):  # a connection that the killed worker had accepted
+        server.post(PREDICT, json={"instances": [row]})
+    while len(workers()) < 2:
+        assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
+    assert stays in workers()
+
+
 def test_every_request_is_counted_by_how_it_ended(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], predictor: Predictor
 ) -> None:
     # its own home: BentoML empties the folder of metrics of a home where another server starts
     home = trained.copy(tmp_path / "project").folder / "stores/bentoml"
     port = free_port()
-    served = trained.serve(
+    served = trained.start(
         bento, tmp_path / "elsewhere", BENTOML_HOME=str(home), BOXWOOD_GRPC_PORT=str(port), BOXWOOD_WORKERS="2"
     )
-    with served as server:
+    with served as (server, supervisor):
         server.headers["connection"] = "close"  # so that every request may meet another worker
         assert samples(server)["boxwood_warm_up_seconds",] > 0
         for _ in range(3):
@@ -51,6 +71,7 @@ def test_every_request_is_counted_by_how_it_ended(
             with pytest.raises(grpc.RpcError):
                 infer(channel, [{**row, "cabin": "roof"}])
         found = samples(server)
+        mends_itself(supervisor, server, row)
         assert f'version="{predictor.version}"' in server.get("/metrics").text
     counted = {key[1:]: value for key, value in found.items() if key[0] == "boxwood_requests_total" and value}
     assert counted == {
@@ -63,6 +84,7 @@ def test_every_request_is_counted_by_how_it_ended(
         ("grpc", "predict", "rows-rejected"): 1,
     }
     assert found["boxwood_request_seconds_count", "v1", "predict"] == 6
+    assert found["boxwood_prediction_count",] == found["boxwood_batch_rows_sum",]
     assert found["boxwood_batch_rows_sum",] == 3 * 5 + 1 + 1
     assert found["boxwood_unseen_values_total", "agency"] == 1
     assert found["boxwood_waiting_rows", "predict"] == found["boxwood_waiting_rows", "explain"] == 0

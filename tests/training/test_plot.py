@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from model import bundle, features
-from model.bundle import Bundle, Golden
+from model.bundle import Bundle, Golden, Reference
 from model.features import FeatureMatrix
 from model.outcome import Binary, Outcome, Regression
 from model.predictor import Predictor
@@ -42,7 +42,7 @@ def a_model(silver: pd.DataFrame, *columns: Column, unit: str | None = None, rou
     outcome: Outcome = Regression(0.9, 0.1, {}, None, None, None) if numeric else Binary(("No", "Yes"), 1.2, 0.1, 0.5)
     manifest = bundle.make_manifest(problem, fitted, outcome, 0.0, {})
     boosters = {bundle.MODEL: booster, **({bundle.SPREAD: booster} if numeric else {})}
-    return Predictor(Bundle(manifest, problem, boosters, Golden([], [], []), {}))
+    return Predictor(Bundle(manifest, problem, boosters, Golden([], [], []), Reference({}, 0), {}))
 
 
 def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str, bytes]:

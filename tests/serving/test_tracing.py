@@ -1,0 +1,71 @@
+"""OpenTelemetry by its own environment variables: spans arrive at a collector that speaks OTLP."""
+
+import http.server
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from serving.tracing import Tracing
+from tests.project import Project
+from tests.serving.test_asgi import TRACE
+from tests.serving.test_http import PREDICT
+from validation.errors import SettingsError
+
+Spans = queue.Queue[Any]
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, Spans]]:
+    """Where traces can be sent, and the resources with their spans that were."""
+    arrived: Spans = queue.Queue()
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                arrived.put(resource)
+            self.send_response(200)
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", arrived
+        server.shutdown()
+
+
+def test_a_request_is_a_span_of_its_callers_trace(
+    trained: Project, bento: str, collector: tuple[str, Spans], row: dict[str, Any]
+) -> None:
+    address, arrived = collector
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+    with trained.start_alone(bento, **variables, OTEL_BSP_SCHEDULE_DELAY="50") as (server, _):
+        answer = server.post(PREDICT, json={"instances": [row]}, headers={"traceparent": TRACE})
+        assert answer.status_code == 200
+        assert answer.headers["traceparent"] == TRACE
+        spans: list[Any] = []
+        while not any(span.name == f"POST {PREDICT}" for span in spans):
+            resource = arrived.get(timeout=60)
+            spans += [span for scope in resource.scope_spans for span in scope.spans]
+    [span] = [span for span in spans if span.name == f"POST {PREDICT}"]
+    assert span.trace_id.hex() == TRACE.split("-")[1]
+    assert span.parent_span_id.hex() == TRACE.split("-")[2]
+    assert {one.key: one.value.string_value for one in resource.resource.attributes}["service.name"] == "boxwood"
+
+
+def test_an_unknown_exporter_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"OTEL_TRACES_EXPORTER is .jaeger.\. There are: otlp, console, none"):
+        Tracing({"OTEL_TRACES_EXPORTER": "jaeger"})
+
+
+def test_tracing_is_off_unless_asked_for() -> None:
+    application = object()
+    for variables in (
+        {},
+        {"OTEL_TRACES_EXPORTER": "none"},
+        {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "true"},
+    ):
+        assert Tracing(variables).traced(application) is application  # type: ignore[arg-type]
