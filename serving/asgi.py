@@ -231,6 +231,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key == name), None)
 
 
+def size_of(text: bytes | None) -> int | None:
+    """The number of bytes that a header says; None where it says none that a body could have."""
+    return int(text) if text is not None and text.isdigit() and len(text) < 20 else None
+
+
 def demand_json(scope: Scope) -> None:
     """Raise UnsupportedMedia for a body that says it is something else than JSON."""
     media = header(scope, b"content-type")
@@ -258,12 +263,10 @@ def wants_partial(scope: Scope) -> bool:
 
 def _announced(scope: Scope, limit: int) -> int | None:
     """The length that a body is said to have, if it is; raises RequestTooLarge if that is above the limit."""
-    length = header(scope, b"content-length")
-    if length is None or not length.isdigit():
-        return None
-    if int(length) > limit:
-        raise RequestTooLarge(f"The body of {int(length)} bytes is above the limit of {limit} bytes.")
-    return int(length)
+    length = size_of(header(scope, b"content-length"))
+    if length is not None and length > limit:
+        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {limit} bytes.")
+    return length
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -27,6 +27,7 @@ from serving.asgi import (
     encode,
     header,
     read_body,
+    size_of,
     wants_partial,
 )
 from serving.models import Models, ServedModel
@@ -146,9 +147,9 @@ class _Infer(Endpoint):
 
 def _read(body: bytes, length: bytes | None) -> tuple[_Request, memoryview]:
     """The JSON at the start of a body, and the raw tensors behind it."""
-    if length is not None and (not length.isdigit() or int(length) > len(body)):
+    end = len(body) if length is None else size_of(length)
+    if end is None or end > len(body):
         raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
-    end = len(body) if length is None else int(length)
     view = memoryview(body)
     try:
         return _decode(view[:end]), view[end:]
