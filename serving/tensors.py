@@ -106,8 +106,8 @@ def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
     shape = list(tensor.shape)
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]) or shape[0] != len(tensor.values):
         raise UnreadableRequest(
-            f"The shape of {shown(tensor.name)} is {shape} with {len(tensor.values)} values; [rows] or [rows, 1] is "
-            "what a column has."
+            f"The shape of {shown(tensor.name)} is {shown(shape)} with {len(tensor.values)} values; [rows] or [rows, 1] "
+            "is what a column has."
         )
     if tensor.datatype.startswith("FP"):
         return [None if isinstance(value, float) and math.isnan(value) else value for value in tensor.values]

@@ -239,6 +239,7 @@ def test_binary_bodies_that_do_not_fit(
         (Tensor("a", "FP64", [2], [1.0]), r"The shape of 'a' is \[2\] with 1 values"),
         (Tensor("a", "FP64", [1, 2], [1.0, 2.0]), r"is \[1, 2\] with 2 values"),
         (Tensor("a", "FP64", [], [1.0]), r"is \[\] with 1 values"),
+        (Tensor("a", "FP64", [9] * 100_000, []), r"is \[9, 9[9, ]{50,60}…\] with 0 values"),
         (Tensor("a", "FP4", [1], [1.0]), "The datatype of 'a' is 'FP4'. There are: BYTES, BOOL, INT8"),
     ],
 )
