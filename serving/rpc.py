@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import msgspec
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -20,7 +21,7 @@ from serving import open_inference, problem_details
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
-from validation.errors import RequestError
+from validation.errors import RequestError, UnreadableRequest
 from validation.wire import ProblemDetails
 
 PROBLEM = "problem-details-bin"
@@ -65,8 +66,7 @@ async def start(models: Models, settings: Settings) -> None:
 def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, Call]) -> None:
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _answering(calls[method.name]),
-            request_deserializer=GetMessageClass(method.input_type).FromString,
+            _answering(calls[method.name], GetMessageClass(method.input_type).FromString),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
         for method in service.methods
@@ -74,10 +74,12 @@ def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, C
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
 
-def _answering(call: Call) -> Callable[..., Awaitable[Any]]:
-    async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+def _answering(call: Call, read: Callable[[bytes], Any]) -> Callable[..., Awaitable[Any]]:
+    async def answer(message: bytes, context: grpc.aio.ServicerContext) -> Any:
         try:
-            return await call(request)
+            return await call(read(message))
+        except DecodeError as error:  # a deserializer's would end as UNKNOWN
+            details = problem_details.of(UnreadableRequest(f"{error}."))
         except RequestError as error:
             details = problem_details.of(error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
