@@ -34,6 +34,10 @@ _CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
 }
+# Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
+# document four thirds, and would not learn why it was refused.
+_TEXT_BYTES = 600
+_DETAILS_BYTES = 4_000
 _GRACE = 8.0
 """Seconds that calls in flight get to end after SIGTERM; Cloud Run kills after ten."""
 
@@ -95,7 +99,17 @@ async def _abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> 
     if isinstance(details.errors, list) and details.errors:
         first = details.errors[0]
         text = f"{text} First: row {first.row}, {first.column}: {first.message}"
-    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _encode(details)),))
+    text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _fitting(details)),))
+
+
+def _fitting(details: ProblemDetails) -> bytes:
+    """The document with as many of its errors as a client can receive."""
+    encoded = _encode(details)
+    while len(encoded) > _DETAILS_BYTES and details.errors:
+        details = msgspec.structs.replace(details, errors=details.errors[: len(details.errors) * 3 // 4])
+        encoded = _encode(details)
+    return encoded
 
 
 def _stop_at_sigterm(server: grpc.aio.Server, probes: health.aio.HealthServicer) -> None:
