@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import lifecycle, openapi, pins, v1, v2
+from serving import lifecycle, native, openapi, pins, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
@@ -78,12 +78,14 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
-        front = Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
+        behind = super().to_asgi(is_main)
+        front = Front(behind, lambda: self._routes(behind), nothing)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
         return CORSMiddleware(front, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else front
 
-    def _routes(self) -> dict[str, ASGIApp]:
+    def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
         return {
+            native.PATH: native.Native(behind, SETTINGS, MODELS.default.calls("native", "predict")),
             "/": Page(openapi.PAGE),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),

@@ -178,7 +178,6 @@ class Front:
         behind: ASGIApp,
         routes: Callable[[], Mapping[str, ASGIApp]],
         otherwise: Mapping[str, ASGIApp],
-        max_body_bytes: int,
     ) -> None:
         """Route requests.
 
@@ -186,12 +185,10 @@ class Front:
             behind: BentoML's application.
             routes: gives applications by path; asked at the first request, when the models are there.
             otherwise: applications for all other paths that start so.
-            max_body_bytes: the limit for bodies on BentoML's own routes; ours count theirs as they come.
         """
         self._behind = behind
         self._make_routes = routes
         self._otherwise = otherwise
-        self._limit = max_body_bytes
 
     @cached_property
     def _routes(self) -> Mapping[str, ASGIApp]:
@@ -206,24 +203,7 @@ class Front:
         ours = self._routes.get(path)
         if ours is None:
             ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        if ours is not None:
-            await ours(scope, receive, send)
-            return
-        refusal = self._refusal(scope) if scope["method"] == "POST" else None
-        if refusal is None:
-            await self._behind(scope, receive, send)
-        else:
-            await respond(send, problem(refusal))
-
-    def _refusal(self, scope: Scope) -> ProblemDetails | None:
-        try:
-            announced = _announced(scope, self._limit)
-        except RequestTooLarge as error:
-            return problem_details.of(error)
-        if announced is not None:
-            return None
-        detail = "This path takes bodies that announce their length; send content-length."
-        return problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail)
+        await (self._behind if ours is None else ours)(scope, receive, send)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -261,17 +241,11 @@ def wants_partial(scope: Scope) -> bool:
     return bool(values[0] == "true")
 
 
-def _announced(scope: Scope, limit: int) -> int | None:
-    """The length that a body is said to have, if it is; raises RequestTooLarge if that is above the limit."""
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body; raises RequestTooLarge as soon as it is above the limit."""
     length = size_of(header(scope, b"content-length"))
     if length is not None and length > limit:
         raise RequestTooLarge(f"The body of {length} bytes is above the limit of {limit} bytes.")
-    return length
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body; raises RequestTooLarge as soon as it is above the limit."""
-    _announced(scope, limit)
     parts: list[bytes] = []
     size = 0
     while True:

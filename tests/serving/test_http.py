@@ -175,30 +175,6 @@ def test_bentoml_keeps_its_own_routes(client: httpx.Client) -> None:
         assert client.get(path).status_code == 200, path
 
 
-def test_the_native_api_answers_each_row_by_itself(
-    client: httpx.Client, row: dict[str, Any], predictor: Predictor
-) -> None:
-    rows = [row, {**row, "cabin": "roof"}, {**row, "agency": "Unheard Of"}]
-    good, bad, odd = client.post("/predict", json={"rows": rows}).json()
-    assert good["prediction"] == predictor.predict([row]).predictions[0].prediction
-    assert good["model_version"] == predictor.version
-    assert good["warnings"] == []
-    assert len(odd["warnings"]) == 1
-    assert list(bad) == ["errors"]
-    assert [error["column"] for error in bad["errors"]] == ["cabin"]
-
-
-def test_the_native_api_has_the_same_limits(client: httpx.Client) -> None:
-    limits = Settings()
-    body = b" " * (limits.max_body_bytes + 1)
-    assert "limit of" in problem(client.post("/predict", content=body, headers=JSON), 413)["detail"]
-    problem(client.post("/predict", content=iter([b"{}"]), headers=JSON), 411)
-    assert len(client.post("/predict", json={"rows": [{}] * limits.max_rows}).json()) == limits.max_rows
-    refused = client.post("/predict", json={"rows": [{}] * (limits.max_rows + 1)})
-    assert refused.status_code == 400
-    assert f"at most {limits.max_rows} items" in refused.text
-
-
 def test_hostile_rows_do_not_stop_the_others(client: httpx.Client, row: dict[str, Any]) -> None:
     hostile = {"instances": [{f"column{number}": 0 for number in range(300_000)}]}
     document = problem(client.post(PREDICT, json=hostile), 422)
