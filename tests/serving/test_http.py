@@ -1,8 +1,6 @@
 """The KServe V1 routes of a running server: every answer and every error, as callers get them."""
 
-import concurrent.futures
 import socket
-import threading
 from typing import Any
 
 import httpx
@@ -186,27 +184,6 @@ def test_bentomls_costs_are_off(client: httpx.Client, trained: Project, bento: s
     folder = trained.folder / "stores/bentoml/bentos" / bento.replace(":", "/")
     config = yaml.safe_load((folder / "bento.yaml").read_text())["services"][0]["config"]
     assert config["metrics"] == {"enabled": False}
-
-
-def test_nobody_gets_anybody_elses_answer(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
-    rows = [{**row, "distance_km": 50.0 * place, "travel_code": place} for place in range(60)]
-    expected = [answer.prediction for answer in predictor.predict(rows).predictions]
-    rows[17] = {**rows[17], "cabin": "roof"}
-    start = threading.Barrier(len(rows))
-
-    def ask(place: int) -> httpx.Response:
-        with httpx.Client(base_url=client.base_url, timeout=60) as own:
-            start.wait()
-            return own.post(PREDICT, json={"instances": [rows[place]]})
-
-    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
-        responses = list(pool.map(ask, range(len(rows))))
-    assert [place for place, response in enumerate(responses) if response.status_code != 200] == [17]
-    for place, response in enumerate(responses):
-        if place != 17:
-            [answer] = response.json()["predictions"]
-            assert answer["prediction"] == expected[place]
-            assert answer["keys"] == {"travel_code": place}
 
 
 def test_a_caller_that_hangs_up_harms_nobody(client: httpx.Client, row: dict[str, Any]) -> None:

@@ -17,12 +17,12 @@ import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tritonclient.grpc import service_pb2
 
 from model.predictor import Predictor
 from serving import tensors
 from serving.tensors import Tensor
 from tests.project import ROOT, Project
+from tests.serving.over_grpc import infer
 from tests.serving.test_bento import refused_start
 from tests.serving.test_http import PREDICT, problem
 from validation.errors import RequestTooLarge, UnreadableRequest
@@ -146,23 +146,6 @@ def problem_of_v2(response: httpx.Response, status: int = 422) -> dict[str, Any]
     document: dict[str, Any] = response.json()
     assert document["error"] == document["detail"]
     return document
-
-
-def infer(channel: Any, rows: list[dict[str, Any]], partial: bool = False) -> Any:
-    """One call with typed contents rather than raw ones."""
-    request = service_pb2.ModelInferRequest(model_name="flights")
-    for name, value in rows[0].items():
-        text = isinstance(value, str)
-        tensor = request.inputs.add(name=name, datatype="BYTES" if text else "FP64", shape=[len(rows)])
-        contents = tensor.contents.bytes_contents if text else tensor.contents.fp64_contents
-        contents.extend(row[name].encode() if text else row[name] for row in rows)
-    request.parameters["partial"].bool_param = partial
-    call = channel.unary_unary(
-        "/inference.GRPCInferenceService/ModelInfer",
-        request_serializer=service_pb2.ModelInferRequest.SerializeToString,
-        response_deserializer=service_pb2.ModelInferResponse.FromString,
-    )
-    return call(request)
 
 
 def test_a_part_of_a_request_can_be_answered(

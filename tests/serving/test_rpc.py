@@ -15,6 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from serving.settings import Settings
 from serving.tensors import NUMPY, TEXT
+from tests.serving.over_grpc import message
 from tests.serving.test_metrics import samples
 
 SERVICE = "/inference.GRPCInferenceService"
@@ -27,10 +28,10 @@ def channel(client: httpx.Client, grpc_address: str) -> Iterator[grpc.Channel]:
         yield connected
 
 
-def refused(channel: grpc.Channel, method: str, message: bytes) -> tuple[grpc.StatusCode, dict[str, Any]]:
+def refused(channel: grpc.Channel, method: str, sent: bytes) -> tuple[grpc.StatusCode, dict[str, Any]]:
     """How a call with these bytes for a message ends, and the problem details beside that."""
     with pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(f"{SERVICE}/{method}")(message, timeout=60)
+        channel.unary_unary(f"{SERVICE}/{method}")(sent, timeout=60)
     found = dict(caught.value.trailing_metadata())
     return caught.value.code(), msgspec.json.decode(found["problem-details-bin"]) if found else {}
 
@@ -118,7 +119,7 @@ def test_noise_on_the_port_ends_its_own_connection(channel: grpc.Channel, grpc_a
     channel.unary_unary(f"{SERVICE}/ServerLive")(b"", timeout=60)
 
 
-def hang_up(channel: grpc.Channel, message: bytes) -> None:
+def hang_up(channel: grpc.Channel, asked: bytes) -> None:
     """Hundreds of calls at once, given up at different times; some never send their message."""
     over = threading.Event()
 
@@ -128,7 +129,7 @@ def hang_up(channel: grpc.Channel, message: bytes) -> None:
 
     infer = f"{SERVICE}/ModelInfer"
     opened = [channel.stream_stream(infer)(silent()) for _ in range(50)]
-    sent = [channel.unary_unary(infer).future(message) for _ in range(300)]
+    sent = [channel.unary_unary(infer).future(asked) for _ in range(300)]
     for call in (*sent[::3], *opened[::2]):
         call.cancel()
     sent[1].result(timeout=60)
@@ -142,16 +143,10 @@ def test_callers_that_hang_up_leave_nothing_behind(
 ) -> None:
     failed = ("boxwood_requests_total", "grpc", "predict", "failed")
     before = samples(client).get(failed, 0)
-    good = pb.ModelInferRequest(model_name="flights")
-    for name, value in row.items():
-        tensor = good.inputs.add(name=name, datatype="BYTES" if isinstance(value, str) else "FP64", shape=[600])
-        if isinstance(value, str):
-            tensor.contents.bytes_contents.extend([value.encode()] * 600)
-        else:
-            tensor.contents.fp64_contents.extend([value] * 600)
+    good = message([row] * 600).SerializeToString()
     for _ in range(3):
-        hang_up(channel, good.SerializeToString())
-    answer = channel.unary_unary(f"{SERVICE}/ModelInfer")(good.SerializeToString(), timeout=60)
+        hang_up(channel, good)
+    answer = channel.unary_unary(f"{SERVICE}/ModelInfer")(good, timeout=60)
     assert len(pb.ModelInferResponse.FromString(answer).outputs[0].contents.fp64_contents) == 600
     assert client.get("/readyz").status_code == 200
     waiting = (samples(client)["boxwood_waiting_rows", "predict"] for _ in range(1_000))
