@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import connection, lifecycle, openapi, pins, v1, v2
+from serving import connection, lifecycle, native, openapi, pins, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
@@ -82,15 +82,17 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
         connection.install(SETTINGS)
         TRACING.start()
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
-        front = Front(super().to_asgi(is_main), self._routes, nothing, SETTINGS.max_body_bytes)
+        behind = super().to_asgi(is_main)
+        front = Front(behind, lambda: self._routes(behind), nothing)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
         traced = TRACING.traced(front)
         return (
             CORSMiddleware(traced, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else traced
         )
 
-    def _routes(self) -> dict[str, ASGIApp]:
+    def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
         return {
+            native.PATH: native.Native(behind, SETTINGS, MODELS.default.calls("native", "predict")),
             "/": Page(openapi.PAGE),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),

@@ -184,7 +184,6 @@ class Front:
         behind: ASGIApp,
         routes: Callable[[], Mapping[str, ASGIApp]],
         otherwise: Mapping[str, ASGIApp],
-        max_body_bytes: int,
     ) -> None:
         """Route requests.
 
@@ -192,12 +191,10 @@ class Front:
             behind: BentoML's application.
             routes: gives applications by path; asked at the first request, when the models are there.
             otherwise: applications for all other paths that start so.
-            max_body_bytes: the limit for bodies on BentoML's own routes; ours count theirs as they come.
         """
         self._behind = behind
         self._make_routes = routes
         self._otherwise = otherwise
-        self._limit = max_body_bytes
 
     @cached_property
     def _routes(self) -> Mapping[str, ASGIApp]:
@@ -212,29 +209,17 @@ class Front:
         ours = self._routes.get(path)
         if ours is None:
             ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        if ours is not None:
-            await ours(scope, receive, send)
-            return
-        refusal = self._refusal(scope) if scope["method"] == "POST" else None
-        if refusal is None:
-            await self._behind(scope, receive, send)
-        else:
-            await respond(send, problem(refusal))
-
-    def _refusal(self, scope: Scope) -> ProblemDetails | None:
-        try:
-            announced = _announced(scope, self._limit)
-        except RequestTooLarge as error:
-            return problem_details.of(error)
-        if announced is not None:
-            return None
-        detail = "This path takes bodies that announce their length; send content-length."
-        return problem_details.plain(HTTPStatus.LENGTH_REQUIRED, detail)
+        await (self._behind if ours is None else ours)(scope, receive, send)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The first header of that name, in lower case."""
     return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def size_of(text: bytes | None) -> int | None:
+    """The number of bytes that a header says; None where it says none that a body could have."""
+    return int(text) if text is not None and text.isdigit() and len(text) < 20 else None
 
 
 def demand_json(scope: Scope) -> None:
@@ -262,19 +247,11 @@ def wants_partial(scope: Scope) -> bool:
     return bool(values[0] == "true")
 
 
-def _announced(scope: Scope, limit: int) -> int | None:
-    """The length that a body is said to have, if it is; raises RequestTooLarge if that is above the limit."""
-    length = header(scope, b"content-length")
-    if length is None or not length.isdigit():
-        return None
-    if int(length) > limit:
-        raise RequestTooLarge(f"The body of {int(length)} bytes is above the limit of {limit} bytes.")
-    return int(length)
-
-
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body; raises RequestTooLarge as soon as it is above the limit."""
-    _announced(scope, limit)
+    length = size_of(header(scope, b"content-length"))
+    if length is not None and length > limit:
+        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {limit} bytes.")
     parts: list[bytes] = []
     size = 0
     while True:

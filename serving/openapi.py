@@ -6,17 +6,18 @@ from typing import Any
 
 import msgspec
 
-from serving import problem_details, v1
+from serving import native, problem_details, v1, v2
 from serving.models import MOST_CHOICES, Models, ServedModel
 from validation.contract import Column, Kind, Unseen
+from validation.values import LARGEST_INTEGER, LONGEST_TEXT
 from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{name}"
 _TYPES: dict[Kind, dict[str, Any]] = {
-    Kind.INTEGER: {"type": "integer"},
+    Kind.INTEGER: {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
     Kind.REAL: {"type": "number"},
     Kind.FLAG: {"type": "boolean"},
-    Kind.CATEGORY: {"type": "string"},
+    Kind.CATEGORY: {"type": "string", "pattern": r"\S", "maxLength": LONGEST_TEXT},
     Kind.DATE: {"type": "string", "format": "date"},
     Kind.TIMESTAMP: {"type": "string", "format": "date-time"},
 }
@@ -26,10 +27,13 @@ _PARTIAL = {
     "schema": {"type": "boolean", "default": False},
     "description": "Answer the good rows beside the errors of the others.",
 }
-_ERRORS = {
-    str(int(status)): title for status, title in problem_details.TITLES.items() if status is not HTTPStatus.NOT_FOUND
+_HEADER_LENGTH = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "schema": {"type": "integer", "minimum": 0},
+    "description": "How many bytes of the body are JSON, where raw tensors stand behind it.",
 }
-_ERRORS["503"] += "; send it again after `Retry-After` seconds"
+_RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -49,15 +53,15 @@ PAGE = """<!doctype html>
 """The page at /: BentoML's own loads a tag manager from elsewhere."""
 
 
-def document(models: Models, native: dict[str, Any]) -> dict[str, Any]:
+def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
     """The whole document.
 
     Args:
         models: what is served.
-        native: what BentoML says about its own routes.
+        theirs: what BentoML says about its own routes.
     """
-    answers = (Predictions, PartialPredictions, Explanations, PartialExplanations, ProblemDetails)
-    _, schemas = msgspec.json.schema_components(answers, ref_template=_REFERENCE)
+    answers = (Predictions, PartialPredictions, Explanations, PartialExplanations, ProblemDetails, v2.InferAnswer)
+    _, schemas = msgspec.json.schema_components((*answers, v2.InferRequest), ref_template=_REFERENCE)
     paths: dict[str, Any] = {
         v1.MODELS: {"get": _got("The models, by name")},
         "/v2": {"get": _got("The server, as the Open Inference Protocol has it")},
@@ -69,13 +73,16 @@ def document(models: Models, native: dict[str, Any]) -> dict[str, Any]:
         name = model.predictor.name
         schemas[f"Row-{name}"] = row(model)
         paths |= _paths(name)
-    own = native.get("components", {}).get("schemas", {})
+    own = theirs["components"]["schemas"]
+    rows = theirs["paths"][native.PATH]["post"]
+    rows["requestBody"]["required"] = True
+    rows["responses"] = {"200": rows["responses"][HTTPStatus.OK], **_refusals()}
     return {
-        **native,
+        **theirs,
         "openapi": "3.1.0",
-        "info": {**native.get("info", {}), "title": "Boxwood"},
-        "paths": {**paths, **native.get("paths", {})},
-        "components": {**native.get("components", {}), "schemas": {**own, **schemas}},
+        "info": {**theirs["info"], "title": "Boxwood"},
+        "paths": {**theirs["paths"], **paths},
+        "components": {**theirs["components"], "schemas": {**own, **schemas}},
     }
 
 
@@ -118,19 +125,20 @@ def _paths(name: str) -> dict[str, Any]:
         "properties": {"instances": {"type": "array", "items": _reference(f"Row-{name}")}},
         "required": ["instances"],
     }
-    infer = {
-        "type": "object",
-        "properties": {"inputs": {"type": "array", "items": {"type": "object"}}},
-        "required": ["inputs"],
-    }
+    infer = _asked("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
+    infer["parameters"].append(_HEADER_LENGTH)
+    for message in (infer["requestBody"], infer["responses"]["200"]):
+        message["content"][v2.BINARY] = {}
+    card = _got("The model card", "text/markdown", "text/html")
+    card["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
     return {
         path: {"get": _got("Contract, metrics and lineage")},
-        f"{path}/card": {"get": _got("The model card", "text/markdown", "text/html")},
+        f"{path}/card": {"get": card},
         f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
         f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
         f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model")},
         f"/v2/models/{name}/ready": {"get": _got("Whether the model answers")},
-        f"/v2/models/{name}/infer": {"post": _asked("Predict tensors, one a column", infer)},
+        f"/v2/models/{name}/infer": {"post": infer},
     }
 
 
@@ -144,8 +152,7 @@ def _got(summary: str, *media: str) -> dict[str, Any]:
 
 
 def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
-    answer = {"anyOf": [_reference(name) for name in answers]} if answers else {"type": "object"}
-    problem = {"content": {problem_details.MEDIA_TYPE: {"schema": _reference("ProblemDetails")}}}
+    answer = {"anyOf": [_reference(name) for name in answers]}
     return {
         "summary": summary,
         "tags": ["Boxwood"],
@@ -153,6 +160,16 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "One answer a row", "content": {"application/json": {"schema": answer}}},
-            **{status: {"description": what, **problem} for status, what in _ERRORS.items()},
+            **_refusals(),
         },
+    }
+
+
+def _refusals(*only: HTTPStatus) -> dict[str, Any]:
+    """How a request may be refused; without `only`, in every way that one to a model that is there may be."""
+    content = {problem_details.MEDIA_TYPE: {"schema": _reference("ProblemDetails")}}
+    return {
+        str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": content}
+        for status, title in problem_details.TITLES.items()
+        if (status in only if only else status is not HTTPStatus.NOT_FOUND)
     }

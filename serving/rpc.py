@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import msgspec
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -20,7 +21,7 @@ from serving import open_inference, problem_details
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
-from validation.errors import RequestError
+from validation.errors import RequestError, UnreadableRequest
 from validation.wire import ProblemDetails
 
 PROBLEM = "problem-details-bin"
@@ -33,6 +34,10 @@ _CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
 }
+# Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
+# document four thirds, and would not learn why it was refused.
+_TEXT_BYTES = 600
+_DETAILS_BYTES = 4_000
 _GRACE = 8.0
 """Seconds that calls in flight get to end after SIGTERM; Cloud Run kills after ten."""
 
@@ -66,8 +71,7 @@ async def start(models: Models, settings: Settings) -> None:
 def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, Call]) -> None:
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _answering(calls[method.name]),
-            request_deserializer=GetMessageClass(method.input_type).FromString,
+            _answering(calls[method.name], GetMessageClass(method.input_type).FromString),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
         for method in service.methods
@@ -75,10 +79,12 @@ def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, C
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
 
-def _answering(call: Call) -> Callable[..., Awaitable[Any]]:
-    async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+def _answering(call: Call, read: Callable[[bytes], Any]) -> Callable[..., Awaitable[Any]]:
+    async def answer(message: bytes, context: grpc.aio.ServicerContext) -> Any:
         try:
-            return await call(request)
+            return await call(read(message))
+        except DecodeError as error:  # a deserializer's would end as UNKNOWN
+            details = problem_details.of(UnreadableRequest(f"{error}."))
         except RequestError as error:
             details = problem_details.of(error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
@@ -94,7 +100,17 @@ async def _abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> 
     if isinstance(details.errors, list) and details.errors:
         first = details.errors[0]
         text = f"{text} First: row {first.row}, {first.column}: {first.message}"
-    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _encode(details)),))
+    text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _fitting(details)),))
+
+
+def _fitting(details: ProblemDetails) -> bytes:
+    """The document with as many of its errors as a client can receive."""
+    encoded = _encode(details)
+    while len(encoded) > _DETAILS_BYTES and details.errors:
+        details = msgspec.structs.replace(details, errors=details.errors[: len(details.errors) * 3 // 4])
+        encoded = _encode(details)
+    return encoded
 
 
 def _stop_at_sigterm(server: grpc.aio.Server, probes: health.aio.HealthServicer) -> None:

@@ -4,6 +4,7 @@ BentoML's supervisor sets the folder through which prometheus-client's workers s
 be made before a worker runs: `instruments` makes it at first use.
 """
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -28,6 +29,7 @@ from validation.errors import RequestError
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 OK = "ok"
+CANCELLED = "cancelled"
 _MODEL = ("model", "version")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -52,7 +54,11 @@ def instruments() -> Instruments:
         values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     calls = ("transport", "verb", *_MODEL)
     return Instruments(
-        Counter("boxwood_requests", "Requests by how they ended: ok, or the kind of the error.", (*calls, "outcome")),
+        Counter(
+            "boxwood_requests",
+            "Requests by how they ended: ok, cancelled, or the kind of the error.",
+            (*calls, "outcome"),
+        ),
         Histogram(
             "boxwood_request_seconds", "Time from the request's head until its answer is made.", calls, buckets=_SECONDS
         ),
@@ -100,6 +106,9 @@ class Calls:
             outcome = OK
         except RequestError as error:
             outcome = problem_details.kind(error)
+            raise
+        except asyncio.CancelledError:
+            outcome = CANCELLED
             raise
         finally:
             self.count(time.perf_counter() - started, outcome)

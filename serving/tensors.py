@@ -91,7 +91,7 @@ def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[
         columns[tensor.name] = _column(tensor, tensor.name in optional)
     counts = {len(values) for values in columns.values()}
     if len(counts) != 1:
-        found = ", ".join(f"{name[:64]}: {len(values)}" for name, values in list(columns.items())[:10])
+        found = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
         raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {found or 0}.")
     [count] = counts
     demand_fits(count, most_rows)
@@ -106,8 +106,8 @@ def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
     shape = list(tensor.shape)
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]) or shape[0] != len(tensor.values):
         raise UnreadableRequest(
-            f"The shape of {shown(tensor.name)} is {shape} with {len(tensor.values)} values; [rows] or [rows, 1] is "
-            "what a column has."
+            f"The shape of {shown(tensor.name)} is {shown(shape)} with {len(tensor.values)} values; a column's is "
+            "[rows] or [rows, 1]."
         )
     if tensor.datatype.startswith("FP"):
         return [None if isinstance(value, float) and math.isnan(value) else value for value in tensor.values]

@@ -27,6 +27,7 @@ from serving.asgi import (
     encode,
     header,
     read_body,
+    size_of,
     wants_partial,
     while_there,
 )
@@ -40,10 +41,12 @@ from validation.wire import PartialPredictions, ProblemDetails
 
 MODELS = "/v2/models"
 _LENGTH = b"inference-header-content-length"
-_BINARY = "application/octet-stream"
+BINARY = "application/octet-stream"
 
 
-class _Input(msgspec.Struct):
+class InferInput(msgspec.Struct):
+    """One column of a request; raw where `parameters` have a binary_data_size."""
+
     name: str
     shape: list[int]
     datatype: str
@@ -51,19 +54,25 @@ class _Input(msgspec.Struct):
     data: list[Any] | UnsetType = UNSET
 
 
-class _Requested(msgspec.Struct):
+class InferRequestedOutput(msgspec.Struct):
+    """An output that is asked for, raw if its parameter binary_data says so."""
+
     name: str
     parameters: dict[str, Any] = {}
 
 
-class _Request(msgspec.Struct):
-    inputs: list[_Input]
+class InferRequest(msgspec.Struct):
+    """What `infer` takes, as JSON."""
+
+    inputs: list[InferInput]
     id: str | UnsetType = UNSET
     parameters: dict[str, Any] = {}
-    outputs: list[_Requested] = []
+    outputs: list[InferRequestedOutput] = []
 
 
-class _Output(msgspec.Struct):
+class InferOutput(msgspec.Struct):
+    """One tensor of an answer."""
+
     name: str
     datatype: str
     shape: list[int]
@@ -71,15 +80,17 @@ class _Output(msgspec.Struct):
     data: list[Any] | UnsetType = UNSET
 
 
-class _Answer(msgspec.Struct):
+class InferAnswer(msgspec.Struct):
+    """What `infer` answers, as JSON."""
+
     model_name: str
     model_version: str
-    outputs: list[_Output]
+    outputs: list[InferOutput]
     id: str | UnsetType = UNSET
     parameters: dict[str, Any] | UnsetType = UNSET
 
 
-_decode = msgspec.json.Decoder(_Request).decode
+_decode = msgspec.json.Decoder(InferRequest).decode
 
 
 def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
@@ -141,17 +152,17 @@ class _Infer(Endpoint):
         work = self._model.predict(rows, partial=wants_partial(scope))
         answer = await (work if len(rows) <= PART else while_there(receive, work))
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
-        document = _Answer(predictor.name, predictor.version, [], request.id)
+        document = InferAnswer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):
             document.parameters = {"errors": tensors.errors(answer)}
         return _reply(document, made, request)
 
 
-def _read(body: bytes, length: bytes | None) -> tuple[_Request, memoryview]:
+def _read(body: bytes, length: bytes | None) -> tuple[InferRequest, memoryview]:
     """The JSON at the start of a body, and the raw tensors behind it."""
-    if length is not None and (not length.isdigit() or int(length) > len(body)):
+    end = len(body) if length is None else size_of(length)
+    if end is None or end > len(body):
         raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
-    end = len(body) if length is None else int(length)
     view = memoryview(body)
     try:
         return _decode(view[:end]), view[end:]
@@ -159,7 +170,7 @@ def _read(body: bytes, length: bytes | None) -> tuple[_Request, memoryview]:
         raise UnreadableRequest(f'{error}. Send {{"inputs": [tensor, …]}}, a tensor being a column.') from error
 
 
-def _tensors(inputs: list[_Input], raw: memoryview) -> list[Tensor]:
+def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:
     found = []
     for one in inputs:
         size = one.parameters.get("binary_data_size")
@@ -180,13 +191,13 @@ def _flat(data: list[Any]) -> list[Any]:
     return [value[0] if type(value) is list and len(value) == 1 else value for value in data]
 
 
-def _reply(answer: _Answer, made: list[Tensor], request: _Request) -> Reply:
+def _reply(answer: InferAnswer, made: list[Tensor], request: InferRequest) -> Reply:
     """The answer as JSON, with the tensors that were asked for as binary behind it."""
     asked = {output.name: output.parameters.get("binary_data", False) for output in request.outputs}
     everything = request.parameters.get("binary_data_output", False) if not asked else False
     blobs = []
     for tensor in made:
-        output = _Output(tensor.name, tensor.datatype, list(tensor.shape))
+        output = InferOutput(tensor.name, tensor.datatype, list(tensor.shape))
         if asked.get(tensor.name, everything):
             blobs.append(tensors.pack(tensor))
             output.parameters = {"binary_data_size": len(blobs[-1])}
@@ -196,4 +207,4 @@ def _reply(answer: _Answer, made: list[Tensor], request: _Request) -> Reply:
     text = encode(answer)
     if not blobs:
         return Reply(text)
-    return Reply(b"".join((text, *blobs)), _BINARY, headers=[(_LENGTH, str(len(text)).encode())])
+    return Reply(b"".join((text, *blobs)), BINARY, headers=[(_LENGTH, str(len(text)).encode())])

@@ -19,7 +19,7 @@ def ask(make: Callable[[], object], **headers: str) -> httpx.Response:
 
     async def send() -> httpx.Response:
         document = Document(make)
-        front = Front(document, lambda: {"/document": document}, {}, 1_000)
+        front = Front(document, lambda: {"/document": document}, {})
         async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
             return await client.get("/document", headers=headers)
 

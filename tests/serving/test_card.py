@@ -43,7 +43,7 @@ def ask(cards: Mapping[str, str], path: str = CARD, method: str = "GET", **heade
     async def send() -> httpx.Response:
         models = cast("Models", Held(cards))
         nothing = v1.Nothing(models)
-        front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing}, 1_000)
+        front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing})
         async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
             return await client.request(method, path, headers=headers)
 

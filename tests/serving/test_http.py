@@ -1,8 +1,6 @@
 """The KServe V1 routes of a running server: every answer and every error, as callers get them."""
 
-import concurrent.futures
 import socket
-import threading
 from typing import Any
 
 import httpx
@@ -175,30 +173,6 @@ def test_bentoml_keeps_its_own_routes(client: httpx.Client) -> None:
         assert client.get(path).status_code == 200, path
 
 
-def test_the_native_api_answers_each_row_by_itself(
-    client: httpx.Client, row: dict[str, Any], predictor: Predictor
-) -> None:
-    rows = [row, {**row, "cabin": "roof"}, {**row, "agency": "Unheard Of"}]
-    good, bad, odd = client.post("/predict", json={"rows": rows}).json()
-    assert good["prediction"] == predictor.predict([row]).predictions[0].prediction
-    assert good["model_version"] == predictor.version
-    assert good["warnings"] == []
-    assert len(odd["warnings"]) == 1
-    assert list(bad) == ["errors"]
-    assert [error["column"] for error in bad["errors"]] == ["cabin"]
-
-
-def test_the_native_api_has_the_same_limits(client: httpx.Client) -> None:
-    limits = Settings()
-    body = b" " * (limits.max_body_bytes + 1)
-    assert "limit of" in problem(client.post("/predict", content=body, headers=JSON), 413)["detail"]
-    problem(client.post("/predict", content=iter([b"{}"]), headers=JSON), 411)
-    assert len(client.post("/predict", json={"rows": [{}] * limits.max_rows}).json()) == limits.max_rows
-    refused = client.post("/predict", json={"rows": [{}] * (limits.max_rows + 1)})
-    assert refused.status_code == 400
-    assert f"at most {limits.max_rows} items" in refused.text
-
-
 def test_hostile_rows_do_not_stop_the_others(client: httpx.Client, row: dict[str, Any]) -> None:
     hostile = {"instances": [{f"column{number}": 0 for number in range(300_000)}]}
     document = problem(client.post(PREDICT, json=hostile), 422)
@@ -210,27 +184,6 @@ def test_bentomls_costs_are_off(client: httpx.Client, trained: Project, bento: s
     folder = trained.folder / "stores/bentoml/bentos" / bento.replace(":", "/")
     config = yaml.safe_load((folder / "bento.yaml").read_text())["services"][0]["config"]
     assert config["metrics"] == {"enabled": False}
-
-
-def test_nobody_gets_anybody_elses_answer(client: httpx.Client, row: dict[str, Any], predictor: Predictor) -> None:
-    rows = [{**row, "distance_km": 50.0 * place, "travel_code": place} for place in range(60)]
-    expected = [answer.prediction for answer in predictor.predict(rows).predictions]
-    rows[17] = {**rows[17], "cabin": "roof"}
-    start = threading.Barrier(len(rows))
-
-    def ask(place: int) -> httpx.Response:
-        with httpx.Client(base_url=client.base_url, timeout=60) as own:
-            start.wait()
-            return own.post(PREDICT, json={"instances": [rows[place]]})
-
-    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
-        responses = list(pool.map(ask, range(len(rows))))
-    assert [place for place, response in enumerate(responses) if response.status_code != 200] == [17]
-    for place, response in enumerate(responses):
-        if place != 17:
-            [answer] = response.json()["predictions"]
-            assert answer["prediction"] == expected[place]
-            assert answer["keys"] == {"travel_code": place}
 
 
 def test_a_caller_that_hangs_up_harms_nobody(client: httpx.Client, row: dict[str, Any]) -> None:

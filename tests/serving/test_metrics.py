@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model.predictor import Predictor
 from tests.project import Project, free_port
+from tests.serving.over_grpc import infer
 from tests.serving.test_http import EXPLAIN, PREDICT
-from tests.serving.test_open_inference import INFER, infer
+from tests.serving.test_open_inference import INFER
 
 LABELS = ("transport", "verb", "outcome", "column")
 
