@@ -3,9 +3,9 @@
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,13 @@ _MARKDOWN, _PAGE = bundle.CARDS
 _EXPLAINER = concurrent.futures.ThreadPoolExecutor(1, "explain")
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
+
+
+class Verb(Protocol):
+    """What a model does with rows."""
+
+    def __call__(self, rows: Sequence[object], *, partial: bool) -> Awaitable[Any]:
+        """Answer rows; raises RowsRejected unless a part of them will do."""
 
 
 class ServedModel:
