@@ -108,8 +108,9 @@ test-heavy: setup ## the tests that take longer or need more of the machine
 bench: setup bento ## requests a second beside the peers, to benchmarks/results.md (needs wrk)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
 
-proto: $(DEV)/.ready ## generate the Python of serving/protos again
+proto: $(DEV)/.ready ## generate serving/protos again: Python of the standard's, the problems' from their contracts
 	@python -m grpc_tools.protoc -I. --python_out=. serving/protos/open_inference.proto
+	@python -m serving.contract_proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 	@cd requirements && for name in dev serving; do \

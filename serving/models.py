@@ -4,9 +4,9 @@ import asyncio
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 _MARKDOWN, _PAGE = bundle.CARDS
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
+
+
+class Verb(Protocol):
+    """What a model does with rows."""
+
+    def __call__(self, rows: Sequence[object], *, partial: bool) -> Coroutine[Any, Any, Any]:
+        """Answer rows; raises RowsRejected unless a part of them will do."""
 
 
 class ServedModel:

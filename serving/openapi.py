@@ -134,6 +134,7 @@ def _paths(name: str) -> dict[str, Any]:
     return {
         path: {"get": _got("Contract, metrics and lineage")},
         f"{path}/card": {"get": card},
+        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", "text/plain")},
         f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
         f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
         f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model")},

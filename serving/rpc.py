@@ -4,20 +4,21 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
 import grpc
 import msgspec
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serving import open_inference, problem_details
+from serving import open_inference, problem_details, typed
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
@@ -58,9 +59,19 @@ async def start(models: Models, settings: Settings) -> None:
     )
     probes = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probes, server)
-    names = [open_inference.SERVICE.full_name, health.SERVICE_NAME]
-    _add(server, open_inference.SERVICE, open_inference.calls(OpenInference(models, settings)))
-    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
+    for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
+        pool.AddSerializedFile(shared.serialized_pb)
+    services: dict[ServiceDescriptor, Mapping[str, Call]] = {
+        open_inference.SERVICE: open_inference.calls(OpenInference(models, settings))
+    }
+    for model in models:
+        service = typed.service(model.predictor.problem, pool)
+        services[service] = typed.calls(service, model, settings)
+    for service, calls in services.items():
+        _add(server, service, calls)
+    names = [health.SERVICE_NAME, *(service.full_name for service in services)]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server, pool)
     server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
     await server.start()
     for name in ("", *names):
@@ -68,10 +79,10 @@ async def start(models: Models, settings: Settings) -> None:
     _stop_at_sigterm(server, probes)
 
 
-def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, Call]) -> None:
+def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: Mapping[str, Call]) -> None:
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _answering(calls[method.name], GetMessageClass(method.input_type).FromString),
+            _answering(method, calls[method.name]),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
         for method in service.methods
@@ -79,16 +90,20 @@ def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: dict[str, C
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
 
-def _answering(call: Call, read: Callable[[bytes], Any]) -> Callable[..., Awaitable[Any]]:
-    async def answer(message: bytes, context: grpc.aio.ServicerContext) -> Any:
+def _answering(method: MethodDescriptor, call: Call) -> Callable[..., Awaitable[Any]]:
+    read = GetMessageClass(method.input_type).FromString  # not left to gRPC, which would call it our failure
+
+    async def answer(sent: bytes, context: grpc.aio.ServicerContext) -> Any:
         try:
-            return await call(read(message))
-        except DecodeError as error:  # a deserializer's would end as UNKNOWN
-            details = problem_details.of(UnreadableRequest(f"{error}."))
+            return await call(read(sent))
+        except DecodeError as error:
+            details = problem_details.of(
+                UnreadableRequest(f"The request is no {method.input_type.full_name}: {error}.")
+            )
         except RequestError as error:
             details = problem_details.of(error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-            _log.exception(json.dumps({"event": "error", "call": call.__name__}))
+            _log.exception(json.dumps({"event": "error", "call": method.full_name}))
             details = problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; its log says why.")
         return await _abort(context, details)
 

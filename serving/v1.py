@@ -3,20 +3,20 @@
 GET  /v1/models                    the models, by name
 GET  /v1/models/{model}            contract, metrics, lineage
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
+GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 
 With ?partial=true the good rows of a request are answered beside the errors of the others.
 """
 
-from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
-from serving import problem_details
+from serving import contract_proto, problem_details
 from serving.admission import demand_fits
 from serving.asgi import (
     Document,
@@ -31,19 +31,12 @@ from serving.asgi import (
     while_there,
 )
 from serving.batching import PART
-from serving.models import Models, ServedModel
+from serving.models import Models, ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
 from validation.errors import UnreadableRequest
 
 MODELS = "/v1/models"
-
-
-class Verb(Protocol):
-    """What a model does with rows."""
-
-    def __call__(self, rows: Sequence[object], *, partial: bool) -> Coroutine[Any, Any, msgspec.Struct]:
-        """Answer rows; raises RowsRejected unless a part of them will do."""
 
 
 _VARIES = (b"vary", b"Accept")
@@ -67,6 +60,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         found |= {
             path: Document(model.describe),
             f"{path}/card": _Card(model),
+            f"{path}/proto": _Proto(model),
             f"{path}:predict": _Asked(model.predict, settings, model.calls("v1", "predict"), PART),
             f"{path}:explain": _Asked(model.explain, settings, model.calls("v1", "explain"), 0),
         }
@@ -124,6 +118,18 @@ class _Card(Endpoint):
             return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail), _VARIES)
         media = "text/html" if page else "text/markdown"
         return Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *([_CARD_POLICY] if page else [])))
+
+
+class _Proto(Endpoint):
+    """GET: what callers generate their gRPC client from."""
+
+    method = "GET"
+
+    def __init__(self, model: ServedModel) -> None:
+        self._reply = Reply(contract_proto.text(model.predictor.problem).encode(), "text/plain; charset=utf-8")
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        return self._reply
 
 
 def _prefers_html(scope: Scope) -> bool:

@@ -16,6 +16,7 @@ from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
 from tests.data import telco
+from tests.generated import Generated, generated
 from tests.project import ANY_CHALLENGER, SMALL_CHURN, Project, free_port
 from training import stores
 from training.workspace import Workspace
@@ -126,6 +127,13 @@ def client(
     """A client of a real `bentoml serve` of that Bento, started where no source lies."""
     port = grpc_address.split(":")[1]
     with trained.serve(bento, tmp_path_factory.mktemp("elsewhere"), BOXWOOD_GRPC_PORT=port) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def fares(client: httpx.Client, grpc_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
+    """A client of that server, generated from the `.proto` that it gives away."""
+    with generated(client, grpc_address, "flights", tmp_path_factory.mktemp("generated")) as connected:
         yield connected
 
 

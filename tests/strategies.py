@@ -4,9 +4,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from validation.contract import Column, Contract, Kind, Unseen
+from validation.contract import NAME, Column, Contract, Kind, Role, Unseen
 
 _TEXTS = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=12)
+# short ones meet in protobuf's JSON names, and the language has words of its own
+_NAMES = (
+    st.text("ab_0", min_size=1, max_size=4)
+    | st.sampled_from(["message", "reserved", "optional", "int64", "map", "oneof", "option", "rows", "class", "inf"])
+).filter(NAME.fullmatch)
 ODD_VALUES: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
@@ -69,3 +74,16 @@ def any_rows(draw: st.DrawFn, contract: Contract, vocabularies: dict[str, list[s
         else:
             row.pop(name, None)
     return row
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    """Contracts of columns with any names and kinds, in any order."""
+    names = draw(st.lists(_NAMES, min_size=2, max_size=12, unique=True))
+    roles = st.sampled_from([Role.FEATURE, Role.KEY, Role.FORBIDDEN])
+    columns = [
+        Column(name=name, kind=draw(st.sampled_from(Kind)), role=draw(roles), help=draw(_TEXTS), nullable=True)
+        for name in names[2:]
+    ]
+    target = Column(name=names[0], kind=draw(st.sampled_from([Kind.REAL, Kind.CATEGORY])), role=Role.TARGET)
+    return Contract(tuple(draw(st.permutations([target, Column(name=names[1], kind=Kind.REAL, ge=0), *columns]))))

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -16,7 +17,7 @@ import yaml
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
-from tests.project import ROOT, Project
+from tests.project import DEV, ROOT, Project
 from training import columns
 
 README = (ROOT / "README.md").read_text()
@@ -54,7 +55,7 @@ def curl(client: httpx.Client, command: str) -> Any:
 
 
 def test_the_curl_command_gets_an_answer_of_the_shape_shown(client: httpx.Client) -> None:
-    [command] = [block for block in blocks("sh") if block.startswith("curl")]
+    [command] = [block for block in blocks("sh") if block.startswith("curl http")]
     predictions, explanations, problem = (json.loads(block) for block in blocks("json"))
     assert shape(curl(client, command)) == shape(predictions)
     assert shape(curl(client, command.replace(":predict", ":explain"))) == shape(explanations)
@@ -62,6 +63,25 @@ def test_the_curl_command_gets_an_answer_of_the_shape_shown(client: httpx.Client
     with pytest.raises(subprocess.CalledProcessError) as caught:
         curl(client, wrong)
     assert json.loads(caught.value.output) == problem
+
+
+def test_the_generated_client_gets_the_answer_that_the_curl_command_gets(
+    client: httpx.Client, grpc_address: str, tmp_path: Path
+) -> None:
+    [generate] = [block for block in blocks("sh") if "grpc_tools" in block]
+    [program] = blocks("python")
+    generate = generate.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/"))
+    path = {**os.environ, "PATH": f"{DEV}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", generate], cwd=tmp_path, env=path, capture_output=True, check=True)
+    program = program.replace("127.0.0.1:50051", grpc_address)
+    printed = subprocess.run(
+        [DEV / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    [command] = [block for block in blocks("sh") if block.startswith("curl http")]
+    [answer] = curl(client, command)["predictions"]
+    assert [float(number) for number in printed.split()] == [
+        answer["prediction"], answer["interval"]["low"], answer["interval"]["high"]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("problem", [base.load("flights")], ids=["flights"])

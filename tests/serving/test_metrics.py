@@ -12,12 +12,25 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from model.predictor import Predictor
+from tests.generated import generated
 from tests.project import Project, free_port
 from tests.serving.over_grpc import infer
 from tests.serving.test_http import EXPLAIN, PREDICT
 from tests.serving.test_open_inference import INFER
 
 LABELS = ("transport", "verb", "outcome", "column")
+COUNTED = {
+    ("v1", "predict", "ok"): 4,
+    ("v1", "predict", "rows-rejected"): 1,
+    ("v1", "predict", "unreadable"): 1,
+    ("v1", "explain", "ok"): 1,
+    ("v2", "predict", "unreadable"): 1,
+    ("grpc", "predict", "ok"): 1,
+    ("grpc", "predict", "rows-rejected"): 1,
+    ("grpc-typed", "predict", "ok"): 1,
+    ("grpc-typed", "predict", "rows-rejected"): 1,
+    ("grpc-typed", "explain", "ok"): 1,
+}
 
 
 def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
@@ -71,21 +84,18 @@ def test_every_request_is_counted_by_how_it_ended(
             infer(channel, [row])
             with pytest.raises(grpc.RpcError):
                 infer(channel, [{**row, "cabin": "roof"}])
+        with generated(server, f"127.0.0.1:{port}", "flights", tmp_path) as fares:
+            fares.predict(fares.rows([row]))
+            fares.explain(fares.rows([row]))
+            with pytest.raises(grpc.RpcError):
+                fares.predict(fares.rows([{**row, "cabin": "roof"}]))
         found = samples(server)
         mends_itself(supervisor, server, row)
         assert f'version="{predictor.version}"' in server.get("/metrics").text
     counted = {key[1:]: value for key, value in found.items() if key[0] == "boxwood_requests_total" and value}
-    assert counted == {
-        ("v1", "predict", "ok"): 4,
-        ("v1", "predict", "rows-rejected"): 1,
-        ("v1", "predict", "unreadable"): 1,
-        ("v1", "explain", "ok"): 1,
-        ("v2", "predict", "unreadable"): 1,
-        ("grpc", "predict", "ok"): 1,
-        ("grpc", "predict", "rows-rejected"): 1,
-    }
+    assert counted == COUNTED
     assert found["boxwood_request_seconds_count", "v1", "predict"] == 6
     assert found["boxwood_prediction_count",] == found["boxwood_batch_rows_sum",]
-    assert found["boxwood_batch_rows_sum",] == 3 * 5 + 1 + 1
+    assert found["boxwood_batch_rows_sum",] == 3 * 5 + 1 + 1 + 1
     assert found["boxwood_unseen_values_total", "agency"] == 1
     assert found["boxwood_waiting_rows", "predict"] == found["boxwood_waiting_rows", "explain"] == 0

@@ -18,7 +18,8 @@ from model.outcome import Binary
 from model.predictor import Predictor, open_predictor
 from problems import base
 from tests.data import telco
-from tests.project import Project
+from tests.generated import generated
+from tests.project import Project, free_port
 from tests.strategies import good_rows
 from training import tables
 from training.split import SPLITS, TEST
@@ -52,9 +53,16 @@ def customers(churned: Project, silver: pd.DataFrame, model: Predictor) -> list[
 
 
 @pytest.fixture(scope="module")
-def both(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def address() -> str:
+    """Where that service listens for gRPC."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def both(churned: Project, address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service of one Bento with both models."""
-    with churned.serve(churned.build(), tmp_path_factory.mktemp("elsewhere")) as connected:
+    port = address.rsplit(":")[1]
+    with churned.serve(churned.build(), tmp_path_factory.mktemp("elsewhere"), BOXWOOD_GRPC_PORT=port) as connected:
         yield connected
 
 
@@ -145,6 +153,24 @@ def test_explanations_add_up_to_the_log_odds_of_the_answered_probability(
         assert explanation["probabilities"] == answer["probabilities"]
         log_odds = explanation["base_value"] + sum(explanation["contributions"].values())
         assert 1 / (1 + math.exp(-log_odds)) == pytest.approx(answer["probabilities"]["Yes"], rel=1e-6)
+
+
+def test_a_generated_client_gets_the_same_labels_probabilities_and_reasons(
+    both: httpx.Client, address: str, customers: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    rows = [{**customer, "customer_id": str(place)} for place, customer in enumerate(customers[:50])]
+    with generated(both, address, "churn", tmp_path) as churn:
+        answers = churn.predict(churn.rows(rows)).predictions
+        explanations = churn.explain(churn.rows(rows)).explanations
+        described = churn.messages.Prediction.DESCRIPTOR.fields_by_name
+    assert list(described) == ["prediction", "probabilities", "warnings", "keys", "prediction_id"]
+    answered = both.post(PREDICT, json={"instances": rows}).json()["predictions"]
+    explained = both.post(EXPLAIN, json={"instances": rows}).json()["explanations"]
+    for ours, theirs in ((answers, answered), (explanations, explained)):
+        assert [one.prediction for one in ours] == [one["prediction"] for one in theirs]
+        assert [dict(one.probabilities) for one in ours] == [one["probabilities"] for one in theirs]
+        assert [one.keys.customer_id for one in ours] == [one["keys"]["customer_id"] for one in theirs]
+    assert [dict(one.contributions) for one in explanations] == [one["contributions"] for one in explained]
 
 
 def test_a_customer_without_a_bill_is_answered(both: httpx.Client, customer: dict[str, Any]) -> None:

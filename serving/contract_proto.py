@@ -1,0 +1,208 @@
+"""The messages of a problem's own gRPC service, from its contract, and their `.proto` for callers.
+
+The number of a column's field is its place in the contract, which only grows: callers of an older `.proto` go on being
+understood. Columns that callers do not send keep their numbers and names reserved.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from problems import base
+from problems.base import Problem
+from validation.contract import Column, Kind, Unseen
+
+SERVICE = "Predictor"
+METHODS: Mapping[str, str] = {
+    "Predict": "Answers rows.",
+    "Explain": "Explains the answers to rows: SHAP values, summed to the columns that were sent.",
+}
+"""Each takes a message of its name and `Request`, and gives one of its name and `Response`."""
+_TYPES = {Kind.INTEGER: "int64", Kind.REAL: "double", Kind.FLAG: "bool"}
+_WRITTEN = {Kind.DATE: "written YYYY-MM-DD", Kind.TIMESTAMP: "written YYYY-MM-DDThh:mm:ss"}
+
+OPTIONAL, REPEATED, PLAIN = "optional", "repeated", ""
+SHARES = "map<string, double>"
+
+
+class Field(NamedTuple):
+    """One field of a message; `type` is a scalar, the name of a message, or `SHARES`."""
+
+    number: int
+    name: str
+    type: str
+    label: str = PLAIN
+    comment: str = ""
+
+
+class Message(NamedTuple):
+    """One message; `reserved` are names by numbers that no field may take."""
+
+    name: str
+    comment: str
+    fields: Sequence[Field]
+    reserved: Mapping[int, str] = {}
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether two names are one in protobuf's JSON, which protoc refuses unless the message says that it may be."""
+        return len({field.name.replace("_", "") for field in self.fields}) < len(self.fields)
+
+
+def package(problem: Problem) -> str:
+    """Where the service and its messages are."""
+    return f"boxwood.{problem.name}"
+
+
+def file_name(problem: Problem) -> str:
+    """How the `.proto` is called."""
+    return f"{problem.name}.proto"
+
+
+def messages(problem: Problem) -> list[Message]:
+    """The messages of a problem's service."""
+    return [_row(problem), *_requests(), *_responses(), *_answers(problem), *_parts(problem)]
+
+
+def _row(problem: Problem) -> Message:
+    contract = problem.contract
+    sent = {column.name for column in (*contract.inputs, *contract.keys)}
+    required = {column.name for column in contract.inputs if not column.nullable}
+    numbered = list(enumerate(contract.columns, 1))
+    fields = [
+        _column(number, column, "required" if column.name in required else "may be missing")
+        for number, column in numbered
+        if column.name in sent
+    ]
+    reserved = {number: column.name for number, column in numbered if column.name not in sent}
+    comment = "A row. A field that is not set is a missing value, and so is NaN."
+    return Message("Row", comment, fields, reserved)
+
+
+def _column(number: int, column: Column, *more: str) -> Field:
+    ends = [f"{word} {end:.15g}" for word, end in (("from", column.ge), ("to", column.le)) if end is not None]
+    choices = f"one of: {', '.join(column.choices)}" if column.choices is not None else ""
+    unseen = "others count as missing" if column.unseen is Unseen.WARN else ""
+    texts = (_meaning(column), " ".join(ends), _WRITTEN.get(column.kind, ""), choices, unseen, *more)
+    comment = "; ".join(_one_line(text) for text in texts if text)
+    return Field(number, column.name, _TYPES.get(column.kind, "string"), OPTIONAL, comment)
+
+
+def _meaning(column: Column) -> str:
+    return ", ".join(text for text in (column.help, f"in {column.unit}" if column.unit else "") if text)
+
+
+def _one_line(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
+def _requests() -> list[Message]:
+    partial = "Whether to answer the good rows beside the errors of the others."
+    fields = [Field(1, "rows", "Row", REPEATED), Field(2, "partial", "bool", comment=partial)]
+    return [Message(f"{method}Request", f"What {method} takes.", fields) for method in METHODS]
+
+
+def _responses() -> list[Message]:
+    each = "One a row, in order; without a prediction where the errors say why the row was refused."
+    made = []
+    for method, answer in zip(METHODS, ("Prediction", "Explanation"), strict=True):
+        fields = [
+            Field(1, "model_name", "string"),
+            Field(2, "model_version", "string"),
+            Field(3, f"{answer.lower()}s", answer, REPEATED, each),
+            Field(4, "errors", "RowError", REPEATED, "Only where a part of a request was asked for."),
+        ]
+        made.append(Message(f"{method}Response", f"What {method} gives.", fields))
+    return made
+
+
+def _answers(problem: Problem) -> list[Message]:
+    """A field's number is the same for all problems; fields that a problem has no use for are absent."""
+    target, keys = problem.contract.target, problem.contract.keys
+    kind = "double" if problem.regression else "string"
+    predicted = Field(1, "prediction", kind, OPTIONAL, _one_line(_meaning(target)))
+    shares = [] if problem.regression else [Field(2, "probabilities", SHARES, comment="By label.")]
+    echoed = [Field(4, "keys", "Keys", OPTIONAL)] if keys else []
+    common = [predicted, *shares, Field(3, "warnings", "string", REPEATED), *echoed]
+    own = [
+        *([Field(5, "unit", "string")] if target.unit else []),
+        *([Field(6, "interval", "Interval", OPTIONAL)] if problem.regression else []),
+        Field(7, "prediction_id", "string"),
+    ]
+    why = [
+        Field(5, "space", "string", comment="What base_value and contributions add up to: value, or log-odds."),
+        Field(6, "base_value", "double"),
+        Field(7, "contributions", SHARES, comment="SHAP values by column."),
+    ]
+    return [
+        Message("Prediction", "The answer to a row.", [*common, *own]),
+        Message("Explanation", "Why a row gets its answer.", [*common, *why]),
+    ]
+
+
+def _parts(problem: Problem) -> list[Message]:
+    made = []
+    if problem.regression:
+        ends = [Field(number, name, "double") for number, name in enumerate(("low", "high", "coverage"), 1)]
+        made.append(Message("Interval", "A prediction interval and the share of rows that it covers.", ends))
+    row = _row(problem)
+    names = {column.name for column in problem.contract.keys}
+    if names:
+        keys = [field for field in row.fields if field.name in names]
+        made.append(Message("Keys", "The keys of a row, as they were sent.", keys))
+    wrong = [
+        Field(1, "row", "int64", comment="Counted from 0."),
+        Field(2, "column", "string", OPTIONAL),
+        Field(3, "message", "string"),
+        Field(4, "expected", "string", REPEATED, "Valid values, the nearest first."),
+    ]
+    return [*made, Message("RowError", "One reason why a row was refused.", wrong)]
+
+
+def text(problem: Problem) -> str:
+    """The `.proto`, for callers to generate their client from."""
+    parts = [
+        f"// {_one_line(problem.title)}. Rendered from the contract: `make proto` writes it again.",
+        'syntax = "proto3";',
+        f"package {package(problem)};",
+        _block(
+            f"service {SERVICE}",
+            [
+                line
+                for method, comment in METHODS.items()
+                for line in (f"// {comment}", f"rpc {method}({method}Request) returns ({method}Response);")
+            ],
+        ),
+        *(
+            f"// {message.comment}\n{_block(f'message {message.name}', _lines(message))}"
+            for message in messages(problem)
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+
+
+def _lines(message: Message) -> list[str]:
+    lines = ["option deprecated_legacy_json_field_conflicts = true;"] if message.ambiguous else []
+    if message.reserved:
+        names = ", ".join(f'"{name}"' for name in message.reserved.values())
+        lines += [f"reserved {', '.join(map(str, message.reserved))};", f"reserved {names};"]
+    for field in message.fields:
+        if field.comment:
+            lines.append(f"// {field.comment}")
+        lines.append(f"{field.label} {field.type} {field.name} = {field.number};".strip())
+    return lines
+
+
+def main(folder: Path) -> None:
+    """Write the `.proto` of every problem."""
+    for name in base.names():
+        problem = base.load(name)
+        (folder / file_name(problem)).write_text(text(problem))
+
+
+if __name__ == "__main__":
+    main(Path(__file__).parent / "protos")
