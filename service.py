@@ -61,7 +61,7 @@ class Service:
         if SETTINGS.grpc_port:
             from serving import rpc  # the supervisor serves nothing and need not load it
 
-            await rpc.start(MODELS, SETTINGS)
+            await rpc.start(MODELS, SETTINGS, TRACING)
 
     async def __is_ready__(self) -> bool:
         return True

@@ -1,7 +1,6 @@
 """What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problems."""
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -12,10 +11,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import opentelemetry.trace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving import problem_details, telemetry
+from serving import logs, problem_details, telemetry
 from serving.models import Models
 from serving.telemetry import OK, Calls
 from validation.errors import (
@@ -32,10 +30,7 @@ _PAGE_POLICY = (
     b"content-security-policy",
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 )
-_TRACE = b"traceparent"
-_TRACE_PARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-SLOW_SECONDS = 1.0
-"""A request that takes longer leaves a line in the log."""
+_TRACE = logs.TRACE.encode()
 _RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
 T = TypeVar("T")
@@ -74,7 +69,9 @@ class Endpoint:
             await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
             return
         started, outcome = time.perf_counter(), OK
-        trace = _trace(scope)
+        sent = header(scope, _TRACE)
+        trace = None if sent is None else logs.trace_parent(sent.decode("latin-1"))
+        where = {"method": scope["method"], "path": scope["path"]}
         try:
             reply = await self.answer(scope, receive)
         except RequestError as error:
@@ -82,31 +79,17 @@ class Endpoint:
             outcome = problem_details.kind(error)
             reply = self.refuse(details, *([_RETRY] if isinstance(error, Overloaded) else []))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception(_line("error", scope, trace))
-            detail = "The service failed; its log says why."
+            _log.exception(logs.line("error", trace, **where))
             outcome = problem_details.FAILED
-            reply = self.refuse(problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+            reply = self.refuse(problem_details.failure())
         seconds = time.perf_counter() - started
         if self.calls is not None:  # before the caller has the answer, and may look whether it was counted
             self.calls.count(seconds, outcome)
-        await respond(send, reply if trace is None else reply._replace(headers=[*reply.headers, (_TRACE, trace)]))
-        if seconds > SLOW_SECONDS:
-            _log.warning(_line("slow", scope, trace, outcome=outcome, seconds=round(seconds, 3)))
-
-
-def _trace(scope: Scope) -> bytes | None:
-    """The caller's trace context (W3C), to be sent back and logged; None where there is none or it is malformed."""
-    trace = header(scope, _TRACE)
-    return trace if trace is not None and _TRACE_PARENT.fullmatch(trace) else None
-
-
-def _line(event: str, scope: Scope, trace: bytes | None, **facts: object) -> str:
-    """A line of the log, as JSON."""
-    span = opentelemetry.trace.get_current_span().get_span_context()
-    known = {} if trace is None else {"trace_id": trace.split(b"-")[1].decode()}
-    if span.is_valid:  # of the same trace, where the caller sent one
-        known = {"trace_id": f"{span.trace_id:032x}"}
-    return json.dumps({"event": event, "method": scope["method"], "path": scope["path"], **known, **facts})
+        if trace is not None:
+            reply = reply._replace(headers=[*reply.headers, (_TRACE, trace.encode())])
+        await respond(send, reply)
+        if seconds > logs.SLOW_SECONDS:
+            _log.warning(logs.line("slow", trace, **where, outcome=outcome, seconds=round(seconds, 3)))
 
 
 class Document(Endpoint):

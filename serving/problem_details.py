@@ -48,3 +48,8 @@ def of(error: RequestError) -> ProblemDetails:
 def plain(status: HTTPStatus, detail: str) -> ProblemDetails:
     """A problem that HTTP itself has a name for."""
     return ProblemDetails("about:blank", status.phrase, status, detail)
+
+
+def failure() -> ProblemDetails:
+    """A problem of ours, which is nobody else's business."""
+    return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; its log says why.")

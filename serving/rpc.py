@@ -1,9 +1,9 @@
 """gRPC beside HTTP in the same worker: services, health and reflection, errors as HTTP says them, start and stop."""
 
 import asyncio
-import json
 import logging
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import FrameType
@@ -18,10 +18,11 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serving import open_inference, problem_details, typed
+from serving import logs, open_inference, problem_details, typed
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
+from serving.tracing import Tracing
 from validation.errors import RequestError, UnreadableRequest
 from validation.wire import ProblemDetails
 
@@ -47,7 +48,7 @@ _log = logging.getLogger("boxwood.grpc")
 _encode = msgspec.json.Encoder().encode
 
 
-async def start(models: Models, settings: Settings) -> None:
+async def start(models: Models, settings: Settings, tracing: Tracing) -> None:
     """Serve on the settings' address, beside the other workers, until SIGTERM."""
     server = grpc.aio.server(
         maximum_concurrent_rpcs=settings.max_connections,
@@ -69,7 +70,7 @@ async def start(models: Models, settings: Settings) -> None:
         service = typed.service(model.predictor.problem, pool)
         services[service] = typed.calls(service, model, settings)
     for service, calls in services.items():
-        _add(server, service, calls)
+        _add(server, service, calls, tracing)
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server, pool)
     server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
@@ -79,10 +80,10 @@ async def start(models: Models, settings: Settings) -> None:
     _stop_at_sigterm(server, probes)
 
 
-def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: Mapping[str, Call]) -> None:
+def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: Mapping[str, Call], tracing: Tracing) -> None:
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _answering(method, calls[method.name]),
+            _answering(method, calls[method.name], tracing),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
         for method in service.methods
@@ -90,21 +91,31 @@ def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: Mapping[str
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
 
-def _answering(method: MethodDescriptor, call: Call) -> Callable[..., Awaitable[Any]]:
+def _answering(method: MethodDescriptor, call: Call, tracing: Tracing) -> Callable[..., Awaitable[Any]]:
     read = GetMessageClass(method.input_type).FromString  # not left to gRPC, which would call it our failure
 
     async def answer(sent: bytes, context: grpc.aio.ServicerContext) -> Any:
-        try:
-            return await call(read(sent))
-        except DecodeError as error:
-            details = problem_details.of(
-                UnreadableRequest(f"The request is no {method.input_type.full_name}: {error}.")
-            )
-        except RequestError as error:
-            details = problem_details.of(error)
-        except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-            _log.exception(json.dumps({"event": "error", "call": method.full_name}))
-            details = problem_details.plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; its log says why.")
+        started = time.perf_counter()
+        metadata = context.invocation_metadata()
+        trace = logs.trace_parent(next((value for key, value in metadata if key == logs.TRACE), None))
+        if trace is not None:
+            context.set_trailing_metadata(((logs.TRACE, trace),))
+        with tracing.call(method.full_name, metadata):
+            try:
+                return await call(read(sent))
+            except DecodeError as error:
+                details = problem_details.of(
+                    UnreadableRequest(f"The request is no {method.input_type.full_name}: {error}.")
+                )
+            except RequestError as error:
+                details = problem_details.of(error)
+            except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
+                _log.exception(logs.line("error", trace, call=method.full_name))
+                details = problem_details.failure()
+            finally:
+                seconds = time.perf_counter() - started
+                if seconds > logs.SLOW_SECONDS:
+                    _log.warning(logs.line("slow", trace, call=method.full_name, seconds=round(seconds, 3)))
         return await _abort(context, details)
 
     return answer
@@ -116,7 +127,8 @@ async def _abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> 
         first = details.errors[0]
         text = f"{text} First: row {first.row}, {first.column}: {first.message}"
     text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
-    return await context.abort(_CODES[HTTPStatus(details.status)], text, ((PROBLEM, _fitting(details)),))
+    trailing = (*context.trailing_metadata(), (PROBLEM, _fitting(details)))
+    return await context.abort(_CODES[HTTPStatus(details.status)], text, trailing)
 
 
 def _fitting(details: ProblemDetails) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from serving import asgi
+from serving import logs
 from serving.asgi import Document, Front
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -48,7 +48,7 @@ def test_malformed_traces_are_not_sent_back(trace: str) -> None:
 def test_slow_requests_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(dict)
     assert not caplog.records
-    monkeypatch.setattr(asgi, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(logs, "SLOW_SECONDS", 0.0)
     with caplog.at_level(logging.WARNING, "boxwood.http"):
         ask(dict, traceparent=TRACE)
     [record] = caplog.records

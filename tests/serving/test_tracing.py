@@ -6,15 +6,18 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from serving.tracing import Tracing
-from tests.project import Project
+from tests.project import Project, free_port
 from tests.serving.test_asgi import TRACE
 from tests.serving.test_http import PREDICT
 from validation.errors import SettingsError
 
+GRPC_CALL = "inference.GRPCInferenceService.ServerLive"
+SERVER_LIVE = "/inference.GRPCInferenceService/ServerLive"
 Spans = queue.Queue[Any]
 
 
@@ -42,17 +45,21 @@ def test_a_request_is_a_span_of_its_callers_trace(
 ) -> None:
     address, arrived = collector
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
-    with trained.start_alone(bento, **variables, OTEL_BSP_SCHEDULE_DELAY="50") as (server, _):
+    variables |= {"OTEL_BSP_SCHEDULE_DELAY": "50", "BOXWOOD_GRPC_PORT": str(free_port())}
+    with trained.start_alone(bento, **variables) as (server, _):
         answer = server.post(PREDICT, json={"instances": [row]}, headers={"traceparent": TRACE})
         assert answer.status_code == 200
         assert answer.headers["traceparent"] == TRACE
-        spans: list[Any] = []
-        while not any(span.name == f"POST {PREDICT}" for span in spans):
+        with grpc.insecure_channel(f"127.0.0.1:{variables['BOXWOOD_GRPC_PORT']}") as channel:
+            _, call = channel.unary_unary(SERVER_LIVE).with_call(b"", metadata=(("traceparent", TRACE),))
+            assert ("traceparent", TRACE) in [tuple(one) for one in call.trailing_metadata()]
+        spans: dict[str, Any] = {}
+        while not {f"POST {PREDICT}", GRPC_CALL} <= set(spans):
             resource = arrived.get(timeout=60)
-            spans += [span for scope in resource.scope_spans for span in scope.spans]
-    [span] = [span for span in spans if span.name == f"POST {PREDICT}"]
-    assert span.trace_id.hex() == TRACE.split("-")[1]
-    assert span.parent_span_id.hex() == TRACE.split("-")[2]
+            spans |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
+    for span in (spans[f"POST {PREDICT}"], spans[GRPC_CALL]):
+        assert span.trace_id.hex() == TRACE.split("-")[1]
+        assert span.parent_span_id.hex() == TRACE.split("-")[2]
     assert {one.key: one.value.string_value for one in resource.resource.attributes}["service.name"] == "boxwood"
 
 

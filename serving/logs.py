@@ -1,0 +1,26 @@
+"""The service's log: a JSON line for each failure and each slow request, with the trace of its caller."""
+
+import json
+import re
+
+import opentelemetry.trace
+
+SLOW_SECONDS = 1.0
+"""A request that takes longer leaves a line in the log."""
+TRACE = "traceparent"
+"""The header, or gRPC metadata, of the caller's trace context (W3C), which is sent back."""
+_TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def trace_parent(sent: str | None) -> str | None:
+    """A trace context; None where there is none or it is malformed."""
+    return sent if sent is not None and _TRACE_PARENT.fullmatch(sent) else None
+
+
+def line(event: str, trace: str | None, **facts: object) -> str:
+    """A line of the log."""
+    span = opentelemetry.trace.get_current_span().get_span_context()
+    known = {} if trace is None else {"trace_id": trace.split("-")[1]}
+    if span.is_valid:  # of the same trace, where the caller sent one
+        known = {"trace_id": f"{span.trace_id:032x}"}
+    return json.dumps({"event": event, **facts, **known})
