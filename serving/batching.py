@@ -19,11 +19,19 @@ class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
     def __init__(
-        self, score: Callable[[Records], np.ndarray], observe: Callable[[float], object] = lambda rows: None
+        self,
+        score: Callable[[Records], np.ndarray],
+        observe: Callable[[float], object] = lambda rows: None,
+        *,
+        merge: bool = True,
     ) -> None:
-        """Use `score` for merged rows, whose first axis is the rows, and let `observe` know how many they are."""
+        """Use `score` for merged rows, whose first axis is the rows, and let `observe` know how many they are.
+
+        Without `merge`, each request's rows are scored by themselves.
+        """
         self._score = score
         self._observe = observe
+        self._merge = merge
         self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
 
     async def score(self, records: Records) -> np.ndarray:
@@ -44,8 +52,9 @@ class Batcher:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self._observe(sum(len(records) for records, _ in waiting))
-        self._answer(waiting)
+        for batch in [waiting] if self._merge else [[one] for one in waiting]:
+            self._observe(sum(len(records) for records, _ in batch))
+            self._answer(batch)
 
     def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
