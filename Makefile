@@ -105,7 +105,7 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 test-heavy: setup ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
-bench: setup bento ## requests a second beside the peers, to benchmarks/results.md (needs wrk)
+bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
 
 proto: $(DEV)/.ready ## generate serving/protos again: Python of the standard's, the problems' from their contracts

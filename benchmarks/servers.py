@@ -1,32 +1,37 @@
-"""The servers that are measured: how each is started, asked, and known to be ready."""
+"""The servers that are measured: how each is started, asked, and known to be ready. All serve our booster."""
 
 import dataclasses
 import json
 import os
 import shlex
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import lightgbm as lgb
-
-from model import bundle
-from problems import base
+from benchmarks import bodies
+from benchmarks.options import Bench
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+PREDICT = "/v1/models/flights:predict"
+EXPLAIN = "/v1/models/flights:explain"
 PEERS = {
     "fastapi": ("fastapi", "uvicorn[standard]", "lightgbm", "scikit-learn", "pandas"),
     "bento": ("bentoml==1.4.39", "lightgbm", "scikit-learn", "numpy", "uvloop", "httptools"),
     "mlserver": ("mlserver", "mlserver-lightgbm"),
 }
 """What each peer's environment holds."""
+_ENVIRONMENT = {"MODEL": str(bodies.BOOSTER), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE / "peers")}
+PORT = 8_123
+GRPC_PORT = PORT + 1
+COUNTS_PORT = PORT + 2
+"""Where MLServer tells its own counts."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One competitor: a command that listens on `port` of loopback, and a single-row request to it."""
+    """One competitor: a command that listens on PORT of loopback, and a single-row request to it."""
 
     name: str
     command: list[str]
@@ -36,56 +41,74 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def ours(tag: str, port: int, home: Path, **settings: str) -> Server:
-    """A Bento of the packaged model in the serving environment."""
-    body = json.dumps({"instances": [base.load("flights").contract.example()]})
-    command = f"{ROOT}/.venv-serving/bin/bentoml serve {tag} --host 127.0.0.1 --port {port}"
-    environment = {"BENTOML_HOME": str(home), "BOXWOOD_GRPC_PORT": "0", "BOXWOOD_WORKERS": "1", **settings}
-    return Server("Boxwood", shlex.split(command), "/v1/models/flights:predict", body, "/readyz", environment)
+def ours(bench: Bench, **settings: str) -> Server:
+    """The Bento in the serving environment, with one worker and everything on."""
+    command = f"{ROOT}/.venv-serving/bin/bentoml serve {bench.tag} --host 127.0.0.1 --port {PORT}"
+    environment = {"BENTOML_HOME": str(bench.home), "BOXWOOD_GRPC_PORT": str(GRPC_PORT), "BOXWOOD_WORKERS": "1"}
+    return Server("Boxwood", shlex.split(command), PREDICT, bodies.instances(1), "/readyz", environment | settings)
 
 
-def native(server: Server) -> Server:
+def native(bench: Bench) -> Server:
     """BentoML's own API of the same service."""
-    rows = json.loads(server.body)["instances"]
-    body = json.dumps({"rows": rows})
-    return dataclasses.replace(server, name="Boxwood, BentoML's own API", path="/predict", body=body)
+    body = json.dumps({"rows": bodies.rows(1)})
+    return dataclasses.replace(ours(bench), name="Boxwood, BentoML's own API", path="/predict", body=body)
 
 
-def peers(environments: Path, work: Path, port: int) -> list[Server]:
-    """The others, all on the booster of our bundle."""
-    model = ROOT / "data/flights/bundle" / bundle.MODEL
-    row = [1.0] * lgb.Booster(model_file=str(model)).num_feature()
-    environment = {"MODEL": str(model), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE / "peers")}
-    uvicorn = [f"{environments}/fastapi/bin/python", "-m", "uvicorn", "--port", str(port), "--log-level", "warning"]
-    one = json.dumps({"x": row})
-    careful = Server("FastAPI, careful", [*uvicorn, "fastapi_careful:app"], "/predict", one, "/healthz", environment)
-    echo = Server("bare ASGI echo", [*uvicorn, "echo:app"], "/", one, "/", environment)
-    bento = shlex.split(f"{environments}/bento/bin/bentoml serve bento_documented:Fare --host 127.0.0.1 --port {port}")
-    batchable = Server(
-        "BentoML, batchable", [*bento, "--working-dir", str(HERE / "peers")], "/predict", json.dumps({"x": [row]}),
-        "/readyz", environment,
-    )  # fmt: skip
-    return [echo, careful, batchable, _mlserver(environments, work, port, model, row)]
+def echo(bench: Bench) -> Server:
+    """What the machine, uvicorn and the client can do at most."""
+    return Server("bare ASGI echo", [*_uvicorn(bench), "echo:app"], "/", _vector(), "/", _ENVIRONMENT)
 
 
-def _mlserver(environments: Path, work: Path, port: int, model: Path, row: list[float]) -> Server:
-    folder = work / "mlserver"
+def careful(bench: Bench) -> Server:
+    """FastAPI as a careful engineer writes it."""
+    command = [*_uvicorn(bench), "fastapi_careful:app"]
+    return Server("FastAPI, careful", command, "/predict", _vector(), "/healthz", _ENVIRONMENT)
+
+
+def batchable(bench: Bench) -> Server:
+    """BentoML as its documentation has it."""
+    command = f"{bench.environments}/bento/bin/bentoml serve bento_documented:Fare --host 127.0.0.1 --port {PORT}"
+    folder = ["--working-dir", str(HERE / "peers")]
+    body = json.dumps({"x": [bodies.vector()]})
+    return Server("BentoML, batchable", [*shlex.split(command), *folder], "/predict", body, "/readyz", _ENVIRONMENT)
+
+
+def _uvicorn(bench: Bench) -> list[str]:
+    python = f"{bench.environments}/fastapi/bin/python"
+    return [python, "-m", "uvicorn", "--port", str(PORT), "--log-level", "warning"]
+
+
+def _vector() -> str:
+    return json.dumps({"x": bodies.vector()})
+
+
+def mlserver(bench: Bench) -> Server:
+    """MLServer with its LightGBM runtime, which answers gRPC too."""
+    folder = bench.work / "mlserver"
     folder.mkdir(exist_ok=True)
-    shutil.copy(model, folder / "model.bst")
-    settings: dict[str, Any] = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
-    _write(folder / "settings.json", {**settings, "parallel_workers": 0, "host": "127.0.0.1"})
+    shutil.copy(bodies.BOOSTER, folder / "model.bst")
+    ports = {"http_port": PORT, "grpc_port": GRPC_PORT, "metrics_port": COUNTS_PORT}
+    settings = {**ports, "parallel_workers": 0, "host": "127.0.0.1"}
+    (folder / "settings.json").write_text(json.dumps(settings))
     implementation = {"implementation": "mlserver_lightgbm.LightGBMModel", "parameters": {"uri": "./model.bst"}}
-    _write(folder / "model-settings.json", {"name": "fare", **implementation})
+    (folder / "model-settings.json").write_text(json.dumps({"name": "fare", **implementation}))
+    row = bodies.vector()
     tensor = {"name": "x", "shape": [1, len(row)], "datatype": "FP64", "data": row}
+    programs = f"{bench.environments}/mlserver/bin"
     return Server(
-        "MLServer",
-        [f"{environments}/mlserver/bin/mlserver", "start", str(folder)],
-        "/v2/models/fare/infer",
-        json.dumps({"inputs": [tensor]}),
-        "/v2/health/ready",
-        {"OMP_NUM_THREADS": "1", "PATH": f"{environments}/mlserver/bin:{os.environ['PATH']}"},
-    )
+        "MLServer", [f"{programs}/mlserver", "start", str(folder)], "/v2/models/fare/infer",
+        json.dumps({"inputs": [tensor]}), "/v2/health/ready",
+        {"OMP_NUM_THREADS": "1", "PATH": f"{programs}:{os.environ['PATH']}"},
+    )  # fmt: skip
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document))
+def prepare(environments: Path) -> None:
+    """Make the environment of each peer, once."""
+    for name, packages in PEERS.items():
+        folder = environments / name
+        if not (folder / ".ready").exists():
+            print(f"bench: making the environment of {name}", flush=True)
+            subprocess.run(["uv", "venv", "--quiet", "--clear", str(folder)], check=True)
+            install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "-p", str(folder / "bin/python")]
+            subprocess.run([*install, *packages], check=True)
+            (folder / ".ready").touch()

@@ -19,9 +19,13 @@ PART = 256
 class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
-    def __init__(self, score: Callable[[Records], np.ndarray]) -> None:
-        """Use `score` for merged rows; the first axis of what it returns is the rows."""
+    def __init__(self, score: Callable[[Records], np.ndarray], *, merge: bool = True) -> None:
+        """Use `score` for merged rows; the first axis of what it returns is the rows.
+
+        Without `merge`, each request's rows are scored by themselves.
+        """
         self._score = score
+        self._merge = merge
         self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
 
     @cached_property
@@ -38,7 +42,8 @@ class Batcher:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self._answer(waiting)
+        for batch in [waiting] if self._merge else [[one] for one in waiting]:
+            self._answer(batch)
 
     def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]

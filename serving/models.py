@@ -65,7 +65,7 @@ class ServedModel:
         self._explaining = Gate(settings.max_waiting_explanations, self.metrics.waiting("explain"))
         self._labels = labels
         self._cards = cards
-        self._batcher = Batcher(self._scores)
+        self._batcher = Batcher(self._scores, merge=bool(settings.batching))
 
     def calls(self, transport: str, verb: str) -> Calls:
         """Who counts the requests of a transport to this model."""

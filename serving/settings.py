@@ -8,7 +8,7 @@ from typing import Any
 from validation.errors import SettingsError
 
 PREFIX = "BOXWOOD_"
-MAY_BE_0 = frozenset({"grpc_port"})
+MAY_BE_0 = frozenset({"grpc_port", "batching"})
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -25,6 +25,7 @@ class Settings:
         max_answer_seconds: how long a large request or an explanation may take until it is refused.
         max_waiting_rows: the most rows that wait for predictions; a request that would make it more is refused.
         max_waiting_explanations: the same for explanations, which take a hundred times as long.
+        batching: 1 predicts the rows of concurrent requests together; 0 each request's by themselves.
         workers: how many processes answer.
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
@@ -38,6 +39,7 @@ class Settings:
     max_answer_seconds: int = 30
     max_waiting_rows: int = 100_000
     max_waiting_explanations: int = 2_000
+    batching: int = 1
     workers: int = 1
     cors_origins: str = ""
     grpc_host: str = "127.0.0.1"

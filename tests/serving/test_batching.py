@@ -38,6 +38,17 @@ def test_one_turn_is_one_batch() -> None:
     assert score.sizes == [3, 1]
 
 
+def test_without_merging_each_request_is_a_batch() -> None:
+    score = Counting()
+
+    async def main() -> list[list[float]]:
+        batcher = Batcher(score, merge=False)
+        return [scores.tolist() for scores in await asyncio.gather(*map(batcher.submit, [rows(1.0), rows(2.0, 3.0)]))]
+
+    assert asyncio.run(main()) == [[1.0], [2.0, 3.0]]
+    assert score.sizes == [1, 2]
+
+
 def test_a_cancelled_caller_leaves_the_others_alone() -> None:
     async def main() -> list[float]:
         batcher = Batcher(Counting())

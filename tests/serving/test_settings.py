@@ -13,6 +13,7 @@ from validation.errors import SettingsError
 def test_defaults_and_overrides() -> None:
     assert Settings.from_environment({"PATH": "/bin", "BOXWOOD_DATA": "/x"}) == Settings()
     assert Settings.from_environment({"BOXWOOD_MAX_ROWS": "5"}).max_rows == 5
+    assert Settings.from_environment({"BOXWOOD_BATCHING": "0"}).batching == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""What is sent: rows of the simulated table as JSON, as tensors and as the typed message."""
+
+import functools
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from google.protobuf import descriptor_pool, message_factory
+
+from model import bundle
+from model.features import FeatureMatrix
+from model.predictor import open_predictor
+from problems import base
+from serving import descriptors
+from serving.protos import open_inference_pb2 as pb
+from training.workspace import Workspace
+from validation.decode import to_arrays
+
+MODEL = "flights"
+BOOSTER = Path(Workspace(MODEL).bundle).absolute() / bundle.MODEL
+
+
+@functools.cache
+def _table() -> list[dict[str, Any]]:
+    frame = pd.read_parquet(Workspace(MODEL).silver)[list(base.load(MODEL).contract.example())]
+    for name in frame.select_dtypes("datetime").columns:
+        frame[name] = frame[name].dt.strftime("%Y-%m-%d")
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    """So many rows of the table, from its first again where it is too short."""
+    return list(itertools.islice(itertools.cycle(_table()), count))
+
+
+def instances(count: int) -> str:
+    """A request of so many rows, as our HTTP takes it."""
+    return json.dumps({"instances": rows(count)})
+
+
+def vector() -> list[float]:
+    """A row of the model matrix, as the peers take it."""
+    return [1.0] * lgb.Booster(model_file=str(BOOSTER)).num_feature()
+
+
+def matrix(count: int) -> np.ndarray:
+    """The model matrix of `rows(count)`, shape (rows, features)."""
+    predictor = open_predictor(BOOSTER.parent)
+    records = predictor.decode(rows(count)).whole().records
+    return FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, records))
+
+
+def tensors(model: str, columns: dict[str, Any]) -> bytes:
+    """A ModelInferRequest of one row: a tensor a column, texts and numbers of shape [1], lists of shape [1, length]."""
+    request = pb.ModelInferRequest(model_name=model)
+    for name, value in columns.items():
+        tensor = request.inputs.add(name=name, datatype="BYTES" if isinstance(value, str) else "FP64", shape=[1])
+        if isinstance(value, str):
+            tensor.contents.bytes_contents.append(value.encode())
+        else:
+            tensor.shape.extend([len(value)] if isinstance(value, list) else [])
+            tensor.contents.fp64_contents.extend(value if isinstance(value, list) else [value])
+    encoded: bytes = request.SerializeToString()
+    return encoded
+
+
+def typed(row: dict[str, Any]) -> bytes:
+    """A PredictRequest of the typed service."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(descriptors.file(base.load(MODEL)))
+    request = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"boxwood.{MODEL}.PredictRequest"))
+    encoded: bytes = request(rows=[row]).SerializeToString()
+    return encoded
+
+
+def framed(message: bytes) -> bytes:
+    """A gRPC message as it stands in a body: not compressed, its length, itself."""
+    return b"\0" + len(message).to_bytes(4) + message

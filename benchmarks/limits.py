@@ -1,0 +1,135 @@
+"""What happens at the limits: large requests, stalls under a steady load, and more than can be answered."""
+
+import asyncio
+import http.client
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import bodies, load, open_loop, servers
+from benchmarks.load import Load
+from benchmarks.open_loop import Answer
+from benchmarks.options import Bench
+from benchmarks.process import Memory, running
+from benchmarks.servers import EXPLAIN, PORT, PREDICT, Server
+
+LARGE, TOO_LARGE = 10_000, 100_000
+STEADY_CONNECTIONS = 32
+STEADY_SHARE = 0.7
+TIMES = 4
+"""How many times what it can do a server is asked for in overload."""
+OVERLOAD_ROWS = 200
+PEAK_TIMES = 3
+"""As much longer is the peak measured, of requests that take a third of a second."""
+SATURATING = 128
+_WARM_UP = 2
+
+
+class Large(NamedTuple):
+    """Large requests to one server."""
+
+    seconds: list[float]
+    """Each request of LARGE rows."""
+    before: Memory
+    peak: float
+    """Of the worker, in MB, after those."""
+    refused: int
+    """The status of the answer to TOO_LARGE rows."""
+    refused_seconds: float
+
+
+class Stall(NamedTuple):
+    """One server under a load that it can bear."""
+
+    server: str
+    capacity: float
+    load: Load
+    seconds: int
+
+
+class Overload(NamedTuple):
+    """Explanations at several times what can be answered, and single rows over several times the connections."""
+
+    peak: float
+    """Good answers a second to two connections, each asking again once it was answered."""
+    offered: float
+    """Requests a second."""
+    seconds: float
+    answers: list[Answer]
+    recovery: list[float]
+    """Seconds until a row was predicted and until the same request was explained."""
+    memory: tuple[Memory, Memory]
+    """Before and after."""
+    saturated: Load
+    crowded: Load
+    crowded_memory: tuple[Memory, Memory]
+
+    def ended(self, status: int, within: float = np.inf) -> list[Answer]:
+        """The answers of this status that came before so many seconds were over."""
+        return [one for one in self.answers if one.status == status and one.ended <= within]
+
+    @property
+    def goodput(self) -> float:
+        """Good answers a second, while requests came."""
+        return len(self.ended(200, self.seconds)) / self.seconds
+
+
+def large(bench: Bench) -> Large:
+    """Large requests, one after the other."""
+    body = bodies.instances(LARGE).encode()
+    with running(servers.ours(bench), bench.work) as process:
+        _post(bodies.instances(1).encode())
+        before = process.memory
+        seconds = []
+        for _ in range(bench.rounds):
+            status, took = _post(body)
+            if status != 200:
+                raise RuntimeError(f"{LARGE} rows were answered with {status}")
+            seconds.append(took)
+        peak = process.peak
+        return Large(seconds, before, peak, *_post(bodies.instances(TOO_LARGE).encode()))
+
+
+def _post(body: bytes) -> tuple[int, float]:
+    """Status and seconds of a prediction."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
+    started = time.perf_counter()
+    connection.request("POST", PREDICT, body, {"content-type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, time.perf_counter() - started
+
+
+def stall(bench: Bench) -> list[Stall]:
+    """Our server and the bare echo, each at the same share of what it can do."""
+    return [_stall(make(bench), bench) for make in (servers.ours, servers.echo)]
+
+
+def _stall(server: Server, bench: Bench) -> Stall:
+    with running(server, bench.work):
+        load.steady(server.path, server.body, STEADY_CONNECTIONS, None, _WARM_UP, bench.work)
+        most = load.steady(server.path, server.body, STEADY_CONNECTIONS, None, bench.seconds, bench.work).requests
+        rate = STEADY_SHARE * most
+        held = load.steady(server.path, server.body, STEADY_CONNECTIONS, rate, bench.stall_seconds, bench.work)
+        return Stall(server.name, most, held, bench.stall_seconds)
+
+
+def overload(bench: Bench) -> Overload:
+    """More than can be answered."""
+    explained, predicted = bodies.instances(OVERLOAD_ROWS), bodies.instances(1)
+    with running(servers.ours(bench), bench.work) as process:
+        peak = load.wrk(EXPLAIN, explained, 2, PEAK_TIMES * bench.seconds, bench.work).good
+        before = process.memory
+        asked, probe = open_loop.post(EXPLAIN, explained), open_loop.post(PREDICT, predicted)
+        offered = open_loop.overload(asked, TIMES * peak, bench.overload_seconds, [probe, asked])
+        answers, recovery = asyncio.run(offered)
+        memory = before, process.memory
+        saturated = load.wrk(PREDICT, predicted, SATURATING, bench.seconds, bench.work)
+        before = process.memory
+        crowded = load.wrk(PREDICT, predicted, TIMES * SATURATING, bench.seconds, bench.work)
+        return Overload(
+            peak, TIMES * peak, bench.overload_seconds, answers, recovery, memory, saturated, crowded,
+            (before, process.memory),
+        )  # fmt: skip

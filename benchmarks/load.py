@@ -1,0 +1,112 @@
+"""The clients that put load on a server: wrk for HTTP, h2load for gRPC and for fixed rates."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.servers import PORT
+
+PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client"}
+"""What must be there, and the package of Debian that brings it."""
+_SCRIPT = """\
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = [==[{body}]==]
+done = function(summary, latency)
+  local errors = summary.errors
+  local bad = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  print(string.format('{{"count": %d, "microseconds": %d, "p99": %d, "p999": %d, "worst": %d, "bad": %d}}',
+    summary.requests, summary.duration, latency:percentile(99), latency:percentile(99.9), latency.max, bad))
+end
+"""
+
+
+class Load(NamedTuple):
+    """What a server did under a load."""
+
+    requests: float
+    """A second."""
+    p99: float
+    """Milliseconds, as are the next."""
+    p999: float
+    worst: float
+    bad: int
+    """Requests that failed, and answers that are errors."""
+    done: int
+    """Requests in all."""
+
+    @property
+    def good(self) -> float:
+        """Good answers a second; errors are quickly said."""
+        return self.requests * max(0.0, 1 - self.bad / max(1, self.done))
+
+
+def demand_programs() -> None:
+    """Exit with what to install where a program is missing."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(PROGRAMS[name] for name in missing)
+        sys.exit(f"The benchmark needs {' and '.join(missing)}. On Debian: apt-get install {packages}")
+
+
+def wrk(path: str, body: str, connections: int, seconds: int, work: Path) -> Load:
+    """As many requests as `connections` bring, each connection asking again once it was answered."""
+    script = work / "request.lua"
+    script.write_text(_SCRIPT.format(body=body))
+    url = f"http://127.0.0.1:{PORT}{path}"
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(script)]
+    return read_wrk(_printed(["wrk", *options, url]))
+
+
+def read_wrk(printed: str) -> Load:
+    """What our script let wrk print."""
+    line = re.search(r"^\{.*\}$", printed, re.MULTILINE)
+    if line is None:
+        sys.exit(f"wrk said something else than expected:\n{printed}")
+    told = json.loads(line[0])
+    p99, p999, worst = (told[name] / 1e3 for name in ("p99", "p999", "worst"))
+    return Load(told["count"] / told["microseconds"] * 1e6, p99, p999, worst, told["bad"], told["count"])
+
+
+def grpc(path: str, body: bytes, connections: int, streams: int, seconds: int, work: Path) -> Load:
+    """Calls by gRPC. Errors of gRPC stand in trailers, which h2load does not read: the caller counts what was good."""
+    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    return _h2load([f"-c{connections}", f"-m{streams}", *headers], path, body, PORT + 1, seconds, work)
+
+
+def steady(path: str, body: str, connections: int, rate: float | None, seconds: int, work: Path) -> Load:
+    """So many HTTP/1.1 requests a second, or as many as there can be."""
+    options = ["--h1", f"-c{connections}", "-H", "content-type: application/json"]
+    options += [] if rate is None else [f"--rps={rate / connections:.3f}"]  # which is that of a connection
+    return _h2load(options, path, body.encode(), PORT, seconds, work)
+
+
+def _h2load(options: list[str], path: str, body: bytes, port: int, seconds: int, work: Path) -> Load:
+    data, log = work / "body", work / "h2load.log"
+    data.write_bytes(body)
+    log.unlink(missing_ok=True)
+    command = ["h2load", *options, f"-D{seconds}", "-d", str(data), f"--log-file={log}"]
+    return read_h2load(_printed([*command, f"http://127.0.0.1:{port}{path}"]), log.read_text())
+
+
+def read_h2load(printed: str, log: str) -> Load:
+    """The rate as h2load printed it, and latencies from its log, which it rounds nowhere."""
+    rate = re.search(r"finished in .*?, ([\d.]+) req/s", printed)
+    counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", printed)
+    lines = np.array([line.split("\t") for line in log.splitlines()], dtype=np.int64).reshape(-1, 3)
+    if rate is None or counts is None or not len(lines):
+        sys.exit(f"h2load said something else than expected:\n{printed}")
+    p99, p999, worst = (float(one) / 1e3 for one in np.percentile(lines[:, 2], [99, 99.9, 100]))
+    done, failed = int(counts[1]), int(counts[3])
+    refused = int((lines[:, 1] // 100 != 2).sum())
+    return Load(float(rate[1]), p99, p999, worst, max(failed, refused), done)
+
+
+def _printed(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,22 @@
+"""What a run of the benchmark was told."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Bench(NamedTuple):
+    """Where things are and how long to measure."""
+
+    tag: str
+    """The Bento."""
+    home: Path
+    """BentoML's, which holds it."""
+    environments: Path
+    """Of the peers."""
+    work: Path
+    """A folder for what is written on the way."""
+    rounds: int
+    seconds: int
+    """One measurement, where a measure does not say otherwise."""
+    stall_seconds: int
+    overload_seconds: int

@@ -1,0 +1,85 @@
+"""A server while it is measured: started, ready, how much memory it holds, stopped."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from benchmarks.servers import PORT, Server
+
+_LONGEST_START = 120.0
+
+
+class Memory(NamedTuple):
+    """Resident, in MB."""
+
+    worker: float
+    whole: float
+    """Of all processes of the server."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    family: list[psutil.Process]
+    ready: float
+    """Seconds from the start until it was ready."""
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The process that answers: a supervisor's largest child, or the only process there is."""
+        return max(self.family[1:] or self.family, key=lambda one: int(one.memory_info().rss))
+
+    @property
+    def memory(self) -> Memory:
+        """Now."""
+        sizes = [one.memory_info().rss / 1e6 for one in self.family]
+        return Memory(max(sizes[1:] or sizes), sum(sizes))
+
+    @property
+    def peak(self) -> float:
+        """The most that the worker ever held, in MB, as Linux remembers it."""
+        status = Path(f"/proc/{self.worker.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+
+@contextlib.contextmanager
+def running(server: Server, work: Path) -> Iterator[Running]:
+    """The server from the time that it is ready; it is stopped afterwards. Exits with its log if it does not start."""
+    log = work / "server.log"
+    started = time.perf_counter()
+    with log.open("w") as output:
+        process = psutil.Popen(
+            server.command, cwd=work, env=os.environ | server.environment, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        while not _answers(f"http://127.0.0.1:{PORT}{server.ready}"):
+            if process.poll() is not None or time.perf_counter() - started > _LONGEST_START:
+                sys.exit(f"{server.name} did not start:\n{log.read_text()[-2_000:]}")
+            time.sleep(0.02)
+        yield Running([process, *process.children(recursive=True)], time.perf_counter() - started)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except psutil.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 loopback, and the scheme is ours
+            return True
+    except OSError:
+        return False
