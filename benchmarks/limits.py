@@ -10,9 +10,9 @@ import numpy as np
 from benchmarks import bodies, load, open_loop, servers
 from benchmarks.load import Load
 from benchmarks.open_loop import Answer
-from benchmarks.options import Bench
+from benchmarks.options import PORT, Bench
 from benchmarks.process import Memory, running
-from benchmarks.servers import EXPLAIN, PORT, PREDICT, Server
+from benchmarks.servers import EXPLAIN, PREDICT, Server
 
 LARGE, TOO_LARGE = 10_000, 100_000
 STEADY_CONNECTIONS = 32

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.servers import PORT
+from benchmarks.options import GRPC_PORT, PORT
 
 PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client"}
 """What must be there, and the package of Debian that brings it."""
@@ -77,7 +77,7 @@ def read_wrk(printed: str) -> Load:
 def grpc(path: str, body: bytes, connections: int, streams: int, seconds: int, work: Path) -> Load:
     """Calls by gRPC. Errors of gRPC stand in trailers, which h2load does not read: the caller counts what was good."""
     headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-    return _h2load([f"-c{connections}", f"-m{streams}", *headers], path, body, PORT + 1, seconds, work)
+    return _h2load([f"-c{connections}", f"-m{streams}", *headers], path, body, GRPC_PORT, seconds, work)
 
 
 def steady(path: str, body: str, connections: int, rate: float | None, seconds: int, work: Path) -> Load:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import NamedTuple
 
-from benchmarks.servers import PORT
+from benchmarks.options import PORT
 
 _READY = 64
 """As many connections are there before the first request, and more when they are needed."""

@@ -1,7 +1,12 @@
-"""What a run of the benchmark was told."""
+"""What a run of the benchmark was told, and where the servers listen."""
 
 from pathlib import Path
 from typing import NamedTuple
+
+PORT = 8_123
+GRPC_PORT = PORT + 1
+COUNTS_PORT = PORT + 2
+"""Where MLServer tells its own counts."""
 
 
 class Bench(NamedTuple):

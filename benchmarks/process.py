@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.servers import PORT, Server
+from benchmarks.options import PORT
+from benchmarks.servers import Server
 
 _LONGEST_START = 120.0
 
@@ -60,8 +61,8 @@ def running(server: Server, work: Path) -> Iterator[Running]:
     started = time.perf_counter()
     with log.open("w") as output:
         process = psutil.Popen(
-            server.command, cwd=work, env=os.environ | server.environment, stdout=output, stderr=output,
-            start_new_session=True,
+            server.command, cwd=server.folder or work, env=os.environ | server.environment, stdout=output,
+            stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
         while not _answers(f"http://127.0.0.1:{PORT}{server.ready}"):

@@ -1,6 +1,6 @@
 """Each measure's results as a section of the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,12 +30,15 @@ from benchmarks.throughput import (
     Single,
 )
 
+OURS, ALONE = "Boxwood", "Boxwood, alone"
 BESIDE = "FastAPI, careful"
 """Whom ratios are to, over HTTP."""
 EXPLAIN_SHARE = 0.9
 STALL_MS = 25.0
 REFUSAL_MS = 50.0
 RECOVERY_SECONDS = 1.0
+_AS_FAST = 0.95
+"""No slower, within what two rounds of the same differ by."""
 GROWTH_MB = 20.0
 """Memory that grows by no more is called flat."""
 
@@ -76,7 +79,30 @@ def single(found: list[Single]) -> Section:
         "`ready`: seconds from the start. `memory`: resident after the load, the worker's and that of all processes. "
         "`bad`: errors, and answers that are no 2xx."
     )
-    return Section(explanation, heads, rows)
+    return Section(explanation, heads, rows, _single_targets(found, loads))
+
+
+def _single_targets(found: list[Single], loads: Mapping[tuple[str, int], Sequence[Load]]) -> list[Target]:
+    ours = _rate(loads[OURS, 32])
+    ratios = ((BESIDE, 1.5), ("BentoML, batchable", 8.0), ("MLServer", 3.0), ("bare ASGI echo", 0.6))
+    targets = [
+        _at_least(f"requests a second at 32 connections, to {name}", ours / _rate(loads[name, 32]), wanted)
+        for name, wanted in ratios
+    ]
+    mine, beside = (median(one.p99 for one in loads[name, 32]) for name in (OURS, BESIDE))
+    targets.append(_at_most(f"p99 at 32 connections, ms; {BESIDE}'s is the limit", mine, beside))
+    ready = {name: median(one.ready for one in found if one.server == name) for name in (OURS, ALONE, BESIDE)}
+    for name, wanted in ((OURS, 2.8), (ALONE, 2.0)):
+        targets.append(_at_most(f"start to ready, {name} to {BESIDE}", ready[name] / ready[BESIDE], wanted))
+    return targets
+
+
+def _at_least(what: str, measured: float, wanted: float) -> Target:
+    return Target(what, f"{measured:.2f}", f"at least {wanted:g}", measured >= wanted)
+
+
+def _at_most(what: str, measured: float, wanted: float) -> Target:
+    return Target(what, f"{measured:.2f}", f"at most {wanted:.3g}", measured <= wanted)
 
 
 def rpc(found: list[Rpc]) -> Section:
@@ -91,7 +117,9 @@ def rpc(found: list[Rpc]) -> Section:
         "`beside`: as a multiple of MLServer, which gets a ready vector for the same booster. `bad`: calls that "
         "the server's own metrics do not count as good."
     )
-    return Section(explanation, ["service", "calls", "beside", "bad"], rows)
+    ratio = _rate(loads["Boxwood, typed"]) / _rate(loads["MLServer"])
+    targets = [_at_least("typed calls a second, to MLServer's", ratio, 1.5)]
+    return Section(explanation, ["service", "calls", "beside", "bad"], rows, targets)
 
 
 def explain(found: list[Explained]) -> Section:
@@ -115,8 +143,7 @@ def explain(found: list[Explained]) -> Section:
     heads = ["rows a request", "connections", "rows/s", "LightGBM alone, rows/s", "share", "p99", "bad"]
     best = shares[EXPLAINED[-1], EXPLAINERS[-1]]
     what = f"share, {EXPLAINED[-1]} rows, {EXPLAINERS[-1]} connections"
-    target = Target(what, f"{best:.2f}", f"at least {EXPLAIN_SHARE}", best >= EXPLAIN_SHARE)
-    return Section(explanation, heads, rows, [target])
+    return Section(explanation, heads, rows, [_at_least(what, best, EXPLAIN_SHARE)])
 
 
 def large(found: Large) -> Section:
@@ -126,9 +153,12 @@ def large(found: Large) -> Section:
         f"{found.peak:.0f} MB", f"{found.refused} in {found.refused_seconds:.2f} s",
     ]  # fmt: skip
     heads = [f"{LARGE:,} rows", "rows/s", "worker before", "worker's peak", f"{TOO_LARGE:,} rows"]
-    target = Target(f"{TOO_LARGE:,} rows are refused", str(found.refused), "413", found.refused == 413)
+    targets = [
+        _at_most(f"seconds for {LARGE:,} rows", median(found.seconds), 1.0),
+        Target(f"{TOO_LARGE:,} rows are refused", str(found.refused), "413", found.refused == 413),
+    ]
     explanation = "Predictions for many rows in one JSON request, one request at a time."
-    return Section(explanation, heads, [row], [target])
+    return Section(explanation, heads, [row], targets)
 
 
 def batching(found: list[Batching]) -> Section:
@@ -141,7 +171,17 @@ def batching(found: list[Batching]) -> Section:
         rows.append(["on" if on else "off", *cells, batch, _bad([one.loads[n] for one in mine for n in (1, 32)])])
     heads = ["batching", "1 connections", "32 connections", "rows a batch at 32", "bad"]
     explanation = "Single rows with `BOXWOOD_BATCHING` 1 and 0; how many rows were predicted together, from `/metrics`."
-    return Section(explanation, heads, rows)
+    rates = {
+        (one, count): _rate([b.loads[count] for b in found if b.on == one])
+        for one in (True, False)
+        for count in (1, 32)
+    }
+    targets = [
+        _at_least("rows a batch at 32 connections", median(one.rows[32] for one in found if one.on), 1.0),
+        _at_least("on to off at 32 connections", rates[True, 32] / rates[False, 32], 1.0),
+        _at_least("on to off at 1 connection", rates[True, 1] / rates[False, 1], _AS_FAST),
+    ]
+    return Section(explanation, heads, rows, targets)
 
 
 def stall(found: list[Stall]) -> Section:
@@ -196,6 +236,7 @@ def _held(found: Overload, worst: float, failed: int) -> list[Target]:
     times = f"prediction {predicted:.2f} s, explanation {explained:.2f} s"
     bad = found.crowded.bad
     return [
+        _at_least("goodput, to the peak", found.goodput / found.peak, 0.9),
         Target("the worst 503", f"{worst:.0f} ms", f"at most {REFUSAL_MS:.0f} ms", worst <= REFUSAL_MS),
         Target("good answers once it stops", times, f"within {RECOVERY_SECONDS:.0f} s", slowest <= RECOVERY_SECONDS),
         Target("answers other than 200 and 503", f"{failed} and {bad}", "0", failed == bad == 0),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import bodies
-from benchmarks.options import Bench
+from benchmarks.options import COUNTS_PORT, GRPC_PORT, PORT, Bench
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -23,10 +23,6 @@ PEERS = {
 }
 """What each peer's environment holds."""
 _ENVIRONMENT = {"MODEL": str(bodies.BOOSTER), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE / "peers")}
-PORT = 8_123
-GRPC_PORT = PORT + 1
-COUNTS_PORT = PORT + 2
-"""Where MLServer tells its own counts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,8 @@ class Server:
     body: str
     ready: str
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where it must be started, if that matters."""
 
 
 def ours(bench: Bench, **settings: str) -> Server:
@@ -46,6 +44,13 @@ def ours(bench: Bench, **settings: str) -> Server:
     command = f"{ROOT}/.venv-serving/bin/bentoml serve {bench.tag} --host 127.0.0.1 --port {PORT}"
     environment = {"BENTOML_HOME": str(bench.home), "BOXWOOD_GRPC_PORT": str(GRPC_PORT), "BOXWOOD_WORKERS": "1"}
     return Server("Boxwood", shlex.split(command), PREDICT, bodies.instances(1), "/readyz", environment | settings)
+
+
+def alone(bench: Bench) -> Server:
+    """The same worker without BentoML's supervisor."""
+    command = [f"{ROOT}/.venv-serving/bin/python", "-m", "serving.alone", "--port", str(PORT)]
+    folder = bench.home / "bentos" / bench.tag.replace(":", "/") / "src"
+    return dataclasses.replace(ours(bench), name="Boxwood, alone", command=command, folder=folder)
 
 
 def native(bench: Bench) -> Server:

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks import bodies, load, servers
 from benchmarks.load import Load
-from benchmarks.options import Bench
+from benchmarks.options import COUNTS_PORT, GRPC_PORT, PORT, Bench
 from benchmarks.process import Memory, running
-from benchmarks.servers import COUNTS_PORT, EXPLAIN, GRPC_PORT, PORT, PREDICT, Server
+from benchmarks.servers import EXPLAIN, PREDICT, Server
 
 CONNECTIONS = (1, 32, 128)
 RPC_CONNECTIONS, RPC_STREAMS = 8, 4
@@ -71,7 +71,15 @@ class _Call(NamedTuple):
 
 def single(bench: Bench) -> list[Single]:
     """Single rows over HTTP, beside the peers."""
-    field = [servers.ours, servers.native, servers.echo, servers.careful, servers.batchable, servers.mlserver]
+    field = [
+        servers.ours,
+        servers.alone,
+        servers.native,
+        servers.echo,
+        servers.careful,
+        servers.batchable,
+        servers.mlserver,
+    ]
     return [_single(make(bench), bench) for _ in range(bench.rounds) for make in field]
 
 

@@ -112,7 +112,7 @@ class Predictor:
             )
         return answers
 
-    def explanations(self, records: Records) -> Explanations:
+    def explanations(self, records: Records) -> list[Explanation]:
         """SHAP values of decoded rows; they and the base value add up to the value, or to the log-odds."""
         columns, matrix = self._features(records)
         raw = self._raw(matrix)
@@ -125,15 +125,15 @@ class Predictor:
             explained.append(
                 Explanation(answer.prediction, self.outcome.space, values[-1], contributions, answer.probabilities)
             )
-        return Explanations(self.name, self.version, explained)
+        return explained
 
-    def annotated(self, answer: Explanations, decoded: Decoded) -> Explanations:
+    @staticmethod
+    def annotated(explained: Sequence[Explanation], decoded: Decoded) -> list[Explanation]:
         """Explanations beside the warnings and keys of their rows, where there are any."""
-        explained = [
+        return [
             msgspec.structs.replace(one, warnings=decoded.warnings.get(place, UNSET), keys=keys or UNSET)
-            for place, (one, keys) in enumerate(zip(answer.explanations, decoded.keys, strict=True))
+            for place, (one, keys) in enumerate(zip(explained, decoded.keys, strict=True))
         ]
-        return Explanations(answer.model_name, answer.model_version, explained)
 
     def predict(self, rows: Sequence[object]) -> Predictions:
         """Decode and answer; raises RowsRejected if a row does not satisfy the contract."""
@@ -143,7 +143,8 @@ class Predictor:
     def explain(self, rows: Sequence[object]) -> Explanations:
         """Decode and explain; raises RowsRejected if a row does not satisfy the contract."""
         decoded = self.decode(rows).whole()
-        return self.annotated(self.explanations(decoded.records), decoded)
+        explained = self.annotated(self.explanations(decoded.records), decoded)
+        return Explanations(self.name, self.version, explained)
 
 
 def open_predictor(directory: Path) -> Predictor:

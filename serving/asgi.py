@@ -31,7 +31,6 @@ _PAGE_POLICY = (
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 )
 _TRACE = logs.TRACE.encode()
-_RETRY = (b"retry-after", b"1")
 _log = logging.getLogger("boxwood.http")
 T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
@@ -77,7 +76,7 @@ class Endpoint:
         except RequestError as error:
             details = problem_details.of(error)
             outcome = problem_details.kind(error)
-            reply = self.refuse(details, *([_RETRY] if isinstance(error, Overloaded) else []))
+            reply = self.refuse(details, *_retry(error))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(logs.line("error", trace, **where))
             outcome = problem_details.FAILED
@@ -90,6 +89,10 @@ class Endpoint:
         await respond(send, reply)
         if seconds > logs.SLOW_SECONDS:
             _log.warning(logs.line("slow", trace, **where, outcome=outcome, seconds=round(seconds, 3)))
+
+
+def _retry(error: RequestError) -> list[tuple[bytes, bytes]]:
+    return [(b"retry-after", str(error.seconds).encode())] if isinstance(error, Overloaded) else []
 
 
 class Document(Endpoint):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from serving import tensors
-from serving.models import Models, ServedModel
+from serving.models import Models
 from serving.protos import open_inference_pb2 as pb
+from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
@@ -70,6 +71,7 @@ class OpenInference:
 
     async def _infer(self, model: ServedModel, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         predictor = model.predictor
+        model.predicting.gate.demand_room()
         rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
         answer = await model.predict(rows, partial=request.parameters["partial"].bool_param)
         response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from serving import native, problem_details, v1, v2
-from serving.models import MOST_CHOICES, Models, ServedModel
+from serving.models import Models
+from serving.served_model import MOST_CHOICES, ServedModel
 from validation.contract import Column, Kind, Unseen
 from validation.values import LARGEST_INTEGER, LONGEST_TEXT
 from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, ProblemDetails

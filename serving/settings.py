@@ -23,8 +23,7 @@ class Settings:
         max_connections: the most HTTP connections, and the most calls over gRPC, that a worker has open at a time.
         max_request_seconds: how long a request may take to arrive; a connection that is slower is closed.
         max_answer_seconds: how long a large request or an explanation may take until it is refused.
-        max_waiting_rows: the most rows that wait for predictions; a request that would make it more is refused.
-        max_waiting_explanations: the same for explanations, which take a hundred times as long.
+        max_wait_ms: how many milliseconds a request may have to wait for those before it; beyond it is refused.
         batching: 1 predicts the rows of concurrent requests together; 0 each request's by themselves.
         workers: how many processes answer.
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
@@ -37,8 +36,7 @@ class Settings:
     max_connections: int = 2_000
     max_request_seconds: int = 20
     max_answer_seconds: int = 30
-    max_waiting_rows: int = 100_000
-    max_waiting_explanations: int = 2_000
+    max_wait_ms: int = 500
     batching: int = 1
     workers: int = 1
     cors_origins: str = ""

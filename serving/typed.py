@@ -6,7 +6,7 @@ tensors. What the contract has no field for is refused like a surplus column, an
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +20,7 @@ from problems.base import Problem
 from serving import contract_proto, descriptors
 from serving.admission import demand_fits
 from serving.batching import PART
-from serving.models import ServedModel, Verb
+from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
 from validation.contract import Contract, Kind
@@ -38,11 +38,12 @@ def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
 def calls(described: ServiceDescriptor, model: ServedModel, settings: Settings) -> dict[str, "Call"]:
     """The methods of a model's service by their names; they raise RequestError."""
     read = Rows(model.predictor.contract, described.file.message_types_by_name["Row"])
-    verbs: Mapping[str, Verb] = {"Predict": model.predict, "Explain": model.explain}
-    return {
-        name: Call(read, verbs[name], method.output_type, settings.max_rows, model.calls("grpc-typed", name.lower()))
-        for name, method in described.methods_by_name.items()
-    }
+    found = {}
+    for verb in (model.predicting, model.explaining):
+        method = described.methods_by_name[verb.name.title()]
+        counts = model.calls("grpc-typed", verb.name)
+        found[method.name] = Call(read, verb, method.output_type, settings.max_rows, counts)
+    return found
 
 
 class Rows:
@@ -90,8 +91,9 @@ class Call:
         with self._counts.counted():
             for strange in UnknownFieldSet(request):
                 raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
+            self._verb.gate.demand_room()
             demand_fits(len(request.rows), self._most_rows)
-            answer = await self._verb(await _each(self._read, request.rows), partial=request.partial)
+            answer = await self._verb.ask(await _each(self._read, request.rows), partial=request.partial)
             answers = await _each(self._message, getattr(answer, self._name))
             return self._response(
                 model_name=answer.model_name,

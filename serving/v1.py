@@ -30,8 +30,8 @@ from serving.asgi import (
     wants_partial,
     while_there,
 )
-from serving.batching import PART
-from serving.models import Models, ServedModel, Verb
+from serving.models import Models
+from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
 from validation.errors import UnreadableRequest
@@ -61,9 +61,9 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
             path: Document(model.describe),
             f"{path}/card": _Card(model),
             f"{path}/proto": _Proto(model),
-            f"{path}:predict": _Asked(model.predict, settings, model.calls("v1", "predict"), PART),
-            f"{path}:explain": _Asked(model.explain, settings, model.calls("v1", "explain"), 0),
         }
+        for verb in (model.predicting, model.explaining):
+            found[f"{path}:{verb.name}"] = _Asked(verb, settings, model.calls("v1", verb.name))
     return found
 
 
@@ -78,19 +78,18 @@ class _Asked(Endpoint):
 
     method = "POST"
 
-    def __init__(self, verb: Verb, settings: Settings, calls: Calls, light: int) -> None:
-        """Let `verb` answer; more rows than `light` take so long that the caller may go away meanwhile."""
+    def __init__(self, verb: Verb, settings: Settings, calls: Calls) -> None:
         self.calls = calls
-        self._light = light
         self._verb = verb
         self._settings = settings
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         demand_json(scope)
+        self._verb.gate.demand_room()  # what is refused need not be read
         rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
         demand_fits(len(rows), self._settings.max_rows)
-        work = self._verb(rows, partial=wants_partial(scope))
-        return Reply(encode(await (work if len(rows) <= self._light else while_there(receive, work))))
+        work = self._verb.ask(rows, partial=wants_partial(scope))
+        return Reply(encode(await (work if len(rows) <= self._verb.light else while_there(receive, work))))
 
 
 def _rows(body: bytes) -> list[Any]:

@@ -31,8 +31,8 @@ from serving.asgi import (
     wants_partial,
     while_there,
 )
-from serving.batching import PART
-from serving.models import Models, ServedModel
+from serving.models import Models
+from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
@@ -144,13 +144,15 @@ class _Infer(Endpoint):
         length = header(scope, _LENGTH)
         if length is None:
             demand_json(scope)
+        verb = self._model.predicting
+        verb.gate.demand_room()
         body = await read_body(scope, receive, self._settings.max_body_bytes)
         request, raw = _read(body, length)
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
-        work = self._model.predict(rows, partial=wants_partial(scope))
-        answer = await (work if len(rows) <= PART else while_there(receive, work))
+        work = verb.ask(rows, partial=wants_partial(scope))
+        answer = await (work if len(rows) <= verb.light else while_there(receive, work))
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):

@@ -68,7 +68,7 @@ def datatype(value: object) -> str | None:
             return "INT64" if -(2**63) <= value < 2**63 else "UINT64" if 0 <= value < 2**64 else None
         case float():
             return "FP64"
-        case str():
+        case str() if value:  # an empty text is a missing value in tensors
             return "BYTES"
     return None
 

@@ -115,7 +115,7 @@ def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
         rows: that it does not refuse.
     """
     records = predictor.decode(tables.rows(predictor.contract, rows)).whole().records
-    answers = predictor.explanations(records).explanations
+    answers = predictor.explanations(records)
     inputs = tables.inputs(predictor.contract, rows)
     columns = predictor.contract.inputs
     return shap.Explanation(

@@ -78,4 +78,8 @@ class RowsRejected(RequestError):
 
 
 class Overloaded(RequestError):
-    """The service has as much to do as it can answer soon; the same request may be sent again a second later."""
+    """The service has as much to do as it can answer soon; the same request may be sent again in `seconds`."""
+
+    def __init__(self, message: str, seconds: int = 1) -> None:
+        self.seconds = seconds
+        super().__init__(message)

@@ -1,20 +1,22 @@
 """GET /v1/models/{model}/card: the form that the caller prefers, and models without a card."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 import pytest
 
+from model import bundle
 from model.predictor import Predictor
 from serving import v1
 from serving.asgi import Front
-from serving.models import Models, ServedModel
+from serving.models import Models
+from serving.served_model import ServedModel
 from serving.settings import Settings
-from serving.telemetry import ModelMetrics
+from tests.project import Project
 from tests.serving.test_http import problem
 
 CARD = "/v1/models/flights/card"
@@ -23,12 +25,11 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 class Held:
-    """Models that need no bundle."""
+    """The trained model with other cards."""
 
-    def __init__(self, cards: Mapping[str, str]) -> None:
-        predictor = cast("Predictor", SimpleNamespace(name="flights", version="0", scores=None))
-        metrics = ModelMetrics("flights", "0", [1.0])
-        self._served = ServedModel(predictor, metrics, {}, cards, Settings(), ThreadPoolExecutor())
+    def __init__(self, project: Project, cards: dict[str, str]) -> None:
+        opened = dataclasses.replace(bundle.read(project.folder / "data/flights/bundle"), cards=cards)
+        self._served = ServedModel(Predictor(opened), opened, {}, Settings(), ThreadPoolExecutor())
 
     def find(self, name: str) -> ServedModel:
         return self._served if name == "flights" else Models(Settings()).find(name)
@@ -37,17 +38,29 @@ class Held:
         return iter([self._served])
 
 
-def ask(cards: Mapping[str, str], path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
-    """One request to the application that holds a model with these cards."""
+class Ask(Protocol):
+    def __call__(self, path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response: ...
 
-    async def send() -> httpx.Response:
-        models = cast("Models", Held(cards))
-        nothing = v1.Nothing(models)
-        front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing})
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
-            return await client.request(method, path, headers=headers)
 
-    return asyncio.run(send())
+def asking(project: Project, cards: dict[str, str]) -> Ask:
+    """Sends requests to an application that holds a model with these cards."""
+    models = cast("Models", Held(project, cards))
+    nothing = v1.Nothing(models)
+    front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing})
+
+    def ask(path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
+        async def send() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
+                return await client.request(method, path, headers=headers)
+
+        return asyncio.run(send())
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def ask(trained: Project) -> Ask:
+    return asking(trained, CARDS)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +81,8 @@ def ask(cards: Mapping[str, str], path: str = CARD, method: str = "GET", **heade
         (";;,,=,", False),
     ],
 )
-def test_the_caller_chooses_the_form(accept: str, page: bool) -> None:
-    response = ask(CARDS, accept=accept)
+def test_the_caller_chooses_the_form(ask: Ask, accept: str, page: bool) -> None:
+    response = ask(accept=accept)
     assert response.status_code == 200
     assert response.headers["vary"] == "Accept"
     assert response.headers["content-type"] == f"text/{'html' if page else 'markdown'}; charset=utf-8"
@@ -78,15 +91,15 @@ def test_the_caller_chooses_the_form(accept: str, page: bool) -> None:
     assert response.headers.get("content-security-policy") == (policy if page else None)
 
 
-def test_there_may_be_no_card() -> None:
-    response = ask({})
+def test_there_may_be_no_card(trained: Project, ask: Ask) -> None:
+    response = asking(trained, {})()
     assert problem(response, 404)["detail"].startswith("The model 'flights' has no card")
     assert response.headers["vary"] == "Accept"
-    assert problem(ask(CARDS, "/v1/models/trains/card"), 404)["type"] == "urn:boxwood:unknown-model"
+    assert problem(ask("/v1/models/trains/card"), 404)["type"] == "urn:boxwood:unknown-model"
 
 
-def test_other_methods_are_refused() -> None:
-    response = ask(CARDS, method="POST")
+def test_other_methods_are_refused(ask: Ask) -> None:
+    response = ask(method="POST")
     problem(response, 405)
     assert response.headers["allow"] == "GET"
 

@@ -64,12 +64,8 @@ def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row:
 def test_every_request_is_counted_by_how_it_ended(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], predictor: Predictor
 ) -> None:
-    # its own home: BentoML empties the folder of metrics of a home where another server starts
-    home = trained.copy(tmp_path / "project").folder / "stores/bentoml"
     port = free_port()
-    served = trained.start(
-        bento, tmp_path / "elsewhere", BENTOML_HOME=str(home), BOXWOOD_GRPC_PORT=str(port), BOXWOOD_WORKERS="2"
-    )
+    served = trained.start(bento, tmp_path / "elsewhere", BOXWOOD_GRPC_PORT=str(port), BOXWOOD_WORKERS="2")
     with served as (server, supervisor):
         server.headers["connection"] = "close"  # so that every request may meet another worker
         assert samples(server)["boxwood_warm_up_seconds",] > 0

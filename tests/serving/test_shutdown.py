@@ -12,9 +12,7 @@ from tests.serving.test_metrics import samples
 
 
 def test_what_is_in_flight_is_answered(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
-    # its own home: BentoML empties the folder of metrics of a home where another server starts
-    home = trained.copy(tmp_path / "project").folder / "stores/bentoml"
-    with trained.start(bento, tmp_path / "elsewhere", BENTOML_HOME=str(home)) as (server, process):
+    with trained.start(bento, tmp_path / "elsewhere") as (server, process):
 
         def ask() -> httpx.Response:
             return httpx.post(server.base_url.join(EXPLAIN), json={"instances": [row] * 5_000}, timeout=60)

@@ -1,0 +1,239 @@
+"""A model at work: decoding, batching and explaining, and how much of it may wait."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from model import bundle
+from serving.admission import Gate
+from serving.batching import PART, Batcher
+from serving.settings import Settings
+from serving.telemetry import Calls, ModelMetrics
+from validation.decode import Decoded, Records
+from validation.errors import Overloaded
+from validation.wire import (
+    Explanation,
+    Explanations,
+    PartialExplanations,
+    PartialPredictions,
+    Prediction,
+    Predictions,
+    RowError,
+)
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+
+_MARKDOWN, _PAGE = bundle.CARDS
+MOST_CHOICES = 1_000
+"""A category with more names than this is described without them."""
+
+
+class Ask(Protocol):
+    """How rows are answered."""
+
+    def __call__(self, rows: Sequence[object], *, partial: bool) -> Coroutine[Any, Any, Any]:
+        """Answer rows; raises RowsRejected unless a part of them will do, and Overloaded."""
+
+
+class Verb(NamedTuple):
+    """What a model does with rows."""
+
+    name: str
+    ask: Ask
+    gate: Gate
+    """Whether it has time for more of them."""
+    light: int
+    """Up to so many rows take so little time that nobody looks whether their caller is still there."""
+
+
+class ServedModel:
+    """A predictor with its batcher, ready to answer on an event loop."""
+
+    def __init__(
+        self,
+        predictor: "Predictor",
+        opened: bundle.Bundle,
+        labels: Mapping[str, str],
+        settings: Settings,
+        explainer: concurrent.futures.Executor,
+    ) -> None:
+        """Serve `predictor` of the bundle `opened`, described by the `labels` of the store.
+
+        Explanations are made in the one thread of `explainer`.
+        """
+        self.predictor = predictor
+        self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
+        self.predicting = Verb("predict", self.predict, self._gate(predictor.predict, opened, settings), PART)
+        self.explaining = Verb("explain", self.explain, self._gate(predictor.explain, opened, settings), 0)
+        self._batcher = Batcher(self._scores, merge=bool(settings.batching))
+        self._large = asyncio.Lock()
+        self._explainer = explainer
+        self._seconds = settings.max_answer_seconds
+        self._labels = labels
+        self._cards = opened.cards
+
+    def _gate(self, ask: Callable[[Sequence[object]], object], opened: bundle.Bundle, settings: Settings) -> Gate:
+        """A gate that knows from the golden rows how long a row takes."""
+        rows = opened.golden.rows
+        started = time.perf_counter()
+        ask(rows)
+        seconds_a_row = (time.perf_counter() - started) / len(rows)
+        return Gate(settings.max_wait_ms / 1e3, seconds_a_row, self.metrics.waiting(ask.__name__))
+
+    def calls(self, transport: str, verb: str) -> Calls:
+        """Who counts the requests of a transport to this model."""
+        return Calls(transport, verb, self.predictor.name, self.predictor.version)
+
+    def _scores(self, records: Records) -> np.ndarray:
+        """The scores of a batch; see `Predictor.scores`."""
+        self.predicting.gate.show()
+        scores = self.predictor.scores(records)
+        self.metrics.predicted(scores[:, 0].tolist())
+        return scores
+
+    async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
+        """Answer rows.
+
+        Args:
+            rows: as JSON gave them.
+            partial: whether to answer the good rows beside the errors of the others.
+
+        Raises:
+            RowsRejected: a row does not satisfy the contract, and not `partial`.
+            Overloaded: it would have to wait too long, or took too long.
+        """
+        with self.predicting.gate.admit(len(rows)):
+            if len(rows) <= PART:
+                decoded = self._checked(self.predictor.decode(rows), partial)
+                answers = self.predictor.answers(decoded, await self._batcher.submit(decoded.records))
+            else:
+                decoded, answers = await self._predict_in_parts(rows, partial)
+        name, version = self.predictor.name, self.predictor.version
+        if not decoded.refused:
+            return Predictions(name, version, answers)
+        return PartialPredictions(name, version, decoded.spread(answers), decoded.errors)
+
+    async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
+        """One large request at a time: several that took turns would hold up single rows as many times as long."""
+        answers: list[Prediction] = []
+        async with self._in_time(), self._large:
+            started = time.perf_counter()
+            decoded = await self._decode_in_parts(rows, partial)
+            for first in range(0, len(decoded.records), PART):
+                scores = await self._batcher.submit(decoded.records[first : first + PART])
+                answers += self.predictor.answers(decoded, scores, first)
+            self.predicting.gate.took(len(rows), time.perf_counter() - started)
+        return decoded, answers
+
+    async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
+        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
+        with self.explaining.gate.admit(len(rows)):
+            self.explaining.gate.show()
+            async with self._in_time():
+                decoded = await self._decode_in_parts(rows, partial)
+                explained = self.predictor.annotated(await self._explanations(decoded.records), decoded)
+        name, version = self.predictor.name, self.predictor.version
+        if not decoded.refused:
+            return Explanations(name, version, explained)
+        return PartialExplanations(name, version, decoded.spread(explained), decoded.errors)
+
+    async def _explanations(self, records: Records) -> list[Explanation]:
+        """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
+        loop = asyncio.get_running_loop()
+        explained: list[Explanation] = []
+        for first in range(0, len(records), PART):
+            part = records[first : first + PART]
+            made, seconds = await loop.run_in_executor(self._explainer, self._explain_part, part)
+            self.explaining.gate.took(len(part), seconds)
+            explained += made
+        return explained
+
+    def _explain_part(self, records: Records) -> tuple[list[Explanation], float]:
+        """Explanations, and how many seconds they took."""
+        started = time.perf_counter()
+        return self.predictor.explanations(records), time.perf_counter() - started
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        except TimeoutError:
+            raise Overloaded(
+                f"The answer was not ready after {self._seconds} seconds. Send the request again, or send it in parts."
+            ) from None
+
+    async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> Decoded:
+        """Decode a request; others have their turn after each part of a large one."""
+        decoded = self.predictor.decode(rows[:PART])
+        for start in range(PART, len(rows), PART):
+            await asyncio.sleep(0)
+            self.predictor.decode(rows[start : start + PART], after=decoded)
+        return self._checked(decoded, partial)
+
+    def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
+        for texts in decoded.warnings.values():
+            for text in texts:
+                self.metrics.unseen(text.split(":")[0])
+        return decoded if partial else decoded.whole()
+
+    async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
+        """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
+        decoded = [self.predictor.decode([row]) for row in rows]
+        merged = self.predictor.decode([])
+        for one in decoded:
+            if not one.refused:
+                merged.extend(one)
+        scores = await self._batcher.submit(merged.records)
+        good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
+        return [
+            {"errors": [_without_row(error) for error in one.errors]}
+            if one.refused
+            else {"model_name": self.predictor.name, "model_version": self.predictor.version, **next(good)}
+            for one in decoded
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /v1/models/{model}` says: contract, metrics and where the model comes from."""
+        manifest = self.predictor.manifest
+        vocabularies = manifest.fitted.vocabularies
+        contract = [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract]
+        return {
+            "name": self.predictor.name,
+            "version": self.predictor.version,
+            "title": self.predictor.problem.title,
+            "ready": True,
+            "contract": contract,
+            "metrics": manifest.metrics,
+            "lineage": {
+                "model": f"{manifest.problem}:{manifest.version}",
+                **self._labels,
+                **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
+            },
+        }
+
+    def card(self, *, page: bool) -> str | None:
+        """The model card as a page or as Markdown; None if the bundle was sealed without one."""
+        return self._cards.get(_PAGE if page else _MARKDOWN)
+
+
+def _without_row(error: RowError) -> dict[str, Any]:
+    """An error beside its row needs no number for it, and the batch's would mean nothing to the caller."""
+    return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
+
+
+def _bounds(opened: bundle.Bundle) -> Sequence[float]:
+    """Between what its predictions are counted: the deciles of the target in training, tenths of a probability."""
+    target = opened.reference.columns.get(opened.problem.contract.target.name, {})
+    return sorted(set(target.get("deciles", ()))) or [tenth / 10 for tenth in range(1, 10)]
+
+
+def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
+    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}
