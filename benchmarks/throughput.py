@@ -18,7 +18,7 @@ CONNECTIONS = (1, 32, 128)
 RPC_CONNECTIONS, RPC_STREAMS = 8, 4
 EXPLAINED = (1, 200)
 """Rows of a request."""
-EXPLAINERS = (1, 4)
+EXPLAINERS = (1, 2)
 """Connections."""
 EXPLAIN_TIMES = 2
 """As much longer are explanations measured: a request of many rows takes a third of a second."""

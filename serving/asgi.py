@@ -70,7 +70,6 @@ class Endpoint:
         started, outcome = time.perf_counter(), OK
         sent = header(scope, _TRACE)
         trace = None if sent is None else logs.trace_parent(sent.decode("latin-1"))
-        where = {"method": scope["method"], "path": scope["path"]}
         try:
             reply = await self.answer(scope, receive)
         except RequestError as error:
@@ -78,7 +77,7 @@ class Endpoint:
             outcome = problem_details.kind(error)
             reply = self.refuse(details, *_retry(error))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception(logs.line("error", trace, **where))
+            _log.exception(logs.line("error", trace, **_where(scope)))
             outcome = problem_details.FAILED
             reply = self.refuse(problem_details.failure())
         seconds = time.perf_counter() - started
@@ -88,7 +87,11 @@ class Endpoint:
             reply = reply._replace(headers=[*reply.headers, (_TRACE, trace.encode())])
         await respond(send, reply)
         if seconds > logs.SLOW_SECONDS:
-            _log.warning(logs.line("slow", trace, **where, outcome=outcome, seconds=round(seconds, 3)))
+            _log.warning(logs.line("slow", trace, **_where(scope), outcome=outcome, seconds=round(seconds, 3)))
+
+
+def _where(scope: Scope) -> dict[str, str]:
+    return {"method": scope["method"], "path": scope["path"]}
 
 
 def _retry(error: RequestError) -> list[tuple[bytes, bytes]]:
@@ -200,7 +203,10 @@ class Front:
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The first header of that name, in lower case."""
-    return next((value for key, value in scope["headers"] if key == name), None)
+    for key, value in scope["headers"]:  # `next` with a generator takes twice as long, and each request asks thrice
+        if key == name:
+            return bytes(value)
+    return None
 
 
 def size_of(text: bytes | None) -> int | None:

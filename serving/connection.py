@@ -31,6 +31,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, settings: Settings, *arguments: Any, **named: Any) -> None:
         """As uvicorn makes it, with the limits of `settings`."""
         super().__init__(*arguments, **named)
+        self.app = self.config.app  # without uvicorn's middleware for proxies' headers, which nothing here looks at
         self.access_log = False  # a line for each request would be put together and thrown away
         self._most = settings.max_connections
         self._seconds = settings.max_request_seconds
