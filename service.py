@@ -92,7 +92,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
     def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
         return {
-            native.PATH: native.Native(behind, SETTINGS, MODELS.default.calls("native", "predict")),
+            native.PATH: native.Native(behind, SETTINGS, MODELS.default),
             "/": Page(openapi.PAGE),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from prometheus_client import Gauge
 
+from serving.batching import PART
+from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
+TURN = 0.05
+"""Seconds, about, that a request is worked on until another has its turn."""
 _NEWER = 0.2
 """What the latest rows count in how long a row takes."""
 
@@ -18,47 +22,89 @@ def demand_fits(rows: int, most: int) -> None:
         raise RequestTooLarge(f"{rows} rows are above the limit of {most} rows a request; send them in parts.")
 
 
+class Resource:
+    """What all models share and requests wait for: the event loop, or the thread that explains."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Let requests wait and take as long as `settings` say."""
+        self.most_wait = settings.max_wait_ms / 1e3
+        self.longest = settings.max_answer_seconds
+        self.seconds = 0.0
+        """Of all the work that was let in and is not done."""
+        self.turns = 0.0
+        """Of one turn of each request in it."""
+
+
 class Gate:
-    """Knows how long a request would wait for those before it; to be used on one event loop.
+    """Lets requests of one kind to one model in; to be used on one event loop.
 
     The bound is in time, not in rows: what matters to a caller, and to how soon the service is itself again after an
     overload, is the same for models that explain a hundred rows a second and for those that explain ten thousand.
+    Requests take turns, so a small one waits for a turn of each before it, and a large one for all of them.
     """
 
-    def __init__(self, most_seconds: float, seconds_a_row: float, gauge: Gauge | None = None) -> None:
-        """Let requests wait for `most_seconds`, at `seconds_a_row` until `took` knows better.
+    def __init__(self, resource: Resource, seconds_a_row: float, gauge: Gauge | None = None) -> None:
+        """Share `resource`, at `seconds_a_row` until `took` knows better.
 
         `gauge` tells how many rows waited at the last `show`, or that none does.
         """
-        self._most = most_seconds
+        self._resource = resource
         self._seconds_a_row = seconds_a_row
         self._gauge = gauge
         self.rows = 0
         """How many wait or are worked on now."""
 
-    def demand_room(self) -> None:
-        """Raise Overloaded if a request would have to wait too long."""
-        seconds = self.rows * self._seconds_a_row
-        if seconds > self._most:
+    @property
+    def part(self) -> int:
+        """How many rows are worked on in a turn."""
+        return max(1, min(PART, int(TURN / self._seconds_a_row)))
+
+    def demand_room(self, rows: int = 1) -> None:
+        """Refuse so many rows if they would have to wait or would take too long.
+
+        Raises:
+            Overloaded: there is too much before them.
+            RequestTooLarge: they would take too long by themselves.
+        """
+        resource = self._resource
+        wait = resource.seconds if rows > self.part else resource.turns
+        if wait > resource.most_wait:
             raise Overloaded(
-                f"{self.rows} rows are waiting, which takes {seconds:.1f} seconds. Send the request again after that.",
-                math.ceil(seconds),
+                f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
+                math.ceil(wait),
+            )
+        if rows * self._seconds_a_row > resource.longest:
+            most = int(resource.longest / self._seconds_a_row)
+            raise RequestTooLarge(
+                f"{rows} rows would take more than {resource.longest} seconds; send parts of at most {most} rows."
             )
 
     @contextlib.contextmanager
     def admit(self, rows: int) -> Iterator[None]:
-        """Let a request in while its rows are worked on; raises Overloaded at once if it would wait too long."""
-        self.demand_room()
+        """Let a request in while its rows are worked on; raises as `demand_room` does."""
+        self.demand_room(rows)
+        with self.counted(rows):
+            yield
+
+    @contextlib.contextmanager
+    def counted(self, rows: int) -> Iterator[None]:
+        """Have rows that were let in elsewhere counted while they are worked on."""
+        resource, seconds = self._resource, rows * self._seconds_a_row
+        turn = min(seconds, self.part * self._seconds_a_row)
         self.rows += rows
+        resource.seconds += seconds
+        resource.turns += turn
         try:
             yield
         finally:
             self.rows -= rows
+            resource.seconds -= seconds
+            resource.turns -= turn
             if not self.rows:
                 self.show()
 
     def took(self, rows: int, seconds: float) -> None:
-        """Learn how long so many rows took."""
+        """Learn how long the work on so many rows took."""
         self._seconds_a_row += _NEWER * (seconds / rows - self._seconds_a_row)
 
     def show(self) -> None:

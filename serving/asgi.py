@@ -17,6 +17,7 @@ from serving import logs, problem_details, telemetry
 from serving.models import Models
 from serving.telemetry import OK, Calls
 from validation.errors import (
+    CallerLeft,
     Overloaded,
     RequestError,
     RequestTooLarge,
@@ -249,7 +250,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise UnreadableRequest("The connection closed before the body was complete.")
+            raise CallerLeft("The connection closed before the body was complete.")
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
@@ -266,7 +267,7 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        raise UnreadableRequest("The connection closed before the answer was ready.")
+        raise CallerLeft("The connection closed before the answer was ready.")
     finally:
         working.cancel()
         leaving.cancel()

@@ -1,12 +1,11 @@
 """The models that a service holds, by name."""
 
-import concurrent.futures
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from model import bundle
-from serving.served_model import ServedModel
+from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
 from validation.errors import UnknownModel
 from validation.values import shown
@@ -16,8 +15,7 @@ class Models:
     """The models of one service, the first of them being the default."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
+        self._shared = Shared(settings)
         self._served: dict[str, ServedModel] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
@@ -34,7 +32,7 @@ class Models:
         opened = bundle.read(directory)
         predictor = Predictor(opened)
         golden.replay(predictor, opened.golden)
-        served = ServedModel(predictor, opened, labels, self._settings, self._explainer)
+        served = ServedModel(predictor, opened, labels, self._shared)
         self._served[predictor.name] = served
         served.metrics.warm_up.set(time.perf_counter() - started)
 

@@ -11,12 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope
 
-from serving import problem_details
 from serving.admission import demand_fits
-from serving.asgi import Endpoint, Reply, demand_json, problem, read_body
+from serving.asgi import Endpoint, Reply, demand_json, read_body
+from serving.served_model import ServedModel
 from serving.settings import Settings
-from serving.telemetry import Calls
-from validation.errors import UnreadableRequest
+from validation.errors import Overloaded, UnreadableRequest
 
 PATH = "/predict"
 _OURS = (b"content-type", b"content-length")
@@ -31,22 +30,25 @@ class Native(Endpoint):
 
     method = "POST"
 
-    def __init__(self, behind: ASGIApp, settings: Settings, calls: Calls) -> None:
-        """Stand before `behind`, BentoML's application."""
-        self.calls = calls
+    def __init__(self, behind: ASGIApp, settings: Settings, model: ServedModel) -> None:
+        """Stand before `behind`, BentoML's application, which answers for `model`."""
+        self.calls = model.calls("native", "predict")
+        self._gate = model.predicting.gate
         self._behind = behind
         self._settings = settings
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """BentoML's answer; raises RequestError for what is no rows."""
         demand_json(scope)
+        self._gate.demand_room()
         body = await read_body(scope, receive, self._settings.max_body_bytes)
         demand_fits(_count(body), self._settings.max_rows)
         reply = await self._asked(scope, receive, body)
-        if reply.status < HTTPStatus.BAD_REQUEST:
-            return reply
-        detail = "BentoML could not answer; the log says why."
-        return problem(problem_details.plain(HTTPStatus(reply.status), detail))
+        if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise Overloaded("BentoML has more rows waiting than it takes. Send the request again in a second or two.")
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"BentoML answered {reply.status} to what it should answer: {reply.body!r:.200}")
+        return reply
 
     async def _asked(self, scope: Scope, receive: Receive, body: bytes) -> Reply:
         """What BentoML answers to a body that was read already."""

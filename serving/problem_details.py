@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from validation.errors import (
+    CallerLeft,
     Overloaded,
     RequestError,
     RequestTooLarge,
@@ -16,6 +17,7 @@ from validation.wire import ProblemDetails
 MEDIA_TYPE = "application/problem+json"
 
 _KINDS: dict[type[RequestError], tuple[HTTPStatus, str, str]] = {
+    CallerLeft: (HTTPStatus.BAD_REQUEST, "cancelled", "The caller left"),
     UnreadableRequest: (HTTPStatus.BAD_REQUEST, "unreadable", "The request cannot be read"),
     UnknownModel: (HTTPStatus.NOT_FOUND, "unknown-model", "There is no such model"),
     RequestTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The request is too large"),

@@ -5,13 +5,13 @@ import concurrent.futures
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
 from model import bundle
-from serving.admission import Gate
+from serving.admission import Gate, Resource
 from serving.batching import PART, Batcher
 from serving.settings import Settings
 from serving.telemetry import Calls, ModelMetrics
@@ -35,6 +35,23 @@ MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
 
 
+_TRIES = 3
+"""How often the golden rows are timed at the start: a process that just began is often interrupted."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Shared:
+    """What the models of a service have in common."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make it for one process."""
+        self.settings = settings
+        self.loop, self.thread = Resource(settings), Resource(settings)
+        self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
+        """The one thread in which explanations are made."""
+
+
 class Ask(Protocol):
     """How rows are answered."""
 
@@ -48,7 +65,7 @@ class Verb(NamedTuple):
     name: str
     ask: Ask
     gate: Gate
-    """Whether it has time for more of them."""
+    """Whether there is time for more of them."""
     light: int
     """Up to so many rows take so little time that nobody looks whether their caller is still there."""
 
@@ -57,35 +74,31 @@ class ServedModel:
     """A predictor with its batcher, ready to answer on an event loop."""
 
     def __init__(
-        self,
-        predictor: "Predictor",
-        opened: bundle.Bundle,
-        labels: Mapping[str, str],
-        settings: Settings,
-        explainer: concurrent.futures.Executor,
+        self, predictor: "Predictor", opened: bundle.Bundle, labels: Mapping[str, str], shared: "Shared"
     ) -> None:
-        """Serve `predictor` of the bundle `opened`, described by the `labels` of the store.
-
-        Explanations are made in the one thread of `explainer`.
-        """
+        """Serve `predictor` of the bundle `opened`, described by the `labels` of the store."""
         self.predictor = predictor
         self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
-        self.predicting = Verb("predict", self.predict, self._gate(predictor.predict, opened, settings), PART)
-        self.explaining = Verb("explain", self.explain, self._gate(predictor.explain, opened, settings), 0)
-        self._batcher = Batcher(self._scores, merge=bool(settings.batching))
+        rows = opened.golden.rows
+        self.predicting = Verb(
+            "predict", self.predict, self._gate("predict", shared.loop, predictor.predict, rows), PART
+        )
+        self.explaining = Verb(
+            "explain", self.explain, self._gate("explain", shared.thread, predictor.explain, rows), 0
+        )
+        self._batcher = Batcher(self._scores, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
-        self._explainer = explainer
-        self._seconds = settings.max_answer_seconds
+        self._explainer = shared.explainer
+        self._seconds = shared.settings.max_answer_seconds
         self._labels = labels
         self._cards = opened.cards
 
-    def _gate(self, ask: Callable[[Sequence[object]], object], opened: bundle.Bundle, settings: Settings) -> Gate:
-        """A gate that knows from the golden rows how long a row takes."""
-        rows = opened.golden.rows
-        started = time.perf_counter()
-        ask(rows)
-        seconds_a_row = (time.perf_counter() - started) / len(rows)
-        return Gate(settings.max_wait_ms / 1e3, seconds_a_row, self.metrics.waiting(ask.__name__))
+    def _gate(
+        self, verb: str, resource: Resource, ask: Callable[[Sequence[object]], object], rows: Sequence[object]
+    ) -> Gate:
+        """A gate that knows from rows how long one takes."""
+        seconds = min(_timed(ask, rows)[1] for _ in range(_TRIES))
+        return Gate(resource, seconds / len(rows), self.metrics.waiting(verb))
 
     def calls(self, transport: str, verb: str) -> Calls:
         """Who counts the requests of a transport to this model."""
@@ -124,13 +137,22 @@ class ServedModel:
         """One large request at a time: several that took turns would hold up single rows as many times as long."""
         answers: list[Prediction] = []
         async with self._in_time(), self._large:
-            started = time.perf_counter()
-            decoded = await self._decode_in_parts(rows, partial)
-            for first in range(0, len(decoded.records), PART):
-                scores = await self._batcher.submit(decoded.records[first : first + PART])
-                answers += self.predictor.answers(decoded, scores, first)
-            self.predicting.gate.took(len(rows), time.perf_counter() - started)
-        return decoded, answers
+            decoded = self.predictor.decode([])
+            for first in range(0, len(rows), PART):
+                part = rows[first : first + PART]
+                made, seconds = _timed(self._predict_part, part, decoded, partial)
+                answers += made
+                self.predicting.gate.took(len(part), seconds)
+                await asyncio.sleep(0)
+        return self._checked(decoded, partial), answers
+
+    def _predict_part(self, rows: Sequence[object], decoded: Decoded, partial: bool) -> list[Prediction]:
+        """The answers to a part of a request, whose rows before are in `decoded`; none where it is refused anyway."""
+        first = len(decoded.records)
+        self.predictor.decode(rows, after=decoded)
+        if decoded.refused and not partial:
+            return []
+        return self.predictor.answers(decoded, self._scores(decoded.records[first:]), first)
 
     async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
@@ -148,17 +170,12 @@ class ServedModel:
         """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
         loop = asyncio.get_running_loop()
         explained: list[Explanation] = []
-        for first in range(0, len(records), PART):
-            part = records[first : first + PART]
-            made, seconds = await loop.run_in_executor(self._explainer, self._explain_part, part)
+        while len(explained) < len(records):
+            part = records[len(explained) : len(explained) + self.explaining.gate.part]
+            made, seconds = await loop.run_in_executor(self._explainer, _timed, self.predictor.explanations, part)
             self.explaining.gate.took(len(part), seconds)
             explained += made
         return explained
-
-    def _explain_part(self, records: Records) -> tuple[list[Explanation], float]:
-        """Explanations, and how many seconds they took."""
-        started = time.perf_counter()
-        return self.predictor.explanations(records), time.perf_counter() - started
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -186,12 +203,13 @@ class ServedModel:
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
-        decoded = [self.predictor.decode([row]) for row in rows]
-        merged = self.predictor.decode([])
-        for one in decoded:
-            if not one.refused:
-                merged.extend(one)
-        scores = await self._batcher.submit(merged.records)
+        with self.predicting.gate.counted(len(rows)):
+            decoded = [self._checked(self.predictor.decode([row]), partial=True) for row in rows]
+            merged = self.predictor.decode([])
+            for one in decoded:
+                if not one.refused:
+                    merged.extend(one)
+            scores = await self._batcher.submit(merged.records)
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
         return [
             {"errors": [_without_row(error) for error in one.errors]}
@@ -222,6 +240,12 @@ class ServedModel:
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
         return self._cards.get(_PAGE if page else _MARKDOWN)
+
+
+def _timed(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> tuple[T, float]:
+    """What a piece of work returns, and how many seconds it took."""
+    started = time.perf_counter()
+    return work(*arguments, **named), time.perf_counter() - started
 
 
 def _without_row(error: RowError) -> dict[str, Any]:

@@ -91,8 +91,8 @@ class Call:
         with self._counts.counted():
             for strange in UnknownFieldSet(request):
                 raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
-            self._verb.gate.demand_room()
             demand_fits(len(request.rows), self._most_rows)
+            self._verb.gate.demand_room(len(request.rows))
             answer = await self._verb.ask(await _each(self._read, request.rows), partial=request.partial)
             answers = await _each(self._message, getattr(answer, self._name))
             return self._response(

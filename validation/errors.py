@@ -77,6 +77,10 @@ class RowsRejected(RequestError):
         super().__init__(f"{count} error{'s' if count != 1 else ''} in {total} row{'s' if total != 1 else ''}{listed}.")
 
 
+class CallerLeft(RequestError):
+    """The connection closed before the answer was ready; nobody hears of it but the metrics."""
+
+
 class Overloaded(RequestError):
     """The service has as much to do as it can answer soon; the same request may be sent again in `seconds`."""
 

@@ -1,40 +1,95 @@
 """Overload: what is too much is refused at once, and what is being answered is answered."""
 
+import asyncio
 import concurrent.futures
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from serving.admission import Gate
+from model import bundle
+from model.predictor import Predictor
+from serving.admission import Gate, Resource
+from serving.served_model import ServedModel, Shared
+from serving.settings import Settings
 from tests.project import Project
 from tests.serving.test_http import EXPLAIN, PREDICT, problem
-from validation.errors import Overloaded
+from validation.errors import Overloaded, RequestTooLarge
 
 
-def test_a_gate_knows_how_long_a_request_would_wait() -> None:
-    gate = Gate(most_seconds=1.0, seconds_a_row=0.1)
-    with gate.admit(6), gate.admit(5):  # 0.6 seconds to wait for the second
-        assert gate.rows == 11
-        says = r"11 rows are waiting, which takes 1\.1 seconds"
-        with pytest.raises(Overloaded, match=says) as refused, gate.admit(1):
+def gate(seconds_a_row: float, resource: Resource | None = None) -> Gate:
+    """A gate before which requests wait a second at most and may take ten."""
+    return Gate(resource or Resource(Settings(max_wait_ms=1_000, max_answer_seconds=10)), seconds_a_row)
+
+
+def test_a_large_request_waits_for_all_that_came_before() -> None:
+    explaining = gate(0.1)
+    with explaining.admit(6), explaining.admit(5):  # 0.6 seconds to wait for the second
+        says = r"Requests that came before would take 1\.1 seconds"
+        with pytest.raises(Overloaded, match=says) as refused, explaining.admit(2):
             pass
         assert refused.value.seconds == 2
-        assert gate.rows == 11
-    with pytest.raises(ZeroDivisionError), gate.admit(50):  # however many, where nobody is before them
+        assert explaining.rows == 11
+    with pytest.raises(ZeroDivisionError), explaining.admit(50):  # however many, where nobody is before them
         _ = 1 / 0
-    assert gate.rows == 0
+    assert explaining.rows == 0
+    explaining.demand_room(50)
+
+
+def test_a_small_request_waits_for_a_turn_of_each() -> None:
+    predicting = gate(0.001)
+    assert predicting.part == 50
+    with contextlib.ExitStack() as let_in:
+        let_in.enter_context(predicting.admit(9_000))
+        for _ in range(18):  # with the large one's turn, nineteen of 0.05 seconds
+            let_in.enter_context(predicting.admit(50))
+        with pytest.raises(Overloaded):
+            predicting.demand_room(51)
+        let_in.enter_context(predicting.admit(50))
+        let_in.enter_context(predicting.admit(1))
+        with pytest.raises(Overloaded):
+            predicting.demand_room()
+
+
+def test_models_wait_for_one_another() -> None:
+    shared = Resource(Settings(max_wait_ms=1_000))
+    slow, fast = gate(0.5, shared), gate(0.001, shared)
+    with slow.admit(3), pytest.raises(Overloaded):
+        fast.demand_room(100)
+    fast.demand_room(100)
+
+
+def test_what_cannot_be_answered_in_time_is_not_begun() -> None:
+    with pytest.raises(
+        RequestTooLarge, match="101 rows would take more than 10 seconds; send parts of at most 100 rows"
+    ):
+        gate(0.1).demand_room(101)
 
 
 def test_a_gate_learns_how_long_rows_take() -> None:
-    gate = Gate(most_seconds=1.0, seconds_a_row=10.0)
-    with gate.admit(1):
-        with pytest.raises(Overloaded):
-            gate.demand_room()
-        for _ in range(50):
-            gate.took(100, 0.1)
-        gate.demand_room()
+    explaining = gate(10.0)
+    with explaining.admit(1), pytest.raises(Overloaded):
+        explaining.demand_room()
+    for _ in range(50):
+        explaining.took(100, 0.1)
+    with explaining.admit(1):
+        explaining.demand_room()
+
+
+def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[str, Any]) -> None:
+    opened = bundle.read(trained.folder / "data/flights/bundle")
+    shared = Shared(Settings(max_answer_seconds=1))
+    model = ServedModel(Predictor(opened), opened, {}, shared)
+    busy = threading.Event()
+    shared.explainer.submit(busy.wait)
+    with pytest.raises(Overloaded, match="The answer was not ready after 1 seconds"):
+        asyncio.run(model.explain([row]))
+    busy.set()
+    assert model.explaining.gate.rows == 0
+    assert len(asyncio.run(model.explain([row])).explanations) == 1
 
 
 def test_too_many_explanations_are_refused_and_the_others_answered(

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, cast
 
 import httpx
@@ -14,7 +13,7 @@ from model.predictor import Predictor
 from serving import v1
 from serving.asgi import Front
 from serving.models import Models
-from serving.served_model import ServedModel
+from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
 from tests.project import Project
 from tests.serving.test_http import problem
@@ -29,7 +28,7 @@ class Held:
 
     def __init__(self, project: Project, cards: dict[str, str]) -> None:
         opened = dataclasses.replace(bundle.read(project.folder / "data/flights/bundle"), cards=cards)
-        self._served = ServedModel(Predictor(opened), opened, {}, Settings(), ThreadPoolExecutor())
+        self._served = ServedModel(Predictor(opened), opened, {}, Shared(Settings()))
 
     def find(self, name: str) -> ServedModel:
         return self._served if name == "flights" else Models(Settings()).find(name)

@@ -1,5 +1,6 @@
 """The KServe V1 routes of a running server: every answer and every error, as callers get them."""
 
+import concurrent.futures
 import socket
 from typing import Any
 
@@ -214,6 +215,18 @@ def test_a_part_of_a_request_can_be_answered(
 
 
 @pytest.mark.parametrize("query", ["partial=yes", "partial=true&partial=true", "partly=true", "partial"])
+def test_single_rows_do_not_wait_for_large_requests(client: httpx.Client, row: dict[str, Any]) -> None:
+    url, large = client.base_url.join(PREDICT), {"instances": [row] * 20_000}
+    meanwhile = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(httpx.post, url, json=large, timeout=60) for _ in range(2)]
+        while not all(one.done() for one in asked):
+            assert client.post(PREDICT, json={"instances": [row]}).status_code == 200
+            meanwhile += 1
+    assert all(len(one.result().json()["predictions"]) == 20_000 for one in asked)
+    assert meanwhile > 5
+
+
 def test_other_questions_are_refused(client: httpx.Client, row: dict[str, Any], query: str) -> None:
     document = problem(client.post(f"{PREDICT}?{query}", json={"instances": [row]}), 400)
     assert "partial=true or partial=false" in document["detail"]
