@@ -48,8 +48,8 @@ def test_a_small_request_waits_for_a_turn_of_each() -> None:
             let_in.enter_context(predicting.admit(50))
         with pytest.raises(Overloaded):
             predicting.demand_room(51)
-        let_in.enter_context(predicting.admit(50))
-        let_in.enter_context(predicting.admit(1))
+        for _ in range(2):
+            let_in.enter_context(predicting.admit(30))
         with pytest.raises(Overloaded):
             predicting.demand_room()
 
