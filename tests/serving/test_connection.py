@@ -190,7 +190,7 @@ def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict
     request = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode()
     unreadable, waiting = ("boxwood_requests_total", "v1", "explain", "unreadable"), ("boxwood_waiting_rows", "explain")
     end = time.monotonic() + 60
-    while not samples(server).get(unreadable):  # it is refused for its time if we are slow to see it at work, or to leave
+    while not samples(server).get(unreadable):  # it is refused for its time if we are slow to leave
         with connected(server) as connection:
             connection.sendall(request)
             while not samples(server)[waiting] and not select.select([connection], [], [], 0)[0]:
