@@ -49,10 +49,18 @@ class Crowd:
     async def _connect(self) -> Connection:
         return await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
 
+    async def _free(self) -> Connection:
+        """A connection that nobody uses and that the server did not close, as it does with idle ones."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await self._connect()
+
     async def ask(self, request: bytes) -> int:
         """The status of the answer, once all of it is there."""
-        connection = self._idle.pop() if self._idle else await self._connect()
-        reader, writer = connection
+        connection = reader, writer = await self._free()
         try:
             async with asyncio.timeout(_PATIENCE):
                 writer.write(request)

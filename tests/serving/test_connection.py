@@ -4,6 +4,7 @@ import contextlib
 import json
 import select
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,17 +12,18 @@ import httpx
 import pytest
 
 from tests.project import Project
-from tests.serving.test_http import EXPLAIN, PREDICT
+from tests.serving.test_http import PREDICT
 from tests.serving.test_metrics import samples
 
 MOST = 6
+LIST = b"GET /v1/models HTTP/1.1\r\nhost: boxwood\r\n\r\n"
 HEAD = f"POST {PREDICT} HTTP/1.1\r\nhost: boxwood\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
 def server(trained: Project, bento: str) -> Iterator[httpx.Client]:
     """A worker without a supervisor that has little patience."""
-    limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1, "ANSWER_SECONDS": 1}
+    limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1}
     variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()}
     with trained.start_alone(bento, **variables) as (client, process):
         yield client
@@ -66,13 +68,75 @@ def test_a_body_that_trickles_in_is_dropped_although_it_keeps_coming(server: htt
         while not select.select([connection], [], [], 0.01)[0]:
             connection.sendall(b" ")
             sent += 1
-        assert problem(answers(connection))["detail"].startswith("The request was not complete after 1 seconds")
+        answer = connection.recv(65_536)  # and no more: what was sent as the server closed may reset the connection
+        assert problem(answer)["detail"].startswith("The request was not complete after 1 seconds")
         assert 10 < sent < 100_000
 
 
-def test_a_connection_that_says_nothing_is_closed_without_a_word(server: httpx.Client) -> None:
+def test_a_refused_request_whose_body_does_not_end_has_one_answer(server: httpx.Client) -> None:
     with connected(server) as connection:
+        connection.sendall(f"{HEAD.replace('json', 'csv')}content-length: 100\r\n\r\n{{".encode())
+        assert problem(answers(connection))["status"] == 415
+
+
+def test_a_request_that_does_not_end_waits_for_the_answer_to_the_one_before(
+    server: httpx.Client, row: dict[str, Any]
+) -> None:
+    body = json.dumps({"instances": [row] * 20_000})
+    slow = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}"
+    with connected(server) as connection:
+        connection.sendall(f"{slow}GET /".encode())
+        assert problem(answers(connection))["detail"].startswith("The answer was not ready after 1 seconds")
+
+
+def test_quick_requests_may_go_on_although_each_read_ends_in_a_part_of_one(server: httpx.Client) -> None:
+    end = time.monotonic() + 1.5
+    with connected(server) as connection:
+        connection.sendall(LIST[:9])
+        while time.monotonic() < end:
+            connection.sendall(LIST[9:] + LIST[:9])
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_what_is_not_http_is_refused_behind_the_answers_to_what_came_before(server: httpx.Client) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"\0" + LIST)
+        assert problem(answers(connection))["status"] == 400
+    with connected(server) as connection:
+        connection.sendall(LIST + b"\0" + LIST)
+        answer = answers(connection)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_client_that_says_it_sends_no_more_has_its_answer(server: httpx.Client) -> None:
+    for _ in range(20):
+        with connected(server) as connection:
+            connection.sendall(LIST)
+            connection.shutdown(socket.SHUT_WR)
+            assert answers(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_connection_is_not_kept_for_bytes_that_begin_no_request(server: httpx.Client) -> None:
+    with connected(server) as connection:
+        connection.sendall(LIST)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")
+        connection.sendall(b"\r\n")
         assert answers(connection) == b""
+
+
+def test_a_client_that_takes_no_answers_is_dropped(server: httpx.Client) -> None:
+    asked = b"GET /v1/models/flights HTTP/1.1\r\nhost: boxwood\r\n\r\n"
+    size = len(server.get("/v1/models/flights").content)
+    end = time.monotonic() + 60
+    with connected(server) as connection:
+        connection.sendall(asked * (16_000_000 // size))  # whose answers are more than sockets hold
+        broken = select.poll()
+        broken.register(connection, 0)
+        while not broken.poll(50):
+            assert time.monotonic() < end
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"\r\n")  # which breaks the connection once the server has left it
 
 
 def test_a_connection_is_kept_for_requests_in_a_row_and_at_once(server: httpx.Client, row: dict[str, Any]) -> None:
@@ -114,20 +178,15 @@ def test_more_connections_than_may_be_are_told_so(server: httpx.Client) -> None:
     assert server.get("/readyz").status_code == 200
 
 
-def test_what_takes_too_long_is_refused_and_given_up(server: httpx.Client, row: dict[str, Any]) -> None:
-    answer = server.post(EXPLAIN, json={"instances": [row] * 20_000})
-    assert answer.status_code == 503
-    assert "The answer was not ready after 1 seconds" in answer.json()["detail"]
-    assert samples(server)["boxwood_waiting_rows", "explain"] == 0
-
-
 def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict[str, Any]) -> None:
     body = json.dumps({"instances": [row] * 20_000})
-    unreadable = ("boxwood_requests_total", "v1", "explain", "unreadable")
+    request = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode()
+    left, waiting = ("boxwood_requests_total", "v1", "explain", "cancelled"), ("boxwood_waiting_rows", "explain")
+    end = time.monotonic() + 60
     with connected(server) as connection:
-        connection.sendall(f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode())
-        while not samples(server)["boxwood_waiting_rows", "explain"]:
-            pass
-    while samples(server)["boxwood_waiting_rows", "explain"]:
-        pass
-    assert samples(server)[unreadable] == 1
+        connection.sendall(request)
+        while not samples(server)[waiting]:
+            assert time.monotonic() < end
+    while samples(server)[waiting]:
+        assert time.monotonic() < end
+    assert samples(server)[left] == 1

@@ -126,12 +126,16 @@ def framed(framing: str, body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]
     }[framing]
 
 
-def exchange(server: httpx.Client, message: bytes) -> tuple[int, str, bytes]:
-    """The status, media type and body that come back for these bytes; 0 where the connection just closes."""
+def exchange(server: httpx.Client, message: bytes, *, ends: bool) -> tuple[int, str, bytes]:
+    """The status, media type and body that come back for these bytes.
+
+    One that `ends` nowhere is followed by the end of the connection; the status is 0 if that is all that comes back.
+    """
     with socket.create_connection((server.base_url.host, server.base_url.port or 80), timeout=60) as connection:
         try:
             connection.sendall(message)
-            connection.shutdown(socket.SHUT_WR)
+            if not ends:
+                connection.shutdown(socket.SHUT_WR)
             answer = http.client.HTTPResponse(connection, method=message.split(b" ", 1)[0].decode())
             answer.begin()
             return answer.status, answer.getheader("content-type", ""), answer.read()
@@ -139,12 +143,14 @@ def exchange(server: httpx.Client, message: bytes) -> tuple[int, str, bytes]:
             return 0, "", b""
 
 
-def check(server: httpx.Client, method: str, target: str, head: list[tuple[bytes, bytes]], body: bytes) -> None:
+def check(
+    server: httpx.Client, method: str, target: str, head: list[tuple[bytes, bytes]], body: bytes, *, ends: bool = True
+) -> None:
     lines = [f"{method} {target} HTTP/1.1".encode(), b"host: x", *(b": ".join(pair) for pair in head)]
-    status, media_type, answer = exchange(server, b"\r\n".join([*lines, b"", body]))
+    status, media_type, answer = exchange(server, b"\r\n".join([*lines, b"", body]), ends=ends)
     assert status < 500, (status, answer)
-    unparsed = answer == b"Invalid HTTP request received."  # uvicorn's, before anybody knows which path was meant
-    if status >= 400 and method != "HEAD" and not unparsed:
+    assert status or not ends
+    if status >= 400 and method != "HEAD":
         assert media_type == "application/problem+json", (status, media_type, answer)
         problem = msgspec.json.decode(answer)
         assert problem["status"] == status
@@ -165,7 +171,7 @@ def test_no_bytes_make_a_server_error(
     body: bytes,
 ) -> None:
     ends, sent = framed(framing, body)
-    check(client, method, path + query, [*head, *ends], sent)
+    check(client, method, path + query, [*head, *ends], sent, ends=framing != "long")
 
 
 @given(inputs=st.lists(tensors, max_size=3), raw=st.binary(max_size=60), off=st.integers(-3, 3))
