@@ -10,6 +10,7 @@ import functools
 import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -20,9 +21,9 @@ from prometheus_client import (
     Gauge,
     Histogram,
     generate_latest,
+    multiprocess,
     values,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving import problem_details
 from validation.errors import RequestError
@@ -51,6 +52,7 @@ def instruments() -> Instruments:
     """The metrics of this process."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         process = os.getpid()  # by itself the client asks for it, a system call, at each count; workers do not fork
+        _forget_the_dead(process)
         values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     calls = ("transport", "verb", *_MODEL)
     return Instruments(
@@ -71,13 +73,29 @@ def instruments() -> Instruments:
     )
 
 
+def _forget_the_dead(process: int) -> None:
+    """A worker that was killed leaves its gauges behind, and one of the same number would go on with them."""
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
+        number = int(file.stem.rsplit("_", 1)[1])
+        if number == process or not _runs(number):
+            multiprocess.mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
+
+
 def exposition() -> bytes:
     """The metrics of all workers in Prometheus' text format."""
     instruments()  # a worker that nobody asked anything yet has zeros to tell
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     text: bytes = generate_latest(registry)
     return text
 

@@ -44,8 +44,8 @@ def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
     }
 
 
-def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any]) -> None:
-    """Kills a worker: the other goes on answering, and a new one takes its place."""
+def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any], metrics: Path) -> None:
+    """Kills a worker: the other goes on answering, and a new one takes its place and away what it left in `metrics`."""
 
     def workers() -> list[psutil.Process]:
         family = psutil.Process(supervisor.pid).children()
@@ -59,6 +59,10 @@ def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row:
     while len(workers()) < 2:
         assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
     assert stays in workers()
+    left_behind = [*metrics.rglob(f"gauge_live*_{killed.pid}.db")]
+    assert left_behind
+    while any(map(Path.exists, left_behind)):  # until the new one makes its own
+        assert server.get("/livez").status_code == 200
 
 
 def test_every_request_is_counted_by_how_it_ended(
@@ -86,7 +90,7 @@ def test_every_request_is_counted_by_how_it_ended(
             with pytest.raises(grpc.RpcError):
                 fares.predict(fares.rows([{**row, "cabin": "roof"}]))
         found = samples(server)
-        mends_itself(supervisor, server, row)
+        mends_itself(supervisor, server, row, tmp_path)
         assert f'version="{predictor.version}"' in server.get("/metrics").text
     counted = {key[1:]: value for key, value in found.items() if key[0] == "boxwood_requests_total" and value}
     assert counted == COUNTED
