@@ -5,11 +5,10 @@ be made before a worker runs: `instruments` makes it at first use.
 """
 
 import asyncio
-import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,21 +114,40 @@ class Calls:
         self._seconds.observe(seconds)
         (self._good if outcome == OK else self._requests.labels(*self._labels, outcome)).inc()
 
-    @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count what happens inside as one request."""
-        started, outcome = time.perf_counter(), problem_details.FAILED
-        try:
-            yield
-            outcome = OK
-        except RequestError as error:
-            outcome = problem_details.kind(error)
-            raise
-        except asyncio.CancelledError:
-            outcome = CANCELLED
-            raise
-        finally:
-            self.count(time.perf_counter() - started, outcome)
+
+class Counting:
+    """Counts what happens inside it as one request, which began when this was made.
+
+    Attributes:
+        calls: who counts it, which may be known only when it was read; None if nobody does.
+        seconds: how long it took; 0 before its end.
+    """
+
+    def __init__(self, calls: Calls | None) -> None:
+        self.calls = calls
+        self.seconds = 0.0
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Count."""
+        self.seconds = time.perf_counter() - self._started
+        if self.calls is not None:
+            self.calls.count(self.seconds, outcome(error))
+
+
+def outcome(error: BaseException | None) -> str:
+    """How a request ended, in a word."""
+    match error:
+        case None:
+            return OK
+        case RequestError():
+            return problem_details.kind(error)
+        case asyncio.CancelledError():
+            return CANCELLED
+    return problem_details.FAILED
 
 
 class ModelMetrics:
