@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,12 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import connection, lifecycle, native, openapi, pins, v1, v2
+from serving import connection, lifecycle, logs, native, openapi, pins, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
 from serving.tracing import Tracing
-from validation.errors import BoxwoodError
+from validation.errors import BoxwoodError, SettingsError
 
 
 class Arguments(BaseModel):
@@ -47,6 +48,8 @@ class Service:
                 MODELS.add(Path(stored.path), {"bento": bento, **stored.info.labels})
         except BoxwoodError as error:
             lifecycle.refuse(error)
+        logs.set_up()
+        self._stop_grpc: Callable[[], Awaitable[None]] | None = None
         lifecycle.settle()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
@@ -61,7 +64,17 @@ class Service:
         if SETTINGS.grpc_port:
             from serving import rpc  # the supervisor serves nothing and need not load it
 
-            await rpc.start(MODELS, SETTINGS, TRACING)
+            try:
+                self._stop_grpc = await rpc.start(MODELS, SETTINGS, TRACING)
+            except Exception as error:  # noqa: BLE001 whatever it is, it would be there again in the next worker
+                lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    async def finish(self) -> None:
+        """Let what is in flight over gRPC end, and send the last spans; HTTP has ended already."""
+        if self._stop_grpc is not None:
+            await self._stop_grpc()
+        TRACING.stop()
 
     async def __is_ready__(self) -> bool:
         return True

@@ -15,16 +15,16 @@ from typing import Any
 import bentoml
 import uvicorn
 
+from serving import lifecycle
+
 HERE = Path(__file__).parent.parent
-_GRACE = 8
-"""Seconds that requests in flight get to end after SIGTERM; Cloud Run kills after ten."""
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m serving.alone", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "3000")))
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "3000"))
     options = parser.parse_args()
     # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -40,7 +40,7 @@ def main() -> None:
             port=options.port,
             log_config=None,
             server_header=False,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=lifecycle.GRACE_SECONDS,
         )
 
 

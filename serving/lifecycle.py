@@ -20,6 +20,8 @@ from serving import port
 from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
 
+GRACE_SECONDS = 8
+"""What requests in flight get to end after SIGTERM; Cloud Run kills after ten."""
 _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
 """Set by the supervisor for its workers: its process id and the file for the sentence it must end with."""
 

@@ -1,6 +1,7 @@
 """The service's log: a JSON line for each failure and each slow request, with the trace of its caller."""
 
 import json
+import logging
 import re
 
 import opentelemetry.trace
@@ -10,6 +11,26 @@ SLOW_SECONDS = 1.0
 TRACE = "traceparent"
 """The header, or gRPC metadata, of the caller's trace context (W3C), which is sent back."""
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class _Lines(logging.Formatter):
+    """What `line` made, with the exception in it, if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        text = record.getMessage()
+        if record.exc_info is None:
+            return text
+        return json.dumps({**json.loads(text), "traceback": self.formatException(record.exc_info)})
+
+
+def set_up() -> None:
+    """Write our lines to stderr as they are; BentoML's handler would put a time before them."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    ours = logging.getLogger("boxwood")
+    ours.handlers = [handler]
+    ours.propagate = False
 
 
 def trace_parent(sent: str | None) -> str | None:

@@ -1,13 +1,15 @@
 """gRPC: the Open Inference Protocol, `inference.GRPCInferenceService`. It translates and decides nothing."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 from serving import tensors
 from serving.models import Models
 from serving.protos import open_inference_pb2 as pb
 from serving.served_model import ServedModel
 from serving.settings import Settings
+from serving.telemetry import Calls
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import shown
@@ -34,6 +36,10 @@ class OpenInference:
         self._models = models
         self._settings = settings
         self._calls = {model.predictor.name: model.calls("grpc", "predict") for model in models}
+
+    @functools.cached_property
+    def _nameless(self) -> Calls:
+        return Calls("grpc", "predict", "", "")
 
     def _find(self, name: str, version: str) -> ServedModel:
         model = self._models.find(name)
@@ -63,13 +69,13 @@ class OpenInference:
         """What a model takes and gives."""
         return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
 
+    def counts(self, request: pb.ModelInferRequest | None) -> Calls:
+        """Who counts a request for predictions; one that is unreadable, or for no model here, has no model's name."""
+        return self._nameless if request is None else self._calls.get(request.model_name, self._nameless)
+
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._find(request.model_name, request.model_version)
-        with self._calls[model.predictor.name].counted():
-            return await self._infer(model, request)
-
-    async def _infer(self, model: ServedModel, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         predictor = model.predictor
         model.predicting.gate.demand_room()
         rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
@@ -103,13 +109,24 @@ def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
     return found
 
 
-def calls(service: OpenInference) -> dict[str, Callable[[Any], Any]]:
+class Call(NamedTuple):
+    """One method of the service."""
+
+    answer: Callable[[Any], Awaitable[Any]]
+    counts: Callable[[Any | None], Calls | None] = lambda request: None
+
+    async def __call__(self, request: Any) -> Any:
+        """Answer one request."""
+        return await self.answer(request)
+
+
+def calls(service: OpenInference) -> dict[str, Call]:
     """The methods of the service under their names in the protocol."""
     return {
-        "ServerLive": service.server_live,
-        "ServerReady": service.server_ready,
-        "ModelReady": service.model_ready,
-        "ServerMetadata": service.server_metadata,
-        "ModelMetadata": service.model_metadata,
-        "ModelInfer": service.model_infer,
+        "ServerLive": Call(service.server_live),
+        "ServerReady": Call(service.server_ready),
+        "ModelReady": Call(service.model_ready),
+        "ServerMetadata": Call(service.server_metadata),
+        "ModelMetadata": Call(service.model_metadata),
+        "ModelInfer": Call(service.model_infer, service.counts),
     }

@@ -4,13 +4,19 @@ import socket
 import sys
 
 
+def address(host: str, port: int) -> str:
+    """Host and port in one text, as URLs and gRPC have them: those of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def refusal(host: str, port: int, setting: str) -> str | None:
     """Try to listen; returns why that is impossible and with which setting to choose another, None if it is not."""
     try:
-        with socket.create_server((host, port)):
+        family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.create_server(where, family=family):
             return None
     except OSError as error:
-        return f"Nothing can listen on {host}:{port}: {error.strerror}. Choose another with {setting}=."
+        return f"Nothing can listen on {address(host, port)}: {error.strerror}. Choose another with {setting}=."
 
 
 def main(host: str, port: str) -> str | None:

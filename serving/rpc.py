@@ -1,13 +1,13 @@
 """gRPC beside HTTP in the same worker: services, health and reflection, errors as HTTP says them, start and stop."""
 
 import asyncio
+import functools
 import logging
 import signal
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import msgspec
@@ -18,17 +18,18 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serving import logs, open_inference, problem_details, typed
+from serving import lifecycle, logs, open_inference, port, problem_details, telemetry, tracing, typed
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
+from serving.telemetry import Calls
 from serving.tracing import Tracing
-from validation.errors import RequestError, UnreadableRequest
+from validation.errors import Overloaded, RequestError, UnreadableRequest
 from validation.wire import ProblemDetails
 
 PROBLEM = "problem-details-bin"
 """The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
-_CODES = {
+_CODES: Mapping[HTTPStatus, grpc.StatusCode] = {
     HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
     HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
@@ -40,24 +41,33 @@ _CODES = {
 # document four thirds, and would not learn why it was refused.
 _TEXT_BYTES = 600
 _DETAILS_BYTES = 4_000
-_GRACE = 8.0
-"""Seconds that calls in flight get to end after SIGTERM; Cloud Run kills after ten."""
+_IDLE_SECONDS = 300
+"""A connection without a call is closed after that, and one with calls is asked whether somebody is still there."""
+_PUSHBACK = "grpc-retry-pushback-ms"
+"""The trailing metadata that clients wait for by themselves before they try again."""
 
-Call = Callable[[Any], Awaitable[Any]]
+
+class Call(Protocol):
+    """What answers a method."""
+
+    def counts(self, request: Any | None) -> Calls | None:
+        """Who counts a request, which is None where no message was read; None if nobody does."""
+
+    async def __call__(self, request: Any) -> Any:
+        """The answer; raises RequestError."""
+
+
 _log = logging.getLogger("boxwood.grpc")
 _encode = msgspec.json.Encoder().encode
 
 
-async def start(models: Models, settings: Settings, tracing: Tracing) -> None:
-    """Serve on the settings' address, beside the other workers, until SIGTERM."""
-    server = grpc.aio.server(
-        maximum_concurrent_rpcs=settings.max_connections,
-        options=[
-            ("grpc.so_reuseport", 1),
-            ("grpc.max_receive_message_length", settings.max_body_bytes),
-            ("grpc.max_send_message_length", -1),
-        ],
-    )
+async def start(models: Models, settings: Settings, traces: Tracing) -> Callable[[], Awaitable[None]]:
+    """Serve on the settings' address, beside the other workers, until SIGTERM.
+
+    Returns:
+        What stops it and comes back when the calls in flight have ended, or their time is over.
+    """
+    server = grpc.aio.server(maximum_concurrent_rpcs=settings.max_connections, options=_options(settings))
     probes = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probes, server)
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
@@ -70,65 +80,99 @@ async def start(models: Models, settings: Settings, tracing: Tracing) -> None:
         service = typed.service(model.predictor.problem, pool)
         services[service] = typed.calls(service, model, settings)
     for service, calls in services.items():
-        _add(server, service, calls, tracing)
+        handlers = {
+            method.name: _Method(method, calls[method.name], settings, traces).handler for method in service.methods
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server, pool)
-    server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
+    server.add_insecure_port(port.address(settings.grpc_host, settings.grpc_port))
     await server.start()
     for name in ("", *names):
         await probes.set(name, health_pb2.HealthCheckResponse.SERVING)
-    _stop_at_sigterm(server, probes)
+    return _stop_at_sigterm(server, probes)
 
 
-def _add(server: grpc.aio.Server, service: ServiceDescriptor, calls: Mapping[str, Call], tracing: Tracing) -> None:
-    handlers = {
-        method.name: grpc.unary_unary_rpc_method_handler(
-            _answering(method, calls[method.name], tracing),
-            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    """What gRPC itself sees to: sizes, and connections that nobody uses or nobody is at the end of any more."""
+    seconds = settings.max_request_seconds
+    return [
+        ("grpc.so_reuseport", 1),
+        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.server_handshake_timeout_ms", 1_000 * seconds),
+        ("grpc.max_connection_idle_ms", 1_000 * _IDLE_SECONDS),
+        ("grpc.keepalive_time_ms", 1_000 * _IDLE_SECONDS),
+        ("grpc.keepalive_timeout_ms", 1_000 * min(seconds, _IDLE_SECONDS)),
+    ]
+
+
+class _Method:
+    """Answers the calls of one method: reads the message, counts, and says errors."""
+
+    def __init__(self, method: MethodDescriptor, call: Call, settings: Settings, traces: Tracing) -> None:
+        self._name = method.full_name
+        self._call = call
+        self._traces = traces
+        self._seconds = settings.max_request_seconds
+        self._type = method.input_type.full_name
+        self._read = GetMessageClass(method.input_type).FromString  # gRPC would call what it cannot read our failure
+        # Callers notice no difference to a method that takes one message; but gRPC waits for that for ever.
+        self.handler = grpc.stream_unary_rpc_method_handler(
+            self._answer, response_serializer=GetMessageClass(method.output_type).SerializeToString
         )
-        for method in service.methods
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
-
-def _answering(method: MethodDescriptor, call: Call, tracing: Tracing) -> Callable[..., Awaitable[Any]]:
-    read = GetMessageClass(method.input_type).FromString  # not left to gRPC, which would call it our failure
-
-    async def answer(sent: bytes, context: grpc.aio.ServicerContext) -> Any:
-        started = time.perf_counter()
+    async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
         metadata = context.invocation_metadata()
         trace = logs.trace_parent(next((value for key, value in metadata if key == logs.TRACE), None))
         if trace is not None:
             context.set_trailing_metadata(((logs.TRACE, trace),))
-        with tracing.call(method.full_name, metadata):
+        counting = telemetry.Counting(self._call.counts(None))
+        with self._traces.call(self._name, metadata) as span:
             try:
-                return await call(read(sent))
-            except DecodeError as error:
-                details = problem_details.of(
-                    UnreadableRequest(f"The request is no {method.input_type.full_name}: {error}.")
-                )
+                with counting:
+                    request = await self._request(context)
+                    counting.calls = self._call.counts(request)
+                    answer = await self._call(request)
+                tracing.ended(span, grpc.StatusCode.OK)
+                return answer
             except RequestError as error:
                 details = problem_details.of(error)
+                if isinstance(error, Overloaded):
+                    pushback = (_PUSHBACK, str(1_000 * error.seconds))
+                    context.set_trailing_metadata((*context.trailing_metadata(), pushback))
             except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-                _log.exception(logs.line("error", trace, call=method.full_name))
+                _log.exception(logs.line("error", trace, call=self._name))
                 details = problem_details.failure()
             finally:
-                seconds = time.perf_counter() - started
-                if seconds > logs.SLOW_SECONDS:
-                    _log.warning(logs.line("slow", trace, call=method.full_name, seconds=round(seconds, 3)))
-        return await _abort(context, details)
+                if counting.seconds > logs.SLOW_SECONDS:
+                    _log.warning(logs.line("slow", trace, call=self._name, seconds=round(counting.seconds, 3)))
+            code = _CODES[HTTPStatus(details.status)]
+            tracing.ended(span, code)
+        return await _abort(context, code, details)
 
-    return answer
+    async def _request(self, context: grpc.aio.ServicerContext) -> Any:
+        try:
+            async with asyncio.timeout(self._seconds):
+                sent = await context.read()
+        except TimeoutError:
+            raise UnreadableRequest(f"The message was not there after {self._seconds} seconds.") from None
+        if sent is grpc.aio.EOF:
+            raise UnreadableRequest(f"The call ended without a {self._type}.")
+        try:
+            return self._read(sent)
+        except DecodeError as error:
+            raise UnreadableRequest(f"The request is no {self._type}: {error}.") from error
 
 
-async def _abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> Any:
+async def _abort(context: grpc.aio.ServicerContext, code: grpc.StatusCode, details: ProblemDetails) -> Any:
     text = details.detail
     if isinstance(details.errors, list) and details.errors:
         first = details.errors[0]
         text = f"{text} First: row {first.row}, {first.column}: {first.message}"
     text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
     trailing = (*context.trailing_metadata(), (PROBLEM, _fitting(details)))
-    return await context.abort(_CODES[HTTPStatus(details.status)], text, trailing)
+    return await context.abort(code, text, trailing)
 
 
 def _fitting(details: ProblemDetails) -> bytes:
@@ -140,19 +184,26 @@ def _fitting(details: ProblemDetails) -> bytes:
     return encoded
 
 
-def _stop_at_sigterm(server: grpc.aio.Server, probes: health.aio.HealthServicer) -> None:
+def _stop_at_sigterm(server: grpc.aio.Server, probes: health.aio.HealthServicer) -> Callable[[], Awaitable[None]]:
     """Stop together with HTTP: BentoML's own hook runs only after HTTP has drained, and calls would come until then."""
     loop = asyncio.get_running_loop()
-    stopping: list[asyncio.Task[None]] = []
     before = signal.getsignal(signal.SIGTERM)
 
-    async def stop() -> None:
+    async def ending() -> None:
         await probes.enter_graceful_shutdown()
-        await server.stop(_GRACE)
+        await server.stop(lifecycle.GRACE_SECONDS)
+
+    @functools.cache
+    def begin() -> asyncio.Task[None]:
+        return loop.create_task(ending())
+
+    async def stop() -> None:
+        await begin()
 
     def stop_both(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(lambda: stopping.append(loop.create_task(stop())))
+        loop.call_soon_threadsafe(begin)
         if callable(before):
             before(number, frame)
 
     signal.signal(signal.SIGTERM, stop_both)
+    return stop

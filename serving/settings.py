@@ -8,7 +8,17 @@ from typing import Any
 from validation.errors import SettingsError
 
 PREFIX = "BOXWOOD_"
-MAY_BE_0 = frozenset({"grpc_port", "batching"})
+_LARGEST = 2**31 - 1  # what gRPC, written in C, takes for a number
+_DAY = 86_400
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    "max_request_seconds": (1, _DAY),
+    "max_answer_seconds": (1, _DAY),
+    "max_wait_ms": (1, 1_000 * _DAY),
+    "batching": (0, 1),
+    "workers": (1, 1_000),
+    "grpc_port": (0, 65_535),
+}
+"""The lowest and the highest value of numbers; of others 1 and the largest that there is."""
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -54,12 +64,14 @@ class Settings:
             if variable not in known:
                 raise SettingsError(f"{variable} is not a setting. There are: {', '.join(known)}.")
             field = known[variable]
-            values[field.name] = text if field.type is str else _number(variable, text, field.name in MAY_BE_0)
+            values[field.name] = (
+                text if field.type is str else _number(variable, text, *_BOUNDS.get(field.name, (1, _LARGEST)))
+            )
         return cls(**values)
 
 
-def _number(variable: str, text: str, may_be_0: bool) -> int:
-    lowest = 0 if may_be_0 else 1
-    if not text.isdecimal() or int(text) < lowest:
-        raise SettingsError(f"{variable} is {text!r}; it takes a whole number of at least {lowest}.")
+def _number(variable: str, text: str, lowest: int, highest: int) -> int:
+    # int() itself fails at some thousand digits
+    if not text.isdecimal() or len(text) > len(str(highest)) or not lowest <= int(text) <= highest:
+        raise SettingsError(f"{variable} is {text[:100]!r}; it takes a whole number from {lowest} to {highest}.")
     return int(text)

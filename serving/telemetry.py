@@ -5,11 +5,11 @@ be made before a worker runs: `instruments` makes it at first use.
 """
 
 import asyncio
-import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -20,9 +20,9 @@ from prometheus_client import (
     Gauge,
     Histogram,
     generate_latest,
+    multiprocess,
     values,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving import problem_details
 from validation.errors import RequestError
@@ -51,6 +51,7 @@ def instruments() -> Instruments:
     """The metrics of this process."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         process = os.getpid()  # by itself the client asks for it, a system call, at each count; workers do not fork
+        _forget_the_dead(process)
         values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     calls = ("transport", "verb", *_MODEL)
     return Instruments(
@@ -71,13 +72,29 @@ def instruments() -> Instruments:
     )
 
 
+def _forget_the_dead(process: int) -> None:
+    """A worker that was killed leaves its gauges behind, and one of the same number would go on with them."""
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
+        number = int(file.stem.rsplit("_", 1)[1])
+        if number == process or not _runs(number):
+            multiprocess.mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
+
+
 def exposition() -> bytes:
     """The metrics of all workers in Prometheus' text format."""
     instruments()  # a worker that nobody asked anything yet has zeros to tell
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     text: bytes = generate_latest(registry)
     return text
 
@@ -97,21 +114,40 @@ class Calls:
         self._seconds.observe(seconds)
         (self._good if outcome == OK else self._requests.labels(*self._labels, outcome)).inc()
 
-    @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count what happens inside as one request."""
-        started, outcome = time.perf_counter(), problem_details.FAILED
-        try:
-            yield
-            outcome = OK
-        except RequestError as error:
-            outcome = problem_details.kind(error)
-            raise
-        except asyncio.CancelledError:
-            outcome = CANCELLED
-            raise
-        finally:
-            self.count(time.perf_counter() - started, outcome)
+
+class Counting:
+    """Counts what happens inside it as one request, which began when this was made.
+
+    Attributes:
+        calls: who counts it, which may be known only when it was read; None if nobody does.
+        seconds: how long it took; 0 before its end.
+    """
+
+    def __init__(self, calls: Calls | None) -> None:
+        self.calls = calls
+        self.seconds = 0.0
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Count."""
+        self.seconds = time.perf_counter() - self._started
+        if self.calls is not None:
+            self.calls.count(self.seconds, outcome(error))
+
+
+def outcome(error: BaseException | None) -> str:
+    """How a request ended, in a word."""
+    match error:
+        case None:
+            return OK
+        case RequestError():
+            return problem_details.kind(error)
+        case asyncio.CancelledError():
+            return CANCELLED
+    return problem_details.FAILED
 
 
 class ModelMetrics:

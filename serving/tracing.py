@@ -6,18 +6,24 @@ OTEL_TRACES_SAMPLER, OTEL_BSP_…, OTEL_EXPORTER_OTLP_… (HTTP).
 """
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 from starlette.types import ASGIApp
 
 from validation.errors import SettingsError
 
 if TYPE_CHECKING:
+    import grpc
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _EXPORTERS = ("otlp", "console", "none")
+_LAST_SECONDS = 1.0
+"""How long the last spans may take to be sent; a collector that does not answer holds up no stop."""
 _SERVICE = "OTEL_SERVICE_NAME"
 
 
@@ -32,6 +38,7 @@ class Tracing:
             raise SettingsError(f"OTEL_TRACES_EXPORTER is {named!r}. There are: {', '.join(_EXPORTERS)}.")
         self._on = self._exporter != "none" and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
         self._named = _SERVICE in environment
+        self._provider: TracerProvider | None = None
 
     def start(self) -> None:
         """Send spans from now on; to be called once in a process that answers."""
@@ -46,6 +53,15 @@ class Tracing:
         provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
         provider.add_span_processor(BatchSpanProcessor(self._make()))
         trace.set_tracer_provider(provider)
+        self._provider = provider
+
+    def stop(self) -> None:
+        """Send the spans that are left."""
+        if self._provider is None:
+            return
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(_LAST_SECONDS)
 
     def _make(self) -> "SpanExporter":
         if self._exporter == "console":
@@ -66,15 +82,22 @@ class Tracing:
         return middleware
 
     @contextlib.contextmanager
-    def call(self, method: str, metadata: Sequence[tuple[str, str | bytes]]) -> Iterator[None]:
+    def call(self, method: str, metadata: Sequence[tuple[str, str | bytes]]) -> Iterator[Span]:
         """A span around a gRPC call, whose caller may have sent its trace context as metadata."""
         if not self._on:
-            yield
+            yield INVALID_SPAN
             return
         from opentelemetry import propagate, trace
 
         context = propagate.extract({key: value for key, value in metadata if isinstance(value, str)})
         kind, what = trace.SpanKind.SERVER, {"rpc.system": "grpc", "rpc.method": method}
         tracer = trace.get_tracer(__name__)
-        with tracer.start_as_current_span(method, context=context, kind=kind, attributes=what):
-            yield
+        with tracer.start_as_current_span(method, context=context, kind=kind, attributes=what) as span:
+            yield span
+
+
+def ended(span: Span, code: "grpc.StatusCode") -> None:
+    """Say in the span of a gRPC call how it ended; it is an error's where the service failed, not its caller."""
+    span.set_attribute("rpc.grpc.status_code", code.value[0])
+    if code.name == "INTERNAL":
+        span.set_status(StatusCode.ERROR)

@@ -86,21 +86,24 @@ class Call:
         self._most_rows = most_rows
         self._counts = counts
 
+    def counts(self, request: Any | None) -> Calls:
+        """Who counts its requests, readable or not."""
+        return self._counts
+
     async def __call__(self, request: Any) -> Message:
         """Answer one request."""
-        with self._counts.counted():
-            for strange in UnknownFieldSet(request):
-                raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
-            demand_fits(len(request.rows), self._most_rows)
-            self._verb.gate.demand_room(len(request.rows))
-            answer = await self._verb.ask(await _each(self._read, request.rows), partial=request.partial)
-            answers = await _each(self._message, getattr(answer, self._name))
-            return self._response(
-                model_name=answer.model_name,
-                model_version=answer.model_version,
-                errors=msgspec.to_builtins(getattr(answer, "errors", [])),
-                **{self._name: answers},
-            )
+        for strange in UnknownFieldSet(request):
+            raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
+        demand_fits(len(request.rows), self._most_rows)
+        self._verb.gate.demand_room(len(request.rows))
+        answer = await self._verb.ask(await _each(self._read, request.rows), partial=request.partial)
+        answers = await _each(self._message, getattr(answer, self._name))
+        return self._response(
+            model_name=answer.model_name,
+            model_version=answer.model_version,
+            errors=msgspec.to_builtins(getattr(answer, "errors", [])),
+            **{self._name: answers},
+        )
 
     def _message(self, answer: msgspec.Struct | None) -> Message:
         return self._one() if answer is None else self._one(**msgspec.to_builtins(answer))

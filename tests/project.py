@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import yaml
 
+from serving.lifecycle import GRACE_SECONDS
 from training.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -171,7 +172,9 @@ class Project:
         port = free_port()
         command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
         variables = {"BENTOML_HOME": str(home), **environment}
-        with self._running([*command, "--timeout-graceful-shutdown", "8"], folder, port, variables) as started:
+        with self._running(
+            [*command, "--timeout-graceful-shutdown", str(GRACE_SECONDS)], folder, port, variables
+        ) as started:
             yield started
 
     @contextlib.contextmanager

@@ -1,7 +1,10 @@
 """GET /metrics: what Prometheus is told, by all workers together."""
 
+import collections
 import contextlib
+import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model.predictor import Predictor
 from tests.generated import generated
-from tests.project import Project, free_port
+from tests.project import DEV, Project, free_port
 from tests.serving.over_grpc import infer
 from tests.serving.test_http import EXPLAIN, PREDICT
 from tests.serving.test_open_inference import INFER
@@ -27,6 +30,8 @@ COUNTED = {
     ("v2", "predict", "unreadable"): 1,
     ("grpc", "predict", "ok"): 1,
     ("grpc", "predict", "rows-rejected"): 1,
+    ("grpc", "predict", "unreadable"): 3,
+    ("grpc-typed", "predict", "unreadable"): 1,
     ("grpc-typed", "predict", "ok"): 1,
     ("grpc-typed", "predict", "rows-rejected"): 1,
     ("grpc-typed", "explain", "ok"): 1,
@@ -34,18 +39,18 @@ COUNTED = {
 
 
 def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
-    """Every sample by its name and the values of its labels, but for the model's and the buckets'."""
+    """The sums of samples by name and the values of labels, but for the model's and the buckets'."""
     answer = server.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
-    return {
-        (one.name, *(one.labels[label] for label in LABELS if label in one.labels)): one.value
-        for family in text_string_to_metric_families(answer.text)
-        for one in family.samples
-    }
+    found: dict[tuple[str, ...], float] = collections.defaultdict(float)
+    for family in text_string_to_metric_families(answer.text):
+        for one in family.samples:
+            found[one.name, *(one.labels[label] for label in LABELS if label in one.labels)] += one.value
+    return dict(found)
 
 
-def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any]) -> None:
-    """Kills a worker: the other goes on answering, and a new one takes its place."""
+def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any], metrics: Path) -> None:
+    """Kills a worker: the other goes on answering, and a new one takes its place and away what it left in `metrics`."""
 
     def workers() -> list[psutil.Process]:
         family = psutil.Process(supervisor.pid).children()
@@ -59,13 +64,32 @@ def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row:
     while len(workers()) < 2:
         assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
     assert stays in workers()
+    left_behind = [*metrics.rglob(f"gauge_live*_{killed.pid}.db")]
+    assert left_behind
+    while any(map(Path.exists, left_behind)):  # until the new one makes its own
+        assert server.get("/livez").status_code == 200
+
+
+def unreadable(channel: grpc.Channel) -> None:
+    """Calls without a message that could be read: bytes that are none, nothing at all, and one that never comes."""
+    for method in ("inference.GRPCInferenceService/ModelInfer", "boxwood.flights.Predictor/Predict"):
+        with pytest.raises(grpc.RpcError, match="The request is no "):
+            channel.unary_unary(f"/{method}")(b"\xff\xff\xff")
+    over = threading.Event()
+    infer = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+    with pytest.raises(grpc.RpcError, match=r"ended without a inference\.ModelInferRequest"):
+        infer(iter(()))
+    with pytest.raises(grpc.RpcError, match="The message was not there after 1 seconds"):
+        infer(b"" for _ in iter(over.wait, True))
+    over.set()
 
 
 def test_every_request_is_counted_by_how_it_ended(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], predictor: Predictor
 ) -> None:
     port = free_port()
-    served = trained.start(bento, tmp_path / "elsewhere", BOXWOOD_GRPC_PORT=str(port), BOXWOOD_WORKERS="2")
+    variables = {"BOXWOOD_GRPC_PORT": str(port), "BOXWOOD_WORKERS": "2", "BOXWOOD_MAX_REQUEST_SECONDS": "1"}
+    served = trained.start(bento, tmp_path / "elsewhere", DEV, **variables)
     with served as (server, supervisor):
         server.headers["connection"] = "close"  # so that every request may meet another worker
         assert samples(server)["boxwood_warm_up_seconds",] > 0
@@ -78,6 +102,7 @@ def test_every_request_is_counted_by_how_it_ended(
         server.post(INFER, json={"inputs": []})
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             infer(channel, [row])
+            unreadable(channel)
             with pytest.raises(grpc.RpcError):
                 infer(channel, [{**row, "cabin": "roof"}])
         with generated(server, f"127.0.0.1:{port}", "flights", tmp_path) as fares:
@@ -86,8 +111,10 @@ def test_every_request_is_counted_by_how_it_ended(
             with pytest.raises(grpc.RpcError):
                 fares.predict(fares.rows([{**row, "cabin": "roof"}]))
         found = samples(server)
-        mends_itself(supervisor, server, row)
+        mends_itself(supervisor, server, row, tmp_path)
         assert f'version="{predictor.version}"' in server.get("/metrics").text
+    log = (tmp_path / "elsewhere/server.log").read_text().splitlines()
+    assert {json.loads(line)["call"] for line in log if "slow" in line} >= {"inference.GRPCInferenceService.ModelInfer"}
     counted = {key[1:]: value for key, value in found.items() if key[0] == "boxwood_requests_total" and value}
     assert counted == COUNTED
     assert found["boxwood_request_seconds_count", "v1", "predict"] == 6

@@ -132,7 +132,7 @@ def hang_up(channel: grpc.Channel, asked: bytes) -> None:
     sent = [channel.unary_unary(infer).future(asked) for _ in range(300)]
     for call in (*sent[::3], *opened[::2]):
         call.cancel()
-    sent[1].result(timeout=60)
+    assert sent[1].code() in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
     for call in (*sent, *opened):
         call.cancel()
     over.set()
@@ -146,9 +146,9 @@ def test_callers_that_hang_up_leave_nothing_behind(
     good = message([row] * 600).SerializeToString()
     for _ in range(3):
         hang_up(channel, good)
+    waiting = (samples(client)["boxwood_waiting_rows", "predict"] for _ in range(1_000))
+    assert 0 in waiting, "rows are counted as waiting that nobody waits for"
     answer = channel.unary_unary(f"{SERVICE}/ModelInfer")(good, timeout=60)
     assert len(pb.ModelInferResponse.FromString(answer).outputs[0].contents.fp64_contents) == 600
     assert client.get("/readyz").status_code == 200
-    waiting = (samples(client)["boxwood_waiting_rows", "predict"] for _ in range(1_000))
-    assert 0 in waiting, "rows are counted as waiting that nobody waits for"
     assert samples(client).get(failed, 0) == before, "who hangs up is no failure of the service"

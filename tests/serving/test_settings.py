@@ -1,11 +1,12 @@
 """Settings from the environment, and which models a service holds."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
-from serving import pins
+from serving import pins, port
 from serving.settings import Settings
 from validation.errors import SettingsError
 
@@ -21,13 +22,30 @@ def test_defaults_and_overrides() -> None:
     [
         ("BOXWOOD_MAX_ROW", "5", "BOXWOOD_MAX_ROW is not a setting. There are: BOXWOOD_MAX_BODY_BYTES"),
         ("BOXWOOD_MAX_ROWS", "many", "BOXWOOD_MAX_ROWS is 'many'; it takes a whole number"),
-        ("BOXWOOD_MAX_ROWS", "0", "at least 1"),
-        ("BOXWOOD_MAX_ROWS", "-1", "at least 1"),
+        ("BOXWOOD_MAX_ROWS", "0", "from 1 to 2147483647"),
+        ("BOXWOOD_MAX_ROWS", "-1", "from 1 to"),
+        ("BOXWOOD_MAX_ROWS", "1" * 5_000, "from 1 to"),
+        ("BOXWOOD_MAX_BODY_BYTES", "4294967296", "from 1 to 2147483647"),
+        ("BOXWOOD_MAX_REQUEST_SECONDS", "86401", "from 1 to 86400"),
+        ("BOXWOOD_GRPC_PORT", "70000", "BOXWOOD_GRPC_PORT is '70000'; it takes a whole number from 0 to 65535"),
+        ("BOXWOOD_BATCHING", "7", "from 0 to 1"),
     ],
 )
 def test_nonsense_is_refused(variable: str, value: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         Settings.from_environment({variable: value})
+
+
+def test_addresses_of_both_families_are_looked_at() -> None:
+    assert port.address("127.0.0.1", 80) == "127.0.0.1:80"
+    assert port.address("::1", 80) == "[::1]:80"
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        number = taken.getsockname()[1]
+        refused = port.refusal("::1", number, "PORT")
+        assert refused is not None
+        assert refused.startswith(f"Nothing can listen on [::1]:{number}: Address already in use")
+    assert port.refusal("::1", number, "PORT") is None
+    assert "nowhere.invalid" in str(port.refusal("nowhere.invalid", 80, "PORT"))
 
 
 def receipt(folder: Path, name: str, version: str) -> None:

@@ -1,37 +1,76 @@
 """SIGTERM: what is being answered is answered, over HTTP and gRPC, and then the server ends."""
 
-import concurrent.futures
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.generated import generated
-from tests.project import Project, free_port
+from tests.project import DEV, Project, free_port
 from tests.serving.test_http import EXPLAIN
-from tests.serving.test_metrics import samples
 
-ROWS = 5_000
+ROWS = 1_000
+HEAD = f"POST {EXPLAIN} HTTP/1.1\r\nhost: boxwood\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n"
+Status = health_pb2.HealthCheckResponse
 
 
-def test_what_is_in_flight_is_answered(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
-    port = free_port()
-    settings = {"BOXWOOD_GRPC_PORT": str(port), "BOXWOOD_MAX_WAIT_MS": "60000"}
+@contextlib.contextmanager
+def half_sent(server: httpx.Client, body: bytes) -> Iterator[socket.socket]:
+    """A connection with a request whose head has arrived, and whose body was not sent."""
+    with socket.create_connection((server.base_url.host, server.base_url.port or 80), timeout=60) as connection:
+        connection.sendall(f"{HEAD}content-length: {len(body)}\r\n\r\n".encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        yield connection
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_is_in_flight_is_answered(
+    trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], alone: bool
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    variables = {"BOXWOOD_GRPC_PORT": address.split(":")[1]}
+    start = (
+        trained.start_alone(bento, **variables)
+        if alone
+        else trained.start(bento, tmp_path / "elsewhere", DEV, **variables)
+    )
+    body = json.dumps({"instances": [row]}).encode()
     with (
-        trained.start(bento, tmp_path / "elsewhere", **settings) as (server, process),
-        generated(server, f"127.0.0.1:{port}", "flights", tmp_path) as fares,
-        concurrent.futures.ThreadPoolExecutor(2) as pool,
+        start as (server, process),
+        generated(server, address, "flights", tmp_path) as fares,
+        grpc.insecure_channel(address) as channel,
+        half_sent(server, body) as over_http,
     ):
-        url = server.base_url.join(EXPLAIN)
-        over_http = pool.submit(httpx.post, url, json={"instances": [row] * ROWS}, timeout=60)
-        over_grpc = pool.submit(fares.explain, fares.rows([row]) * ROWS)
-        while samples(server)["boxwood_waiting_rows", "explain"] < 2 * ROWS:
-            assert not over_http.done() | over_grpc.done(), "an explanation was ready before anybody could look"
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watching).status == Status.SERVING
+        stops = threading.Event()
+
+        def late() -> Iterator[Any]:
+            stops.wait()
+            yield fares.messages.ExplainRequest(rows=fares.rows([row]) * ROWS)
+
+        over_grpc = channel.stream_unary(
+            "/boxwood.flights.Predictor/Explain",
+            fares.messages.ExplainRequest.SerializeToString,
+            fares.messages.ExplainResponse.FromString,
+        ).future(late())
+        # on the same connection, so that the call before has arrived
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         process.terminate()
-        assert len(over_http.result().json()["explanations"]) == ROWS
-        assert len(over_grpc.result().explanations) == ROWS
+        assert next(watching).status == Status.NOT_SERVING
+        watching.cancel()
+        over_http.sendall(body)
+        assert over_http.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        stops.set()  # HTTP has nothing more to do, and gRPC has for longer than a worker takes to end
+        assert len(over_grpc.result(timeout=60).explanations) == ROWS
         assert process.wait(10) == 0
         with pytest.raises(grpc.RpcError):
             fares.predict(fares.rows([row]))

@@ -4,20 +4,24 @@ import http.server
 import queue
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from serving.tracing import Tracing
-from tests.project import Project, free_port
+from tests.project import DEV, Project, free_port
 from tests.serving.test_asgi import TRACE
 from tests.serving.test_http import PREDICT
 from validation.errors import SettingsError
 
 GRPC_CALL = "inference.GRPCInferenceService.ServerLive"
 SERVER_LIVE = "/inference.GRPCInferenceService/ServerLive"
+MODEL_READY = "/inference.GRPCInferenceService/ModelReady"
+CODES = {GRPC_CALL: 0, "inference.GRPCInferenceService.ModelReady": 3}
 Spans = queue.Queue[Any]
 
 
@@ -41,22 +45,27 @@ def collector() -> Iterator[tuple[str, Spans]]:
 
 
 def test_a_request_is_a_span_of_its_callers_trace(
-    trained: Project, bento: str, collector: tuple[str, Spans], row: dict[str, Any]
+    trained: Project, bento: str, tmp_path: Path, collector: tuple[str, Spans], row: dict[str, Any]
 ) -> None:
     address, arrived = collector
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
-    variables |= {"OTEL_BSP_SCHEDULE_DELAY": "50", "BOXWOOD_GRPC_PORT": str(free_port())}
-    with trained.start_alone(bento, **variables) as (server, _):
+    variables |= {"OTEL_BSP_SCHEDULE_DELAY": "600000", "BOXWOOD_GRPC_PORT": str(free_port())}
+    with trained.start(bento, tmp_path / "elsewhere", DEV, **variables) as (server, _):
         answer = server.post(PREDICT, json={"instances": [row]}, headers={"traceparent": TRACE})
         assert answer.status_code == 200
         assert answer.headers["traceparent"] == TRACE
         with grpc.insecure_channel(f"127.0.0.1:{variables['BOXWOOD_GRPC_PORT']}") as channel:
             _, call = channel.unary_unary(SERVER_LIVE).with_call(b"", metadata=(("traceparent", TRACE),))
             assert ("traceparent", TRACE) in [tuple(one) for one in call.trailing_metadata()]
-        spans: dict[str, Any] = {}
-        while not {f"POST {PREDICT}", GRPC_CALL} <= set(spans):
-            resource = arrived.get(timeout=60)
-            spans |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
+            with pytest.raises(grpc.RpcError):
+                channel.unary_unary(MODEL_READY)(b"no message")
+    spans: dict[str, Any] = {}
+    while not {f"POST {PREDICT}", *CODES} <= set(spans):  # they wait for the server's end
+        resource = arrived.get(timeout=60)
+        spans |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
+    for name, code in CODES.items():
+        assert {one.key: one.value.int_value for one in spans[name].attributes}["rpc.grpc.status_code"] == code
+        assert spans[name].status.code == Status.STATUS_CODE_UNSET  # what a caller did wrong is no failure of ours
     for span in (spans[f"POST {PREDICT}"], spans[GRPC_CALL]):
         assert span.trace_id.hex() == TRACE.split("-")[1]
         assert span.parent_span_id.hex() == TRACE.split("-")[2]

@@ -1,0 +1,33 @@
+"""The service's log: a line is one JSON document, whatever happened."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from serving import logs
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The tests' own logging comes back."""
+    ours = logging.getLogger("boxwood")
+    before = ours.handlers, ours.propagate
+    yield
+    ours.handlers, ours.propagate = before
+
+
+@pytest.mark.usefixtures("restored")
+def test_an_exception_is_a_field_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up()
+    log = logging.getLogger("boxwood.http")
+    try:
+        raise ValueError("of two\nlines")
+    except ValueError:
+        log.exception(logs.line("error", None, path="/x"))
+    log.warning(logs.line("slow", None, seconds=2))
+    failed, slow = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (failed["event"], failed["path"]) == ("error", "/x")
+    assert failed["traceback"].endswith("ValueError: of two\nlines")
+    assert slow == {"event": "slow", "seconds": 2}
