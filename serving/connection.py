@@ -15,6 +15,9 @@ from serving import problem_details
 from serving.asgi import encode
 from serving.settings import Settings
 
+_MOST_AHEAD = 1_000
+"""How many requests a client may send ahead of the answers on a connection; it is closed beyond."""
+
 
 def install(settings: Settings) -> None:
     """Let the server that starts in this process speak `Connection`."""
@@ -63,6 +66,9 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, detail, b"retry-after: 1\r\n")
             return
         super().data_received(data)
+        if len(self.pipeline) > _MOST_AHEAD:  # uvicorn reads on after each answer, and would queue what a client sends
+            self.transport.abort()
+            return
         if self._timer is None and (self._arriving or self._idle()):
             self._watch()
 

@@ -31,7 +31,7 @@ class Settings:
         max_body_bytes: the largest request body.
         max_rows: the most rows of one request.
         max_connections: the most HTTP connections, and the most calls over gRPC, that a worker has open at a time.
-        max_request_seconds: how long a request may take to arrive; a connection that is slower is closed.
+        max_request_seconds: how long a request may take to arrive, and its answer may wait to be taken.
         max_answer_seconds: how long a large request or an explanation may take until it is refused.
         max_wait_ms: how many milliseconds a request may have to wait for those before it; beyond it is refused.
         batching: 1 predicts the rows of concurrent requests together; 0 each request's by themselves.

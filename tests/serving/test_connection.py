@@ -178,6 +178,14 @@ def test_more_connections_than_may_be_are_told_so(server: httpx.Client) -> None:
     assert server.get("/readyz").status_code == 200
 
 
+def test_a_client_that_asks_without_end_is_cut_off(server: httpx.Client, row: dict[str, Any]) -> None:
+    body = json.dumps({"instances": [row]})
+    requests = f"{HEAD}content-length: {len(body)}\r\n\r\n{body}".encode() * 100_000
+    with connected(server) as connection, pytest.raises(ConnectionError):
+        connection.sendall(requests)
+    assert server.get("/readyz").status_code == 200
+
+
 def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict[str, Any]) -> None:
     body = json.dumps({"instances": [row] * 20_000})
     request = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode()
