@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
@@ -15,7 +16,8 @@ from model.predictor import Predictor
 from serving.admission import Gate, Resource
 from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
-from tests.project import Project
+from tests.generated import generated
+from tests.project import Project, free_port
 from tests.serving.test_http import EXPLAIN, PREDICT, problem
 from validation.errors import Overloaded, RequestTooLarge
 
@@ -96,7 +98,11 @@ def test_too_many_explanations_are_refused_and_the_others_answered(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:
     rows = {"instances": [row] * 2_000}
-    with trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_WAIT_MS="1") as server:
+    port = str(free_port())
+    with (
+        trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_WAIT_MS="1", BOXWOOD_GRPC_PORT=port) as server,
+        generated(server, f"127.0.0.1:{port}", "flights", tmp_path) as fares,
+    ):
 
         def ask(_: int) -> httpx.Response:
             with httpx.Client(base_url=server.base_url, timeout=60) as own:
@@ -104,6 +110,13 @@ def test_too_many_explanations_are_refused_and_the_others_answered(
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(ask, range(8)))
+            calls = [pool.submit(fares.explain, fares.rows([row]) * 2_000) for _ in range(4)]
+        errors = [call.exception() for call in calls]
+        assert 1 <= errors.count(None) < 4
+        for error in errors:
+            if isinstance(error, grpc.RpcError):
+                assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                assert int(dict(error.trailing_metadata())["grpc-retry-pushback-ms"]) >= 1_000
         good = [answer for answer in answers if answer.status_code == 200]
         assert 1 <= len(good) < 8
         for answer in answers:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +16,9 @@ from tritonclient.grpc import service_pb2 as pb
 
 from serving.settings import Settings
 from serving.tensors import NUMPY, TEXT
+from tests.project import Project, free_port
 from tests.serving.over_grpc import message
+from tests.serving.test_bento import refused_start
 from tests.serving.test_metrics import samples
 
 SERVICE = "/inference.GRPCInferenceService"
@@ -152,3 +155,10 @@ def test_callers_that_hang_up_leave_nothing_behind(
     assert len(pb.ModelInferResponse.FromString(answer).outputs[0].contents.fp64_contents) == 600
     assert client.get("/readyz").status_code == 200
     assert samples(client).get(failed, 0) == before, "who hangs up is no failure of the service"
+
+
+def test_an_address_that_grpc_alone_does_not_take_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:
+    variables = {"BENTOML_HOME": str(trained.folder / "stores/bentoml"), "BOXWOOD_GRPC_HOST": "0x7f.1"}
+    printed = refused_start(bento, tmp_path, free_port(), {**variables, "BOXWOOD_GRPC_PORT": str(free_port())})
+    assert "Not starting: gRPC cannot be served" in printed
+    assert "Failed to bind to address 0x7f.1:" in printed
