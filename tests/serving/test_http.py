@@ -214,7 +214,6 @@ def test_a_part_of_a_request_can_be_answered(
     problem(client.post(f"{path}?partial=false", json={"instances": rows}), 422)
 
 
-@pytest.mark.parametrize("query", ["partial=yes", "partial=true&partial=true", "partly=true", "partial"])
 def test_single_rows_do_not_wait_for_large_requests(client: httpx.Client, row: dict[str, Any]) -> None:
     url, large = client.base_url.join(PREDICT), {"instances": [row] * 20_000}
     meanwhile = 0
@@ -227,6 +226,7 @@ def test_single_rows_do_not_wait_for_large_requests(client: httpx.Client, row: d
     assert meanwhile > 5
 
 
+@pytest.mark.parametrize("query", ["partial=yes", "partial=true&partial=true", "partly=true", "partial"])
 def test_other_questions_are_refused(client: httpx.Client, row: dict[str, Any], query: str) -> None:
     document = problem(client.post(f"{PREDICT}?{query}", json={"instances": [row]}), 400)
     assert "partial=true or partial=false" in document["detail"]
