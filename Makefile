@@ -77,7 +77,7 @@ free-port: $(DEV)/.ready
 	@python -m serving.port $(HOST) $(PORT)
 
 serve: setup free-port bento ## train if needed, build, and serve on PORT
-	@echo "serve: http://$(HOST):$(PORT), gRPC at $(HOST):$(GRPC_PORT)"
+	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
 	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
 dev: setup free-port train ## serve the working tree, and again on every change

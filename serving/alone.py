@@ -14,8 +14,9 @@ from typing import Any
 
 import bentoml
 import uvicorn
+from bentoml.exceptions import BentoMLException
 
-from serving import lifecycle
+from serving import lifecycle, port
 
 HERE = Path(__file__).parent.parent
 
@@ -26,14 +27,22 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=os.environ.get("PORT", "3000"))
     options = parser.parse_args()
+    if taken := port.refusal(options.host, options.port, "--port"):
+        sys.exit(f"Not starting: {taken}")
+    if HERE.parents[2].name == "bentos":  # it lies in a store, and so does its model
+        os.environ.setdefault("BENTOML_HOME", str(HERE.parents[3]))
     # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="boxwood-metrics-") as metrics:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # as the supervisor does
-        service: Any = bentoml.load(str(HERE.parent))
-        bentoml.server_context.bento_name = service.bento.tag.name
-        bentoml.server_context.bento_version = service.bento.tag.version
-        service.inner.audit()
+        try:
+            service: Any = bentoml.load(str(HERE.parent))
+            bentoml.server_context.bento_name = service.bento.tag.name
+            bentoml.server_context.bento_version = service.bento.tag.version
+            service.inner.audit()
+        except BentoMLException as error:
+            sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
+        print(f"{service.bento.tag} at http://{port.address(options.host, options.port)}", flush=True)
         uvicorn.run(
             service.to_asgi(is_main=True),
             host=options.host,

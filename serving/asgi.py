@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import logs, problem_details, telemetry
 from serving.models import Models
-from serving.telemetry import OK, Calls
+from serving.telemetry import CANCELLED, OK, Calls
 from validation.errors import (
     CallerLeft,
     Overloaded,
@@ -77,6 +77,10 @@ class Endpoint:
             details = problem_details.of(error)
             outcome = problem_details.kind(error)
             reply = self.refuse(details, *_retry(error))
+        except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
+            outcome = CANCELLED
+            stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
+            reply = self.refuse(problem_details.of(stopping), *_retry(stopping))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(logs.line("error", trace, **_where(scope)))
             outcome = problem_details.FAILED

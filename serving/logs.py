@@ -1,5 +1,6 @@
 """The service's log: a JSON line for each failure and each slow request, with the trace of its caller."""
 
+import datetime
 import json
 import logging
 import re
@@ -14,18 +15,18 @@ _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class _Lines(logging.Formatter):
-    """What `line` made, with the exception in it, if there is one."""
+    """What `line` made, beside when and where it happened, and the exception, if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON."""
-        text = record.getMessage()
-        if record.exc_info is None:
-            return text
-        return json.dumps({**json.loads(text), "traceback": self.formatException(record.exc_info)})
+        """One line of JSON; `severity` is what log collectors call it."""
+        time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
+        known = {"time": time, "severity": record.levelname, "process": record.process}
+        raised = {} if record.exc_info is None else {"traceback": self.formatException(record.exc_info)}
+        return json.dumps({**known, **json.loads(record.getMessage()), **raised})
 
 
 def set_up() -> None:
-    """Write our lines to stderr as they are; BentoML's handler would put a time before them."""
+    """Write our lines to stderr as JSON; BentoML's handler would put text before them."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
     ours = logging.getLogger("boxwood")

@@ -1,7 +1,11 @@
-"""python -m serving.port HOST PORT: ends with a sentence where a server could not listen there."""
+"""python -m serving.port HOST PORT: ends with a sentence where a server could not listen there, or has bad settings."""
 
+import os
 import socket
 import sys
+
+from serving.settings import Settings
+from validation.errors import SettingsError
 
 
 def address(host: str, port: int) -> str:
@@ -20,7 +24,11 @@ def refusal(host: str, port: int, setting: str) -> str | None:
 
 
 def main(host: str, port: str) -> str | None:
-    """The answer for PORT of the Makefile."""
+    """The answer for PORT of the Makefile, which asks before it trains."""
+    try:
+        Settings.from_environment(os.environ)
+    except SettingsError as error:
+        return str(error)
     if not port.isdecimal() or not 0 < int(port) < 65_536:
         return f"PORT={port} is no port: it takes a number from 1 to 65535."
     return refusal(host, int(port), "PORT")

@@ -4,7 +4,7 @@ GET  /v2                                        the server
 GET  /v2/health/live, /v2/health/ready          probes
 GET  /v2/models/{model}[/versions/{version}]    inputs and outputs
 GET  …/ready                                    200 if the model answers
-POST …/infer                                    tensors in, tensors out; ?partial=true as in V1
+POST …/infer                                    tensors in, tensors out; ?partial=true as in V1, or as parameter
 
 The source is the protocol's specification (github.com/kserve/open-inference-protocol) and Triton's extension
 "Binary Tensor Data" to it.
@@ -151,7 +151,8 @@ class _Infer(Endpoint):
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
-        work = verb.ask(rows, partial=wants_partial(scope))
+        partial = wants_partial(scope) or request.parameters.get("partial") is True  # as gRPC has it
+        work = verb.ask(rows, partial=partial)
         answer = await (work if len(rows) <= verb.light else while_there(receive, work))
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)

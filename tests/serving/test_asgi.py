@@ -4,12 +4,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope
 
 from serving import logs
-from serving.asgi import Document, Front
+from serving.asgi import Document, Endpoint, Front, Reply
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -55,3 +57,30 @@ def test_slow_requests_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch:
     line = json.loads(record.getMessage())
     assert (line["event"], line["outcome"], line["trace_id"]) == ("slow", "ok", TRACE.split("-")[1])
     assert line["seconds"] >= 0
+
+
+def test_what_is_still_worked_on_when_the_server_ends_is_told_so() -> None:
+    class Endless(Endpoint):
+        method = "GET"
+
+        async def answer(self, scope: Scope, receive: Receive) -> Reply:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def stopped() -> list[Any]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        asked = asyncio.ensure_future(Endless()(scope, send, send))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        asked.cancel()  # as uvicorn does when its time for requests in flight is over
+        await asked
+        return sent
+
+    start, body = asyncio.run(stopped())
+    assert start["status"] == 503
+    assert (b"retry-after", b"1") in start["headers"]
+    assert json.loads(body["body"])["detail"].startswith("The service is stopping")

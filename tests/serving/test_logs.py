@@ -1,7 +1,9 @@
 """The service's log: a line is one JSON document, whatever happened."""
 
+import datetime
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -30,4 +32,6 @@ def test_an_exception_is_a_field_of_its_line(capsys: pytest.CaptureFixture[str])
     failed, slow = map(json.loads, capsys.readouterr().err.splitlines())
     assert (failed["event"], failed["path"]) == ("error", "/x")
     assert failed["traceback"].endswith("ValueError: of two\nlines")
-    assert slow == {"event": "slow", "seconds": 2}
+    when = datetime.datetime.fromisoformat(slow.pop("time"))
+    assert abs(datetime.datetime.now(datetime.UTC) - when) < datetime.timedelta(minutes=5)
+    assert slow == {"severity": "WARNING", "process": os.getpid(), "event": "slow", "seconds": 2}

@@ -1,6 +1,7 @@
 """The Open Inference Protocol with an off-the-shelf client, over HTTP and gRPC: the answers and verdicts of V1."""
 
 import filecmp
+import json
 import math
 import socket
 import subprocess
@@ -164,6 +165,18 @@ def test_a_part_of_a_request_can_be_answered(
     assert [None if math.isnan(value) else value for value in predictions] == [
         one and one["prediction"] for one in named
     ]
+    inputs = [
+        {
+            "name": name,
+            "datatype": "BYTES" if isinstance(value, str) else "FP64",
+            "shape": [2],
+            "data": [value, rows[1][name]],
+        }
+        for name, value in rows[0].items()
+    ]
+    for query, parameters in (("?partial=true", {}), ("", {"partial": True})):
+        answer = client.post(f"{INFER}{query}", json={"inputs": inputs, "parameters": parameters}).json()
+        assert json.loads(answer["parameters"]["errors"])[0]["row"] == 1
 
 
 def test_health_and_reflection(client: httpx.Client, grpc_address: str) -> None:
