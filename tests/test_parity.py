@@ -140,7 +140,7 @@ def infer(grpc_address: str) -> Iterator[Any]:
         )
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_gate_and_transports_agree(
     data: st.DataObject, predictor: Predictor, client: httpx.Client, fares: Generated, infer: Any

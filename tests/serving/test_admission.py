@@ -97,7 +97,7 @@ def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[st
 def test_too_many_explanations_are_refused_and_the_others_answered(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:
-    rows = {"instances": [row] * 2_000}
+    rows = {"instances": [row] * 600}
     port = str(free_port())
     with (
         trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_WAIT_MS="1", BOXWOOD_GRPC_PORT=port) as server,
@@ -110,7 +110,7 @@ def test_too_many_explanations_are_refused_and_the_others_answered(
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(ask, range(8)))
-            calls = [pool.submit(fares.explain, fares.rows([row]) * 2_000) for _ in range(4)]
+            calls = [pool.submit(fares.explain, fares.rows([row]) * 600) for _ in range(4)]
         errors = [call.exception() for call in calls]
         assert 1 <= errors.count(None) < 4
         for error in errors:

@@ -102,7 +102,7 @@ requests = st.builds(
 
 
 @given(method=st.sampled_from(METHODS), message=requests | st.binary(max_size=200))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_no_message_is_a_failure_of_ours(channel: grpc.Channel, method: str, message: bytes) -> None:
     call = channel.unary_unary(f"{SERVICE}/{method}").future(message, timeout=60)
     assert call.code() in ANSWERED, (call.code(), call.details())

@@ -31,7 +31,7 @@ def half_sent(server: httpx.Client, body: bytes) -> Iterator[socket.socket]:
         yield connection
 
 
-@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("alone", [pytest.param(True, marks=pytest.mark.slow), False], ids=["alone", "supervised"])
 def test_what_is_in_flight_is_answered(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], alone: bool
 ) -> None:
