@@ -58,7 +58,9 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(trained: Project, b
     assert [model["tag"] for model in recorded["services"][0]["models"]] == [f"flights:{version}"]
 
 
-@pytest.mark.parametrize("how", ["pinned by the receipt", "pinned by an argument"])
+@pytest.mark.parametrize(
+    "how", ["pinned by the receipt", pytest.param("pinned by an argument", marks=pytest.mark.slow)]
+)
 def test_a_newer_model_in_the_store_never_changes_a_built_bento(
     retrained: Retrained, trained: Project, tmp_path: Path, row: dict[str, Any], how: str
 ) -> None:
@@ -102,7 +104,7 @@ def outdate(folder: Path) -> None:
         (damage, False, "model.txt was changed or damaged"),
         (outdate, True, "is of format 0; this code reads format 2"),
         (falsify, False, "does not answer as it did in training: golden row 0"),
-        (falsify, True, "does not answer as it did in training: golden row 0"),
+        pytest.param(falsify, True, "does not answer as it did in training: golden row 0", marks=pytest.mark.slow),
     ],
 )
 def test_a_model_that_must_not_be_served_ends_the_start(

@@ -42,7 +42,7 @@ OTHERS = ("--exclude-path", INFER, "--checks", ",".join((*AS_DESCRIBED, "positiv
 
 
 @pytest.mark.parametrize("options", [TENSORS, OTHERS], ids=["tensors", "others"])
-@pytest.mark.parametrize("examples", [pytest.param(250, marks=pytest.mark.slow), 5], ids=["slow", "short"])
+@pytest.mark.parametrize("examples", [pytest.param(60, marks=pytest.mark.slow), 5], ids=["slow", "short"])
 def test_every_operation_does_what_its_description_says(
     client: httpx.Client, tmp_path: Path, options: tuple[str, ...], examples: int
 ) -> None:

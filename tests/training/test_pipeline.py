@@ -118,6 +118,7 @@ def test_deleted_stores_heal(project: Project) -> None:
     assert project.receipt()["tag"] == tag
 
 
+@pytest.mark.slow
 def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     tag = project.receipt()["tag"]
     shutil.rmtree(project.folder / "stores/bentoml/bentos")  # BentoML deletes no model that a Bento uses
@@ -131,6 +132,7 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
 
 
+@pytest.mark.slow
 def test_lost_artifacts_are_registered_again(project: Project) -> None:
     (project.folder / "stores/mlflow/mlflow.db").unlink()
     project.stages("register")  # the artifacts of what was there before lie in the folder that this is a copy of
@@ -142,6 +144,7 @@ def test_lost_artifacts_are_registered_again(project: Project) -> None:
     assert project.receipt("registered")["registry_version"] == "2"
 
 
+@pytest.mark.slow
 def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
     (project.folder / "stores/mlflow/mlflow.db").unlink()
     project.stages("register")
