@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import time
 import urllib.parse
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import logs, problem_details, telemetry
 from serving.models import Models
-from serving.telemetry import CANCELLED, OK, Calls
+from serving.served_model import Verb
+from serving.telemetry import Calls, Counting
 from validation.errors import (
     CallerLeft,
     Overloaded,
@@ -68,31 +68,26 @@ class Endpoint:
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
             await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
             return
-        started, outcome = time.perf_counter(), OK
+        counting = Counting(self.calls)
         sent = header(scope, _TRACE)
         trace = None if sent is None else logs.trace_parent(sent.decode("latin-1"))
         try:
-            reply = await self.answer(scope, receive)
+            with counting:  # ends before the caller has the answer, and may look whether it was counted
+                reply = await self.answer(scope, receive)
         except RequestError as error:
-            details = problem_details.of(error)
-            outcome = problem_details.kind(error)
-            reply = self.refuse(details, *_retry(error))
+            reply = self.refuse(problem_details.of(error), *_retry(error))
         except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
-            outcome = CANCELLED
             stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
             reply = self.refuse(problem_details.of(stopping), *_retry(stopping))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(logs.line("error", trace, **_where(scope)))
-            outcome = problem_details.FAILED
             reply = self.refuse(problem_details.failure())
-        seconds = time.perf_counter() - started
-        if self.calls is not None:  # before the caller has the answer, and may look whether it was counted
-            self.calls.count(seconds, outcome)
         if trace is not None:
             reply = reply._replace(headers=[*reply.headers, (_TRACE, trace.encode())])
         await respond(send, reply)
-        if seconds > logs.SLOW_SECONDS:
-            _log.warning(logs.line("slow", trace, **_where(scope), outcome=outcome, seconds=round(seconds, 3)))
+        if counting.seconds > logs.SLOW_SECONDS:
+            ended = {"outcome": counting.outcome, "seconds": round(counting.seconds, 3)}
+            _log.warning(logs.line("slow", trace, **_where(scope), **ended))
 
 
 def _where(scope: Scope) -> dict[str, str]:
@@ -264,7 +259,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns, which is given up if the caller goes away; to be used once the body was read."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
@@ -275,6 +270,12 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     finally:
         working.cancel()
         leaving.cancel()
+
+
+async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
+    """What a model answers, unless the caller of a request that takes its time goes away."""
+    work = verb.ask(rows, partial=partial)
+    return await (work if len(rows) <= verb.light else _while_there(receive, work))
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

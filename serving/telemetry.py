@@ -121,11 +121,13 @@ class Counting:
     Attributes:
         calls: who counts it, which may be known only when it was read; None if nobody does.
         seconds: how long it took; 0 before its end.
+        outcome: how it ended, in a word.
     """
 
     def __init__(self, calls: Calls | None) -> None:
         self.calls = calls
         self.seconds = 0.0
+        self.outcome = OK
         self._started = time.perf_counter()
 
     def __enter__(self) -> None:
@@ -134,11 +136,12 @@ class Counting:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Count."""
         self.seconds = time.perf_counter() - self._started
+        self.outcome = _outcome(error)
         if self.calls is not None:
-            self.calls.count(self.seconds, outcome(error))
+            self.calls.count(self.seconds, self.outcome)
 
 
-def outcome(error: BaseException | None) -> str:
+def _outcome(error: BaseException | None) -> str:
     """How a request ended, in a word."""
     match error:
         case None:

@@ -23,12 +23,12 @@ from serving.asgi import (
     Elsewhere,
     Endpoint,
     Reply,
+    asked,
     demand_json,
     encode,
     problem,
     read_body,
     wants_partial,
-    while_there,
 )
 from serving.models import Models
 from serving.served_model import ServedModel, Verb
@@ -88,8 +88,7 @@ class _Asked(Endpoint):
         self._verb.gate.demand_room()  # what is refused need not be read
         rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
         demand_fits(len(rows), self._settings.max_rows)
-        work = self._verb.ask(rows, partial=wants_partial(scope))
-        return Reply(encode(await (work if len(rows) <= self._verb.light else while_there(receive, work))))
+        return Reply(encode(await asked(self._verb, rows, receive, partial=wants_partial(scope))))
 
 
 def _rows(body: bytes) -> list[Any]:

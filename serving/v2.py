@@ -23,13 +23,13 @@ from serving.asgi import (
     Elsewhere,
     Endpoint,
     Reply,
+    asked,
     demand_json,
     encode,
     header,
     read_body,
     size_of,
     wants_partial,
-    while_there,
 )
 from serving.models import Models
 from serving.served_model import ServedModel
@@ -152,8 +152,7 @@ class _Infer(Endpoint):
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
         partial = wants_partial(scope) or request.parameters.get("partial") is True  # as gRPC has it
-        work = verb.ask(rows, partial=partial)
-        answer = await (work if len(rows) <= verb.light else while_there(receive, work))
+        answer = await asked(verb, rows, receive, partial=partial)
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):
