@@ -1,30 +1,41 @@
 """Connections that dawdle, are too many, or leave: a worker alone with small limits, over plain sockets."""
 
+import collections
 import contextlib
 import json
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
-from tests.project import Project
+from tests.project import Project, free_port
 from tests.serving.test_http import PREDICT
 from tests.serving.test_metrics import samples
 
 MOST = 6
 LIST = b"GET /v1/models HTTP/1.1\r\nhost: boxwood\r\n\r\n"
+INFER = "/inference.GRPCInferenceService/ModelInfer"
 HEAD = f"POST {PREDICT} HTTP/1.1\r\nhost: boxwood\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(trained: Project, bento: str) -> Iterator[httpx.Client]:
+def grpc_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(trained: Project, bento: str, grpc_port: int) -> Iterator[httpx.Client]:
     """A worker without a supervisor that has little patience."""
     limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1}
-    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()}
+    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()} | {
+        "BOXWOOD_GRPC_PORT": str(grpc_port)
+    }
     with trained.start_alone(bento, **variables) as (client, process):
         yield client
     assert process.wait() == 0
@@ -200,3 +211,23 @@ def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict
     while samples(server)[waiting]:
         assert time.monotonic() < end
     assert samples(server)[left] == 1
+
+
+def test_more_calls_than_may_be_are_told_so_over_all_connections(server: httpx.Client, grpc_port: int) -> None:
+    over = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        over.wait()
+        yield from ()
+
+    with contextlib.ExitStack() as opened:
+        calls = []
+        for _ in range(3 * MOST):
+            channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", [("grpc.use_local_subchannel_pool", 1)])
+            calls.append(opened.enter_context(channel).stream_stream(INFER)(silent(), timeout=60))
+        codes = collections.Counter(call.code() for call in calls)
+        over.set()
+    assert codes == {
+        grpc.StatusCode.INVALID_ARGUMENT: MOST,  # their messages never came
+        grpc.StatusCode.RESOURCE_EXHAUSTED: 2 * MOST,
+    }
