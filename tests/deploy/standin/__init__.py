@@ -6,21 +6,21 @@
 
 What it holds clients to, from Google's documentation and from what users of the API reported:
 - etags (ABORTED), percentages that sum to 100, unique tags, revision names that begin with the service's and keep one
-  configuration (ALREADY_EXISTS), NOT_FOUND. An unchanged template makes no revision; a changed one without a name of its
-  own gets one that is made up. Traffic to a revision that does not exist ends the operation with an error, not the call.
-- Operations are pending for a while. A revision is started whatever traffic it has, and must pass its startup probe; if it
-  does not, the operation and the service's condition fail, and what served goes on serving. They fail again for every
-  update that leaves the template as it is, although its traffic is set: the service's condition is about both.
-- One process a revision, while a traffic target names it. One that loses its last target loses its traffic first, ends its
-  requests in flight, and then gets SIGTERM, and SIGKILL ten seconds later.
+  configuration (ALREADY_EXISTS), NOT_FOUND. An unchanged template makes no revision; a changed one without a name gets
+  one that is made up. Traffic to a revision that does not exist ends the operation with an error, not the call.
+- Operations are pending for a while. A revision is started whatever traffic it has and must pass its startup probe. If
+  it does not, the operation and the service's condition fail, and what served goes on serving. They fail again for
+  every update that leaves that template as it is, although its traffic is set: the condition is about both.
+- One process a revision, while a traffic target names it. One that loses its last target loses its traffic first, ends
+  its requests in flight, and then gets SIGTERM, and SIGKILL ten seconds later.
 - Of revisions neither the latest nor those that a target names can be deleted.
-- A service's URL splits by percent, request by request (deterministically, so that of 100 requests the shares are exact),
-  and each tag has a URL of its own.
+- A service's URL splits by percent, request by request (evenly: the shares are exact over a hundred requests), and each
+  tag has a URL of its own.
 
-What it does not model: scaling (so minimum instances and concurrency are taken and change nothing), restarts of what
-dies, secrets and volumes, authentication (policies are kept and not enforced), TLS, quotas, WebSockets, who is asked where
-a service changes between HTTP and gRPC (that is refused). Whether Cloud Run changes an etag with every status is not
-documented; here only updates do.
+What it does not model: scaling (minimum instances and concurrency are taken and change nothing), restarts of what dies,
+secrets and volumes, authentication (policies are kept and not enforced), TLS, quotas, WebSockets, sidecars. A service
+that changes between HTTP and gRPC keeps the proxy that it had. Whether Cloud Run changes an etag with every status is
+not documented; here only updates do.
 """
 
 from tests.deploy.standin.cloud import StandIn

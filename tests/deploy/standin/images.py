@@ -1,8 +1,7 @@
 """Container images without containers: what their entry point would start."""
 
-import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.project import SERVING, free_port
@@ -19,18 +18,20 @@ class Image:
     Attributes:
         command: its entry point; it has to listen on 127.0.0.1 and the port that PORT names.
         folder: where it is started.
+        environment: its ENV lines; the revision's template comes on top of them.
         network: changes the environment of a process. Containers have a network each and processes share one, so ports
             besides PORT have to differ.
     """
 
     command: tuple[str, ...]
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     network: Callable[[Mapping[str, str]], dict[str, str]] = _nothing
 
 
 def bento(source: Path, python: Path = SERVING / "python") -> Image:
     """The image of a Bento, started out of its `src` as the entry point of ours does."""
-    return Image((str(python), "-m", "serving.alone", "--host", "127.0.0.1"), source, _bento_network)
+    return Image((str(python), "-m", "serving.alone", "--host", "127.0.0.1"), source, network=_bento_network)
 
 
 def _bento_network(environment: Mapping[str, str]) -> dict[str, str]:
