@@ -28,8 +28,6 @@ class Handler(BaseHTTPRequestHandler):
             RELEASED.wait()
         if self.path == "/held":
             HELD.wait()
-        if self.path == "/release":
-            RELEASED.set()
         status = int(os.environ.get("REFUSES", "200")) if self.path == "/readyz" else 200
         names = ("K_REVISION", "K_SERVICE", "GREETING")
         told = {name: os.environ.get(name) for name in names} | {"path": self.path, "sent": sent}
@@ -40,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        if self.path == "/release":
+            RELEASED.set()  # what follows may be the end of this process
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its name there
         pass

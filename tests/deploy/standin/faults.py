@@ -60,7 +60,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._api: list[ApiFault] = []
-        self._hooks: list[tuple[ApiFault, Callable[[Call], None]]] = []
+        self._hooks: list[tuple[ApiFault, Callable[[Call], object]]] = []
         self._network: dict[str, NetworkFault] = {}
 
     def api(
@@ -74,7 +74,7 @@ class Faults:
         with self._lock:
             self._api.append(ApiFault(how, method, nth, code))
 
-    def when(self, do: Callable[[Call], None], method: str | None = None, nth: int | None = 1) -> None:
+    def when(self, do: Callable[[Call], object], method: str | None = None, nth: int | None = 1) -> None:
         """Do something in the middle of the nth call from now, before it is done; its client waits for the end."""
         with self._lock:
             self._hooks.append((ApiFault(How.REFUSED, method, nth, grpc.StatusCode.OK), do))

@@ -55,7 +55,8 @@ class HttpProxy(Proxy):
             auto_decompress=False,
             skip_auto_headers=_SKIPPED,
         )
-        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0)
+        server = web.Server(self._answer, access_log=None, handler_cancellation=True)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.01)  # 0 would mean for ever
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.uri = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
