@@ -82,7 +82,10 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception]]] = {
         {"template": template("echo", "other-a")},
         exceptions.InvalidArgument,
     ),
-    "a name with another configuration": ({"template": template("echo", "standing-a", X="1")}, exceptions.AlreadyExists),
+    "a name with another configuration": (
+        {"template": template("echo", "standing-a", X="1")},
+        exceptions.AlreadyExists,
+    ),
     "what the platform sets": ({"template": template("echo", "standing-b", PORT="1")}, exceptions.InvalidArgument),
     "no container": ({"template": run_v2.RevisionTemplate()}, exceptions.InvalidArgument),
     "an etag that is not the latest": ({"labels": {"a": "b"}, "etag": '"0"'}, exceptions.Aborted),
@@ -164,9 +167,7 @@ def test_traffic_to_nobody_ends_the_operation(admin: Administration, service: st
 
 
 @pytest.mark.parametrize("broken", [template("echo", REFUSES="exit"), template("nowhere"), template("unknown")])
-def test_a_revision_that_is_never_ready(
-    admin: Administration, service: str, broken: run_v2.RevisionTemplate
-) -> None:
+def test_a_revision_that_is_never_ready(admin: Administration, service: str, broken: run_v2.RevisionTemplate) -> None:
     broken.revision = f"{service}-b"
     old, new = f"{service}-a", broken.revision
     with pytest.raises(exceptions.FailedPrecondition, match="is not ready and cannot serve traffic"):

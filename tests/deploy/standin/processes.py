@@ -42,7 +42,7 @@ class Process:
             self._process = subprocess.Popen(
                 image.command,
                 cwd=image.folder,
-                env=kept | image.network(image.environment | environment),
+                env=kept | image.network({**image.environment, **environment}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -234,7 +234,7 @@ class Reconciler:
         if not failure:
             message.observed_generation = message.generation
 
-    def _condition(self, revision: Revision, state: run_v2.Condition.State, message: str) -> None:
+    def _condition(self, revision: Revision, state: int, message: str) -> None:
         with self._state.lock:
             revision.message.reconciling = False
             revision.message.conditions = [run_v2.Condition(type_="Ready", state=state, message=message)]

@@ -9,14 +9,15 @@ from typing import Any
 import grpc
 from google.cloud import run_v2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
-from google.longrunning import operations_pb2
+from google.longrunning.operations_pb2 import GetOperationRequest, Operation
 
 from tests.deploy.standin import rules
 from tests.deploy.standin.reconciler import Reconciler
 from tests.deploy.standin.routing import Loop, Routes
 from tests.deploy.standin.state import Revision, Service, State, split
 
-Operation = operations_pb2.Operation
+Methods = dict[str, tuple[Callable[[Any], Any], Any, Any]]
+"""By name: what does it, what reads its request, what writes its answer."""
 
 
 class Services:
@@ -110,7 +111,7 @@ class Services:
             del service.revisions[name]
         return self._done(request.name, revision.message)
 
-    def get_operation(self, request: operations_pb2.GetOperationRequest) -> Operation:
+    def get_operation(self, request: GetOperationRequest) -> Operation:
         """How far an operation is."""
         if request.name not in self._state.operations:
             raise rules.not_found(request.name)
@@ -186,44 +187,35 @@ def _page(names: list[str], request: Any) -> tuple[list[str], str]:
     return names[start:end], str(end) if end < len(names) else ""
 
 
-def methods(services: Services) -> dict[str, dict[str, tuple[Callable[[Any], Any], Any, Any]]]:
-    """What is served: by service and method the function, what reads its request, and what writes its answer."""
-    operation = Operation.SerializeToString
-    run = {
-        "Services": {
-            "CreateService": (services.create_service, run_v2.CreateServiceRequest.deserialize, operation),
-            "UpdateService": (services.update_service, run_v2.UpdateServiceRequest.deserialize, operation),
-            "DeleteService": (services.delete_service, run_v2.DeleteServiceRequest.deserialize, operation),
-            "GetService": (services.get_service, run_v2.GetServiceRequest.deserialize, run_v2.Service.serialize),
-            "ListServices": (
-                services.list_services,
-                run_v2.ListServicesRequest.deserialize,
-                run_v2.ListServicesResponse.serialize,
-            ),
-            "GetIamPolicy": (
-                services.get_iam_policy,
-                iam_policy_pb2.GetIamPolicyRequest.FromString,
-                policy_pb2.Policy.SerializeToString,
-            ),
-            "SetIamPolicy": (
-                services.set_iam_policy,
-                iam_policy_pb2.SetIamPolicyRequest.FromString,
-                policy_pb2.Policy.SerializeToString,
-            ),
-        },
-        "Revisions": {
-            "GetRevision": (services.get_revision, run_v2.GetRevisionRequest.deserialize, run_v2.Revision.serialize),
-            "ListRevisions": (
-                services.list_revisions,
-                run_v2.ListRevisionsRequest.deserialize,
-                run_v2.ListRevisionsResponse.serialize,
-            ),
-            "DeleteRevision": (services.delete_revision, run_v2.DeleteRevisionRequest.deserialize, operation),
-        },
+def methods(services: Services) -> dict[str, Methods]:
+    """What is served, by service."""
+    run, operation = run_v2, Operation.SerializeToString
+    policy, policies = policy_pb2.Policy.SerializeToString, iam_policy_pb2
+    of_services: Methods = {
+        "CreateService": (services.create_service, run.CreateServiceRequest.deserialize, operation),
+        "UpdateService": (services.update_service, run.UpdateServiceRequest.deserialize, operation),
+        "DeleteService": (services.delete_service, run.DeleteServiceRequest.deserialize, operation),
+        "GetService": (services.get_service, run.GetServiceRequest.deserialize, run.Service.serialize),
+        "ListServices": (
+            services.list_services,
+            run.ListServicesRequest.deserialize,
+            run.ListServicesResponse.serialize,
+        ),
+        "GetIamPolicy": (services.get_iam_policy, policies.GetIamPolicyRequest.FromString, policy),
+        "SetIamPolicy": (services.set_iam_policy, policies.SetIamPolicyRequest.FromString, policy),
     }
+    of_revisions: Methods = {
+        "GetRevision": (services.get_revision, run.GetRevisionRequest.deserialize, run.Revision.serialize),
+        "ListRevisions": (
+            services.list_revisions,
+            run.ListRevisionsRequest.deserialize,
+            run.ListRevisionsResponse.serialize,
+        ),
+        "DeleteRevision": (services.delete_revision, run.DeleteRevisionRequest.deserialize, operation),
+    }
+    of_operations: Methods = {"GetOperation": (services.get_operation, GetOperationRequest.FromString, operation)}
     return {
-        **{f"google.cloud.run.v2.{name}": found for name, found in run.items()},
-        "google.longrunning.Operations": {
-            "GetOperation": (services.get_operation, operations_pb2.GetOperationRequest.FromString, operation)
-        },
+        "google.cloud.run.v2.Services": of_services,
+        "google.cloud.run.v2.Revisions": of_revisions,
+        "google.longrunning.Operations": of_operations,
     }
