@@ -234,7 +234,7 @@ def test_a_rollout_that_was_killed_is_finished_by_the_next(story: Story, release
     for line in running.stdout:
         if line.startswith("25 %"):
             running.kill()
-    running.wait()
+    running.communicate()
     assert "rollout of" in releases.run("status")
     releases.run("rollout", CUT, "--bento", story.bento)
     assert all(CUT[-64:-52] in revision for revision in serving(releases).values())
