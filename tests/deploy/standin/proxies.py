@@ -84,7 +84,7 @@ class HttpProxy(Proxy):
         headers = [(name, value) for name, value in message.headers.items() if name.lower() not in _OF_A_CONNECTION]
         try:
             async with self._session.request(
-                message.method, url, headers=headers, data=await message.read() or None, allow_redirects=False
+                message.method, url, headers=headers, data=await message.content.read() or None, allow_redirects=False
             ) as answer:
                 body = await answer.read()
         except aiohttp.ClientError as error:
