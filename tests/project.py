@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,15 @@ ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
 
 @dataclass(frozen=True)
 class Project:
-    """The project's files in `folder`. Unless it has code of its own, code is imported from the repository."""
+    """The project's files in `folder`. Unless it has code of its own, code is imported from the repository.
+
+    Attributes:
+        counted: whether its commands count towards the coverage, which makes them half as fast again.
+    """
 
     folder: Path
     own_code: bool = False
+    counted: bool = True
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
@@ -74,6 +79,10 @@ class Project:
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
         return Project(folder)
 
+    def uncounted(self) -> "Project":
+        """The same project, whose commands do what others that are counted do too."""
+        return replace(self, counted=False)
+
     def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
         """Merge `changes` into params.yaml, below a problem."""
         path = self.folder / "params.yaml"
@@ -84,13 +93,10 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """What its commands see."""
+        # MLflow puts its address into the environment of whoever uses it
+        strange = ("BOXWOOD_", "MLFLOW_TRACKING", *(() if self.counted else ("COVERAGE_",)))
         return {
-            # MLflow puts its address into the environment of whoever uses it
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("BOXWOOD_", "MLFLOW_TRACKING"))
-            },
+            **{name: value for name, value in os.environ.items() if not name.startswith(strange)},
             "PATH": f"{DEV}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder if self.own_code else ROOT),
             "PYTHONSAFEPATH": "1",
@@ -178,10 +184,14 @@ class Project:
             yield started
 
     @contextlib.contextmanager
-    def start_alone(self, bento: str, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-        """A worker without a supervisor, in the folder of its Bento."""
+    def start_alone(
+        self, bento: str, *, grpc_port: str = "", **environment: str
+    ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+        """A worker without a supervisor, in the folder of its Bento; `grpc_port` is its platform's port, for gRPC."""
         port = free_port()
-        command = [str(DEV / "python"), "-m", "serving.alone", "--port", str(port)]
+        if grpc_port:
+            environment |= {"BOXWOOD_TRANSPORT": "grpc", "BOXWOOD_HTTP_PORT": str(port)}
+        command = [str(DEV / "python"), "-m", "serving.alone", "--port", grpc_port or str(port)]
         with self._running(command, self.source(bento), port, environment) as started:
             yield started
 
