@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.deploy.administration import Administration, target, template
-from tests.deploy.standin import Image, NetworkFault, StandIn, bento
+from tests.deploy.standin import Image, NetworkFault, StandIn
+from tests.deploy.standin import bento as image_of_bento
 from tests.deploy.standin.balance import Backend, Balance
 from tests.deploy.standin.faults import Faults
+from tests.generated import generated, refusal
 from tests.project import Project
 
 HERE = Path(__file__).parent
@@ -219,18 +221,20 @@ def _runs(pid: int) -> bool:
 
 
 @pytest.mark.rollout
-def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any]) -> None:
-    images = {"http": bento_image(trained, bento)}
-    with StandIn(images) as cloud, Administration.of(cloud.address) as admin:
-        uri = admin.create("boxwood", template("http", OLD)).uri
-        answer = httpx.post(f"{uri}/v1/models/flights:predict", json={"instances": [row]}, timeout=60)
-        assert answer.status_code == 200
-        admin.update("boxwood", template=template("http", NEW), traffic=[target(NEW, 100)])
-        again = httpx.post(f"{uri}/v1/models/flights:predict", json={"instances": [row]}, timeout=60)
-        assert again.json()["predictions"][0]["prediction"] == answer.json()["predictions"][0]["prediction"]
-        events = cloud.wait(lambda events: any(event.kind == "exit" for event in events))
-        assert events[-1].detail["code"] == 0
-
-
-def bento_image(trained: Project, tag: str) -> Image:
-    return bento(trained.source(tag))
+def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any], tmp_path: Path) -> None:
+    image = image_of_bento(trained.source(bento))
+    over_grpc = {"BOXWOOD_TRANSPORT": "grpc"}
+    with StandIn({"boxwood": image, "boxwood-grpc": image}) as cloud, Administration.of(cloud.address) as admin:
+        uri = admin.create("boxwood", template("boxwood", OLD)).uri
+        other = admin.create("boxwood-grpc", template("boxwood-grpc", **over_grpc)).uri.removeprefix("http://")
+        with httpx.Client(base_url=uri, timeout=60) as client, generated(client, other, "flights", tmp_path) as fares:
+            answer = client.post("/v1/models/flights:predict", json={"instances": [row]}).json()["predictions"]
+            [over] = fares.predict(fares.rows([row])).predictions
+            assert over.prediction == answer[0]["prediction"]
+            with pytest.raises(grpc.RpcError) as refused:
+                fares.predict(fares.rows([row | {"cabin": "busines"}]))
+            assert refusal(refused.value)["status"] == 422
+        admin.update("boxwood", template=template("boxwood", NEW), traffic=[target(NEW, 100)])
+        admin.update("boxwood-grpc", template=template("boxwood-grpc", X="1", **over_grpc))
+        events = cloud.wait(lambda events: sum(event.kind == "exit" for event in events) == 2)
+        assert [event.detail["code"] for event in events if event.kind == "exit"] == [0, 0]
