@@ -105,6 +105,7 @@ def test_what_is_in_flight_ends_before_its_process(admin: Administration, cloud:
     assert events[-1].detail["code"] == 0
 
 
+@pytest.mark.rollout
 @pytest.mark.parametrize("image", IMAGES)
 def test_nobody_who_keeps_asking_loses_a_request(admin: Administration, cloud: StandIn, image: str) -> None:
     uri, _ = two(admin, image, 0)
@@ -167,16 +168,17 @@ def test_grpc_is_passed_on_as_it_is(admin: Administration, cloud: StandIn) -> No
 
 def test_faults_in_front_of_http(admin: Administration, cloud: StandIn) -> None:
     _, tagged = two(admin, "echo", 5)
-    cloud.faults.network("echo", NetworkFault(error_share=0.3, from_percent=25))
-    assert {httpx.get(tagged).status_code for _ in range(10)} == {200}
-    admin.update("boxwood", traffic=[target(OLD, 75), target(NEW, 25, "next")])
-    assert Counter(httpx.get(tagged).status_code for _ in range(10)) == {200: 7, 500: 3}
-    altered = NetworkFault(alter=lambda path, body: body.replace(b"boxwood", path.encode()))
-    cloud.faults.network("echo", altered)
-    assert httpx.get(f"{tagged}/x").json()["K_SERVICE"] == "/x"
-    cloud.faults.network("echo", NetworkFault(latency=3600))
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.get(tagged, timeout=0.3)
+    with httpx.Client(base_url=tagged) as client:
+        cloud.faults.network("echo", NetworkFault(error_share=0.3, from_percent=25))
+        assert {client.get("/").status_code for _ in range(10)} == {200}
+        admin.update("boxwood", traffic=[target(OLD, 75), target(NEW, 25, "next")])
+        assert Counter(client.get("/").status_code for _ in range(10)) == {200: 7, 500: 3}
+        altered = NetworkFault(alter=lambda path, body: body.replace(b"boxwood", path.encode()))
+        cloud.faults.network("echo", altered)
+        assert client.get("/x").json()["K_SERVICE"] == "/x"
+        cloud.faults.network("echo", NetworkFault(latency=3600))
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/", timeout=0.3)
 
 
 def test_faults_in_front_of_grpc(admin: Administration, cloud: StandIn) -> None:
