@@ -31,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             project=options.project or os.environ.get("CLOUDSDK_CORE_PROJECT"),
             region=options.region or os.environ.get("CLOUDSDK_RUN_REGION"),
         )
-        signal.signal(signal.SIGTERM, _interrupted)
         options.run(options, settings)
     except DeployError as error:
         print(f"{options.command}: {error}", file=sys.stderr)
@@ -128,4 +127,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupted)
     sys.exit(main())

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import google.auth
 import grpc
 import httpx
+import requests
+from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -15,6 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from deploy.config import Transport
+from deploy.errors import CloudError
 
 _SECONDS = 30
 Rows = Sequence[Mapping[str, Any]]
@@ -107,14 +110,17 @@ def token(caller: str, audience: str) -> str | None:
 
     The IAM Credentials API makes it for whoever may (roles/iam.serviceAccountTokenCreator), a person, a machine or a
     workflow with a federated identity alike. It holds for an hour, a release for less.
+    Raises CloudError.
     """
     if not caller:
         return None
-    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{caller}:generateIdToken"
-    answer = AuthorizedSession(credentials).post(
-        url, json={"audience": audience, "includeEmail": True}, timeout=_SECONDS
-    )
-    answer.raise_for_status()
-    made: str = answer.json()["token"]
+    try:
+        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        with AuthorizedSession(credentials) as session:
+            answer = session.post(url, json={"audience": audience, "includeEmail": True}, timeout=_SECONDS)
+        answer.raise_for_status()
+        made: str = answer.json()["token"]
+    except (GoogleAuthError, requests.RequestException, ValueError, KeyError) as error:
+        raise CloudError(f"{caller} cannot ask {audience}: there is no identity token for it: {error}") from error
     return made

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import grpc
 from google.api_core import exceptions
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
@@ -36,7 +37,7 @@ class CloudRun:
     """The services of one project and region."""
 
     def __init__(self, parent: str) -> None:
-        """Speak to the API as whom the environment says (Application Default Credentials)."""
+        """Speak to the API as whom the environment says (Application Default Credentials); raises CloudError."""
         self._parent = parent
         address = os.environ.get(EMULATOR)
         if address:
@@ -44,7 +45,10 @@ class CloudRun:
             self._services = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
             self._revisions = run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
         else:
-            self._services, self._revisions = run_v2.ServicesClient(), run_v2.RevisionsClient()
+            try:
+                self._services, self._revisions = run_v2.ServicesClient(), run_v2.RevisionsClient()
+            except GoogleAuthError as error:
+                raise CloudError(f"Google Cloud cannot be asked: {error}") from error
 
     def service(self, name: str) -> run_v2.Service | None:
         """A service as it is now; None if there is none. Raises CloudError."""
@@ -132,4 +136,6 @@ def _insist(ask: Callable[[], T]) -> T:
             raise
         except exceptions.GoogleAPICallError as error:
             raise CloudError(f"Cloud Run refused: {error.message}") from error
+        except GoogleAuthError as error:
+            raise CloudError(f"Google Cloud cannot be asked: {error}") from error
     raise CloudError(f"Cloud Run failed {_TRIES} times in a row: {failure.message}") from failure
