@@ -26,7 +26,7 @@ def rollback(config: Config, cloud: CloudRun, to: str, by: str, why: str, say: S
         Unhealthy: what served before is not ready.
         CloudError: the API failed; run it again.
     """
-    found = {service.name: cloud.settled(service.name) for service in config.services}
+    found = {service.name: cloud.service(service.name) for service in config.services}
     present = {name: service for name, service in found.items() if service is not None}
     targets = {name: _target(cloud, service, to) for name, service in present.items()}
     if not any(target for target in targets.values()):
@@ -75,7 +75,8 @@ def _give(cloud: CloudRun, name: str, shares: Mapping[str, int]) -> None:
         stable = traffic.main(shares)
         traffic.put(found, shares, {SERVING: stable} if stable else {})
 
-    service = cloud.change(name, edit)
+    # what else Cloud Run is at, such as the start of a new revision, is not waited for
+    service = cloud.change(name, edit, lambda found: traffic.observed(found) == shares)
     if traffic.observed(service) != shares:
         raise CloudError(f"{name} serves {traffic.observed(service)} where {dict(shares)} was asked for. Run it again.")
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -123,7 +124,9 @@ def test_a_healthy_update_loses_no_request_and_a_rollback_takes_it_back(
         printed = releases.run("rollout", SECOND, "--bento", story.bento)
         after = serving(releases)
         assert all(SECOND[-64:-52] in revision for revision in after.values())
+        began = time.perf_counter()
         rolled = releases.run("rollback", "--why", "it was a test")
+        print(f"\nrollback: {time.perf_counter() - began:.1f} s")  # pytest -s shows it; DEPLOYING.md has it
     assert serving(releases) == before
     assert "it was" in rolled
     for name, new in after.items():
