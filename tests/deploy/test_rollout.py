@@ -17,7 +17,7 @@ from tests.deploy.standin import How, NetworkFault, StandIn
 from tests.deploy.standin import bento as image_of
 from tests.project import ANY_CHALLENGER, Project
 
-pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout")]
+pytestmark = pytest.mark.rollout
 
 FIRST, SECOND, THIRD, OTHER = map(image, ("first", "second", "third", "other model"))
 BROKEN, WRONG, SLOW, LATE, CUT, HELD = map(image, ("broken", "wrong", "slow", "late", "cut", "held"))

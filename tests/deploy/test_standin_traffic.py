@@ -25,6 +25,8 @@ from tests.deploy.standin.faults import Faults
 from tests.generated import generated, refusal
 from tests.project import Project
 
+pytestmark = pytest.mark.rollout
+
 HERE = Path(__file__).parent
 IMAGES = {
     "echo": Image((sys.executable, "-S", str(HERE / "echo_http.py")), HERE),
@@ -105,7 +107,6 @@ def test_what_is_in_flight_ends_before_its_process(admin: Administration, cloud:
     assert events[-1].detail["code"] == 0
 
 
-@pytest.mark.rollout
 @pytest.mark.parametrize("image", IMAGES)
 def test_nobody_who_keeps_asking_loses_a_request(admin: Administration, cloud: StandIn, image: str) -> None:
     uri, _ = two(admin, image, 0)
@@ -222,7 +223,6 @@ def _runs(pid: int) -> bool:
     return True
 
 
-@pytest.mark.rollout
 def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any], tmp_path: Path) -> None:
     image = image_of_bento(trained.source(bento))
     over_grpc = {"BOXWOOD_TRANSPORT": "grpc"}
