@@ -1,0 +1,1 @@
+"""From a Bento to traffic: the image, and what rolls it out."""
