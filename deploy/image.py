@@ -62,7 +62,7 @@ def prepare(tag: str, context: Path) -> None:
     try:
         bentoml.export_bento(tag, str((context / "bento").absolute()), output_format="folder")
     except BentoMLException as error:
-        sys.exit(f"No image was built: {error} `bentoml list` shows the Bentos there are.")
+        sys.exit(f"No image was built: {error}. `bentoml list` shows the Bentos there are.")
     requirements = context / "bento/env/python/requirements.txt"
     (context / "requirements.txt").write_text(locked(requirements.read_text()))
     shutil.copy(HERE / "trim.py", context)
