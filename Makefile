@@ -87,7 +87,7 @@ dev: setup free-port train ## serve the working tree, and again on every change
 	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
 
 image: bento ## build the image IMAGE of the Bento, with docker, podman or buildah
-	@python -m deploy.image $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE)
+	@python -m deploy.image $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)
 
 image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
 	@python -m deploy.proof $(IMAGE) --base $(BASE)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def labels(bento: Path, base: str) -> dict[str, str]:
         "version": tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"],
         "licenses": "Apache-2.0",
         "created": recorded["creation_time"],
-        "source": _source(os.environ),
+        "source": published(_git("remote", "get-url", "origin")),
         "revision": _git("rev-parse", "HEAD") + ("-changed" if _git("status", "--porcelain", "-uno") else ""),
         "base.name": base.partition("@")[0],
         "base.digest": base.partition("@")[2],
@@ -124,11 +124,9 @@ def _arguments(builder: str, name: str, base: str, context: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _source(environment: Mapping[str, str]) -> str:
-    """Where the code is published, as CI or git know it; "" if it is nowhere, and never with a password in it."""
-    if "GITHUB_REPOSITORY" in environment:
-        return f"{environment.get('GITHUB_SERVER_URL', 'https://github.com')}/{environment['GITHUB_REPOSITORY']}"
-    scheme, _, rest = _git("remote", "get-url", "origin").partition("://")
+def published(remote: str) -> str:
+    """Where people find what is at a git remote; "" if that is no page, and never with somebody's password in it."""
+    scheme, _, rest = remote.partition("://")
     return f"https://{rest.rpartition('@')[2].removesuffix('.git')}" if scheme == "https" else ""
 
 

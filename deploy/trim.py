@@ -27,7 +27,7 @@ def trim(root: Path) -> None:
         elif path.suffix in _SOURCES:
             path.unlink(missing_ok=True)  # it may have gone with its folder
     for package, needed in _NEEDED.items():
-        for part in root.rglob(f"packages/{package}/*/__init__.py"):
+        for part in list(root.rglob(f"packages/{package}/*/__init__.py")):
             if part.parent.name not in needed:
                 shutil.rmtree(part.parent)
 

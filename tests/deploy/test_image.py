@@ -29,24 +29,32 @@ def test_the_lock_that_is_installed_is_the_one_that_was_reviewed(trained: Projec
 
 
 def test_trimming_leaves_what_is_imported_and_nothing_that_tells_when_it_was_built(tmp_path: Path) -> None:
-    trees = [tmp_path / "a", tmp_path / "b"]
+    kept = {"a/__init__.py", "a/py.typed", "a/data.npz", "scipy/sparse/__init__.py"}
+    gone = {"a/tests/__init__.py", "a/fast.pyx", "a/fast.pyi", "scipy/stats/__init__.py"}
+    trees = [tmp_path / "one", tmp_path / "other"]
     for tree in trees:
-        for name in ("kept/__init__.py", "kept/tests/__init__.py", "kept/fast.pyx", "kept/py.typed", "kept/data.npz"):
-            path = tree / "srv" / name
+        for name in kept | gone:
+            path = tree / "srv/packages" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("NAMES = frozenset({'a', 'b', 'c'})\n" if path.suffix == ".py" else "")
         trim.trim(tree)
         trim.settle(tree)
-    a, b = ({str(path.relative_to(tree)): path for path in tree.rglob("*")} for tree in trees)
-    assert [name for name, path in a.items() if path.is_file() and "__pycache__" not in name] == [
-        name for name in a if name.endswith(("__init__.py", "py.typed", "data.npz"))
-    ]
+    a, b = (
+        {str(path.relative_to(tree / "srv/packages")): path for path in tree.rglob("packages/**/*")} for tree in trees
+    )
+    assert {name for name, path in a.items() if path.is_file() and path.suffix != ".pyc"} == kept
     assert sorted(a) == sorted(b)
     assert any(name.endswith(".pyc") for name in a)
     for name, path in a.items():
         assert (path.stat().st_mtime, path.stat().st_mode) == (trim.WHEN, b[name].stat().st_mode)
         if path.is_file():
             assert path.read_bytes() == b[name].read_bytes(), name
+
+
+def test_no_password_of_a_git_remote_gets_into_a_label() -> None:
+    assert image.published("https://someone:secret@example.org/a/boxwood.git") == "https://example.org/a/boxwood"
+    assert image.published("https://example.org/a/boxwood") == "https://example.org/a/boxwood"
+    assert image.published("ssh://someone@example.org/a/boxwood") == image.published("/a/boxwood") == ""
 
 
 def test_without_a_builder_a_sentence_says_so(tmp_path: Path) -> None:
