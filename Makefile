@@ -9,6 +9,8 @@ PORT ?= 3000
 GRPC_PORT ?= 50051
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
+IMAGE ?= boxwood:latest
+BASE ?= docker.io/library/python:3.11-slim
 
 DEV := .venv
 SERVING := .venv-serving
@@ -30,7 +32,7 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento free-port dev check format test test-heavy bench proto lock clean
+.PHONY: help setup train serve bento image image-test free-port dev check format test test-heavy bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -83,6 +85,12 @@ serve: setup free-port bento ## train if needed, build, and serve on PORT
 dev: setup free-port train ## serve the working tree, and again on every change
 	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \
 	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
+
+image: bento ## build the image IMAGE of the Bento, with docker, podman or buildah
+	@python -m deploy.image $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)
+
+image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
+	@python -m deploy.proof $(IMAGE) --base $(BASE)
 
 check: $(DEV)/.ready ## format, lint, types, import direction, workflows
 	@ruff format --check .
