@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,14 @@ ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
 
 @dataclass(frozen=True)
 class Project:
-    """The project's files in `folder`. Unless it has code of its own, code is imported from the repository."""
+    """The project's files in `folder`. Unless it has code of its own, code is imported from the repository.
+
+    Its commands see `variables` besides those of the environment.
+    """
 
     folder: Path
     own_code: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
@@ -72,7 +76,7 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same project, with all that it made, in another folder."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
-        return Project(folder)
+        return Project(folder, variables=self.variables)
 
     def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
         """Merge `changes` into params.yaml, below a problem."""
@@ -89,12 +93,13 @@ class Project:
             **{
                 name: value
                 for name, value in os.environ.items()
-                if not name.startswith(("BOXWOOD_", "MLFLOW_TRACKING"))
+                if not name.startswith(("BOXWOOD_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY"))
             },
             "PATH": f"{DEV}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder if self.own_code else ROOT),
             "PYTHONSAFEPATH": "1",
             "BENTOML_HOME": str(self.folder / "stores/bentoml"),
+            **self.variables,
         }
 
     def run(self, *command: str, fails: bool = False, **environment: str) -> str:
@@ -219,12 +224,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Poll /readyz; fails with the server's log if it ends or does not become ready."""
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str = "/readyz") -> None:
+    """Poll a path; fails with the server's log if it ends or does not become ready."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if client.get("/readyz").status_code == 200:
+            if client.get(path).status_code == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"The server did not become ready:\n{log.read_text()}")
