@@ -113,14 +113,14 @@ def postgres() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def mlflow(folder: Path, database: int, objects: Storage) -> Iterator[str]:
+def mlflow(log: Path, database: int, objects: Storage) -> Iterator[str]:
     """The MLflow server of deploy/compose.yaml over a database and a store; its address."""
     port = free_port()
     places = {"postgres:5432": f"127.0.0.1:{database}", "http://storage:8333": objects.url}
     command, environment = _here("mlflow", places)
     command[command.index("--port") + 1] = str(port)
     command[command.index("--host") + 1] = "127.0.0.1"
-    with running(command, folder / "mlflow.log", "/health", port, environment):
+    with running(command, log, "/health", port, environment):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -17,6 +17,9 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # files go through the server: it would send clients to its bucket, which they need not reach
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # by itself it tries a server that is not there for four minutes
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }

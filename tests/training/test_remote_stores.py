@@ -31,8 +31,14 @@ def database() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, database: int, objects: remotes.Storage) -> Iterator[str]:
-    with remotes.mlflow(tmp_path_factory.mktemp("mlflow"), database, objects) as address:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the MLflow server was asked for."""
+    return tmp_path_factory.mktemp("mlflow") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def server(log: Path, database: int, objects: remotes.Storage) -> Iterator[str]:
+    with remotes.mlflow(log, database, objects) as address:
         yield address
 
 
@@ -89,7 +95,9 @@ def moved(trained: Project, server: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.slow
-def test_runs_and_files_are_on_the_server(moved: tuple[Project, list[str]], objects: remotes.Storage) -> None:
+def test_runs_and_files_are_on_the_server(
+    moved: tuple[Project, list[str]], objects: remotes.Storage, log: Path
+) -> None:
     project, (first, second) = moved
     assert ran(first) == ["register", "package"]
     assert "register: flights version 1 is champion" in first
@@ -99,6 +107,9 @@ def test_runs_and_files_are_on_the_server(moved: tuple[Project, list[str]], obje
     stored = objects.names("mlflow")
     assert len([name for name in stored if name.endswith("/bundle/manifest.json")]) == 2
     assert [name for name in stored if name.endswith("/card.md")]
+    asked = log.read_text()
+    assert '"GET /api/2.0/mlflow-artifacts/artifacts' in asked
+    assert "presigned" not in asked  # nobody is sent to the bucket
 
 
 @pytest.mark.slow
