@@ -34,6 +34,7 @@ except BoxwoodError as error:
     sys.exit(f"Not starting: {error}")
 
 MODELS = Models(SETTINGS)
+RUNS_AS = {"image": SETTINGS.image} if SETTINGS.image else {}
 STORED = {tag.split(":")[0]: BentoModel(tag) for tag in TAGS}
 
 
@@ -45,7 +46,7 @@ class Service:
             bento = f"{bentoml.server_context.bento_name}:{bentoml.server_context.bento_version}"
             for model in STORED.values():
                 stored = model.resolve()
-                MODELS.add(Path(stored.path), {"bento": bento, **stored.info.labels})
+                MODELS.add(Path(stored.path), {**RUNS_AS, "bento": bento, **stored.info.labels})
         except BoxwoodError as error:
             lifecycle.refuse(error)
         logs.set_up()

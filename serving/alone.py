@@ -17,6 +17,8 @@ import uvicorn
 from bentoml.exceptions import BentoMLException
 
 from serving import lifecycle, port
+from serving.settings import Settings
+from validation.errors import SettingsError
 
 HERE = Path(__file__).parent.parent
 
@@ -27,8 +29,10 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=os.environ.get("PORT", "3000"))
     options = parser.parse_args()
-    if taken := port.refusal(options.host, options.port, "--port"):
-        sys.exit(f"Not starting: {taken}")
+    try:
+        host, number = _http(options.host, options.port)
+    except SettingsError as error:
+        sys.exit(f"Not starting: {error}")
     if HERE.parents[2].name == "bentos":  # it lies in a store, and so does its model
         os.environ.setdefault("BENTOML_HOME", str(HERE.parents[3]))
     # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
@@ -42,15 +46,26 @@ def main() -> None:
             service.inner.audit()
         except BentoMLException as error:
             sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
-        print(f"{service.bento.tag} at http://{port.address(options.host, options.port)}", flush=True)
+        print(f"{service.bento.tag} at http://{port.address(host, number)}", flush=True)
         uvicorn.run(
             service.to_asgi(is_main=True),
-            host=options.host,
-            port=options.port,
+            host=host,
+            port=number,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=lifecycle.GRACE_SECONDS,
         )
+
+
+def _http(host: str, number: int) -> tuple[str, int]:
+    """Where HTTP listens; the settings say if gRPC has the address instead, which the service then finds in them."""
+    settings, refused = Settings.from_environment(os.environ), "--port"
+    if settings.transport == "grpc":
+        os.environ |= {"BOXWOOD_GRPC_HOST": host, "BOXWOOD_GRPC_PORT": str(number)}
+        host, number, refused = "127.0.0.1", settings.http_port, "BOXWOOD_HTTP_PORT"
+    if taken := port.refusal(host, number, refused):
+        raise SettingsError(taken)
+    return host, number
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The limits and addresses of a running service, from environment variables. Names that nobody knows are refused."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "batching": (0, 1),
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
+    "http_port": (1, 65_535),
 }
 """The lowest and the highest value of numbers; of others 1 and the largest that there is."""
+_CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
+"""The values of texts that may not be just anything."""
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -39,6 +42,9 @@ class Settings:
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
         grpc_port: its port; 0 for no gRPC.
+        transport: "http" or "grpc": which of them a worker alone serves at the one port that its platform gives it.
+        http_port: where HTTP then is for the machine itself, if that port is gRPC's.
+        image: the image that the service was started from, for the lineage of its models.
     """
 
     max_body_bytes: int = 16 * 2**20
@@ -52,6 +58,9 @@ class Settings:
     cors_origins: str = ""
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50_051
+    transport: str = "http"
+    http_port: int = 3_000
+    image: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -65,9 +74,17 @@ class Settings:
                 raise SettingsError(f"{variable} is not a setting. There are: {', '.join(known)}.")
             field = known[variable]
             values[field.name] = (
-                text if field.type is str else _number(variable, text, *_BOUNDS.get(field.name, (1, _LARGEST)))
+                _text(variable, text, _CHOICES.get(field.name, ()))
+                if field.type is str
+                else _number(variable, text, *_BOUNDS.get(field.name, (1, _LARGEST)))
             )
         return cls(**values)
+
+
+def _text(variable: str, text: str, choices: Sequence[str]) -> str:
+    if choices and text not in choices:
+        raise SettingsError(f"{variable} is {text[:100]!r}; it takes one of: {', '.join(choices)}.")
+    return text
 
 
 def _number(variable: str, text: str, lowest: int, highest: int) -> int:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,14 @@ ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
 class Project:
     """The project's files in `folder`. Unless it has code of its own, code is imported from the repository.
 
-    Its commands see `variables` besides those of the environment.
+    Attributes:
+        counted: whether its commands count towards the coverage, which makes them half as fast again.
+        variables: what its commands see besides the environment.
     """
 
     folder: Path
     own_code: bool = False
+    counted: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -78,6 +81,10 @@ class Project:
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
         return Project(folder, variables=self.variables)
 
+    def uncounted(self) -> "Project":
+        """The same project, whose commands do what others that are counted do too."""
+        return replace(self, counted=False)
+
     def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
         """Merge `changes` into params.yaml, below a problem."""
         path = self.folder / "params.yaml"
@@ -88,13 +95,10 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """What its commands see."""
+        # MLflow puts its address into the environment of whoever uses it
+        strange = ("BOXWOOD_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", *(() if self.counted else ("COVERAGE_",)))
         return {
-            # MLflow puts its address into the environment of whoever uses it
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("BOXWOOD_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY"))
-            },
+            **{name: value for name, value in os.environ.items() if not name.startswith(strange)},
             "PATH": f"{DEV}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder if self.own_code else ROOT),
             "PYTHONSAFEPATH": "1",
@@ -183,10 +187,14 @@ class Project:
             yield started
 
     @contextlib.contextmanager
-    def start_alone(self, bento: str, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-        """A worker without a supervisor, in the folder of its Bento."""
+    def start_alone(
+        self, bento: str, *, grpc_port: str = "", **environment: str
+    ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+        """A worker without a supervisor, in the folder of its Bento; `grpc_port` is its platform's port, for gRPC."""
         port = free_port()
-        command = [str(DEV / "python"), "-m", "serving.alone", "--port", str(port)]
+        if grpc_port:
+            environment |= {"BOXWOOD_TRANSPORT": "grpc", "BOXWOOD_HTTP_PORT": str(port)}
+        command = [str(DEV / "python"), "-m", "serving.alone", "--port", grpc_port or str(port)]
         with self._running(command, self.source(bento), port, environment) as started:
             yield started
 

@@ -19,24 +19,25 @@ from tests.serving.test_http import PREDICT
 from tests.serving.test_metrics import samples
 
 MOST = 6
+IMAGE = "registry.example/boxwood@sha256:0123"
 LIST = b"GET /v1/models HTTP/1.1\r\nhost: boxwood\r\n\r\n"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 HEAD = f"POST {PREDICT} HTTP/1.1\r\nhost: boxwood\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def grpc_port() -> int:
-    return free_port()
+def grpc_port() -> str:
+    return str(free_port())
 
 
 @pytest.fixture(scope="module")
-def server(trained: Project, bento: str, grpc_port: int) -> Iterator[httpx.Client]:
-    """A worker without a supervisor that has little patience."""
+def server(trained: Project, bento: str, grpc_port: str) -> Iterator[httpx.Client]:
+    """A worker without a supervisor that has little patience; the port of its platform is gRPC's."""
     limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1}
     variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()} | {
         "BOXWOOD_GRPC_PORT": str(grpc_port)
     }
-    with trained.start_alone(bento, **variables) as (client, process):
+    with trained.start_alone(bento, grpc_port=grpc_port, **variables) as (client, process):
         yield client
     assert process.wait() == 0
 
@@ -61,6 +62,10 @@ def problem(answer: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(body)
     assert f" {found['status']} ".encode() in head.splitlines()[0]
     return found
+
+
+def test_the_lineage_names_the_image(server: httpx.Client) -> None:
+    assert server.get("/v1/models/flights").json()["lineage"]["image"] == IMAGE
 
 
 @pytest.mark.parametrize(
@@ -200,7 +205,7 @@ def test_a_client_that_asks_without_end_is_cut_off(server: httpx.Client, row: di
 
 
 def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict[str, Any]) -> None:
-    body = json.dumps({"instances": [row] * 20_000})
+    body = json.dumps({"instances": [row] * 5_000})
     request = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode()
     left, waiting = ("boxwood_requests_total", "v1", "explain", "cancelled"), ("boxwood_waiting_rows", "explain")
     end = time.monotonic() + 60
@@ -213,7 +218,7 @@ def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict
     assert samples(server)[left] == 1
 
 
-def test_more_calls_than_may_be_are_told_so_over_all_connections(server: httpx.Client, grpc_port: int) -> None:
+def test_more_calls_than_may_be_are_told_so_over_all_connections(server: httpx.Client, grpc_port: str) -> None:
     over = threading.Event()
 
     def silent() -> Iterator[bytes]:

@@ -29,6 +29,7 @@ def test_defaults_and_overrides() -> None:
         ("BOXWOOD_MAX_REQUEST_SECONDS", "86401", "from 1 to 86400"),
         ("BOXWOOD_GRPC_PORT", "70000", "BOXWOOD_GRPC_PORT is '70000'; it takes a whole number from 0 to 65535"),
         ("BOXWOOD_BATCHING", "7", "from 0 to 1"),
+        ("BOXWOOD_TRANSPORT", "grcp", "BOXWOOD_TRANSPORT is 'grcp'; it takes one of: http, grpc"),
     ],
 )
 def test_nonsense_is_refused(variable: str, value: str, says: str) -> None:

@@ -1,0 +1,131 @@
+"""python -m deploy rollout | rollback | status | history: what runs on Cloud Run, and which revision answers."""
+
+import argparse
+import datetime
+import getpass
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from deploy import config, golden, lease, revisions, traffic
+from deploy.cloud_run import CloudRun
+from deploy.config import Config
+from deploy.errors import ConfigError, DeployError
+from deploy.ledger import Entry, Ledger
+from deploy.rollback import rollback
+from deploy.rollout import Rollout
+
+_FILE = Path(__file__).parent / "cloudrun.yaml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = config.read(
+            options.config,
+            project=options.project or os.environ.get("CLOUDSDK_CORE_PROJECT"),
+            region=options.region or os.environ.get("CLOUDSDK_RUN_REGION"),
+        )
+        options.run(options, settings)
+    except DeployError as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
+    parser.add_argument("--config", type=Path, default=_FILE, help="the file of settings (default: %(default)s)")
+    parser.add_argument("--project", help="the Google Cloud project, instead of the file's")
+    parser.add_argument("--region", help="the region, instead of the file's")
+    commands = parser.add_subparsers(dest="command", required=True)
+    roll = commands.add_parser("rollout", help="give a new image the traffic, step by step")
+    roll.add_argument("image", help="the image by its digest: …@sha256:…")
+    roll.add_argument(
+        "--bento", required=True, help="the Bento in it: its tag in the store, or an exported one's folder"
+    )
+    roll.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
+    roll.set_defaults(run=_rollout)
+    back = commands.add_parser("rollback", help="give all traffic back, at once")
+    back.add_argument(
+        "--to", default="", help="a revision or an image, or a part of either, instead of what served before"
+    )
+    back.add_argument("--why", default="", help="a sentence for the ledger")
+    back.set_defaults(run=_rollback)
+    commands.add_parser("status", help="what Cloud Run serves now").set_defaults(run=_status)
+    told = commands.add_parser("history", help="what the ledger has")
+    told.add_argument("--on", type=datetime.date.fromisoformat, help="what served on that day (UTC), YYYY-MM-DD")
+    told.set_defaults(run=_history)
+    return parser
+
+
+def _rollout(options: argparse.Namespace, settings: Config) -> None:
+    cloud = CloudRun(settings.parent)
+    rollout = Rollout(settings, cloud, options.image, golden.read(options.bento), _who(), _say)
+    if options.dry_run:
+        for step in rollout.plan():
+            _say(step)
+    else:
+        rollout.run()
+
+
+def _rollback(options: argparse.Namespace, settings: Config) -> None:
+    rollback(settings, CloudRun(settings.parent), options.to, _who(), options.why, _say)
+
+
+def _status(options: argparse.Namespace, settings: Config) -> None:
+    cloud = CloudRun(settings.parent)
+    for wanted in settings.services:
+        service = cloud.service(wanted.name)
+        if service is None:
+            _say(f"{wanted.name}: not there")
+            continue
+        _say(f"{wanted.name} ({wanted.transport}) at {service.uri}")
+        split, tags = traffic.observed(service), traffic.tags(service)
+        for revision in dict.fromkeys((*split, *tags.values())):
+            facts = revisions.facts(cloud.revision(wanted.name, revision))
+            tagged = ", ".join(tag for tag, of in tags.items() if of == revision)
+            what = f"{facts.get('models', '')} {facts.get('bento', '')} {facts.get('image', '')}"
+            _say(f"  {split.get(revision, 0):3d} %  {revision}  {tagged}  {what}")
+        if (running := lease.of(service)) is not None:
+            _say(f"  {running.what} of {running.image} by {running.by}, until {running.until:%Y-%m-%d %H:%M} UTC")
+
+
+def _history(options: argparse.Namespace, settings: Config) -> None:
+    ledger = Ledger(settings.ledger)
+    told: Sequence[tuple[datetime.datetime, Entry]] = (
+        [(entry.at, entry) for entry in ledger.entries()] if options.on is None else list(ledger.on(options.on))
+    )
+    if not told:
+        raise ConfigError(f"{settings.ledger} has nothing" + ("." if options.on is None else f" about {options.on}."))
+    for since, entry in told:
+        why = f": {entry.why}" if entry.why else ""
+        _say(f"{since:%Y-%m-%d %H:%M:%S} UTC  {entry.what} by {entry.by}{why}")
+        for service, shares in entry.after.items():
+            for revision, percent in shares.items():
+                known = entry.revisions.get(revision, {})
+                _say(f"    {service}  {percent:3d} %  {revision}  {known.get('models', '')}  {known.get('bento', '')}")
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """What cancels a workflow gets the same care as Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def _who() -> str:
+    actor, run = os.environ.get("GITHUB_ACTOR"), os.environ.get("GITHUB_RUN_ID")
+    return f"{actor} (workflow run {run})" if actor else f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupted)
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Asking a service as its callers do: by V1 over HTTP, and by the typed gRPC service that reflection shows."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+import google.auth
+import grpc
+import httpx
+import requests
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
+from google.protobuf import json_format
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from deploy.config import Transport
+from deploy.errors import CloudError
+
+_SECONDS = 30
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Failed(Exception):
+    """A request got no answer, or an error."""
+
+
+class Api(Protocol):
+    """A service under one URL. Its methods raise Failed."""
+
+    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+        """The model's version, and its answers to `rows`, in order; `verb` is predict or explain."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+
+
+def api(transport: Transport, url: str, token: str | None) -> Api:
+    """The service under `url`, which is asked with an identity token if it is private."""
+    return _Http(url, token) if transport == "http" else _Grpc(url, token)
+
+
+class _Http(httpx.Client):
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        super().__init__(base_url=url, headers=headers, timeout=_SECONDS)
+
+    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+        try:
+            answer = self.post(f"/v1/models/{model}:{verb}", json={"instances": rows})
+            answer.raise_for_status()
+            document = answer.json()
+            return document["model_version"], document[f"{_noun(verb)}s"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise Failed(f"{verb} over HTTP: {error!r}") from error
+
+
+class _Grpc:
+    def __init__(self, url: str, token: str | None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            credentials = grpc.ssl_channel_credentials()
+            if token:
+                bearer = grpc.access_token_call_credentials(token)
+                credentials = grpc.composite_channel_credentials(credentials, bearer)
+            self._channel = grpc.secure_channel(f"{parts.hostname}:{parts.port or 443}", credentials)
+        else:
+            self._channel = grpc.insecure_channel(parts.netloc)
+        self._pool = DescriptorPool(ProtoReflectionDescriptorDatabase(self._channel))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+        try:
+            service = self._pool.FindServiceByName(f"boxwood.{model}.Predictor")
+            method = service.methods_by_name[verb.title()]
+            sent = json_format.ParseDict({"rows": list(rows)}, GetMessageClass(method.input_type)())
+            call = self._channel.unary_unary(
+                f"/{service.full_name}/{method.name}",
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=GetMessageClass(method.output_type).FromString,
+            )
+            answer = json_format.MessageToDict(
+                call(sent, timeout=_SECONDS),
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+            return answer["model_version"], answer[f"{_noun(verb)}s"]
+        except (grpc.RpcError, KeyError, json_format.Error) as error:
+            said = error.details() if isinstance(error, grpc.Call) else repr(error)
+            raise Failed(f"{verb} over gRPC: {said}") from error
+
+
+def _noun(verb: str) -> str:
+    return {"predict": "prediction", "explain": "explanation"}[verb]
+
+
+def token(caller: str, audience: str) -> str | None:
+    """An identity token of the service account `caller` for a private service; None without one.
+
+    The IAM Credentials API makes it for whoever may (roles/iam.serviceAccountTokenCreator), a person, a machine or a
+    workflow with a federated identity alike. It holds for an hour, a release for less.
+    Raises CloudError.
+    """
+    if not caller:
+        return None
+    url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{caller}:generateIdToken"
+    try:
+        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        with AuthorizedSession(credentials) as session:
+            answer = session.post(url, json={"audience": audience, "includeEmail": True}, timeout=_SECONDS)
+        answer.raise_for_status()
+        made: str = answer.json()["token"]
+    except (GoogleAuthError, requests.RequestException, ValueError, KeyError) as error:
+        raise CloudError(f"{caller} cannot ask {audience}: there is no identity token for it: {error}") from error
+    return made

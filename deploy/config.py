@@ -1,0 +1,129 @@
+"""`cloudrun.yaml`: every number and name of the services on Cloud Run."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from deploy.errors import ConfigError
+
+Transport = Literal["http", "grpc"]
+Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
+"""As short as leaves room for what a revision adds to it: Cloud Run allows 63 characters."""
+
+
+class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One Cloud Run service; `transport` has its one port."""
+
+    name: Name
+    transport: Transport
+
+
+class StartupProbe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a container may take to be ready: `failure_threshold` times `period_seconds`."""
+
+    period_seconds: Positive = 1
+    timeout_seconds: Positive = 1
+    failure_threshold: Positive = 60
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a container gets and when there are more of them.
+
+    Attributes:
+        cpu: as Cloud Run writes it, "1" or "1000m"; memory: "512Mi".
+        concurrency: the most requests at a time in one container, before another is started.
+        min_instances: how many containers the serving revision keeps while nobody asks.
+        cpu_idle: whether there is CPU only while a request is answered, which costs less.
+        public: whether anybody may call; otherwise who has the role run.invoker.
+        service_account: as whom the container runs.
+        environment: settings of the service.
+        secrets: variables from Secret Manager, each `projects/…/secrets/…/versions/…`.
+    """
+
+    cpu: str = "1"
+    memory: str = "512Mi"
+    concurrency: Positive = 80
+    min_instances: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_instances: Positive = 10
+    cpu_idle: bool = True
+    startup_cpu_boost: bool = True
+    timeout_seconds: Positive = 60
+    public: bool = False
+    service_account: str = ""
+    environment: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+    startup_probe: StartupProbe = StartupProbe()
+
+
+class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a new revision gets its traffic.
+
+    Attributes:
+        steps: percentages in turn; the last is 100.
+        requests: how often the golden rows are asked of the new revision at each step, and of the old one beside it.
+        seconds: how long each step below 100 is watched at least.
+        max_slowdown: how many times the old revision's p95 the new one's may be, `slack_ms` apart.
+        ready_seconds: how long a new revision may take to be ready.
+    """
+
+    steps: Annotated[Sequence[Percent], msgspec.Meta(min_length=1)] = (5, 25, 100)
+    requests: Positive = 50
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    max_slowdown: Annotated[float, msgspec.Meta(ge=1)] = 1.5
+    slack_ms: Annotated[float, msgspec.Meta(ge=0)] = 50.0
+    ready_seconds: Positive = 300
+
+    def __post_init__(self) -> None:
+        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100:
+            raise ValueError("steps must grow, and end at 100")
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything.
+
+    Attributes:
+        services: what is moved together from one image; the first is looked at to see whether a rollout is running.
+        ledger: a folder, or a bucket as `gs://…`, for the record of who moved traffic.
+        registry: MLflow's tracking URI, whose alias `serving` follows the traffic; none if empty.
+        caller: the service account as which private services are asked; none if empty.
+    """
+
+    project: str
+    region: str
+    services: Annotated[Sequence[Service], msgspec.Meta(min_length=1)]
+    ledger: str
+    registry: str = ""
+    caller: str = ""
+    run: Run = Run()
+    canary: Canary = Canary()
+
+    @property
+    def parent(self) -> str:
+        """Where the services are."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+    def fingerprint(self, service: Service) -> str:
+        """A short hash of what a revision of a service is made with, the image apart."""
+        return hashlib.sha256(msgspec.json.encode([service, self.run], order="sorted")).hexdigest()[:6]
+
+
+def read(path: Path, **overrides: str | None) -> Config:
+    """Read the file; `overrides` (project, region) win where they are given. Raises ConfigError."""
+    try:
+        document = msgspec.yaml.decode(path.read_bytes())
+        document |= {name: value for name, value in overrides.items() if value}
+        config = msgspec.convert(document, Config)
+    except (OSError, msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be used: {error}") from error
+    for name in ("project", "region"):
+        if not getattr(config, name):
+            raise ConfigError(f"{path} has no {name}. Write it there, or give --{name}.")
+    names = [service.name for service in config.services]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{path} names a service twice: {', '.join(names)}.")
+    return msgspec.structs.replace(config, ledger=config.ledger.replace("PROJECT", config.project))

@@ -1,0 +1,109 @@
+"""What a release must answer: the golden rows in the bundles of its Bento, as any caller would ask them."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import yaml
+
+from deploy.errors import ConfigError
+
+_PREDICTED, _EXPLAINED = 1e-9, 1e-6
+"""How far an answer may be from what training recorded, relative: sums of doubles differ between processors."""
+
+
+class Golden(NamedTuple):
+    """One model of a release.
+
+    Attributes:
+        model, version: its name and its version; registry_version: MLflow's.
+        rows: as callers send them.
+        scores: of each row a regression's prediction and interval, or the probability of `positive`.
+        contributions: of each row its SHAP values by column.
+    """
+
+    model: str
+    version: str
+    registry_version: str
+    rows: Sequence[Mapping[str, Any]]
+    scores: Sequence[Sequence[float]]
+    contributions: Sequence[Mapping[str, float]]
+    positive: str | None
+
+    def differs(self, row: int, answer: Mapping[str, Any]) -> str | None:
+        """Why a prediction is not what that row must get; None if it is. `answer` is V1's, or a message as a dict."""
+        try:
+            found = self._score(answer)
+        except (KeyError, TypeError):
+            return f"golden row {row} of {self.model} got no prediction: {dict(answer)}"
+        if not _same(found, self.scores[row], _PREDICTED):
+            return f"golden row {row} of {self.model} got {found} and not {list(self.scores[row])}"
+        return None
+
+    def differs_in_why(self, row: int, answer: Mapping[str, Any]) -> str | None:
+        """The same for an explanation."""
+        expected, found = self.contributions[row], answer.get("contributions", {})
+        total = abs(answer.get("base_value", 0.0)) + sum(map(abs, expected.values()))
+        for column, share in expected.items():
+            if not math.isclose(found.get(column, math.nan), share, rel_tol=_EXPLAINED, abs_tol=_EXPLAINED * total):
+                return f"golden row {row} of {self.model}: {column} contributes {found.get(column)} and not {share}"
+        return None
+
+    def _score(self, answer: Mapping[str, Any]) -> list[float]:
+        if self.positive is not None:
+            return [answer["probabilities"][self.positive]]
+        return [answer["prediction"], answer["interval"]["low"], answer["interval"]["high"]]
+
+
+def _same(found: Sequence[float], expected: Sequence[float], tolerance: float) -> bool:
+    return len(found) == len(expected) and all(
+        math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
+class Bento(NamedTuple):
+    """A Bento: its tag and what its models must answer."""
+
+    tag: str
+    models: Sequence[Golden]
+
+
+def read(bento: str) -> Bento:
+    """Read a Bento by its tag in the BentoML store, or by the folder of an exported one; raises ConfigError."""
+    folder = Path(bento)
+    if ":" in bento and not folder.exists():
+        home = Path(os.environ.get("BENTOML_HOME", Path.home() / "bentoml"))
+        folder = home / "bentos" / bento.replace(":", "/")
+    try:
+        document = yaml.safe_load((folder / "bento.yaml").read_text())
+        tags = [model["tag"] for service in document["services"] for model in service["models"]]
+        models = [_golden(_stored(folder, tag)) for tag in tags]
+        return Bento(f"{document['name']}:{document['version']}", models)
+    except (OSError, KeyError, TypeError, yaml.YAMLError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"{bento} is no Bento with its models: {error!r}. Give its tag, or its folder.") from error
+
+
+def _stored(folder: Path, tag: str) -> Path:
+    """An exported Bento has its models with it, one in a store beside it."""
+    place = Path("models") / tag.replace(":", "/")
+    return next(home / place for home in (folder, *folder.parents) if (home / place).is_dir() or home == Path("/"))
+
+
+def _golden(folder: Path) -> Golden:
+    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
+    golden = msgspec.json.decode((folder / "golden.json").read_bytes())
+    labels = yaml.safe_load((folder / "model.yaml").read_text())["labels"]
+    classes = manifest["outcome"].get("classes")
+    return Golden(
+        manifest["problem"],
+        manifest["version"],
+        labels.get("registry_version", ""),
+        golden["rows"],
+        golden["scores"],
+        golden["contributions"],
+        classes[-1] if classes else None,
+    )

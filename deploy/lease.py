@@ -1,0 +1,97 @@
+"""Who may change the services: a note in their annotations, which every change reads and is made under.
+
+Cloud Run refuses a change of a service that somebody changed since it was read (its etag). So whoever finds another's
+token in the note knows that it was overtaken, and one that crashed leaves behind what the next needs to go on.
+"""
+
+import datetime
+import secrets
+from collections.abc import Mapping
+
+import msgspec
+from google.cloud import run_v2
+
+from deploy.errors import Busy, Fenced
+
+_NOTE = "boxwood.dev/release"
+_MINUTES = 10
+"""After so long without a change, a rollout counts as dead."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A rollout or rollback on its way.
+
+    Attributes:
+        id: its name in the ledger, the same for whoever goes on with it.
+        token: of the process that may change the services.
+        by: who began it; what: what it does, in a word; image: what is rolled out.
+        until: when it counts as dead, unless it renews this.
+        before: the split to go back to; None where there was no service.
+        tags: the tags of then.
+    """
+
+    id: str
+    token: str
+    by: str
+    what: str
+    image: str
+    until: datetime.datetime
+    before: Mapping[str, int] | None = None
+    tags: Mapping[str, str] = {}
+
+    @classmethod
+    def new(cls, by: str, what: str, image: str) -> "Lease":
+        """A lease that nobody had before; ids sort by time."""
+        began = _now()
+        return cls(f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", secrets.token_hex(8), by, what, image, began)
+
+    @property
+    def dead(self) -> bool:
+        """Whether nobody renewed it for long."""
+        return _now() > self.until
+
+    def renewed(self) -> "Lease":
+        """The same for another while."""
+        return msgspec.structs.replace(self, until=_now() + datetime.timedelta(minutes=_MINUTES))
+
+    def continuing(self, other: "Lease") -> "Lease":
+        """This one with another's `id` and way back: for whoever goes on where that stopped."""
+        return msgspec.structs.replace(self, id=other.id, before=other.before, tags=other.tags)
+
+
+def of(service: run_v2.Service) -> Lease | None:
+    """Who has a service."""
+    note = service.annotations.get(_NOTE)
+    return msgspec.json.decode(note, type=Lease) if note else None
+
+
+def write(service: run_v2.Service, lease: Lease) -> None:
+    """Take a service, or keep it."""
+    service.annotations[_NOTE] = msgspec.json.encode(lease.renewed()).decode()
+
+
+def remove(service: run_v2.Service) -> None:
+    """Leave a service to others."""
+    service.annotations.pop(_NOTE, None)
+
+
+def demand_mine(service: run_v2.Service, lease: Lease) -> None:
+    """Raise Fenced if somebody else has the service, or took it and is done."""
+    found = of(service)
+    if found is None or found.token != lease.token:
+        who = f"{found.by} ({found.what})" if found else "somebody who is done already"
+        raise Fenced(f"{service.name.rsplit('/', 1)[-1]} was taken over by {who}. Nothing more is changed here.")
+
+
+def demand_free(service: run_v2.Service, lease: Lease) -> None:
+    """Raise Busy if somebody else's rollout is running; one of the same image is continued."""
+    found = of(service)
+    if found is not None and not found.dead and (found.what, found.image) != (lease.what, lease.image):
+        raise Busy(
+            f"{found.by} began a {found.what} of {found.image} that is running, or stopped without a word. It counts "
+            f"as dead at {found.until:%Y-%m-%d %H:%M} UTC. `rollback` does not wait for it."
+        )
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

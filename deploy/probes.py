@@ -1,0 +1,80 @@
+"""Whether a revision may have traffic: its answers to the golden rows, and how fast they come beside another's."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from deploy.asking import Api, Failed
+from deploy.config import Canary
+from deploy.errors import Unhealthy
+from deploy.golden import Golden
+
+
+def prove(api: Api, models: Sequence[Golden], what: str) -> None:
+    """Ask all golden rows, predictions and explanations; raises Unhealthy at the first that is another."""
+    for model in models:
+        for verb, differs in (("predict", model.differs), ("explain", model.differs_in_why)):
+            try:
+                version, answers = api.ask(verb, model.model, model.rows)
+            except Failed as error:
+                raise Unhealthy(f"{what} does not answer: {error}.") from error
+            wrong = None if version == model.version else f"it serves {model.model} {version} and not {model.version}"
+            wrong = wrong or (None if len(answers) == len(model.rows) else f"{verb} lost rows of {model.model}")
+            wrong = wrong or next(filter(None, (differs(row, answer) for row, answer in enumerate(answers))), None)
+            if wrong:
+                raise Unhealthy(f"{what} answers wrongly: {wrong}.")
+
+
+class Asked(NamedTuple):
+    """What came of asking for a while: seconds of each answer, what was wrong with others."""
+
+    seconds: Sequence[float]
+    wrong: Sequence[str]
+
+    @property
+    def p95(self) -> float:
+        """In milliseconds."""
+        return 1_000 * (statistics.quantiles(self.seconds, n=20, method="inclusive")[-1] if self.seconds[1:] else 0.0)
+
+
+def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary, seconds: float) -> str:
+    """Ask a new revision and the old one in turns, single golden rows, for `seconds` at least.
+
+    Returns:
+        What was seen, in a sentence.
+
+    Raises:
+        Unhealthy: the new one fails, answers wrongly or is slower than it may be.
+    """
+    rows = itertools.cycle([(model, row) for model in models for row in range(len(model.rows))])
+    pause = seconds / canary.requests
+    fresh, stable = Asked([], []), Asked([], [])
+    for _, (model, row) in zip(range(canary.requests), rows, strict=False):
+        fresh = _and(fresh, _ask(new, model, row, exact=True))
+        if fresh.wrong:
+            raise Unhealthy(f"The new revision failed: {fresh.wrong[0]}.")
+        if old is not None:
+            stable = _and(stable, _ask(old, model, row, exact=False))
+        time.sleep(pause)
+    limit = canary.max_slowdown * stable.p95 + canary.slack_ms
+    seen = f"p95 {fresh.p95:.0f} ms, the old revision's {stable.p95:.0f} ms"
+    if old is not None and stable.seconds and fresh.p95 > limit:
+        raise Unhealthy(f"The new revision is slow: {seen}, and {limit:.0f} ms is the most it may be.")
+    return f"{canary.requests} golden rows as they should be, {seen if old is not None else f'p95 {fresh.p95:.0f} ms'}"
+
+
+def _ask(api: Api, model: Golden, row: int, *, exact: bool) -> Asked:
+    started = time.perf_counter()
+    try:
+        _, [answer] = api.ask("predict", model.model, [model.rows[row]])
+    except (Failed, ValueError) as error:
+        return Asked([], [str(error)])
+    seconds = time.perf_counter() - started
+    wrong = model.differs(row, answer) if exact else None  # the old one may be another model
+    return Asked([seconds], [wrong] if wrong else [])
+
+
+def _and(some: Asked, more: Asked) -> Asked:
+    return Asked([*some.seconds, *more.seconds], [*some.wrong, *more.wrong])

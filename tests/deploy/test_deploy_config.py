@@ -1,0 +1,66 @@
+"""The file of settings, and what the command says before it asks anybody."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from deploy import config
+from deploy.__main__ import main
+from deploy.cloud_run import EMULATOR
+from deploy.errors import ConfigError
+from tests.project import ROOT
+
+SHIPPED = ROOT / "deploy/cloudrun.yaml"
+
+
+def test_the_file_that_is_shipped_has_the_defaults() -> None:
+    read = config.read(SHIPPED, project="p")
+    assert read.run == config.Run()
+    assert msgspec.json.encode(read.canary) == msgspec.json.encode(config.Canary())
+    assert not read.run.public
+    assert {service.transport for service in read.services} == {"http", "grpc"}
+    assert read.ledger == "gs://p-boxwood-releases"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"run": {"cpus": 1}}, "unknown field `cpus` - at `$.run`"),
+        ({"run": {"concurrency": 0}}, "Expected `int` >= 1 - at `$.run.concurrency`"),
+        ({"canary": {"steps": [25, 5, 100]}}, "steps must grow, and end at 100"),
+        ({"canary": {"steps": [5, 25]}}, "steps must grow, and end at 100"),
+        ({"services": [{"name": "Boxwood", "transport": "http"}]}, "`$.services[0].name`"),
+        ({"services": [{"name": "a", "transport": "http"}] * 2}, "names a service twice: a, a"),
+        ({"services": []}, "length >= 1"),
+        ({"region": ""}, "has no region"),
+    ],
+)
+def test_nonsense_is_refused_with_its_place(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    file = tmp_path / "cloudrun.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(SHIPPED.read_text()), **change}))
+    with pytest.raises(ConfigError) as caught:
+        config.read(file, project="p")
+    assert says in str(caught.value)
+
+
+def test_what_a_revision_is_made_with_names_it() -> None:
+    read = config.read(SHIPPED, project="p")
+    first, second = read.services
+    other = config.read(SHIPPED, project="p", region="us-east1")
+    assert read.fingerprint(first) == other.fingerprint(first) != read.fingerprint(second)
+
+
+def test_an_image_without_its_digest_and_a_missing_project_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLOUDSDK_CORE_PROJECT", raising=False)
+    assert main(["status"]) == 1
+    assert "has no project. Write it there, or give --project." in capsys.readouterr().err
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none"))
+    assert main(["--project", "p", "status"]) == 1
+    assert "Google Cloud cannot be asked: " in capsys.readouterr().err
+    monkeypatch.setenv(EMULATOR, "127.0.0.1:1")
+    assert main(["--project", "p", "rollout", "boxwood:latest", "--bento", str(tmp_path)]) == 1
+    assert "is no Bento with its models" in capsys.readouterr().err

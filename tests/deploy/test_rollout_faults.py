@@ -1,0 +1,153 @@
+"""Rollouts whose API fails at every step: run again, they finish; and whatever is left in between is whole."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import traffic
+from deploy.__main__ import main
+from deploy.cloud_run import EMULATOR
+from deploy.traffic import PREVIOUS, SERVING
+from tests.deploy.releases import HTTP, Releases, image
+from tests.deploy.standin import How, Image, StandIn
+from tests.project import Project
+
+pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout")]
+
+HERE = Path(__file__).parent
+FIRST, SECOND = image("first"), image("second")
+CHANGES = ("CreateService", "UpdateService")
+UPDATES = 12
+"""How many changes a rollout of two services makes: each is taken, made, moved three times and left."""
+
+
+@pytest.fixture
+def releases(trained: Project, bento: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Releases]:
+    """Two services that are started in no time, and serve nothing yet."""
+    [bundle] = [one for one in (trained.folder / "stores/bentoml/models/flights").iterdir() if one.is_dir()]
+    quick = Image((sys.executable, "-S", str(HERE / "answers_http.py")), HERE, {"ANSWERS": str(bundle)})
+    with StandIn({FIRST: quick, SECOND: quick}, delay=0.01) as cloud:
+        releases = Releases(cloud, tmp_path, {HTTP: "http", "boxwood-2": "http"}, {"seconds": 0, "requests": 2})
+        monkeypatch.setenv(EMULATOR, cloud.address)
+        yield releases
+        cloud.faults.clear()
+
+
+@pytest.fixture
+def rollout(releases: Releases, trained: Project, bento: str) -> "Rollouts":
+    return Rollouts(releases, str(trained.source(bento).parent))
+
+
+class Rollouts:
+    """The command in this process, which saves its start."""
+
+    def __init__(self, releases: Releases, bento: str) -> None:
+        self.releases = releases
+        self._bento = bento
+
+    def __call__(self, reference: str) -> int:
+        return main(["--config", str(self.releases.config), "rollout", reference, "--bento", self._bento])
+
+    def back(self) -> int:
+        return main(["--config", str(self.releases.config), "rollback"])
+
+    def serves(self, reference: str) -> bool:
+        """Whether every service gives an image all its traffic, and nobody is at work."""
+        splits = self.releases.splits()
+        return len(splits) == 2 and all(
+            percent == 100 and reference[-64:-52] in revision
+            for split in splits.values()
+            for revision, percent in split.items()
+        )
+
+    def whole(self) -> bool:
+        """Whether what is served is ready, and sums to 100."""
+        return all(sum(traffic.observed(service).values()) == 100 for service in self.releases.services().values())
+
+
+def dead_from(releases: Releases, nth: int, *, after: bool) -> None:
+    """No call of the API gets an answer from the nth change on; that is done, or not."""
+    if after:
+        releases.cloud.faults.api(How.LOST, "UpdateService", nth)
+
+    def die(_: object) -> None:
+        releases.cloud.faults.api(How.REFUSED, nth=None)
+
+    releases.cloud.faults.when(die, "UpdateService", nth + 1 if after else nth)
+
+
+@pytest.mark.parametrize("how", [How.REFUSED, How.LOST], ids=["refused", "lost"])
+def test_one_failure_at_any_change_is_passed_over(rollout: Rollouts, how: How) -> None:
+    faults = rollout.releases.cloud.faults
+    assert rollout(FIRST) == 0
+    served = FIRST
+    for nth in range(1, UPDATES + 1):
+        served = SECOND if served == FIRST else FIRST
+        faults.api(how, "UpdateService", nth)
+        assert rollout(served) == 0, nth
+        assert rollout.serves(served), nth
+        faults.clear()
+    updates = [call for call in rollout.releases.cloud.calls if call.method == "UpdateService"]
+    assert len(updates) >= UPDATES * (UPDATES + 1)
+
+
+def test_an_outage_at_any_change_leaves_what_the_next_run_finishes(rollout: Rollouts) -> None:
+    faults = rollout.releases.cloud.faults
+    assert rollout(FIRST) == 0
+    served = FIRST
+    for nth in range(1, UPDATES + 1):
+        other = SECOND if served == FIRST else FIRST
+        dead_from(rollout.releases, nth, after=False)
+        assert rollout(other) == 1, nth
+        faults.clear()
+        assert rollout.whole(), nth
+        assert rollout(other) == 0, nth
+        assert rollout.serves(other), nth
+        for service in rollout.releases.services().values():
+            tags = traffic.tags(service)
+            assert other[-64:-52] in tags[SERVING], nth
+            assert served[-64:-52] in tags[PREVIOUS], nth
+        served = other
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_a_first_deployment_through_an_outage(rollout: Rollouts, nth: int) -> None:
+    faults = rollout.releases.cloud.faults
+    for method in CHANGES:
+        faults.api(How.LOST, method, nth)
+    faults.when(lambda _: faults.api(How.REFUSED, nth=None), "GetRevision", nth)
+    with contextlib.suppress(SystemExit):
+        rollout(FIRST)
+    faults.clear()
+    assert rollout(FIRST) == 0
+    assert rollout.serves(FIRST)
+
+
+def test_a_rollback_through_an_outage(rollout: Rollouts) -> None:
+    faults = rollout.releases.cloud.faults
+    assert rollout(FIRST) == 0
+    for nth in (1, 2):
+        assert rollout(SECOND) == 0
+        dead_from(rollout.releases, nth, after=False)
+        assert rollout.back() == 1
+        faults.clear()
+        assert rollout.whole()
+        assert rollout.back() == 0
+        assert rollout.serves(FIRST)
+
+
+def test_the_ledger_has_every_step_once(rollout: Rollouts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rollout(FIRST) == 0
+    dead_from(rollout.releases, 7, after=False)
+    assert rollout(SECOND) == 1
+    rollout.releases.cloud.faults.clear()
+    assert rollout(SECOND) == 0
+    entries = [path.stem for path in (rollout.releases.folder / "ledger").iterdir()]
+    assert len(entries) == len(set(entries))
+    capsys.readouterr()
+    assert main(["--config", str(rollout.releases.config), "history"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("rollout by") == 6
