@@ -32,7 +32,8 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento image image-test free-port dev check format test test-heavy bench proto lock clean
+.PHONY: help setup train serve bento image image-test push pull free-port dev check format test test-heavy heavy-tools bench proto \
+        lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -75,6 +76,15 @@ $(BENTO): $(CODE) $(RECEIPT)
 	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
+push: $(DEV)/.ready ## give the table and what was made of it to the DVC remote
+	@dvc add --quiet data/$(PROBLEM)/raw
+	@dvc push --with-deps package@$(PROBLEM)
+	@echo 'push: commit dvc.lock and data/$(PROBLEM)/raw.dvc, by which others pull'
+
+pull: $(DEV)/.ready ## bring them from the DVC remote, if one is configured
+	@if [ -n "$$(dvc config core.remote 2>/dev/null)" ]; then dvc pull --with-deps package@$(PROBLEM); \
+	else echo 'pull: no DVC remote is configured; the pipeline will run from its table'; fi
+
 free-port: $(DEV)/.ready
 	@python -m serving.port $(HOST) $(PORT)
 
@@ -99,6 +109,7 @@ check: $(DEV)/.ready ## format, lint, types, import direction, workflows
 	@lint-imports
 	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@zizmor --offline --quiet .github/workflows
+	@check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 format: $(DEV)/.ready ## let ruff format and mend what it can
 	@ruff format .
@@ -112,6 +123,10 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 
 test-heavy: setup ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
 
 bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
