@@ -32,11 +32,11 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento image image-test push pull free-port dev check format test test-heavy heavy-tools bench proto \
-        lock clean
+.PHONY: help setup train serve bento push pull image image-test free-port dev check format test test-heavy heavy-tools bench \
+        proto lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
@@ -102,14 +102,16 @@ image: bento ## build the image IMAGE of the Bento, with docker, podman or build
 image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
 	@python -m deploy.proof $(IMAGE) --base $(BASE)
 
-check: $(DEV)/.ready ## format, lint, types, import direction, workflows
+check: $(DEV)/.ready ## format, lint, types, import direction, workflows, scripts
 	@ruff format --check .
 	@ruff check .
 	@mypy
 	@lint-imports
 	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@zizmor --offline --quiet .github/workflows
 	@check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@zizmor --offline --quiet .github
+	@shellcheck deploy/project.sh .ci/run
 
 format: $(DEV)/.ready ## let ruff format and mend what it can
 	@ruff format .
@@ -145,3 +147,5 @@ lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 
 clean: ## remove what training and serving made; the environments stay
 	@rm -rf data stores .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+
+include deploy/release.mk
