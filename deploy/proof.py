@@ -7,26 +7,27 @@ looked at once, which is also the proof that nothing was trimmed that is importe
 import argparse
 import contextlib
 import json
-import math
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
 import httpx
-from google.protobuf import json_format
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from deploy import asking, golden, probes
+from deploy.config import Transport
+from deploy.errors import Unhealthy
 from deploy.image import BASE, PREFIX, working
 
+BENTO = "/srv/boxwood/bento"
+"""Where it lies in the image."""
 STARTS = 5
 LARGEST = 300
 """MB that an image may add to its base."""
@@ -120,13 +121,25 @@ def prove(service: Running) -> None:
     answer = service.http.post("/predict", json={"rows": [{}]})
     _demand(answer.status_code == 200, f"POST /predict answers {answer.status_code}: {answer.text[:500]}")
     for name in names:
-        described = service.http.get(f"/v1/models/{name}").json()
-        _prove_chain(described["lineage"], name, config["Labels"] or {})
-        bundle = f"/srv/boxwood/bento/models/{described['lineage']['model'].replace(':', '/')}"
-        golden = json.loads(service.run("cat", f"{bundle}/golden.json"))
-        outcome = json.loads(service.run("cat", f"{bundle}/manifest.json"))["outcome"]
-        _prove_answers(f"{name} over HTTP", _over_http(service.http, name, golden["rows"]), golden, outcome)
-        _prove_answers(f"{name} over gRPC", _over_grpc(service.grpc, name, golden["rows"]), golden, outcome)
+        _prove_chain(service.http.get(f"/v1/models/{name}").json()["lineage"], name, config["Labels"] or {})
+    with grpc.insecure_channel(service.grpc) as channel:
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+    _demand(health.status == health_pb2.HealthCheckResponse.SERVING, "gRPC's health service says that it is not")
+    _prove_answers(service)
+
+
+def _prove_answers(service: Running) -> None:
+    """Ask the golden rows of the bundles in it, as a rollout will."""
+    with tempfile.TemporaryDirectory() as folder:
+        _output(service.engine, "cp", f"{service.container}:{BENTO}", folder)
+        models = golden.read(f"{folder}/{Path(BENTO).name}").models
+    transports: dict[Transport, str] = {"http": str(service.http.base_url), "grpc": f"http://{service.grpc}"}
+    for transport, url in transports.items():
+        with asking.api(transport, url, None) as api:
+            try:
+                probes.prove(api, models, f"the service over {transport}")
+            except Unhealthy as error:
+                _demand(False, str(error).removesuffix("."))
 
 
 def stop(service: Running) -> None:
@@ -144,57 +157,6 @@ def _prove_chain(lineage: dict[str, Any], name: str, labels: dict[str, str]) -> 
     _demand(said == wanted and f"{PREFIX}{name}.model" in said, f"its labels say {said}, and the service {wanted}")
     bento = labels.get(f"{PREFIX}bento")
     _demand(bento == lineage["bento"], f"its label says {bento}, and the service {lineage['bento']}")
-
-
-def _over_http(client: httpx.Client, name: str, rows: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
-    """The predictions and the explanations of rows."""
-    body = {"instances": rows}
-    predicted, explained = (
-        client.post(f"/v1/models/{name}:{verb}", json=body).raise_for_status() for verb in ("predict", "explain")
-    )
-    return predicted.json()["predictions"], explained.json()["explanations"]
-
-
-def _over_grpc(address: str, name: str, rows: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
-    """The same by the model's own service, which the server describes by reflection."""
-    with grpc.insecure_channel(address) as channel:
-        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
-        _demand(health.status == health_pb2.HealthCheckResponse.SERVING, "gRPC's health service says that it is not")
-        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
-        service = pool.FindServiceByName(f"boxwood.{name}.Predictor")
-        answers = {}
-        for method in service.methods:
-            call = channel.unary_unary(
-                f"/{service.full_name}/{method.name}",
-                request_serializer=lambda message: message.SerializeToString(),
-                response_deserializer=GetMessageClass(method.output_type).FromString,
-            )
-            message = json_format.ParseDict({"rows": rows}, GetMessageClass(method.input_type)())
-            answers[method.name] = json_format.MessageToDict(
-                call(message, timeout=30), preserving_proto_field_name=True
-            )
-    return answers["Predict"]["predictions"], answers["Explain"]["explanations"]
-
-
-def _prove_answers(what: str, answers: tuple[Any, Any], golden: dict[str, Any], outcome: dict[str, Any]) -> None:
-    """Scores as they were recorded: a value and its interval, or the probability of the last class."""
-    predictions, explanations = answers
-    for row, recorded in enumerate(
-        zip(golden["scores"], golden["contributions"], predictions, explanations, strict=True)
-    ):
-        scores, contributions, predicted, explained = recorded
-        interval = predicted.get("interval", {})
-        found = (
-            [predicted["probabilities"][outcome["classes"][-1]]]
-            if "classes" in outcome
-            else [predicted["prediction"], interval.get("low", 0.0), interval.get("high", 0.0)]
-        )
-        close = all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(found, scores, strict=True))
-        _demand(close, f"{what}: golden row {row} is answered with {found} instead of {scores}")
-        total = 1.0 + sum(map(abs, contributions.values()))
-        for column, share in contributions.items():
-            got = explained["contributions"].get(column, 0.0)
-            _demand(abs(got - share) <= 1e-6 * total, f"{what}: golden row {row}: {column} is {got} instead of {share}")
 
 
 def _demand(so: bool, otherwise: str) -> None:
