@@ -10,17 +10,14 @@ GRPC_PORT ?= 50051
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 IMAGE ?= boxwood:latest
+BASE ?= docker.io/library/python:3.11-slim
 
 DEV := .venv
 SERVING := .venv-serving
 export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
-override export TO := $(value TO)
-override export WHY := $(value WHY)
 # relative, because make takes no blanks in the names of targets
 BENTO := stores/bentoml/bento-$(PROBLEM).tag
-EXPORTED := stores/boxwood.bento
-SAVED := stores/image.tar.gz
 RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
 CODE := service.py bentofile.yaml requirements/serving.txt \
         $(shell find validation problems model serving -name '*.py')
@@ -35,9 +32,8 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento bento-export bento-import retrain keys \
-        image-save registry-login image-push image-sign image-verify rollout rollback status summary \
-        free-port dev check format test test-heavy bench proto lock clean
+.PHONY: help setup train serve bento push pull image image-test free-port dev check format test test-heavy heavy-tools bench \
+        proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,60 +76,14 @@ $(BENTO): $(CODE) $(RECEIPT)
 	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
-bento-export: bento ## write the Bento with its model to a file, for another machine
-	@rm -f $(EXPORTED)
-	@bentoml export $$(cat $(BENTO)) "$(CURDIR)/$(EXPORTED)" # absolute, or BentoML looks below /
+push: $(DEV)/.ready ## give the table and what was made of it to the DVC remote
+	@dvc add --quiet data/$(PROBLEM)/raw
+	@dvc push --with-deps package@$(PROBLEM)
+	@echo 'push: commit dvc.lock and data/$(PROBLEM)/raw.dvc, by which others pull'
 
-bento-import: $(DEV)/.ready ## take it from there
-	@mkdir -p $(dir $(BENTO))
-	@bentoml import "$(CURDIR)/$(EXPORTED)" | sed -n 's/^Bento(tag="\(.*\)") imported.*/\1/p' > $(BENTO)
-	@[ -s $(BENTO) ] || { echo 'bento-import: $(EXPORTED) was not taken; BentoML says why above.' >&2; exit 1; }
-
-retrain: $(DEV)/.ready ## train, and say whether there is a new champion: promoted=true for workflows
-	@champion() { python -m training registry list $(PROBLEM) | awk '$$1 == "*" {print $$2}'; }; \
-	before=$$(champion); $(MAKE) --no-print-directory train; after=$$(champion); \
-	[ "$$before" = "$$after" ] && promoted=false || promoted=true; \
-	echo "promoted=$$promoted" >> "$${GITHUB_OUTPUT:-/dev/stdout}"; \
-	{ echo '```'; python -m training report $(PROBLEM); python -m training registry list $(PROBLEM); echo '```'; } \
-	  >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
-
-keys: ## the DVC remote's keys from the secret DVC_SECRET, as a file that only you read
-	@[ -z "$$DVC_SECRET" ] || { umask 077; gcloud secrets versions access latest --secret "$$DVC_SECRET" \
-	  --out-file "$${AWS_SHARED_CREDENTIALS_FILE:?names the file}"; }
-
-image-save:
-	@docker save $(IMAGE) | gzip -1 > $(SAVED)
-
-registry-login:
-	@image=$(IMAGE); gcloud auth print-access-token | \
-	  docker login --username oauth2accesstoken --password-stdin "https://$${image%%/*}"
-
-image-push: ## push the image that `image-save` kept, and say its digest
-	@docker load --quiet --input $(SAVED)
-	@docker push --quiet $(IMAGE)
-	@pushed=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE)); \
-	printf 'name=%s\ndigest=%s\n' "$${pushed%@*}" "$${pushed#*@}" >> "$${GITHUB_OUTPUT:-/dev/stdout}"; \
-	echo "Pushed \`$$pushed\`" >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
-
-image-sign: ## sign IMAGE@sha256:… and its bill of materials, as the workflow that this is
-	@cosign sign --yes $(IMAGE)
-	@cosign attest --yes --type spdxjson --predicate stores/sbom.spdx.json $(IMAGE)
-
-image-verify: ## see that IMAGE@sha256:… was signed by this repository's release workflow
-	@cosign verify --output text $(IMAGE) --certificate-oidc-issuer https://token.actions.githubusercontent.com \
-	  --certificate-identity-regexp "^https://github.com/$$GITHUB_REPOSITORY/.github/workflows/release.yml@" >/dev/null
-
-rollout: $(DEV)/.ready ## give IMAGE=…@sha256:… of this Bento the traffic on Cloud Run, step by step
-	@python -m deploy rollout $(IMAGE) --bento $$(cat $(BENTO))
-
-rollback: $(DEV)/.ready ## give all traffic back at once: TO=revision-or-image WHY=sentence
-	@python -m deploy rollback --to="$$TO" --why="$$WHY"
-
-status: $(DEV)/.ready ## what Cloud Run serves
-	@python -m deploy status
-
-summary: $(DEV)/.ready
-	@{ echo '```'; python -m deploy status; echo '```'; } >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
+pull: $(DEV)/.ready ## bring them from the DVC remote, if one is configured
+	@if [ -n "$$(dvc config core.remote 2>/dev/null)" ]; then dvc pull --with-deps package@$(PROBLEM); \
+	else echo 'pull: no DVC remote is configured; the pipeline will run from its table'; fi
 
 free-port: $(DEV)/.ready
 	@python -m serving.port $(HOST) $(PORT)
@@ -146,12 +96,19 @@ dev: setup free-port train ## serve the working tree, and again on every change
 	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \
 	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
 
+image: bento ## build the image IMAGE of the Bento, with docker, podman or buildah
+	@python -m deploy.image $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)
+
+image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
+	@python -m deploy.proof $(IMAGE) --base $(BASE)
+
 check: $(DEV)/.ready ## format, lint, types, import direction, workflows, scripts
 	@ruff format --check .
 	@ruff check .
 	@mypy
 	@lint-imports
 	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@zizmor --offline --quiet .github
 	@shellcheck deploy/project.sh .ci/run
@@ -168,6 +125,10 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 
 test-heavy: setup ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
 
 bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
@@ -186,3 +147,5 @@ lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 
 clean: ## remove what training and serving made; the environments stay
 	@rm -rf data stores .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+
+include deploy/release.mk

@@ -25,6 +25,8 @@ _TRANSIENT = (
     exceptions.ServiceUnavailable,
     exceptions.TooManyRequests,
 )
+_OURS = ("template", "traffic", "annotations", "scaling", "invoker_iam_disabled")
+"""What a release changes of a service."""
 _TRIES = 5
 _CALL_SECONDS = 10
 _PAUSE_SECONDS = 0.2
@@ -57,43 +59,51 @@ class CloudRun:
         except exceptions.NotFound:
             return None
 
-    def settled(self, name: str) -> run_v2.Service | None:
-        """The same once Cloud Run did what it was asked for last, or gave up; raises CloudError if it does neither."""
+    def settled(self, name: str, done: Callable[[run_v2.Service], bool] = lambda _: False) -> run_v2.Service | None:
+        """The same once Cloud Run did what it was asked for last, or gave up, or as much of it as is `done`.
+
+        Raises CloudError if it does not come to an end.
+        """
         end = time.monotonic() + _SETTLE_SECONDS
-        while (service := self.service(name)) is not None and service.reconciling:
+        while (service := self.service(name)) is not None and service.reconciling and not done(service):
             if time.monotonic() > end:
                 raise CloudError(f"Cloud Run has worked on {name} for {_SETTLE_SECONDS} s and is not done.")
             time.sleep(_PAUSE_SECONDS)
         return service
 
-    def change(self, name: str, edit: Edit) -> run_v2.Service:
+    def change(self, name: str, edit: Edit, done: Callable[[run_v2.Service], bool] = lambda _: False) -> run_v2.Service:
         """Apply `edit` to a service as it is, again for as long as others change it at the same time.
 
         `edit` gets an empty service where there is none, may raise to stop, and changes nothing where nothing is left
         to do: so an answer that was lost does no harm.
 
         Returns:
-            The service once that is settled.
+            The service once that is `done`, or settled: whichever is sooner.
 
         Raises:
             CloudError: the API failed for longer than it was tried.
         """
         _insist(lambda: self._change(name, edit))
-        service = self.settled(name)
+        service = self.settled(name, done)
         if service is None:
             raise CloudError(f"{name} was deleted while it was changed.")
         return service
 
     def _change(self, name: str, edit: Edit) -> None:
-        before = self.settled(name)
+        before = self.service(name)
         wanted = run_v2.Service(before or {})  # a copy
         edit(wanted)
         if before is None:
             self._services.create_service(
                 parent=self._parent, service=wanted, service_id=name, retry=None, timeout=_CALL_SECONDS
             )
-        elif wanted != before:  # with the etag that it was read with: a change between is refused
-            self._services.update_service(service=wanted, retry=None, timeout=_CALL_SECONDS)
+            return
+        # Only these: a template that is written back with its revision's name counts as one of that name made anew.
+        # The etag is that of `before`, so a change between is refused.
+        changed = [field for field in _OURS if getattr(wanted, field) != getattr(before, field)]
+        if changed:
+            request = run_v2.UpdateServiceRequest(service=wanted, update_mask={"paths": changed})
+            self._services.update_service(request, retry=None, timeout=_CALL_SECONDS)
 
     def delete(self, name: str) -> None:
         """Remove a service, if it is there. Raises CloudError."""

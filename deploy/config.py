@@ -73,9 +73,9 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     steps: Annotated[Sequence[Percent], msgspec.Meta(min_length=1)] = (5, 25, 100)
     requests: Positive = 50
-    seconds: Annotated[float, msgspec.Meta(ge=0)] = 60
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     max_slowdown: Annotated[float, msgspec.Meta(ge=1)] = 1.5
-    slack_ms: Annotated[float, msgspec.Meta(ge=0)] = 50
+    slack_ms: Annotated[float, msgspec.Meta(ge=0)] = 50.0
     ready_seconds: Positive = 300
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ class Lease(msgspec.Struct, frozen=True):
         token: of the process that may change the services.
         by: who began it; what: what it does, in a word; image: what is rolled out.
         until: when it counts as dead, unless it renews this.
-        before: the split to go back to; None where there was no service.
+        before: the split to go back to; None where there was no service. was: the split that a rollback ends.
         tags: the tags of then.
     """
 
@@ -38,6 +38,7 @@ class Lease(msgspec.Struct, frozen=True):
     until: datetime.datetime
     before: Mapping[str, int] | None = None
     tags: Mapping[str, str] = {}
+    was: Mapping[str, int] = {}
 
     @classmethod
     def new(cls, by: str, what: str, image: str) -> "Lease":
@@ -70,9 +71,11 @@ def write(service: run_v2.Service, lease: Lease) -> None:
     service.annotations[_NOTE] = msgspec.json.encode(lease.renewed()).decode()
 
 
-def remove(service: run_v2.Service) -> None:
-    """Leave a service to others."""
-    service.annotations.pop(_NOTE, None)
+def leave(mine: Lease, service: run_v2.Service) -> None:
+    """Leave a service to others, unless nobody has it; raises Fenced if somebody else does."""
+    if of(service) is not None:
+        demand_mine(service, mine)
+        del service.annotations[_NOTE]
 
 
 def demand_mine(service: run_v2.Service, lease: Lease) -> None:

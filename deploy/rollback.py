@@ -1,8 +1,10 @@
 """All traffic goes back to where it was, at once: of a rollout that is running, or of one that is done."""
 
 import datetime
+import functools
 from collections.abc import Callable, Mapping
 
+import msgspec
 from google.cloud import run_v2
 
 from deploy import lease, registry, revisions, traffic
@@ -26,31 +28,45 @@ def rollback(config: Config, cloud: CloudRun, to: str, by: str, why: str, say: S
         Unhealthy: what served before is not ready.
         CloudError: the API failed; run it again.
     """
-    found = {service.name: cloud.settled(service.name) for service in config.services}
+    found = {service.name: cloud.service(service.name) for service in config.services}
     present = {name: service for name, service in found.items() if service is not None}
-    targets = {name: _target(cloud, service, to) for name, service in present.items()}
-    if not any(target for target in targets.values()):
-        raise ConfigError("No service has anything to go back to. `status` lists what there is; say which with --to.")
-    mine = Lease.new(by, "rollback", "")
-    before, after = {}, {}
-    for name, service in present.items():
-        shares = targets[name]
-        if not shares:
-            say(f"{name}: back already")
-            continue
-        for revision in shares:
+    leases = _leases(cloud, present, to, Lease.new(by, "rollback", ""))
+    for name, mine in leases.items():
+        for revision in mine.before or {}:
             revisions.await_ready(cloud, name, revision, 0)
-        before[name], after[name] = traffic.split(service), shares
-        _give(cloud, name, shares)
-        say(f"{name}: {_text(shares)}, it was {_text(before[name])}")
-    known = {revision: cloud.revision(name, revision) for name in after for revision in {**before[name], **after[name]}}
+        _give(cloud, name, mine)
+        say(f"{name}: {_text(mine.before or {})}, it was {_text(mine.was)}")
+    known = {
+        revision: cloud.revision(name, revision)
+        for name, mine in leases.items()
+        for revision in {**mine.was, **(mine.before or {})}
+    }
+    before, after = ({name: getattr(mine, which) for name, mine in leases.items()} for which in ("was", "before"))
     facts = {revision: revisions.facts(one) for revision, one in known.items()}
+    [first, *_] = leases.values()
     Ledger(config.ledger).append(
-        Entry(mine.id, datetime.datetime.now(datetime.UTC), by, "rollback", before, after, facts, why)
+        Entry(first.id, datetime.datetime.now(datetime.UTC), first.by, "rollback", before, after, facts, why)
     )
-    serving = [one for revision, one in known.items() if one and any(revision in shares for shares in after.values())]
-    versions = {model: version for one in serving for model, (_, version) in revisions.models(one).items()}
-    registry.follow(config.registry, versions)
+    serving = [known[revision] for shares in after.values() for revision in shares]
+    registry.follow(
+        config.registry, {model: one for made in serving if made for model, (_, one) in revisions.models(made).items()}
+    )
+    for name, mine in leases.items():
+        cloud.change(name, functools.partial(lease.leave, mine), lambda _: True)
+
+
+def _leases(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str, new: Lease) -> dict[str, Lease]:
+    """What is to be done with each service: its way back, or that of a rollback that was cut off."""
+    others = {name: lease.of(service) for name, service in present.items()}
+    cut_off = {name: other for name, other in others.items() if other and other.what == new.what and not to}
+    new = msgspec.structs.replace(new, id=next((other.id for other in cut_off.values()), new.id))
+    leases = {name: msgspec.structs.replace(other, token=new.token) for name, other in cut_off.items()}
+    for name, service in present.items():
+        if name not in leases and (target := _target(cloud, service, to)):
+            leases[name] = msgspec.structs.replace(new, before=target, was=traffic.split(service))
+    if not leases:
+        raise ConfigError("No service has anything to go back to. `status` lists what there is; say which with --to.")
+    return leases
 
 
 def _target(cloud: CloudRun, service: run_v2.Service, to: str) -> Mapping[str, int]:
@@ -69,15 +85,19 @@ def _target(cloud: CloudRun, service: run_v2.Service, to: str) -> Mapping[str, i
     return {previous: 100} if previous else {}
 
 
-def _give(cloud: CloudRun, name: str, shares: Mapping[str, int]) -> None:
+def _give(cloud: CloudRun, name: str, mine: Lease) -> None:
+    """Take a service, from whomever has it, and set its split."""
+    shares = dict(mine.before or {})
+
     def edit(found: run_v2.Service) -> None:
-        lease.remove(found)  # whoever had it finds it gone, and stops
+        lease.write(found, mine)  # whoever had it finds another's, and stops
         stable = traffic.main(shares)
         traffic.put(found, shares, {SERVING: stable} if stable else {})
 
-    service = cloud.change(name, edit)
+    # what else Cloud Run is at, such as the start of a new revision, is not waited for
+    service = cloud.change(name, edit, lambda found: traffic.observed(found) == shares)
     if traffic.observed(service) != shares:
-        raise CloudError(f"{name} serves {traffic.observed(service)} where {dict(shares)} was asked for. Run it again.")
+        raise CloudError(f"{name} serves {traffic.observed(service)} where {shares} was asked for. Run it again.")
 
 
 def _text(shares: Mapping[str, int]) -> str:

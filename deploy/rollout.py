@@ -208,7 +208,7 @@ class Rollout:
             self._write("abort", "abort", before, after, why)
             for name, mine in self._leases.items():
                 if mine.before is not None:
-                    self._cloud.change(name, functools.partial(_leave, mine))
+                    self._cloud.change(name, functools.partial(lease.leave, mine))
         except CloudError as error:
             raise CloudError(
                 f"{why} Going back failed too: {error} Run the same rollout again, or `rollback`."
@@ -232,7 +232,7 @@ class Rollout:
             def edit(found: run_v2.Service, mine: Lease = mine, tags: Mapping[str, str] = tags) -> None:
                 if lease.of(found) is None and traffic.tags(found) == tags:
                     return  # the answer to this very change was lost
-                _leave(mine, found)
+                lease.leave(mine, found)
                 traffic.put(found, {tags[SERVING]: 100}, tags)
 
             self._cloud.change(name, edit)
@@ -256,9 +256,3 @@ class Rollout:
         self._ledger.append(
             Entry(f"{mine.id}-{step}", datetime.datetime.now(datetime.UTC), mine.by, what, before, after, known, why)
         )
-
-
-def _leave(mine: Lease, found: run_v2.Service) -> None:
-    if lease.of(found) is not None:
-        lease.demand_mine(found, mine)
-        lease.remove(found)

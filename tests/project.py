@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,13 @@ class Project:
 
     Attributes:
         counted: whether its commands count towards the coverage, which makes them half as fast again.
+        variables: what its commands see besides the environment.
     """
 
     folder: Path
     own_code: bool = False
     counted: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
@@ -77,7 +79,7 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same project, with all that it made, in another folder."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("tmp"), dirs_exist_ok=True)
-        return Project(folder)
+        return Project(folder, variables=self.variables)
 
     def uncounted(self) -> "Project":
         """The same project, whose commands do what others that are counted do too."""
@@ -94,13 +96,14 @@ class Project:
     def environment(self) -> dict[str, str]:
         """What its commands see."""
         # MLflow puts its address into the environment of whoever uses it
-        strange = ("BOXWOOD_", "MLFLOW_TRACKING", *(() if self.counted else ("COVERAGE_",)))
+        strange = ("BOXWOOD_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", *(() if self.counted else ("COVERAGE_",)))
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(strange)},
             "PATH": f"{DEV}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder if self.own_code else ROOT),
             "PYTHONSAFEPATH": "1",
             "BENTOML_HOME": str(self.folder / "stores/bentoml"),
+            **self.variables,
         }
 
     def run(self, *command: str, fails: bool = False, **environment: str) -> str:
@@ -229,12 +232,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Poll /readyz; fails with the server's log if it ends or does not become ready."""
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str = "/readyz") -> None:
+    """Poll a path; fails with the server's log if it ends or does not become ready."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if client.get("/readyz").status_code == 200:
+            if client.get(path).status_code == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"The server did not become ready:\n{log.read_text()}")

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from tests.deploy.standin import How, NetworkFault, StandIn
 from tests.deploy.standin import bento as image_of
 from tests.project import ANY_CHALLENGER, Project
 
-pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout")]
+pytestmark = pytest.mark.rollout
 
 FIRST, SECOND, THIRD, OTHER = map(image, ("first", "second", "third", "other model"))
 BROKEN, WRONG, SLOW, LATE, CUT, HELD = map(image, ("broken", "wrong", "slow", "late", "cut", "held"))
@@ -123,7 +124,9 @@ def test_a_healthy_update_loses_no_request_and_a_rollback_takes_it_back(
         printed = releases.run("rollout", SECOND, "--bento", story.bento)
         after = serving(releases)
         assert all(SECOND[-64:-52] in revision for revision in after.values())
+        began = time.perf_counter()
         rolled = releases.run("rollback", "--why", "it was a test")
+        print(f"\nrollback: {time.perf_counter() - began:.1f} s")  # pytest -s shows it; DEPLOYING.md has it
     assert serving(releases) == before
     assert "it was" in rolled
     for name, new in after.items():
@@ -234,7 +237,7 @@ def test_a_rollout_that_was_killed_is_finished_by_the_next(story: Story, release
     for line in running.stdout:
         if line.startswith("25 %"):
             running.kill()
-    running.wait()
+    running.communicate()
     assert "rollout of" in releases.run("status")
     releases.run("rollout", CUT, "--bento", story.bento)
     assert all(CUT[-64:-52] in revision for revision in serving(releases).values())

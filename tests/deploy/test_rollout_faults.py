@@ -15,8 +15,6 @@ from tests.deploy.releases import HTTP, Releases, image
 from tests.deploy.standin import How, Image, StandIn
 from tests.project import Project
 
-pytestmark = [pytest.mark.rollout, pytest.mark.xdist_group("rollout")]
-
 HERE = Path(__file__).parent
 FIRST, SECOND = image("first"), image("second")
 CHANGES = ("CreateService", "UpdateService")
@@ -79,6 +77,7 @@ def dead_from(releases: Releases, nth: int, *, after: bool) -> None:
     releases.cloud.faults.when(die, "UpdateService", nth + 1 if after else nth)
 
 
+@pytest.mark.rollout
 @pytest.mark.parametrize("how", [How.REFUSED, How.LOST], ids=["refused", "lost"])
 def test_one_failure_at_any_change_is_passed_over(rollout: Rollouts, how: How) -> None:
     faults = rollout.releases.cloud.faults
@@ -94,6 +93,7 @@ def test_one_failure_at_any_change_is_passed_over(rollout: Rollouts, how: How) -
     assert len(updates) >= UPDATES * (UPDATES + 1)
 
 
+@pytest.mark.rollout
 def test_an_outage_at_any_change_leaves_what_the_next_run_finishes(rollout: Rollouts) -> None:
     faults = rollout.releases.cloud.faults
     assert rollout(FIRST) == 0
@@ -113,6 +113,7 @@ def test_an_outage_at_any_change_leaves_what_the_next_run_finishes(rollout: Roll
         served = other
 
 
+@pytest.mark.rollout
 @pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_a_first_deployment_through_an_outage(rollout: Rollouts, nth: int) -> None:
     faults = rollout.releases.cloud.faults
@@ -150,4 +151,5 @@ def test_the_ledger_has_every_step_once(rollout: Rollouts, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["--config", str(rollout.releases.config), "history"]) == 0
     told = capsys.readouterr().out
-    assert told.count("rollout by") == 6
+    # the first gets all at once; the second 5, 25 and 100 %, however often it began
+    assert told.count("rollout by") == 4

@@ -16,6 +16,8 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 from tests.deploy.administration import LOCATION, Administration, done, name_of, target, template
 from tests.deploy.standin import How, Image, StandIn
 
+pytestmark = pytest.mark.rollout
+
 HERE = Path(__file__).parent
 ECHO = Image((sys.executable, "-S", str(HERE / "echo_http.py")), HERE)
 State = run_v2.Condition.State

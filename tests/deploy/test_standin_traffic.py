@@ -18,10 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.deploy.administration import Administration, target, template
-from tests.deploy.standin import Image, NetworkFault, StandIn, bento
+from tests.deploy.standin import Image, NetworkFault, StandIn
+from tests.deploy.standin import bento as image_of_bento
 from tests.deploy.standin.balance import Backend, Balance
 from tests.deploy.standin.faults import Faults
+from tests.generated import generated, refusal
 from tests.project import Project
+
+pytestmark = pytest.mark.rollout
 
 HERE = Path(__file__).parent
 IMAGES = {
@@ -72,12 +76,13 @@ def test_shares_are_exact_over_a_hundred_requests(cuts: list[int]) -> None:
 def test_http_is_passed_on_as_it_is(admin: Administration, cloud: StandIn) -> None:
     uri, tagged = two(admin, "echo", 25)
     with httpx.Client(base_url=uri) as client:
-        answers = [client.post("/a%20b?c=%2F", content=b"x" * 100_000) for _ in range(20)]
+        answers = [client.post("/a%20b?c=%2F", content=b"x" * 1_000) for _ in range(20)]
     assert Counter(answer.json()["K_REVISION"] for answer in answers) == {OLD: 15, NEW: 5}
     assert all(answer.headers["x-revision"] == answer.json()["K_REVISION"] for answer in answers)
     assert {answer.json()["path"] for answer in answers} == {"/a%20b?c=%2F"}
-    assert {len(answer.json()["sent"]) for answer in answers} == {100_000}
-    assert httpx.get(tagged).json()["K_REVISION"] == NEW
+    assert {len(answer.json()["sent"]) for answer in answers} == {1_000}
+    answer = httpx.post(tagged, content=b"x" * 5_000_000)
+    assert (answer.json()["K_REVISION"], len(answer.json()["sent"])) == (NEW, 5_000_000)
     assert cloud.requests("boxwood") == {OLD: {"200": 15}, NEW: {"200": 5}}
     assert cloud.requests("boxwood", "next") == {NEW: {"200": 1}}
     admin.update("boxwood", traffic=[target(OLD, 100)])
@@ -164,16 +169,17 @@ def test_grpc_is_passed_on_as_it_is(admin: Administration, cloud: StandIn) -> No
 
 def test_faults_in_front_of_http(admin: Administration, cloud: StandIn) -> None:
     _, tagged = two(admin, "echo", 5)
-    cloud.faults.network("echo", NetworkFault(error_share=0.3, from_percent=25))
-    assert {httpx.get(tagged).status_code for _ in range(10)} == {200}
-    admin.update("boxwood", traffic=[target(OLD, 75), target(NEW, 25, "next")])
-    assert Counter(httpx.get(tagged).status_code for _ in range(10)) == {200: 7, 500: 3}
-    altered = NetworkFault(alter=lambda path, body: body.replace(b"boxwood", path.encode()))
-    cloud.faults.network("echo", altered)
-    assert httpx.get(f"{tagged}/x").json()["K_SERVICE"] == "/x"
-    cloud.faults.network("echo", NetworkFault(latency=3600))
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.get(tagged, timeout=0.3)
+    with httpx.Client(base_url=tagged) as client:
+        cloud.faults.network("echo", NetworkFault(error_share=0.3, from_percent=25))
+        assert {client.get("/").status_code for _ in range(10)} == {200}
+        admin.update("boxwood", traffic=[target(OLD, 75), target(NEW, 25, "next")])
+        assert Counter(client.get("/").status_code for _ in range(10)) == {200: 7, 500: 3}
+        altered = NetworkFault(alter=lambda path, body: body.replace(b"boxwood", path.encode()))
+        cloud.faults.network("echo", altered)
+        assert client.get("/x").json()["K_SERVICE"] == "/x"
+        cloud.faults.network("echo", NetworkFault(latency=3600))
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/", timeout=0.3)
 
 
 def test_faults_in_front_of_grpc(admin: Administration, cloud: StandIn) -> None:
@@ -217,19 +223,20 @@ def _runs(pid: int) -> bool:
     return True
 
 
-@pytest.mark.rollout
-def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any]) -> None:
-    images = {"http": bento_image(trained, bento)}
-    with StandIn(images) as cloud, Administration.of(cloud.address) as admin:
-        uri = admin.create("boxwood", template("http", OLD)).uri
-        answer = httpx.post(f"{uri}/v1/models/flights:predict", json={"instances": [row]}, timeout=60)
-        assert answer.status_code == 200
-        admin.update("boxwood", template=template("http", NEW), traffic=[target(NEW, 100)])
-        again = httpx.post(f"{uri}/v1/models/flights:predict", json={"instances": [row]}, timeout=60)
-        assert again.json()["predictions"][0]["prediction"] == answer.json()["predictions"][0]["prediction"]
-        events = cloud.wait(lambda events: any(event.kind == "exit" for event in events))
-        assert events[-1].detail["code"] == 0
-
-
-def bento_image(trained: Project, tag: str) -> Image:
-    return bento(trained.source(tag))
+def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any], tmp_path: Path) -> None:
+    image = image_of_bento(trained.source(bento))
+    over_grpc = {"BOXWOOD_TRANSPORT": "grpc"}
+    with StandIn({"boxwood": image, "boxwood-grpc": image}) as cloud, Administration.of(cloud.address) as admin:
+        uri = admin.create("boxwood", template("boxwood", OLD)).uri
+        other = admin.create("boxwood-grpc", template("boxwood-grpc", **over_grpc)).uri.removeprefix("http://")
+        with httpx.Client(base_url=uri, timeout=60) as client, generated(client, other, "flights", tmp_path) as fares:
+            answer = client.post("/v1/models/flights:predict", json={"instances": [row]}).json()["predictions"]
+            [over] = fares.predict(fares.rows([row])).predictions
+            assert over.prediction == answer[0]["prediction"]
+            with pytest.raises(grpc.RpcError) as refused:
+                fares.predict(fares.rows([row | {"cabin": "busines"}]))
+            assert refusal(refused.value)["status"] == 422
+        admin.update("boxwood", template=template("boxwood", NEW), traffic=[target(NEW, 100)])
+        admin.update("boxwood-grpc", template=template("boxwood-grpc", X="1", **over_grpc))
+        events = cloud.wait(lambda events: sum(event.kind == "exit" for event in events) == 2)
+        assert [event.detail["code"] for event in events if event.kind == "exit"] == [0, 0]

@@ -74,7 +74,8 @@ def test_traffic_is_moved_in_environments_alone() -> None:
 
 
 def test_jobs_are_made_of_make_targets() -> None:
-    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "".join((ROOT / name).read_text() for name in ("Makefile", "deploy/release.mk"))
+    there = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
     for name, script in scripts():
         command, *words = script.split()
         assert command == "make", f"{name}: {script}"

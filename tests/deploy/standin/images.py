@@ -36,5 +36,5 @@ def bento(source: Path, python: Path = SERVING / "python") -> Image:
 
 def _bento_network(environment: Mapping[str, str]) -> dict[str, str]:
     other = "BOXWOOD_HTTP_PORT" if environment.get("BOXWOOD_TRANSPORT") == "grpc" else "BOXWOOD_GRPC_PORT"
-    port = environment.get(other) if environment.get(other) == "0" else str(free_port())
-    return {**environment, other: port or "0", "BOXWOOD_GRPC_HOST": "127.0.0.1"}
+    port = "0" if environment.get(other) == "0" else str(free_port())
+    return {**environment, other: port, "BOXWOOD_GRPC_HOST": "127.0.0.1"}

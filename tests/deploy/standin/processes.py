@@ -1,6 +1,7 @@
 """One process of a revision: started, probed until it is ready, and ended."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
-import httpx
 from google.cloud import run_v2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -89,15 +89,17 @@ def _probe(container: run_v2.Container, port: int) -> Callable[[], bool]:
     """The template's startup probe, or whether the port takes connections. Ports that it names are the container's."""
     kind = run_v2.Probe.pb(container.startup_probe).WhichOneof("probe_type")
     if kind == "http_get":
-        return lambda: _answers(f"http://127.0.0.1:{port}{container.startup_probe.http_get.path or '/'}")
+        return lambda: _answers(port, container.startup_probe.http_get.path or "/")
     if kind == "grpc":
         return lambda: _serves(port, container.startup_probe.grpc.service)
     return lambda: _listens(port)
 
 
-def _answers(url: str) -> bool:
-    with contextlib.suppress(httpx.TransportError):
-        return 200 <= httpx.get(url, timeout=5, trust_env=False).status_code < 400
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 400
     return False
 
 

@@ -3,6 +3,7 @@
 import abc
 import asyncio
 import functools
+import io
 import time
 from collections.abc import Iterator
 from concurrent import futures
@@ -82,9 +83,11 @@ class HttpProxy(Proxy):
         assert request.backend is not None
         url = yarl.URL(f"http://127.0.0.1:{request.backend.port}{message.raw_path}", encoded=True)
         headers = [(name, value) for name, value in message.headers.items() if name.lower() not in _OF_A_CONNECTION]
+        sent = await message.content.read()
+        data = io.BytesIO(sent) if sent else None  # aiohttp warns of large bodies that are bytes
         try:
             async with self._session.request(
-                message.method, url, headers=headers, data=await message.read() or None, allow_redirects=False
+                message.method, url, headers=headers, data=data, allow_redirects=False
             ) as answer:
                 body = await answer.read()
         except aiohttp.ClientError as error:

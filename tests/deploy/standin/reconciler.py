@@ -50,6 +50,7 @@ class Reconciler:
         self._start_timeout = start_timeout
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._removed: list[Service] = []
 
     def change(self, service: Service, operation: str, revision: Revision | None) -> None:
         """Bring about the service's state as it is from now on. The state's lock must be held."""
@@ -59,14 +60,15 @@ class Reconciler:
         self._begin(lambda: self._carry_out(service, operation, revision))
 
     def remove(self, service: Service, operation: str) -> None:
-        """End a service that was taken out of the state."""
+        """End a service that was taken out of the state. The state's lock must be held."""
+        self._removed.append(service)
         self._begin(lambda: self._carry_off(service, operation))
 
     def close(self) -> None:
         """End everything and wait for it."""
         self._stopping.set()
         with self._state.lock:
-            services = list(self._state.services.values())
+            services = [*self._state.services.values(), *self._removed]
         for service in services:
             service.routes.close()  # what is in flight must not keep anything waiting
         self._join()
@@ -147,7 +149,7 @@ class Reconciler:
         platform = {"K_SERVICE": service.id, "K_REVISION": name, "K_CONFIGURATION": service.id}
         log = self._folder / f"{name}-{len(list(self._folder.iterdir()))}.log"
         process = Process(self._images[reference], revision.template, platform, log)
-        self._record.event("started", service.id, name, port=process.port, pid=process.pid)
+        self._record.event("started", service.id, name, port=process.port, pid=process.pid, log=log)
         try:
             process.wait_until_ready(self._start_timeout, self._stopping)
         except NeverReady:

@@ -21,7 +21,7 @@ class Event:
     """Something that happened; events are in the order in which they did.
 
     `kind` and what `detail` has with it:
-        "started"    a process of the revision was started: port, pid
+        "started"    a process of the revision was started: port, pid, log (a path)
         "ready"      its startup probe succeeded
         "failed"     it never will: message
         "traffic"    the service's split was set: percent (revision to share), tags (tag to revision)

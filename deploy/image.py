@@ -1,0 +1,141 @@
+"""python -m deploy.image TAG: a Bento as an image, built by docker, podman or buildah, whichever is there."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.trim import WHEN
+
+HERE = Path(__file__).parent
+BASE = "docker.io/library/python:3.11-slim"
+PREFIX = "boxwood."
+"""Of the labels that are ours."""
+_BUILDERS = ("docker", "podman", "buildah")
+_CHAIN = ("registry_version", "mlflow_run", "data_sha256", "git_commit")
+"""What `GET /v1/models/{model}` has as a model's lineage, and the labels too."""
+
+
+def main() -> None:
+    """Export the Bento, build its image, and say what it is called."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.image", description=__doc__, epilog="Other options are the builder's, like --no-cache."
+    )
+    parser.add_argument("tag", help="the Bento")
+    parser.add_argument("--name", default="boxwood:latest", help="of the image")
+    parser.add_argument("--base", default=BASE, help="the image below; NAME@sha256:… pins it")
+    parser.add_argument("--context", type=Path, default=Path("stores/image"), help="a folder for what it is built of")
+    options, others = parser.parse_known_args()
+    builder = working(_BUILDERS)
+    if builder is None:
+        sys.exit(f"No image was built: none of {', '.join(_BUILDERS)} works here. Install one and see that it does.")
+    prepare(options.tag, options.context)
+    arguments = _arguments(builder, options.name, options.base, options.context)
+    if subprocess.run([builder, "build", *others, *arguments], check=False).returncode:
+        sys.exit(f"No image was built: {builder} says why above.")
+    print(f"image: {options.name}, of {options.tag}, by {builder}")
+
+
+def working(programs: tuple[str, ...]) -> str | None:
+    """The first of these programs that is there and does not only look so: docker is nothing without its engine."""
+    for name in programs:
+        if shutil.which(name) and not subprocess.run([name, "info"], capture_output=True, check=False).returncode:
+            return name
+    return None
+
+
+def prepare(tag: str, context: Path) -> None:
+    """Fill a folder with all that the image is made of: the exported Bento, its lock, and what trims packages."""
+    import bentoml  # seconds
+    from bentoml.exceptions import BentoMLException
+
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir(parents=True)
+    try:
+        bentoml.export_bento(tag, str((context / "bento").absolute()), output_format="folder")
+    except BentoMLException as error:
+        sys.exit(f"No image was built: {error}. `bentoml list` shows the Bentos there are.")
+    requirements = context / "bento/env/python/requirements.txt"
+    (context / "requirements.txt").write_text(locked(requirements.read_text()))
+    shutil.copy(HERE / "trim.py", context)
+
+
+def locked(requirements: str) -> str:
+    """The lock as it was before BentoML appended itself once more, without a hash, which pip would refuse."""
+    lines = requirements.splitlines()
+    while lines and "--hash=" not in lines[-1] and not lines[-1].lstrip().startswith("#"):
+        lines.pop()
+    return "\n".join(lines) + "\n"
+
+
+def labels(bento: Path, base: str) -> dict[str, str]:
+    """What the image says about itself: the standard's names, and the chain from the Bento to data and commit."""
+    recorded = yaml.safe_load((bento / "bento.yaml").read_text())
+    said = {
+        "title": "boxwood",
+        "description": "A served and explained LightGBM model",
+        "version": tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"],
+        "licenses": "Apache-2.0",
+        "created": recorded["creation_time"],
+        "source": published(_git("remote", "get-url", "origin")),
+        "revision": _git("rev-parse", "HEAD") + ("-changed" if _git("status", "--porcelain", "-uno") else ""),
+        "base.name": base.partition("@")[0],
+        "base.digest": base.partition("@")[2],
+    }
+    standard = {f"org.opencontainers.image.{name}": value for name, value in said.items() if value}
+    ours = {f"{PREFIX}bento": f"{recorded['name']}:{recorded['version']}"}
+    for name, lineage in lineages(bento):
+        ours |= {f"{PREFIX}{name}.{link}": str(value) for link, value in lineage.items()}
+    return standard | ours
+
+
+def lineages(bento: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and the lineage of each model of an exported Bento."""
+    for path in sorted(bento.glob("models/*/*/manifest.json")):
+        manifest = json.loads(path.read_text())
+        stored = yaml.safe_load((path.parent / "model.yaml").read_text())
+        known = stored["labels"] | (manifest["lineage"] or {})
+        chain = {link: known[link] for link in _CHAIN if known.get(link)}
+        yield stored["name"], {"model": f"{stored['name']}:{stored['version']}"} | chain
+
+
+def _arguments(builder: str, name: str, base: str, context: Path) -> list[str]:
+    """What the builder is told: the same for all, but for how the image gets a fixed time and its health check."""
+    same_time = (
+        ["--build-arg", f"SOURCE_DATE_EPOCH={WHEN}", "--provenance=false"]
+        if builder == "docker"
+        # OCI's own format has no health check
+        else ["--timestamp", str(WHEN), "--layers", "--format", "docker"]
+    )
+    secret = os.environ.get("PIP_CONFIG_FILE")
+    return [
+        "--file", str(HERE / "Containerfile"), "--tag", name, "--build-arg", f"BASE={base}", *same_time,
+        *(["--secret", f"id=pip.conf,src={secret}"] if secret else []),
+        *(f"--label={key}={value}" for key, value in labels(context / "bento", base).items()),
+        str(context),
+    ]  # fmt: skip
+
+
+def published(remote: str) -> str:
+    """Where people find what is at a git remote; "" if that is no page, and never with somebody's password in it."""
+    scheme, _, rest = remote.partition("://")
+    return f"https://{rest.rpartition('@')[2].removesuffix('.git')}" if scheme == "https" else ""
+
+
+def _git(*command: str) -> str:
+    """What git says, "" where there is none or no clone."""
+    if not shutil.which("git"):
+        return ""
+    return subprocess.run(["git", *command], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

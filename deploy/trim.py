@@ -1,0 +1,51 @@
+"""python trim.py ROOT: takes away what a service cannot use of installed packages, and makes the rest reproducible.
+
+It runs while the image is built, with the Python of its base and nothing else. ROOT becomes `/` in the image.
+"""
+
+import compileall
+import os
+import shutil
+import sys
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+WHEN = 315_532_800
+"""1 January 1980, before which some tools have no time."""
+_FOLDERS = ("__pycache__", "tests")
+_SOURCES = (".c", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
+"""Only compilers and type checkers read them."""
+_NEEDED = {"scipy": {"_lib", "linalg", "sparse"}}
+"""LightGBM imports SciPy for its sparse matrices, which import no other of its parts."""
+
+
+def trim(root: Path) -> None:
+    """Remove tests, sources that are compiled already, bytecode of unknown making, and parts that nothing imports."""
+    for path in list(root.rglob("*")):
+        if path.name in _FOLDERS and path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix in _SOURCES:
+            path.unlink(missing_ok=True)  # it may have gone with its folder
+    for package, needed in _NEEDED.items():
+        for part in list(root.rglob(f"packages/{package}/*/__init__.py")):
+            if part.parent.name not in needed:
+                shutil.rmtree(part.parent)
+
+
+def settle(root: Path) -> None:
+    """Compile all code, and give all files one time and plain permissions: all may read, only root may write.
+
+    Bytecode is not checked against its source when it is loaded: in an image nothing changes.
+    """
+    compileall.compile_dir(
+        root, maxlevels=99, quiet=2, workers=0, stripdir=root, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
+    )
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (WHEN, WHEN), follow_symlinks=False)
+
+
+if __name__ == "__main__":
+    trim(Path(sys.argv[1]))
+    settle(Path(sys.argv[1]))
