@@ -11,7 +11,6 @@
 set -euo pipefail
 
 project='' repository='' repository_id='' region=europe-west1 mlflow=false dry_run=false
-mlflow_image=mlflow/mlflow:v3.17.2-full # the one of compose.yaml
 
 main() {
   read_options "$@"
@@ -165,7 +164,8 @@ federation() {
 }
 
 mlflow_server() {
-  local bucket=$project-boxwood-mlflow database=$project:$region:boxwood-mlflow where=(boxwood-mlflow "--region=$region") name
+  local image bucket=$project-boxwood-mlflow database=$project:$region:boxwood-mlflow where=(boxwood-mlflow "--region=$region") name
+  image=$(sed -n 's|.*image: ghcr.io/\(mlflow/\)|\1|p' "${BASH_SOURCE[0]%/*}/compose.yaml") # the one version of it here
   run gcloud services enable sqladmin.googleapis.com
   make_account mlflow 'The MLflow server'
   make_bucket "$bucket"
@@ -176,7 +176,7 @@ mlflow_server() {
     run gcloud artifacts repositories create mirror "--location=$region" --repository-format=docker \
       --mode=remote-repository --remote-docker-repo=https://ghcr.io
   have gcloud run services describe "${where[@]}" ||
-    run gcloud run deploy "${where[@]}" "--image=$region-docker.pkg.dev/$project/mirror/$mlflow_image" \
+    run gcloud run deploy "${where[@]}" "--image=$region-docker.pkg.dev/$project/mirror/$image" \
       "--service-account=$(account mlflow)" --no-allow-unauthenticated --cpu=1 --cpu-boost --memory=2Gi --max-instances=1 --port=5000 \
       --command=mlflow --args=server,--host,0.0.0.0,--port,5000,--workers,1 \
       "--add-cloudsql-instances=$database" --set-secrets=PGPASSWORD=boxwood-mlflow-password:1 \

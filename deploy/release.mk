@@ -10,11 +10,11 @@ override export WHY := $(value WHY)
 
 bento-export: bento ## write the Bento with its model to a file, for another machine
 	@rm -f $(EXPORTED)
-	@bentoml export $$(cat $(BENTO)) $(EXPORTED)
+	@bentoml export $$(cat $(BENTO)) "$(CURDIR)/$(EXPORTED)" # absolute, or BentoML looks below /
 
 bento-import: $(DEV)/.ready ## take it from there
 	@mkdir -p $(dir $(BENTO))
-	@bentoml import $(EXPORTED) | sed -n 's/^Bento(tag="\(.*\)") imported.*/\1/p' > $(BENTO)
+	@bentoml import "$(CURDIR)/$(EXPORTED)" | sed -n 's/^Bento(tag="\(.*\)") imported.*/\1/p' > $(BENTO)
 	@[ -s $(BENTO) ] || { echo 'bento-import: $(EXPORTED) was not taken; BentoML says why above.' >&2; exit 1; }
 
 retrain: $(DEV)/.ready ## train, and say whether there is a new champion: promoted=true for workflows

@@ -101,3 +101,21 @@ def test_what_people_type_reaches_no_shell(tmp_path: Path) -> None:
     )
     assert said.stdout == f"-m|deploy|rollback|--to={typed}|--why={typed}|"
     assert not (ROOT / "escaped").exists()
+
+
+def test_a_push_says_by_which_digest(tmp_path: Path) -> None:
+    digest = "sha256:" + "5a" * 32
+    docker = tmp_path / "docker"
+    docker.write_text(f"""#!/bin/sh\n[ "$1 $2" != 'image inspect' ] || echo "host/project/boxwood@{digest}"\n""")
+    docker.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    subprocess.run(
+        ["make", "--silent", "image-push", "IMAGE=host/project/boxwood:1"],
+        cwd=ROOT,
+        env={"PATH": path, **files},
+        check=True,
+    )
+    said = dict(line.split("=") for line in Path(files["GITHUB_OUTPUT"]).read_text().splitlines())
+    assert said == {"name": "host/project/boxwood", "digest": digest}
+    assert digest in Path(files["GITHUB_STEP_SUMMARY"]).read_text()
