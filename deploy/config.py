@@ -113,11 +113,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read(path: Path, **overrides: str | None) -> Config:
-    """Read the file; `overrides` (project, region) win where they are given. Raises ConfigError."""
+    """Read the file; `overrides` (project, region) win where they are given. Raises ConfigError.
+
+    PROJECT in any text is the project, which bucket names and service accounts have in them.
+    """
     try:
         document = msgspec.yaml.decode(path.read_bytes())
         document |= {name: value for name, value in overrides.items() if value}
-        config = msgspec.convert(document, Config)
+        named = msgspec.json.encode(document).replace(b"PROJECT", str(document.get("project", "")).encode())
+        config = msgspec.json.decode(named, type=Config)
     except (OSError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise ConfigError(f"{path} cannot be used: {error}") from error
     for name in ("project", "region"):
@@ -126,4 +130,4 @@ def read(path: Path, **overrides: str | None) -> Config:
     names = [service.name for service in config.services]
     if len(set(names)) < len(names):
         raise ConfigError(f"{path} names a service twice: {', '.join(names)}.")
-    return msgspec.structs.replace(config, ledger=config.ledger.replace("PROJECT", config.project))
+    return config

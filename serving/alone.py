@@ -33,7 +33,7 @@ def main() -> None:
         host, number = _http(options.host, options.port)
     except SettingsError as error:
         sys.exit(f"Not starting: {error}")
-    if HERE.parents[2].name == "bentos":  # it lies in a store, and so does its model
+    if HERE.parts[-4:-3] == ("bentos",):  # it lies in a store, and so does its model
         os.environ.setdefault("BENTOML_HOME", str(HERE.parents[3]))
     # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -19,7 +19,7 @@ GCLOUD = r"""#!/usr/bin/env bash
 # Every call is a line of `calls`; what was made is a line of `made`, and a description of anything else fails.
 set -euo pipefail
 cd "${0%/*}"
-printf '%q ' "$@" >> calls; echo >> calls
+printf '%s\n' "$(printf '%q ' "$@")" >> calls  # at once: a pipe's two ends are called together
 left=$(cat left 2>/dev/null || echo 1000)
 kind='' name='' parent='' verb=''
 for word; do
