@@ -14,8 +14,8 @@ from google.cloud import run_v2
 from deploy.errors import Busy, Fenced
 
 _NOTE = "boxwood.dev/release"
-_MINUTES = 10
-"""After so long without a change, a rollout counts as dead."""
+_SECONDS = 600
+"""After so long without a change a rollout counts as dead, beyond what it means to wait."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Lease(msgspec.Struct, frozen=True):
         by: who began it; what: what it does, in a word; image: what is rolled out.
         until: when it counts as dead, unless it renews this.
         before: the split to go back to; None where there was no service. was: the split that a rollback ends.
-        tags: the tags of then.
+        tags: the tags of then. seconds: for how long it is renewed.
     """
 
     id: str
@@ -39,12 +39,14 @@ class Lease(msgspec.Struct, frozen=True):
     before: Mapping[str, int] | None = None
     tags: Mapping[str, str] = {}
     was: Mapping[str, int] = {}
+    seconds: float = _SECONDS
 
     @classmethod
-    def new(cls, by: str, what: str, image: str) -> "Lease":
-        """A lease that nobody had before; ids sort by time."""
+    def new(cls, by: str, what: str, image: str, waits: float = 0) -> "Lease":
+        """A lease that nobody had before, of what `waits` so many seconds between changes; ids sort by time."""
         began = _now()
-        return cls(f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", secrets.token_hex(8), by, what, image, began)
+        name, seconds = f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", _SECONDS + waits
+        return cls(name, secrets.token_hex(8), by, what, image, began, seconds=seconds)
 
     @property
     def dead(self) -> bool:
@@ -53,7 +55,7 @@ class Lease(msgspec.Struct, frozen=True):
 
     def renewed(self) -> "Lease":
         """The same for another while."""
-        return msgspec.structs.replace(self, until=_now() + datetime.timedelta(minutes=_MINUTES))
+        return msgspec.structs.replace(self, until=_now() + datetime.timedelta(seconds=self.seconds))
 
     def continuing(self, other: "Lease") -> "Lease":
         """This one with another's `id` and way back: for whoever goes on where that stopped."""

@@ -37,7 +37,7 @@ class Rollout:
         self._say = say
         self._ledger = Ledger(config.ledger)
         self._names = {service.name: revisions.name(cloud, config, service, image) for service in config.services}
-        new = Lease.new(by, "rollout", image)
+        new = Lease.new(by, "rollout", image, waits=config.canary.seconds + config.canary.ready_seconds)
         self._leases = {service.name: new for service in config.services}
 
     def plan(self) -> list[str]:
