@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import getpass
 import os
 import signal
 import socket
@@ -35,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DeployError as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as error:
+        print(f"{options.command}: {str(error) or 'Interrupted.'}", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     roll.set_defaults(run=_rollout)
     back = commands.add_parser("rollback", help="give all traffic back, at once")
     back.add_argument(
-        "--to", default="", help="a revision or an image, or a part of either, instead of what served before"
+        "--to", default="", help="an image, or a revision of it, or a part of either, instead of what served before"
     )
     back.add_argument("--why", default="", help="a sentence for the ledger")
     back.set_defaults(run=_rollback)
@@ -113,13 +115,15 @@ def _history(options: argparse.Namespace, settings: Config) -> None:
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    """What cancels a workflow gets the same care as Ctrl-C."""
+    """What ends a process gets the same care as Ctrl-C, and a second signal does not cut the way back off."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _who() -> str:
     actor, run = os.environ.get("GITHUB_ACTOR"), os.environ.get("GITHUB_RUN_ID")
-    return f"{actor} (workflow run {run})" if actor else f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{actor} (workflow run {run})" if actor else f"{os.environ.get('USER', os.getuid())}@{socket.gethostname()}"
 
 
 def _say(text: str) -> None:
@@ -127,5 +131,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupted)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, _interrupted)
     sys.exit(main())

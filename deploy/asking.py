@@ -57,7 +57,7 @@ class _Http(httpx.Client):
             answer.raise_for_status()
             document = answer.json()
             return document["model_version"], document[f"{_noun(verb)}s"]
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise Failed(f"{verb} over HTTP: {error!r}") from error
 
 
@@ -96,7 +96,7 @@ class _Grpc:
                 always_print_fields_with_no_presence=True,
             )
             return answer["model_version"], answer[f"{_noun(verb)}s"]
-        except (grpc.RpcError, KeyError, json_format.Error) as error:
+        except (grpc.RpcError, KeyError, ValueError, json_format.Error) as error:
             said = error.details() if isinstance(error, grpc.Call) else repr(error)
             raise Failed(f"{verb} over gRPC: {said}") from error
 

@@ -15,6 +15,9 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
 """As short as leaves room for what a revision adds to it: Cloud Run allows 63 characters."""
 
+Secret = Annotated[str, msgspec.Meta(pattern="^projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*$")]
+"""A version of a secret by its number: what "latest" is could change between two containers."""
+
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One Cloud Run service; `transport` has its one port."""
@@ -56,7 +59,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public: bool = False
     service_account: str = ""
     environment: Mapping[str, str] = {}
-    secrets: Mapping[str, str] = {}
+    secrets: Mapping[str, Secret] = {}
     startup_probe: StartupProbe = StartupProbe()
 
 
@@ -66,14 +69,14 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         steps: percentages in turn; the last is 100.
         requests: how often the golden rows are asked of the new revision at each step, and of the old one beside it.
-        seconds: how long each step below 100 is watched at least.
+        seconds: how long each step below 100 is watched at least; the token to ask with holds for an hour.
         max_slowdown: how many times the old revision's p95 the new one's may be, `slack_ms` apart.
         ready_seconds: how long a new revision may take to be ready.
     """
 
     steps: Annotated[Sequence[Percent], msgspec.Meta(min_length=1)] = (5, 25, 100)
     requests: Positive = 50
-    seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1_800)] = 60.0
     max_slowdown: Annotated[float, msgspec.Meta(ge=1)] = 1.5
     slack_ms: Annotated[float, msgspec.Meta(ge=0)] = 50.0
     ready_seconds: Positive = 300
@@ -115,13 +118,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read(path: Path, **overrides: str | None) -> Config:
     """Read the file; `overrides` (project, region) win where they are given. Raises ConfigError.
 
-    PROJECT in any text is the project, which bucket names and service accounts have in them.
+    PROJECT is the project in the names of ledger, accounts and secrets.
     """
     try:
         document = msgspec.yaml.decode(path.read_bytes())
         document |= {name: value for name, value in overrides.items() if value}
-        named = msgspec.json.encode(document).replace(b"PROJECT", str(document.get("project", "")).encode())
-        config = msgspec.json.decode(named, type=Config)
+        config = msgspec.convert(document, Config)
     except (OSError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise ConfigError(f"{path} cannot be used: {error}") from error
     for name in ("project", "region"):
@@ -130,4 +132,13 @@ def read(path: Path, **overrides: str | None) -> Config:
     names = [service.name for service in config.services]
     if len(set(names)) < len(names):
         raise ConfigError(f"{path} names a service twice: {', '.join(names)}.")
-    return config
+    return _named(config)
+
+
+def _named(config: Config) -> Config:
+    def named(text: str) -> str:
+        return text.replace("PROJECT", config.project)
+
+    secrets = {variable: named(where) for variable, where in config.run.secrets.items()}
+    run = msgspec.structs.replace(config.run, service_account=named(config.run.service_account), secrets=secrets)
+    return msgspec.structs.replace(config, ledger=named(config.ledger), caller=named(config.caller), run=run)

@@ -37,19 +37,23 @@ class Golden(NamedTuple):
         """Why a prediction is not what that row must get; None if it is. `answer` is V1's, or a message as a dict."""
         try:
             found = self._score(answer)
+            if _same(found, self.scores[row], _PREDICTED):
+                return None
         except (KeyError, TypeError):
-            return f"golden row {row} of {self.model} got no prediction: {dict(answer)}"
-        if not _same(found, self.scores[row], _PREDICTED):
-            return f"golden row {row} of {self.model} got {found} and not {list(self.scores[row])}"
-        return None
+            return f"golden row {row} of {self.model} got no prediction: {answer}"
+        return f"golden row {row} of {self.model} got {found} and not {list(self.scores[row])}"
 
     def differs_in_why(self, row: int, answer: Mapping[str, Any]) -> str | None:
         """The same for an explanation."""
-        expected, found = self.contributions[row], answer.get("contributions", {})
-        total = abs(answer.get("base_value", 0.0)) + sum(map(abs, expected.values()))
-        for column, share in expected.items():
-            if not math.isclose(found.get(column, math.nan), share, rel_tol=_EXPLAINED, abs_tol=_EXPLAINED * total):
-                return f"golden row {row} of {self.model}: {column} contributes {found.get(column)} and not {share}"
+        expected = self.contributions[row]
+        try:
+            found = answer["contributions"]
+            total = abs(answer["base_value"]) + sum(map(abs, expected.values()))
+            for column, share in expected.items():
+                if not math.isclose(found[column], share, rel_tol=_EXPLAINED, abs_tol=_EXPLAINED * total):
+                    return f"golden row {row} of {self.model}: {column} contributes {found[column]} and not {share}"
+        except (KeyError, TypeError):
+            return f"golden row {row} of {self.model} got no explanation: {answer}"
         return None
 
     def _score(self, answer: Mapping[str, Any]) -> list[float]:
@@ -90,7 +94,10 @@ def read(bento: str) -> Bento:
 def _stored(folder: Path, tag: str) -> Path:
     """An exported Bento has its models with it, one in a store beside it."""
     place = Path("models") / tag.replace(":", "/")
-    return next(home / place for home in (folder, *folder.parents) if (home / place).is_dir() or home == Path("/"))
+    for home in (folder, *folder.absolute().parents):
+        if (home / place).is_dir():
+            return home / place
+    raise FileNotFoundError(f"{tag} is neither in it nor in a store around it")
 
 
 def _golden(folder: Path) -> Golden:

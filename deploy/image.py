@@ -57,6 +57,8 @@ def prepare(tag: str, context: Path) -> None:
     import bentoml  # seconds
     from bentoml.exceptions import BentoMLException
 
+    if context.exists() and any(context.iterdir()) and not (context / "trim.py").exists():
+        sys.exit(f"No image was built: {context} holds something else. Give a folder that is empty or not there.")
     shutil.rmtree(context, ignore_errors=True)
     context.mkdir(parents=True)
     try:

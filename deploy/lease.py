@@ -57,9 +57,14 @@ class Lease(msgspec.Struct, frozen=True):
         """The same for another while."""
         return msgspec.structs.replace(self, until=_now() + datetime.timedelta(seconds=self.seconds))
 
+    def same(self, other: "Lease") -> bool:
+        """Whether another is about the same thing, so that this one goes on where that stopped."""
+        return (self.what, self.image) == (other.what, other.image)
+
     def continuing(self, other: "Lease") -> "Lease":
-        """This one with another's `id` and way back: for whoever goes on where that stopped."""
-        return msgspec.structs.replace(self, id=other.id, before=other.before, tags=other.tags)
+        """This one with another's way back, and its `id` if it is about the same thing."""
+        name = other.id if self.same(other) else self.id
+        return msgspec.structs.replace(self, id=name, before=other.before, tags=other.tags)
 
 
 def of(service: run_v2.Service) -> Lease | None:
@@ -80,6 +85,13 @@ def leave(mine: Lease, service: run_v2.Service) -> None:
         del service.annotations[_NOTE]
 
 
+def leave_if_mine(mine: Lease, service: run_v2.Service) -> None:
+    """Leave a service, if it was taken."""
+    found = of(service)
+    if found is not None and found.token == mine.token:
+        del service.annotations[_NOTE]
+
+
 def demand_mine(service: run_v2.Service, lease: Lease) -> None:
     """Raise Fenced if somebody else has the service, or took it and is done."""
     found = of(service)
@@ -91,7 +103,7 @@ def demand_mine(service: run_v2.Service, lease: Lease) -> None:
 def demand_free(service: run_v2.Service, lease: Lease) -> None:
     """Raise Busy if somebody else's rollout is running; one of the same image is continued."""
     found = of(service)
-    if found is not None and not found.dead and (found.what, found.image) != (lease.what, lease.image):
+    if found is not None and not found.dead and not lease.same(found):
         raise Busy(
             f"{found.by} began a {found.what} of {found.image} that is running, or stopped without a word. It counts "
             f"as dead at {found.until:%Y-%m-%d %H:%M} UTC. `rollback` does not wait for it."

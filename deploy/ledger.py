@@ -58,8 +58,8 @@ class Ledger:
         """All entries by time; raises CloudError."""
         try:
             files, folder = fsspec.url_to_fs(self._folder)
-            found = files.cat(files.glob(f"{folder}/*.json")) if files.exists(folder) else {}
-            read = [msgspec.json.decode(content, type=Entry) for content in found.values()]
+            paths = files.glob(f"{folder}/*.json") if files.exists(folder) else []
+            read = [msgspec.json.decode(content, type=Entry) for content in files.cat(paths).values()] if paths else []
         except Exception as error:
             raise CloudError(f"The ledger at {self._folder} cannot be read: {error}") from error
         return sorted(read, key=lambda entry: (entry.at, entry.id))

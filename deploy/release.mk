@@ -49,7 +49,7 @@ image-sign: ## sign IMAGE@sha256:… and its bill of materials, as the workflow 
 
 image-verify: ## see that IMAGE@sha256:… was signed by this repository's release workflow
 	@cosign verify --output text $(IMAGE) --certificate-oidc-issuer https://token.actions.githubusercontent.com \
-	  --certificate-identity-regexp "^https://github.com/$$GITHUB_REPOSITORY/.github/workflows/release.yml@" >/dev/null
+	  --certificate-identity-regexp "^https://github.com/$${GITHUB_REPOSITORY//./\\.}/\.github/workflows/release\.yml@refs/(heads/main|tags/v.*)$$" >/dev/null
 
 rollout: $(DEV)/.ready ## give IMAGE=…@sha256:… of this Bento the traffic on Cloud Run, step by step
 	@python -m deploy rollout $(IMAGE) --bento $$(cat $(BENTO))

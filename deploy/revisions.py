@@ -21,16 +21,20 @@ Facts = Mapping[str, str]
 
 def name(cloud: CloudRun, config: Config, service: Service, image: str) -> str:
     """What the revision of an image is called: the same whenever it is asked for, until it failed to start."""
-    digest = image.partition("@sha256:")[2]
-    if not digest:
+    if not digest(image):
         raise ConfigError(f"{image} does not say which image it is for ever. Give it as …@sha256:….")
-    first = f"{service.name}-{digest[:12]}-{config.fingerprint(service)}"
+    first = f"{service.name}-{digest(image)}-{config.fingerprint(service)}"
     for attempt in range(1, 100):
         called = first if attempt == 1 else f"{first}-{attempt}"
         found = cloud.revision(service.name, called)
         if found is None or _state(found) != run_v2.Condition.State.CONDITION_FAILED:
             return called
     raise ConfigError(f"{image} was tried 99 times on {service.name}. Build another.")
+
+
+def digest(image: str) -> str:
+    """As much of an image's digest as the names of its revisions have; empty if it names none."""
+    return image.partition("@sha256:")[2][:12]
 
 
 def template(config: Config, service: Service, called: str, image: str, bento: Bento) -> run_v2.RevisionTemplate:
@@ -77,8 +81,6 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
 
 def _secret(variable: str, where: str) -> run_v2.EnvVar:
     secret, _, version = where.partition("/versions/")
-    if not version or version == "latest":
-        raise ConfigError(f"The secret of {variable} is {where!r}; it takes projects/…/secrets/…/versions/NUMBER.")
     selector = run_v2.SecretKeySelector(secret=secret, version=version)
     return run_v2.EnvVar(name=variable, value_source=run_v2.EnvVarSource(secret_key_ref=selector))
 

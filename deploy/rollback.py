@@ -30,7 +30,8 @@ def rollback(config: Config, cloud: CloudRun, to: str, by: str, why: str, say: S
     """
     found = {service.name: cloud.service(service.name) for service in config.services}
     present = {name: service for name, service in found.items() if service is not None}
-    leases = _leases(cloud, present, to, Lease.new(by, "rollback", ""))
+    targets = _to(cloud, present, to) if to else _back(present, say)
+    leases = _leases(present, targets, Lease.new(by, "rollback", ""))
     for name, mine in leases.items():
         for revision in mine.before or {}:
             revisions.await_ready(cloud, name, revision, 0)
@@ -47,42 +48,74 @@ def rollback(config: Config, cloud: CloudRun, to: str, by: str, why: str, say: S
     Ledger(config.ledger).append(
         Entry(first.id, datetime.datetime.now(datetime.UTC), first.by, "rollback", before, after, facts, why)
     )
+    for name, mine in leases.items():
+        cloud.change(name, functools.partial(lease.leave, mine), lambda _: True)
     serving = [known[revision] for shares in after.values() for revision in shares]
     registry.follow(
         config.registry, {model: one for made in serving if made for model, (_, one) in revisions.models(made).items()}
     )
-    for name, mine in leases.items():
-        cloud.change(name, functools.partial(lease.leave, mine), lambda _: True)
 
 
-def _leases(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str, new: Lease) -> dict[str, Lease]:
-    """What is to be done with each service: its way back, or that of a rollback that was cut off."""
-    others = {name: lease.of(service) for name, service in present.items()}
-    cut_off = {name: other for name, other in others.items() if other and other.what == new.what and not to}
-    new = msgspec.structs.replace(new, id=next((other.id for other in cut_off.values()), new.id))
-    leases = {name: msgspec.structs.replace(other, token=new.token) for name, other in cut_off.items()}
-    for name, service in present.items():
-        if name not in leases and (target := _target(cloud, service, to)):
-            leases[name] = msgspec.structs.replace(new, before=target, was=traffic.split(service))
-    if not leases:
+def _leases(present: Mapping[str, run_v2.Service], targets: Mapping[str, Lease], new: Lease) -> dict[str, Lease]:
+    """The targets as leases of this process; those of a rollback that was cut off keep its name in the ledger."""
+    if not targets:
         raise ConfigError("No service has anything to go back to. `status` lists what there is; say which with --to.")
-    return leases
+    name = next((target.id for target in targets.values() if target.id and target.what == new.what), new.id)
+    return {
+        service: msgspec.structs.replace(
+            new, id=name, before=target.before, tags=target.tags, was=target.was or traffic.split(present[service])
+        )
+        for service, target in targets.items()
+    }
 
 
-def _target(cloud: CloudRun, service: run_v2.Service, to: str) -> Mapping[str, int]:
-    """The split to go back to; empty if there is none, or it is there."""
-    name, running = traffic.short(service.name), lease.of(service)
-    if to:
-        for revision in cloud.revisions(name):
-            if to in traffic.short(revision.name) or any(to in container.image for container in revision.containers):
-                return {traffic.short(revision.name): 100}
-        raise ConfigError(f"{name} has no revision with {to!r} in its name or its image.")
-    if running is not None:
-        if not running.before:
-            raise ConfigError(f"{name} is being rolled out for the first time: there is nothing to go back to.")
-        return running.before
-    previous = traffic.tags(service).get(PREVIOUS)
-    return {previous: 100} if previous else {}
+def _back(present: Mapping[str, run_v2.Service], say: Say) -> dict[str, Lease]:
+    """What each service served before: by the lease of whoever is at work, else by its tag."""
+    found: dict[str, Lease] = {}
+    running = {name: other for name, service in present.items() if (other := lease.of(service)) is not None}
+    image = next((other.image for other in running.values() if other.image), "")
+    for name, service in present.items():
+        previous, serving = traffic.tags(service).get(PREVIOUS), traffic.main(traffic.split(service))
+        if name in running:
+            if running[name].before:
+                found[name] = running[name]
+            else:
+                say(f"{name}: it is rolled out for the first time, there is nothing to go back to")
+        elif image and revisions.digest(image) not in (serving or ""):
+            say(f"{name}: what is rolled out has not reached it")
+        elif previous:
+            found[name] = _whole(previous)
+        else:
+            say(f"{name}: back already")
+    return found
+
+
+def _to(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str) -> dict[str, Lease]:
+    """In each service the newest revision of the one image that `to` means."""
+    known = {name: cloud.revisions(name) for name in present}
+    images = {
+        container.image
+        for made in known.values()
+        for revision in made
+        for container in revision.containers
+        if to in traffic.short(revision.name) or to in container.image
+    }
+    if len(images) != 1:
+        means = f"means {len(images)} images: {', '.join(sorted(images))}" if images else "is in no revision or image"
+        raise ConfigError(f"{to!r} {means}. `status` and `history` list what there was.")
+    [image] = images
+    found = {}
+    for name, made in known.items():
+        of_it = [one for one in made if any(container.image == image for container in one.containers)]
+        if not of_it:
+            raise ConfigError(f"{name} has no revision of {image}.")
+        found[name] = _whole(traffic.short(of_it[0].name))
+    return found
+
+
+def _whole(revision: str) -> Lease:
+    """All traffic for one revision."""
+    return msgspec.structs.replace(Lease.new("", "", ""), id="", before={revision: 100}, tags={SERVING: revision})
 
 
 def _give(cloud: CloudRun, name: str, mine: Lease) -> None:
@@ -91,8 +124,7 @@ def _give(cloud: CloudRun, name: str, mine: Lease) -> None:
 
     def edit(found: run_v2.Service) -> None:
         lease.write(found, mine)  # whoever had it finds another's, and stops
-        stable = traffic.main(shares)
-        traffic.put(found, shares, {SERVING: stable} if stable else {})
+        traffic.put(found, shares, mine.tags)
 
     # what else Cloud Run is at, such as the start of a new revision, is not waited for
     service = cloud.change(name, edit, lambda found: traffic.observed(found) == shares)

@@ -6,6 +6,7 @@ that was there before. What a step does is nothing where it was done already, so
 by running it again.
 """
 
+import contextlib
 import datetime
 import functools
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from google.cloud import run_v2
 from deploy import asking, lease, probes, registry, revisions, traffic
 from deploy.cloud_run import CloudRun
 from deploy.config import Config, Service
-from deploy.errors import CloudError, Unhealthy
+from deploy.errors import CloudError, ConfigError, DeployError, Fenced
 from deploy.golden import Bento
 from deploy.lease import Lease
 from deploy.ledger import Entry, Ledger
@@ -62,18 +63,21 @@ class Rollout:
         """Do it; raises DeployError, with the old split restored wherever that was possible."""
         if self._done():
             self._say(f"{self._image} has all traffic already: nothing to do.")
-            return
-        for service in self._config.services:
-            self._take(service)
-        try:
-            self._move()
-        except (Unhealthy, CloudError) as why:
-            self._abort(str(why))
-            raise type(why)(f"{why} The split from before is restored.") from why
-        except KeyboardInterrupt:
-            self._abort("interrupted")
-            raise CloudError("Interrupted. The split from before is restored.") from None
-        self._finish()
+        else:
+            self._take_all()
+            try:
+                self._move()
+            except Fenced:
+                raise
+            except (DeployError, KeyboardInterrupt) as why:
+                said = str(why) or "Interrupted."
+                self._abort(said)
+                raise type(why)(f"{said} The split from before is restored.") from why
+            except Exception as error:
+                self._abort(repr(error))
+                raise
+            self._finish()
+        registry.follow(self._config.registry, {golden.model: golden.registry_version for golden in self._bento.models})
 
     def _done(self) -> bool:
         """Whether nobody is at work and the image has everything."""
@@ -85,6 +89,20 @@ class Rollout:
                 return False
         return True
 
+    def _take_all(self) -> None:
+        """All services or none."""
+        try:
+            for service in self._config.services:
+                self._take(service)
+        except (DeployError, KeyboardInterrupt):
+            for name, mine in self._leases.items():
+                with contextlib.suppress(DeployError):
+                    self._cloud.change(name, functools.partial(lease.leave_if_mine, mine))
+            raise
+        first = self._leases[self._config.services[0].name]
+        for name, mine in self._leases.items():  # one id for all, so that the ledger has one rollout
+            self._leases[name] = msgspec.structs.replace(mine, id=first.id)
+
     def _take(self, service: Service) -> None:
         """Keep others away, and remember the way back where nobody did before us."""
 
@@ -95,19 +113,20 @@ class Rollout:
 
         if self._cloud.service(service.name) is not None:
             self._cloud.change(service.name, edit)
-        first = self._leases[self._config.services[0].name]
-        for name, mine in self._leases.items():  # one id for all, so that the ledger has one rollout
-            self._leases[name] = msgspec.structs.replace(mine, id=first.id)
 
     def _way_back(self, found: run_v2.Service, mine: Lease) -> Lease:
-        other = lease.of(found)
-        if other is not None:
+        other, before, tags = lease.of(found), traffic.split(found), traffic.tags(found)
+        # What somebody else left half done is undone first; what has all traffic was proven before it got that.
+        if other is not None and (mine.same(other) or other.before is None or len(before) > 1):
             return mine.continuing(other)
-        revision, tags = self._names[traffic.short(found.name)], traffic.tags(found)
-        before = traffic.split(found)
+        if not before:
+            raise ConfigError(
+                f"{traffic.short(found.name)} is there and serves nothing. Delete it, or let it serve first."
+            )
+        revision = self._names[traffic.short(found.name)]
         if before == {revision: 100} and PREVIOUS in tags:  # this service was finished, and another was not
-            before = {tags[PREVIOUS]: 100}
-        return msgspec.structs.replace(mine, before=before, tags=tags)
+            before, tags = {tags[PREVIOUS]: 100}, {SERVING: tags[PREVIOUS]}
+        return msgspec.structs.replace(mine, before=before, tags=traffic.ours(tags))
 
     def _move(self) -> None:
         for service in self._config.services:
@@ -131,8 +150,8 @@ class Rollout:
                 lease.demand_mine(found, mine)
             if not there:
                 found.template = revisions.template(self._config, service, revision, self._image, self._bento)
-            found.invoker_iam_disabled = self._config.run.public
-            found.scaling.min_instance_count = self._config.run.min_instances
+            if not found.name:
+                self._open(found)
             shares = traffic.split(found)
             if revision not in shares:
                 shares = dict(mine.before or {revision: 100})
@@ -142,6 +161,11 @@ class Rollout:
         self._cloud.change(name, edit)
         revisions.await_ready(self._cloud, name, revision, self._config.canary.ready_seconds)
         self._say(f"{name}: {revision} is ready")
+
+    def _open(self, found: run_v2.Service) -> None:
+        """What holds for all revisions of a service, and so has to wait until the old one serves no more."""
+        found.invoker_iam_disabled = self._config.run.public
+        found.scaling.min_instance_count = self._config.run.min_instances
 
     def _tags(self, name: str) -> dict[str, str]:
         stable = traffic.main(self._leases[name].before or {})
@@ -223,7 +247,6 @@ class Rollout:
 
     def _finish(self) -> None:
         """Tag what serves and what did, and leave."""
-        registry.follow(self._config.registry, {golden.model: golden.registry_version for golden in self._bento.models})
         for name, revision in self._names.items():
             mine = self._leases[name]
             old = traffic.main({other: share for other, share in (mine.before or {}).items() if other != revision})
@@ -233,6 +256,7 @@ class Rollout:
                 if lease.of(found) is None and traffic.tags(found) == tags:
                     return  # the answer to this very change was lost
                 lease.leave(mine, found)
+                self._open(found)
                 traffic.put(found, {tags[SERVING]: 100}, tags)
 
             self._cloud.change(name, edit)
@@ -254,5 +278,14 @@ class Rollout:
             for revision in shares
         }
         self._ledger.append(
-            Entry(f"{mine.id}-{step}", datetime.datetime.now(datetime.UTC), mine.by, what, before, after, known, why)
+            Entry(
+                f"{mine.id}-{mine.token[:6]}-{step}",
+                datetime.datetime.now(datetime.UTC),
+                mine.by,
+                what,
+                before,
+                after,
+                known,
+                why,
+            )
         )

@@ -46,6 +46,11 @@ def tags(service: run_v2.Service) -> dict[str, str]:
     return {target.tag: target.revision for target in service.traffic if target.tag and target.revision}
 
 
+def ours(tagged: Mapping[str, str]) -> dict[str, str]:
+    """Those of the tags that releases use."""
+    return {tag: revision for tag, revision in tagged.items() if tag in (CANDIDATE, SERVING, PREVIOUS)}
+
+
 def uri(service: run_v2.Service, tag: str) -> str:
     """Where what has that tag is asked; the service's own URL if nothing has it."""
     found: str = next((target.uri for target in service.traffic_statuses if target.tag == tag), service.uri)
@@ -53,7 +58,12 @@ def uri(service: run_v2.Service, tag: str) -> str:
 
 
 def put(service: run_v2.Service, shares: Split, tagged: Mapping[str, str]) -> None:
-    """Write a split and tags (revisions by tag) into a service, each explicitly."""
+    """Write a split and our tags (revisions by tag) into a service, each explicitly; others' tags stay."""
+    kept = [
+        run_v2.TrafficTarget(type_=target.type_, revision=target.revision, tag=target.tag)
+        for target in service.traffic
+        if target.tag and not ours({target.tag: target.revision})
+    ]
     targets = [
         run_v2.TrafficTarget(type_=TAKES_TRAFFIC, revision=revision, percent=percent)
         for revision, percent in shares.items()
@@ -62,6 +72,7 @@ def put(service: run_v2.Service, shares: Split, tagged: Mapping[str, str]) -> No
     targets += [
         run_v2.TrafficTarget(type_=TAKES_TRAFFIC, revision=revision, tag=tag) for tag, revision in tagged.items()
     ]
+    targets += kept
     if targets != list(service.traffic):
         service.traffic = targets
 

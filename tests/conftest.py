@@ -33,9 +33,24 @@ os.environ.pop("MLFLOW_TRACKING_URI")
 os.environ["DVC_NO_ANALYTICS"] = "1"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that need the trained project first, so that pytest-xdist's second worker begins with others."""
-    items.sort(key=lambda item: "trained" not in getattr(item, "fixturenames", ()))
+    """Order the tests so that two workers of pytest-xdist, which begin with a half each, wait for no fixture together.
+
+    The first half trains the project and goes on with what needs no more than that; the second begins with what needs
+    none of it, and then makes what is trained further.
+    """
+    further = ("story", "retrained", "churned")
+
+    def needs(item: pytest.Item) -> int:
+        names = getattr(item, "fixturenames", ())
+        found = next((place for place, name in enumerate(further, 1) if name in names), 0)
+        return found or (0 if "trained" not in names else len(further) + 1)
+
+    items.sort(key=needs)
+    simple = [item for item in items if needs(item) > len(further)]
+    first = simple[: len(items) // 2]
+    items[:] = [*first, *(item for item in items if needs(item) <= len(further)), *simple[len(first) :]]
 
 
 @pytest.fixture(scope="session")

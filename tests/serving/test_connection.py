@@ -34,9 +34,7 @@ def grpc_port() -> str:
 def server(trained: Project, bento: str, grpc_port: str) -> Iterator[httpx.Client]:
     """A worker without a supervisor that has little patience; the port of its platform is gRPC's."""
     limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1}
-    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()} | {
-        "BOXWOOD_GRPC_PORT": str(grpc_port)
-    }
+    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()} | {"BOXWOOD_IMAGE": IMAGE}
     with trained.start_alone(bento, grpc_port=grpc_port, **variables) as (client, process):
         yield client
     assert process.wait() == 0
