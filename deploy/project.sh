@@ -150,16 +150,19 @@ federation() {
   have gcloud iam workload-identity-pools describe "${pool[@]}" ||
     run gcloud iam workload-identity-pools create "${pool[@]}"
   have gcloud iam workload-identity-pools providers describe "${provider[@]}" || do=create-oidc
+  # by repository and environment, and not by the subject, which GitHub writes in more ways than one
+  local mapping="google.subject=assertion.sub,attribute.repository_id=assertion.repository_id"
+  mapping+=",attribute.environment=has(assertion.environment) ? assertion.environment : 'none'"
   run gcloud iam workload-identity-pools providers "$do" "${provider[@]}" \
     --issuer-uri=https://token.actions.githubusercontent.com \
-    --attribute-mapping=google.subject=assertion.sub,attribute.repository_id=assertion.repository_id \
+    "--attribute-mapping=$mapping" \
     "--attribute-condition=assertion.repository_id == '$repository_id' && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
   number=PROJECT_NUMBER
   if ! $dry_run; then number=$(gcloud projects describe "$project" --format='value(projectNumber)'); fi
   local identities=iam.googleapis.com/projects/$number/locations/global/workloadIdentityPools/github environment
   on_account build "principalSet://$identities/attribute.repository_id/$repository_id" roles/iam.workloadIdentityUser
   for environment in production rollback; do
-    on_account deploy "principal://$identities/subject/repo:$repository:environment:$environment" roles/iam.workloadIdentityUser
+    on_account deploy "principalSet://$identities/attribute.environment/$environment" roles/iam.workloadIdentityUser
   done
 }
 

@@ -34,6 +34,7 @@ def test_the_file_that_is_shipped_has_the_defaults() -> None:
         ({"services": [{"name": "Boxwood", "transport": "http"}]}, "`$.services[0].name`"),
         ({"services": [{"name": "a", "transport": "http"}] * 2}, "names a service twice: a, a"),
         ({"services": []}, "length >= 1"),
+        ({"run": {"secrets": {"KEY": "projects/p/secrets/s/versions/latest"}}}, "$.run.secrets"),
         ({"region": ""}, "has no region"),
     ],
 )
@@ -43,6 +44,18 @@ def test_nonsense_is_refused_with_its_place(tmp_path: Path, change: dict[str, ob
     with pytest.raises(ConfigError) as caught:
         config.read(file, project="p")
     assert says in str(caught.value)
+
+
+def test_the_project_is_put_into_names_and_into_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "cloudrun.yaml"
+    document = yaml.safe_load(SHIPPED.read_text()) | {"caller": "ask@PROJECT.example"}
+    document["run"] |= {"service_account": "run@PROJECT.example", "environment": {"GOOGLE_CLOUD_PROJECT": "other"}}
+    document["run"]["secrets"] = {"KEY": "projects/PROJECT/secrets/key/versions/3"}
+    file.write_text(yaml.safe_dump(document))
+    read = config.read(file, project="mine")
+    assert (read.caller, read.run.service_account) == ("ask@mine.example", "run@mine.example")
+    assert read.run.secrets == {"KEY": "projects/mine/secrets/key/versions/3"}
+    assert read.run.environment == {"GOOGLE_CLOUD_PROJECT": "other"}
 
 
 def test_what_a_revision_is_made_with_names_it() -> None:

@@ -24,7 +24,9 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(str(tmp_path / "ledger"))
 
 
-def test_what_is_written_stays_as_it_is(ledger: Ledger) -> None:
+def test_what_is_written_stays_as_it_is(ledger: Ledger, tmp_path: Path) -> None:
+    assert ledger.entries() == []
+    (tmp_path / "ledger").mkdir()
     assert ledger.entries() == []
     first = entry("one", at(1, 12))
     ledger.append(first)

@@ -143,8 +143,8 @@ def test_who_may_become_whom(cloud: Cloud) -> None:
     }
     assert become == {
         ("boxwood-build", f"--member=principalSet://{pool}/attribute.repository_id/42"),
-        ("boxwood-deploy", f"--member=principal://{pool}/subject/repo:owner/name:environment:production"),
-        ("boxwood-deploy", f"--member=principal://{pool}/subject/repo:owner/name:environment:rollback"),
+        ("boxwood-deploy", f"--member=principalSet://{pool}/attribute.environment/production"),
+        ("boxwood-deploy", f"--member=principalSet://{pool}/attribute.environment/rollback"),
     }
 
 

@@ -1,6 +1,7 @@
 """Rollouts whose API fails at every step: run again, they finish; and whatever is left in between is whole."""
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from deploy import traffic
 from deploy.__main__ import main
 from deploy.cloud_run import EMULATOR
 from deploy.traffic import PREVIOUS, SERVING
+from tests.deploy.administration import Administration
 from tests.deploy.releases import HTTP, Releases, image
 from tests.deploy.standin import How, Image, StandIn
 from tests.project import Project
 
 HERE = Path(__file__).parent
-FIRST, SECOND = image("first"), image("second")
+FIRST, SECOND, THIRD = map(image, ("first", "second", "third"))
 CHANGES = ("CreateService", "UpdateService")
 UPDATES = 12
 """How many changes a rollout of two services makes: each is taken, made, moved three times and left."""
@@ -27,7 +29,7 @@ def releases(trained: Project, bento: str, tmp_path: Path, monkeypatch: pytest.M
     """Two services that are started in no time, and serve nothing yet."""
     [bundle] = [one for one in (trained.folder / "stores/bentoml/models/flights").iterdir() if one.is_dir()]
     quick = Image((sys.executable, "-S", str(HERE / "answers_http.py")), HERE, {"ANSWERS": str(bundle)})
-    with StandIn({FIRST: quick, SECOND: quick}, delay=0.01) as cloud:
+    with StandIn(dict.fromkeys((FIRST, SECOND, THIRD), quick), delay=0.01) as cloud:
         releases = Releases(cloud, tmp_path, {HTTP: "http", "boxwood-2": "http"}, {"seconds": 0, "requests": 2})
         monkeypatch.setenv(EMULATOR, cloud.address)
         yield releases
@@ -49,8 +51,16 @@ class Rollouts:
     def __call__(self, reference: str) -> int:
         return main(["--config", str(self.releases.config), "rollout", reference, "--bento", self._bento])
 
-    def back(self) -> int:
-        return main(["--config", str(self.releases.config), "rollback"])
+    def back(self, *arguments: str) -> int:
+        return main(["--config", str(self.releases.config), "rollback", *arguments])
+
+    def declare_dead(self) -> None:
+        """As if nobody had renewed the leases for long."""
+        with Administration.of(self.releases.cloud.address) as admin:
+            for name, service in self.releases.services().items():
+                note = service.annotations["boxwood.dev/release"]
+                long_ago = re.sub(r'"until":"[^"]*"', '"until":"2026-01-01T00:00:00Z"', note)
+                admin.update(name, annotations={**service.annotations, "boxwood.dev/release": long_ago})
 
     def serves(self, reference: str) -> bool:
         """Whether every service gives an image all its traffic, and nobody is at work."""
@@ -127,6 +137,7 @@ def test_a_first_deployment_through_an_outage(rollout: Rollouts, nth: int) -> No
     assert rollout.serves(FIRST)
 
 
+@pytest.mark.rollout
 def test_a_rollback_through_an_outage(rollout: Rollouts) -> None:
     faults = rollout.releases.cloud.faults
     assert rollout(FIRST) == 0
@@ -153,3 +164,33 @@ def test_the_ledger_has_every_step_once(rollout: Rollouts, capsys: pytest.Captur
     told = capsys.readouterr().out
     # the first gets all at once; the second 5 %, and when it began again 5, 25 and 100 %
     assert told.count("rollout by") == 5
+
+
+@pytest.mark.parametrize(("nth", "back_to"), [(11, SECOND), (7, FIRST)], ids=["at its end", "half way"])
+@pytest.mark.rollout
+def test_another_image_after_a_rollout_that_died(rollout: Rollouts, nth: int, back_to: str) -> None:
+    """What had all traffic was proven, and is gone back to; what had less is not."""
+    assert rollout(FIRST) == 0
+    dead_from(rollout.releases, nth, after=False)
+    assert rollout(SECOND) == 1
+    rollout.releases.cloud.faults.clear()
+    assert rollout(THIRD) == 1, "the other counts as running"
+    rollout.declare_dead()
+    assert rollout(THIRD) == 0
+    assert rollout.serves(THIRD)
+    for service in rollout.releases.services().values():
+        assert back_to[-64:-52] in traffic.tags(service)[PREVIOUS]
+    told = sorted(path.stem for path in (rollout.releases.folder / "ledger").iterdir())
+    assert len([name for name in told if name.endswith("-100")]) == (3 if nth == 11 else 2)
+
+
+def test_a_rollback_to_an_image_by_a_part_of_it(rollout: Rollouts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rollout(FIRST) == rollout(SECOND) == rollout(THIRD) == 0
+    assert rollout.back("--to", "boxwood") == 1
+    assert "'boxwood' means 3 images: " in capsys.readouterr().err
+    assert rollout.back("--to", "nowhere") == 1
+    assert "'nowhere' is in no revision or image" in capsys.readouterr().err
+    assert rollout.back("--to", f"boxwood-2-{FIRST[-64:-56]}") == 0
+    assert rollout.serves(FIRST)
+    assert rollout.back() == 1
+    assert "No service has anything to go back to" in capsys.readouterr().err

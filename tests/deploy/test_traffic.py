@@ -40,6 +40,17 @@ def test_what_was_put_is_what_is_found(split: dict[str, int]) -> None:
     assert traffic.main(split) in split
 
 
+def test_tags_of_others_stay() -> None:
+    service = run_v2.Service(latest_ready_revision="boxwood-7")
+    service.traffic = [
+        run_v2.TrafficTarget(type_=_LATEST, percent=100, tag="newest"),
+        run_v2.TrafficTarget(type_=TAKES_TRAFFIC, revision="boxwood-3", tag="serving"),
+    ]
+    traffic.put(service, {"boxwood-7": 100}, {"candidate": "boxwood-8"})
+    left = [(target.tag, target.revision, target.percent) for target in service.traffic if target.tag]
+    assert left == [("candidate", "boxwood-8", 0), ("newest", "", 0)]
+
+
 def test_the_latest_is_written_out() -> None:
     """As `gcloud run deploy` leaves it: a later deployment must not take the traffic by itself."""
     latest = "projects/p/locations/r/services/boxwood/revisions/boxwood-7"

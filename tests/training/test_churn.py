@@ -182,6 +182,7 @@ def test_a_customer_without_a_bill_is_answered(both: httpx.Client, customer: dic
     assert error["column"] == "total_charges"
 
 
+@pytest.mark.slow
 def test_the_native_api_answers_churn_as_the_same_labels(
     churned: Project, both: httpx.Client, customer: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -75,7 +75,7 @@ def story(trained: Project, shared: Path) -> Story:
     told = folder / "receipts.json"
     with FileLock(f"{shared}/promotion.lock"):
         if not told.exists():
-            project = trained.copy(folder)
+            project = trained.copy(folder).uncounted()
             for store in (PLACE.registered, PLACE.packaged, Path("stores/mlflow/mlflow.db")):
                 (folder / store).unlink()
             project.change_params({"promote": {"slice_rows": 100}})
