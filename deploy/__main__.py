@@ -48,9 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     roll = commands.add_parser("rollout", help="give a new image the traffic, step by step")
     roll.add_argument("image", help="the image by its digest: …@sha256:…")
-    roll.add_argument(
-        "--bento", required=True, help="the Bento in it: its tag in the store, or an exported one's folder"
-    )
+    roll.add_argument("--bento", help="the Bento in it: its tag in the store, or an exported one's folder")
     roll.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
     roll.set_defaults(run=_rollout)
     back = commands.add_parser("rollback", help="give all traffic back, at once")
@@ -67,8 +65,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rollout(options: argparse.Namespace, settings: Config) -> None:
-    cloud = CloudRun(settings.parent)
-    rollout = Rollout(settings, cloud, options.image, golden.read(options.bento), _who(), _say)
+    if not options.bento and any(service.transport != "page" for service in settings.services):
+        raise ConfigError("Say which Bento the image holds, whose golden rows it has to answer: --bento TAG.")
+    bento = golden.read(options.bento) if options.bento else golden.Bento()
+    rollout = Rollout(settings, CloudRun(settings.parent), options.image, bento, _who(), _say)
     if options.dry_run:
         for step in rollout.plan():
             _say(step)

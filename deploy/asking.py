@@ -1,6 +1,6 @@
 """Asking a service as its callers do: by V1 over HTTP, and by the typed gRPC service that reflection shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -31,7 +31,10 @@ class Api(Protocol):
     """A service under one URL. Its methods raise Failed."""
 
     def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
-        """The model's version, and its answers to `rows`, in order; `verb` is predict or explain."""
+        """The model's version, and its answers to `rows`, in order; `verb` is predict or explain.
+
+        Of a page, nothing, once it showed itself.
+        """
 
     def __enter__(self) -> Self: ...
 
@@ -43,7 +46,8 @@ class Api(Protocol):
 
 def api(transport: Transport, url: str, token: str | None) -> Api:
     """The service under `url`, which is asked with an identity token if it is private."""
-    return _Http(url, token) if transport == "http" else _Grpc(url, token)
+    kinds: dict[Transport, Callable[[str, str | None], Api]] = {"http": _Http, "grpc": _Grpc, "page": _Page}
+    return kinds[transport](url, token)
 
 
 class _Http(httpx.Client):
@@ -59,6 +63,15 @@ class _Http(httpx.Client):
             return document["model_version"], document[f"{_noun(verb)}s"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise Failed(f"{verb} over HTTP: {error!r}") from error
+
+
+class _Page(_Http):
+    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+        try:
+            self.get("/").raise_for_status()
+        except httpx.HTTPError as error:
+            raise Failed(f"the page: {error!r}") from error
+        return "", []
 
 
 class _Grpc:

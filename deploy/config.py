@@ -9,7 +9,7 @@ import msgspec
 
 from deploy.errors import ConfigError
 
-Transport = Literal["http", "grpc"]
+Transport = Literal["http", "grpc", "page"]
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
@@ -20,7 +20,7 @@ Secret = Annotated[str, msgspec.Meta(pattern="^projects/[^/]+/secrets/[^/]+/vers
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One Cloud Run service; `transport` has its one port."""
+    """One Cloud Run service; `transport` has its one port. A page shows itself at `/` and answers no golden rows."""
 
     name: Name
     transport: Transport

@@ -70,10 +70,10 @@ def _same(found: Sequence[float], expected: Sequence[float], tolerance: float) -
 
 
 class Bento(NamedTuple):
-    """A Bento: its tag and what its models must answer."""
+    """A Bento: its tag and what its models must answer; a page has neither."""
 
-    tag: str
-    models: Sequence[Golden]
+    tag: str = ""
+    models: Sequence[Golden] = ()
 
 
 def read(bento: str) -> Bento:

@@ -13,7 +13,12 @@ from deploy.golden import Golden
 
 
 def prove(api: Api, models: Sequence[Golden], what: str) -> None:
-    """Ask all golden rows, predictions and explanations; raises Unhealthy at the first that is another."""
+    """Ask all golden rows, predictions and explanations; raises Unhealthy at the first that is another.
+
+    What has no models, a page, has to answer.
+    """
+    if not models and (failed := _ask(api, None, 0, exact=True).wrong):
+        raise Unhealthy(f"{what} does not answer: {failed[0]}.")
     for model in models:
         for verb, differs in (("predict", model.differs), ("explain", model.differs_in_why)):
             try:
@@ -48,7 +53,8 @@ def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary,
     Raises:
         Unhealthy: the new one fails, answers wrongly or is slower than it may be.
     """
-    rows = itertools.cycle([(model, row) for model in models for row in range(len(model.rows))])
+    known: list[tuple[Golden | None, int]] = [(model, row) for model in models for row in range(len(model.rows))]
+    rows = itertools.cycle(known or [(None, 0)])
     pause = seconds / canary.requests
     fresh, stable = Asked([], []), Asked([], [])
     for _, (model, row) in zip(range(canary.requests), rows, strict=False):
@@ -62,17 +68,21 @@ def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary,
     seen = f"p95 {fresh.p95:.0f} ms, the old revision's {stable.p95:.0f} ms"
     if old is not None and stable.seconds and fresh.p95 > limit:
         raise Unhealthy(f"The new revision is slow: {seen}, and {limit:.0f} ms is the most it may be.")
-    return f"{canary.requests} golden rows as they should be, {seen if old is not None else f'p95 {fresh.p95:.0f} ms'}"
+    return f"{canary.requests} answers as they should be, {seen if old is not None else f'p95 {fresh.p95:.0f} ms'}"
 
 
-def _ask(api: Api, model: Golden, row: int, *, exact: bool) -> Asked:
+def _ask(api: Api, model: Golden | None, row: int, *, exact: bool) -> Asked:
     started = time.perf_counter()
     try:
-        _, [answer] = api.ask("predict", model.model, [model.rows[row]])
+        if model is None:
+            api.ask("", "", [])
+            wrong = None
+        else:
+            _, [answer] = api.ask("predict", model.model, [model.rows[row]])
+            wrong = model.differs(row, answer) if exact else None  # the old one may be another model
     except (Failed, ValueError) as error:
         return Asked([], [str(error)])
     seconds = time.perf_counter() - started
-    wrong = model.differs(row, answer) if exact else None  # the old one may be another model
     return Asked([seconds], [wrong] if wrong else [])
 
 

@@ -45,9 +45,11 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
     asked = (
         {"grpc": run_v2.GRPCAction(port=_PORT)}
         if grpc
-        else {"http_get": run_v2.HTTPGetAction(path="/readyz", port=_PORT)}
+        else {"http_get": run_v2.HTTPGetAction(path="/" if service.transport == "page" else "/readyz", port=_PORT)}
     )
-    environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image, **run.environment}
+    environment = dict(run.environment)
+    if service.transport != "page":
+        environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image} | environment
     container = run_v2.Container(
         image=image,
         ports=[port],

@@ -53,7 +53,8 @@ class Rollout:
             steps.append(
                 f"{name}: {'go on with' if there else 'make'} {revision} without traffic; now {split or 'nothing'}"
             )
-        steps.append(f"ask the golden rows of {', '.join(model.model for model in self._bento.models)} of each")
+        asked = ", ".join(model.model for model in self._bento.models)
+        steps.append(f"ask the golden rows of {asked} of each" if asked else "see that each shows itself")
         steps += [
             f"give it {percent} % everywhere and watch it beside the old one" for percent in self._config.canary.steps
         ]
@@ -178,7 +179,7 @@ class Rollout:
     def _prove(self, service: Service) -> None:
         with self._api(service, CANDIDATE) as candidate:
             probes.prove(candidate, self._bento.models, self._names[service.name])
-        self._say(f"{service.name}: {self._names[service.name]} answers the golden rows as it must")
+        self._say(f"{service.name}: {self._names[service.name]} answers as it must")
 
     def _api(self, service: Service, tag: str) -> asking.Api:
         found = self._cloud.settled(service.name)

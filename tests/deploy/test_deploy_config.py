@@ -22,6 +22,7 @@ def test_the_file_that_is_shipped_has_the_defaults() -> None:
     assert not read.run.public
     assert {service.transport for service in read.services} == {"http", "grpc"}
     assert read.ledger == "gs://p-boxwood-releases"
+    assert config.read(SHIPPED.with_name("page.yaml"), project="p").services == [config.Service("boxwood-page", "page")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deploy.cloud_run import EMULATOR
 from deploy.traffic import PREVIOUS, SERVING
 from tests.deploy.administration import Administration
 from tests.deploy.releases import HTTP, Releases, image
-from tests.deploy.standin import How, Image, StandIn
+from tests.deploy.standin import How, Image, NetworkFault, StandIn
 from tests.project import Project
 
 HERE = Path(__file__).parent
@@ -194,3 +194,23 @@ def test_a_rollback_to_an_image_by_a_part_of_it(rollout: Rollouts, capsys: pytes
     assert rollout.serves(FIRST)
     assert rollout.back() == 1
     assert "No service has anything to go back to" in capsys.readouterr().err
+
+
+def test_a_page_is_a_service_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    echo = Image((sys.executable, "-S", str(HERE / "echo_http.py")), HERE)
+    with StandIn(dict.fromkeys((FIRST, SECOND), echo), delay=0.01) as cloud:
+        releases = Releases(cloud, tmp_path, {"boxwood-page": "page"}, {"seconds": 0, "requests": 2})
+        monkeypatch.setenv(EMULATOR, cloud.address)
+        config = ["--config", str(releases.config)]
+        assert main([*config, "rollout", FIRST]) == main([*config, "rollout", SECOND]) == 0
+        assert SECOND[-64:-52] in str(releases.splits())
+        cloud.faults.network(FIRST, NetworkFault(error_share=1.0))
+        assert main([*config, "rollback"]) == 0
+        assert FIRST[-64:-52] in str(releases.splits())
+        cloud.faults.network(SECOND, NetworkFault(error_share=1.0))
+        assert main([*config, "rollout", SECOND]) == 1
+        assert "does not answer: the page: " in capsys.readouterr().err
+        [service] = releases.services().values()
+        assert not service.template.containers[0].env
