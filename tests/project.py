@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
 CODE = ("model", "problems", "serving", "training", "validation", "requirements", "service.py", "bentofile.yaml")
+MAKEFILES = ("Makefile", "deploy/release.mk")
 PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config")
 _COMMANDS = """
 import sys

@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from serving import port
-from tests.project import CODE, PIPELINE, ROOT, free_port, wait_until_ready
+from tests.project import CODE, MAKEFILES, PIPELINE, ROOT, free_port, wait_until_ready
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project in a folder with a blank in its name, with the environments that are there already."""
     folder = tmp_path_factory.mktemp("make") / "my project"
-    for name in (*CODE, *PIPELINE, "Makefile"):
+    for name in (*CODE, *PIPELINE, *MAKEFILES):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import remotes
-from tests.project import ANY_CHALLENGER, ROOT, Project, free_port
+from tests.project import ANY_CHALLENGER, MAKEFILES, ROOT, Project, free_port
 from tests.training.test_pipeline import ran
 from training.workspace import Workspace
 
@@ -53,10 +53,16 @@ def with_keys(project: Project, objects: remotes.Storage) -> Project:
     return dataclasses.replace(project, variables={**project.variables, **objects.keys})
 
 
+def with_makefiles(project: Project) -> None:
+    for name in MAKEFILES:
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, project.folder / name)
+
+
 def publish(project: Project, remote: str, **settings: str) -> None:
     """Give what a project made to a DVC remote, and commit what git does not ignore."""
-    for name in ("Makefile", ".gitignore"):
-        shutil.copy(ROOT / name, project.folder)
+    shutil.copy(ROOT / ".gitignore", project.folder)
+    with_makefiles(project)
     project.run("dvc", "remote", "add", "--default", "store", remote)
     for setting, value in settings.items():
         project.run("dvc", "remote", "modify", "store", setting, value)
@@ -162,7 +168,7 @@ def test_a_folder_is_a_remote_too(trained: Project, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_remote_that_lacks_the_data_is_no_reason_to_train_on_something_else(trained: Project, tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
-    shutil.copy(ROOT / "Makefile", project.folder)
+    with_makefiles(project)
     assert "no DVC remote is configured" in project.run(*MAKE, "pull")
     (project.folder / "dvc.lock").write_bytes((trained.folder / "dvc.lock").read_bytes())
     project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "empty"))
