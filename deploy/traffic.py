@@ -1,6 +1,6 @@
 """Who gets how much: splits between revisions and the tags that give them URLs of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from google.cloud import run_v2
 
@@ -22,21 +22,19 @@ def split(service: run_v2.Service) -> dict[str, int]:
     latest = short(service.latest_ready_revision)
     if not service.traffic:
         return {latest: 100} if latest else {}
-    found: dict[str, int] = {}
-    for target in service.traffic:
-        revision = target.revision or latest
-        if target.percent and revision:
-            found[revision] = found.get(revision, 0) + target.percent
-    return found
+    return _shares(service.traffic, latest)
 
 
 def observed(service: run_v2.Service) -> dict[str, int]:
     """The same, as Cloud Run serves it now."""
-    latest = short(service.latest_ready_revision)
+    return _shares(service.traffic_statuses, short(service.latest_ready_revision))
+
+
+def _shares(targets: Iterable[run_v2.TrafficTarget | run_v2.TrafficTargetStatus], latest: str) -> dict[str, int]:
     found: dict[str, int] = {}
-    for target in service.traffic_statuses:
-        if target.percent:
-            revision = target.revision or latest
+    for target in targets:
+        revision = target.revision or latest
+        if target.percent and revision:
             found[revision] = found.get(revision, 0) + target.percent
     return found
 

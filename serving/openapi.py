@@ -35,10 +35,6 @@ _HEADER_LENGTH = {
     "description": "How many bytes of the body are JSON, where raw tensors stand behind it.",
 }
 _RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
-_DESCRIPTION = (
-    "Predictions and explanations. Start with `GET /v1/models`; `GET /v1/models/{model}` says what a row is, and "
-    "`POST /v1/models/{model}:predict` answers rows."
-)
 PAGE = """<!doctype html>
 <html lang="en">
 <head>

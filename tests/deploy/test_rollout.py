@@ -12,6 +12,7 @@ import pytest
 
 from deploy import asking, golden
 from deploy.config import Transport
+from deploy.revisions import digest
 from tests.deploy.releases import GRPC, HTTP, TRANSPORTS, Releases, image
 from tests.deploy.standin import How, NetworkFault, StandIn
 from tests.deploy.standin import bento as image_of
@@ -123,7 +124,7 @@ def test_a_healthy_update_loses_no_request_and_a_rollback_takes_it_back(
     with calling(releases, row):
         printed = releases.run("rollout", SECOND, "--bento", story.bento)
         after = serving(releases)
-        assert all(SECOND[-64:-52] in revision for revision in after.values())
+        assert all(digest(SECOND) in revision for revision in after.values())
         began = time.perf_counter()
         rolled = releases.run("rollback", "--why", "it was a test")
         print(f"\nrollback: {time.perf_counter() - began:.1f} s")  # pytest -s shows it; DEPLOYING.md has it
@@ -213,7 +214,7 @@ def test_of_two_rollouts_at_once_one_is_told_of_the_other(story: Story, releases
     releases.cloud.faults.when(other, "UpdateService", nth=3)
     releases.run("rollout", HELD, "--bento", story.bento)
     assert "is running, or stopped without a word" in met[0]
-    assert all(HELD[-64:-52] in revision for revision in serving(releases).values())
+    assert all(digest(HELD) in revision for revision in serving(releases).values())
 
 
 def test_a_rollback_stops_a_rollout_that_is_running(story: Story, releases: Releases, row: dict[str, Any]) -> None:
@@ -240,7 +241,7 @@ def test_a_rollout_that_was_killed_is_finished_by_the_next(story: Story, release
     running.communicate()
     assert "rollout of" in releases.run("status")
     releases.run("rollout", CUT, "--bento", story.bento)
-    assert all(CUT[-64:-52] in revision for revision in serving(releases).values())
+    assert all(digest(CUT) in revision for revision in serving(releases).values())
     assert "nothing to do" in releases.run("rollout", CUT, "--bento", story.bento)
 
 
@@ -269,4 +270,4 @@ def test_an_answer_that_is_lost_does_no_harm(story: Story, releases: Releases) -
     releases.cloud.faults.api(How.LOST, "UpdateService", nth=2)
     releases.cloud.faults.api(How.HANGS, "UpdateService", nth=4)
     releases.run("rollout", THIRD, "--bento", story.bento)
-    assert all(THIRD[-64:-52] in revision for revision in serving(releases).values())
+    assert all(digest(THIRD) in revision for revision in serving(releases).values())

@@ -11,6 +11,7 @@ import pytest
 from deploy import traffic
 from deploy.__main__ import main
 from deploy.cloud_run import EMULATOR
+from deploy.revisions import digest
 from deploy.traffic import PREVIOUS, SERVING
 from tests.deploy.administration import Administration
 from tests.deploy.releases import HTTP, Releases, image
@@ -66,7 +67,7 @@ class Rollouts:
         """Whether every service gives an image all its traffic, and nobody is at work."""
         splits = self.releases.splits()
         return len(splits) == 2 and all(
-            percent == 100 and reference[-64:-52] in revision
+            percent == 100 and digest(reference) in revision
             for split in splits.values()
             for revision, percent in split.items()
         )
@@ -118,8 +119,8 @@ def test_an_outage_at_any_change_leaves_what_the_next_run_finishes(rollout: Roll
         assert rollout.serves(other), nth
         for service in rollout.releases.services().values():
             tags = traffic.tags(service)
-            assert other[-64:-52] in tags[SERVING], nth
-            assert served[-64:-52] in tags[PREVIOUS], nth
+            assert digest(other) in tags[SERVING], nth
+            assert digest(served) in tags[PREVIOUS], nth
         served = other
 
 
@@ -179,7 +180,7 @@ def test_another_image_after_a_rollout_that_died(rollout: Rollouts, nth: int, ba
     assert rollout(THIRD) == 0
     assert rollout.serves(THIRD)
     for service in rollout.releases.services().values():
-        assert back_to[-64:-52] in traffic.tags(service)[PREVIOUS]
+        assert digest(back_to) in traffic.tags(service)[PREVIOUS]
     told = sorted(path.stem for path in (rollout.releases.folder / "ledger").iterdir())
     assert len([name for name in told if name.endswith("-100")]) == (3 if nth == 11 else 2)
 
@@ -205,10 +206,10 @@ def test_a_page_is_a_service_of_its_own(
         monkeypatch.setenv(EMULATOR, cloud.address)
         config = ["--config", str(releases.config)]
         assert main([*config, "rollout", FIRST]) == main([*config, "rollout", SECOND]) == 0
-        assert SECOND[-64:-52] in str(releases.splits())
+        assert digest(SECOND) in str(releases.splits())
         cloud.faults.network(FIRST, NetworkFault(error_share=1.0))
         assert main([*config, "rollback"]) == 0
-        assert FIRST[-64:-52] in str(releases.splits())
+        assert digest(FIRST) in str(releases.splits())
         cloud.faults.network(SECOND, NetworkFault(error_share=1.0))
         assert main([*config, "rollout", SECOND]) == 1
         assert "does not answer: the page: " in capsys.readouterr().err
