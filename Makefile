@@ -138,9 +138,10 @@ proto: $(DEV)/.ready ## generate serving/protos again: Python of the standard's,
 	@python -m serving.contract_proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
-	@cd requirements && for name in dev serving; do \
-	  [ $$name = dev ] && what='--group ../pyproject.toml:dev' || what='-c dev.txt'; \
-	  uv pip compile ../pyproject.toml $$what --universal --python-version 3.11 --generate-hashes \
+	@cd requirements && for name in dev serving ui; do \
+	  case $$name in dev) what='../pyproject.toml --group ../pyproject.toml:dev';; \
+	    serving) what='../pyproject.toml -c dev.txt';; *) what="--group ../pyproject.toml:$$name -c dev.txt";; esac; \
+	  uv pip compile $$what --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --quiet --output-file $$name.txt; done; \
 	  echo uv | uv pip compile - -c dev.txt --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --quiet --output-file uv.txt
