@@ -1,0 +1,1 @@
+"""The demo page: a process of its own, which knows nothing but what the service says over HTTP."""

@@ -1,0 +1,80 @@
+"""python -m ui: the demo page of a running service."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.request
+
+API = "http://127.0.0.1:3000"
+PORT = 7860
+_WAIT_SECONDS = 0.25
+
+
+def main() -> None:
+    """Show the page until the process is told to end."""
+    environment = os.environ
+    parser = argparse.ArgumentParser(prog="python -m ui", description=__doc__)
+    parser.add_argument("--api", default=environment.get("API") or API, help="where the service is (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=environment.get("PORT") or PORT, help="its port (%(default)s)")
+    parser.add_argument(
+        "--root-path",
+        default=environment.get("GRADIO_ROOT_PATH"),
+        help="the path, or the whole URL, below which a proxy shows the page",
+    )
+    parser.add_argument(
+        "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
+    )
+    options = parser.parse_args()
+    if not options.api.startswith(("http://", "https://")):
+        parser.error(f"--api is {options.api!r}; it takes a URL that starts with http:// or https://")
+    if options.beside is not None:
+        _wait_until_ready(options.api, options.beside)
+        threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
+    _serve(options.api, options.host, options.port, options.root_path)
+
+
+def _serve(api: str, host: str, port: int, root_path: str | None) -> None:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    import uvicorn  # nothing of this while a service beside it starts, which wants the processor
+
+    from ui import app
+
+    config = uvicorn.Config(
+        app.make(api, root_path), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3
+    )
+    print(f"page: http://{host}:{port}, of the service at {api}", flush=True)
+    uvicorn.Server(config).run()
+
+
+def _wait_until_ready(api: str, pid: int) -> None:
+    """Wait for the server with as little as possible: it starts on the same processors."""
+    while True:
+        if not _runs(pid):
+            sys.exit("page: the service ended before it was ready.")
+        try:
+            with urllib.request.urlopen(f"{api}/readyz", timeout=5):  # noqa: S310 checked to be http
+                return
+        except OSError:
+            time.sleep(_WAIT_SECONDS)
+
+
+def _end_with(pid: int) -> None:
+    while _runs(pid):
+        time.sleep(_WAIT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

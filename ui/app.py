@@ -1,0 +1,97 @@
+"""The page as a web application, and what it leaves on disk and takes away again."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from ui.service import Service
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+LARGEST_FILE = "100mb"
+KEPT_SECONDS = 3_600
+"""Uploads and downloads are there for an hour, and no longer than the process."""
+_LOOKED_AFTER_SECONDS = 600
+_STYLE = Path(__file__).parent / "style.css"
+
+
+def make(api: str, root_path: str | None) -> FastAPI:
+    """The application.
+
+    Args:
+        api: where the service is.
+        root_path: the path below which a proxy shows the page, if it does not say so itself.
+    """
+    files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(files)
+    import gradio as gr  # seconds; and it reads its folder above
+
+    from ui import page
+
+    service = Service(api)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        janitor = asyncio.create_task(_take_away(files))
+        try:
+            yield
+        finally:
+            janitor.cancel()
+            await service.close()
+            shutil.rmtree(files, ignore_errors=True)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/livez")
+    async def livez() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        page.build(service, files),
+        path="",
+        root_path=root_path,
+        theme=_theme(),
+        css_paths=[_STYLE],
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        max_file_size=LARGEST_FILE,
+    )
+    return mounted
+
+
+def _theme() -> "gr.themes.Base":
+    """Fonts that are there already, and a button that can be read in light and dark."""
+    import gradio as gr
+
+    theme = gr.themes.Default(
+        primary_hue="green", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    return theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
+
+
+async def _take_away(files: Path) -> None:
+    """Remove files that are older than an hour, as long as the process lives."""
+    while True:
+        await asyncio.sleep(_LOOKED_AFTER_SECONDS)
+        oldest = time.time() - KEPT_SECONDS
+        for path in files.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.stat().st_mtime < oldest:
+                    path.unlink()

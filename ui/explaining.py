@@ -1,0 +1,144 @@
+"""Explanations for people who have never heard of SHAP: what a prediction starts from, and what moves it how far."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ui import texts
+from ui.described import Model, Row
+
+MOST_STEPS = 12
+"""More columns than that are shown as one, the least of them together."""
+_TOLD = 3
+"""Columns that the sentence names."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One column's part.
+
+    Attributes:
+        title: of the column, or how many columns these are.
+        value: what the row has there, as people write it.
+        contribution: as the service gave it, in its `space`.
+        before: what was predicted without it and those after it.
+        after: what is predicted with it.
+    """
+
+    title: str
+    value: str
+    contribution: float
+    before: float
+    after: float
+
+    @property
+    def effect(self) -> float:
+        """How far it moves what is shown."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How scores are shown: a number as it is, log-odds as the probability of a class."""
+
+    unit: str | None = None
+    of: str | None = None
+    """The class, or None for numbers."""
+
+    def at(self, score: float) -> float:
+        """What a score means."""
+        return score if self.of is None else 1 / (1 + math.exp(-max(-700.0, min(700.0, score))))
+
+    def text(self, shown: float) -> str:
+        """What is shown, for people."""
+        return texts.with_unit(shown, self.unit) if self.of is None else texts.percent(shown)
+
+    def effect(self, moved: float) -> str:
+        """A difference of what is shown, for people."""
+        if self.of is None:
+            return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
+        return f"{texts.signed(round(100 * moved, 1))} points"
+
+
+@dataclass(frozen=True)
+class Story:
+    """From a start to an end, step by step, the greatest first."""
+
+    scale: Scale
+    start: float
+    steps: list[Step]
+    end: float
+
+
+def scale(model: Model, answer: Mapping[str, Any]) -> Scale:
+    """How the scores of an explanation or a prediction are shown."""
+    if answer.get("probabilities"):
+        return Scale(of=list(answer["probabilities"])[-1])
+    return Scale(unit=model.target.unit)
+
+
+def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> Story:
+    """How an explanation leads from the base value to the prediction."""
+    values = {column.name: texts.of_column(column, row.get(column.name)) for column in model.inputs}
+    return _story(model, scale(model, explanation), explanation["base_value"], explanation["contributions"], values.get)
+
+
+def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Story:
+    """How the differences of two rows lead from the prediction of the first to that of the second.
+
+    What is equal has no step. Both explanations are of one request, and so of one model with one base value.
+    """
+    first, second = (explanation["contributions"] for explanation in explanations)
+    moves = {name: second[name] - first[name] for name in second if second[name] != first[name]}
+
+    def values(name: str) -> str:
+        column = model.input(name)
+        before, after = (texts.of_column(column, row.get(name)) for row in rows)
+        return before if before == after else f"{before} → {after}"
+
+    start = explanations[0]["base_value"] + math.fsum(first.values())
+    return _story(model, scale(model, explanations[1]), start, moves, values)
+
+
+def sentence(model: Model, story: Story) -> str:
+    """A story in a sentence or two."""
+    title, of = model.target.title, story.scale.of
+    what = f"The predicted {title}" if of is None else f"The probability that {title} is {of}"
+    text = (
+        f"{what} is {story.scale.text(story.end)}. The model starts from {story.scale.text(story.start)}, its average"
+    )
+    told = [step for step in story.steps[:_TOLD] if step.effect]
+    if not told:
+        return f"{text}, and nothing in this row moves it."
+    return f"{text}; most of the difference comes from {_listed([_part(story.scale, step) for step in told])}."
+
+
+def reasons(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
+    """The columns that move a prediction most, for a cell of a table."""
+    shown = scale(model, explanation)
+    steps = why(model, row, explanation).steps[:_TOLD]
+    return "; ".join(f"{step.title} {step.value} ({shown.effect(step.effect)})" for step in steps if step.effect)
+
+
+def _story(
+    model: Model, shown: Scale, start: float, moves: Mapping[str, float], values: Callable[[str], str | None]
+) -> Story:
+    names = sorted(moves, key=lambda name: -abs(moves[name]))
+    kept, rest = (names, []) if len(names) <= MOST_STEPS else (names[: MOST_STEPS - 1], names[MOST_STEPS - 1 :])
+    parts = [(model.input(name).title, values(name) or "", moves[name]) for name in kept]
+    if rest:
+        parts.append((f"{len(rest)} other columns", "", math.fsum(moves[name] for name in rest)))
+    steps, score = [], start
+    for title, value, moved in parts:
+        steps.append(Step(title, value, moved, shown.at(score), shown.at(score + moved)))
+        score += moved
+    return Story(shown, shown.at(start), steps, shown.at(score))
+
+
+def _part(shown: Scale, step: Step) -> str:
+    return f"{step.title} {step.value} ({shown.effect(step.effect)})".replace("  ", " ")
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,147 @@
+"""One field a column: the widget that its values want, and a place for what the service says against one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import gradio as gr
+from markupsafe import escape
+
+from ui import texts, views
+from ui.described import Column, Model, Row
+
+FEW = 4
+"""So many choices are all in view; more are a list to search."""
+_NOT_GIVEN = ""
+"""What a missing value is among choices; no column takes an empty text."""
+_INPUT_TYPES = {"date": "date", "timestamp": "datetime-local"}
+# The browser's own date field: it has a label, takes the keyboard, and is the calendar that a phone's owner knows.
+_DATE_FIELD = """
+<label class="date-field"><span class="field-label">{{title}}</span><span class="field-help">{{help}}</span>
+<input type="{{type}}" step="{{step}}"></label>
+"""
+_DATE_SCRIPT = """
+const input = element.querySelector('input');
+const show = () => { if (input.value !== (props.value ?? '')) input.value = props.value ?? ''; };
+show();
+watch('value', show);
+input.addEventListener('change', () => { props.value = input.value; trigger('input'); });
+"""
+
+
+class Field(NamedTuple):
+    """The widget of a column, and below it the place for errors."""
+
+    column: Column
+    widget: gr.components.Component
+    error: gr.HTML
+
+
+def fields(model: Model) -> list[Field]:
+    """Build the form in the current block."""
+    built = []
+    with gr.Row(elem_classes="fields"):
+        for column in model.inputs:
+            with gr.Column(min_width=0, elem_classes="field"):
+                built.append(Field(column, _widget(column), gr.HTML(visible=False, js_on_load=None)))
+    return built
+
+
+def sent(model: Model, values: Sequence[Any]) -> Row:
+    """The row that the widgets' values are."""
+    return model.row([_value(column, value) for column, value in zip(model.inputs, values, strict=True)])
+
+
+def shown(model: Model, row: Row) -> list[Any]:
+    """The values by which the widgets show a row."""
+    return [_shown(column, row[column.name]) for column in model.inputs]
+
+
+def marked(columns: Iterable[Column], errors: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """What the places for errors show: those of one row, each below its column."""
+    by_column: dict[str, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        by_column.setdefault(str(error.get("column")), []).append(error)
+    return [
+        gr.update(value=views.field_errors(by_column.get(column.name, [])), visible=column.name in by_column)
+        for column in columns
+    ]
+
+
+def _value(column: Column, value: Any) -> Any:
+    if value is None or value == _NOT_GIVEN:
+        return None
+    if column.kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if column.kind == "flag" and isinstance(value, str):
+        return value == "yes"
+    if column.kind == "timestamp" and len(value) == len("2024-01-31T10:00"):  # as browsers send whole minutes
+        return f"{value}:00"
+    return value
+
+
+def _shown(column: Column, value: Any) -> Any:
+    if _chosen(column):
+        return _NOT_GIVEN if value is None else {True: "yes", False: "no"}.get(value, value)
+    if column.kind == "timestamp" and value is not None:  # the browser's field has no time zone
+        moment = datetime.fromisoformat(value)
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S")
+    return value
+
+
+def _chosen(column: Column) -> bool:
+    """Whether its values are chosen from a list."""
+    return bool(column.choices) or (column.kind == "flag" and column.nullable)
+
+
+def _widget(column: Column) -> gr.components.Component:
+    label = column.title
+    if column.unit and column.unit not in label.split():
+        label += f" ({column.unit})"
+    hint = ", ".join(text for text in (column.help, texts.span(column)) if text)
+    # Gradio reads Markdown and HTML there
+    info = str(escape(hint)) or None
+    common: dict[str, Any] = {
+        "label": label,
+        "info": info,
+        "value": _shown(column, column.example),
+        "interactive": True,
+    }
+    if column.kind == "flag" and not column.nullable:
+        return gr.Checkbox(**{**common, "value": bool(column.example)})
+    if _chosen(column):
+        return _choice(column, common)
+    if column.kind in _INPUT_TYPES:
+        return gr.HTML(
+            common["value"],
+            html_template=_DATE_FIELD,
+            js_on_load=_DATE_SCRIPT,
+            apply_default_css=False,
+            container=True,
+            title=label,
+            help=hint,
+            type=_INPUT_TYPES[column.kind],
+            step="1" if column.kind == "timestamp" else "",
+        )
+    if column.kind not in ("integer", "real"):
+        return gr.Textbox(**common, max_lines=1)
+    if column.ge is not None and column.le is not None and not column.nullable:
+        return gr.Slider(column.ge, column.le, step=_step(column), buttons=[], **common)
+    return gr.Number(**common, step=_step(column))
+
+
+def _choice(column: Column, common: Mapping[str, Any]) -> gr.components.Component:
+    choices = [(name, name) for name in column.choices or ("yes", "no")]
+    if column.nullable:
+        choices.insert(0, (texts.MISSING, _NOT_GIVEN))
+    if len(choices) <= FEW and column.unseen != "warn":
+        return gr.Radio(choices, **common)
+    return gr.Dropdown(choices, allow_custom_value=column.unseen == "warn", **common)
+
+
+def _step(column: Column) -> float:
+    """As fine as the example is written."""
+    if column.kind == "integer":
+        return 1
+    decimals = str(column.example).partition(".")[2] if isinstance(column.example, float) else ""
+    return float(10 ** -max(2, len(decimals)))

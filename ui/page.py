@@ -1,0 +1,73 @@
+"""The page: what is on it before a model is known, and the tabs of one model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ui import tabs, views
+from ui.described import Model
+from ui.service import Service, ServiceError
+
+_MODEL_IN_URL = "model"
+
+
+@dataclass(eq=False)  # Gradio notices a change by the hash, and each asking is one
+class Loaded:
+    """What the service said when the page was opened, or why it said nothing."""
+
+    names: list[str]
+    model: Model | None
+    failure: str = ""
+
+
+def build(service: Service, folder: Path) -> gr.Blocks:
+    """The page of a service; `folder` is for files that visitors download.
+
+    The form and all else is made when somebody opens the page, of what the service says then.
+    """
+    page: gr.Blocks = gr.Blocks(title="Boxwood", fill_width=True, analytics_enabled=False)
+    with page:
+        loaded = gr.State()
+
+        async def load(name: str | None, request: gr.Request) -> Loaded:
+            try:
+                names = await service.names()
+                wanted = name or request.query_params.get(_MODEL_IN_URL)
+                return Loaded(names, await service.model(wanted if wanted in names else names[0]))
+            except ServiceError as error:
+                return Loaded([], None, str(error))
+
+        # one at a time: Gradio counts renderings over all visitors, and each takes milliseconds
+        @gr.render(  # type: ignore[untyped-decorator]
+            inputs=loaded, triggers=[loaded.change], concurrency_limit=1, show_progress="hidden"
+        )
+        def show(said: Loaded | None) -> None:
+            if said is None:
+                return
+            if said.model is None:
+                gr.HTML(views.problem(said.failure), js_on_load=None)
+                again = gr.Button("Try again")
+                again.click(load, gr.State(None), loaded, api_visibility="private")
+                return
+            if len(said.names) > 1:
+                chooser = gr.Radio(said.names, value=said.model.name, label="Model", elem_id="model-chooser")
+                chooser.input(load, chooser, loaded, api_visibility="private")
+            _model(service, said.model, folder)
+
+        page.load(load, gr.State(None), loaded, api_visibility="private")
+    return page
+
+
+def _model(service: Service, model: Model, folder: Path) -> None:
+    gr.HTML(views.heading(model), js_on_load=None)
+    context = tabs.Context(service, model, folder)
+    with gr.Tabs():
+        fields = tabs.ask(context)
+        widgets: list[Any] = [field.widget for field in fields]
+        tabs.why(context, widgets)
+        tabs.what_if(context, widgets)
+        tabs.compare(context, widgets)
+        tabs.many(context)
+        tabs.about(context)

@@ -1,0 +1,156 @@
+"""The service as the page sees it: HTTP, answers, and errors that a person can read."""
+
+import asyncio
+import time
+from typing import Any, NamedTuple
+
+import httpx
+from pydantic import ValidationError
+
+from ui.described import Model, Row
+
+_SECONDS = httpx.Timeout(60, connect=5)
+_LONGEST_PAUSE = 5.0
+_SEVERAL = httpx.Limits(max_connections=32, max_keepalive_connections=8)
+
+
+class ServiceError(Exception):
+    """The service gave no answer; the text says why, in a sentence for people."""
+
+
+class Refused(ServiceError):
+    """The service refused rows.
+
+    Attributes:
+        errors: one reason each: "row" (from 0), "column" (or None), "message", perhaps "expected".
+    """
+
+    def __init__(self, detail: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.errors = errors
+
+
+class Answers(NamedTuple):
+    """What came back.
+
+    Attributes:
+        rows: an answer a row as the service gave it; None for a refused row where a part was asked for.
+        version: of the model that answered.
+        errors: of refused rows, where a part was asked for.
+        seconds: from sending to having it.
+    """
+
+    rows: list[dict[str, Any] | None]
+    version: str
+    errors: list[dict[str, Any]]
+    seconds: float
+
+
+class Service:
+    """A client of one service. It keeps connections and nothing else."""
+
+    def __init__(self, url: str) -> None:
+        """Speak to the service at `url`, which may end with a path that it lies below."""
+        self.url = url.rstrip("/")
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=_SECONDS, limits=_SEVERAL)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def names(self) -> list[str]:
+        """The names of the models; raises ServiceError."""
+        said = _document(await self._ask("GET", "/v1/models"))
+        names = said.get("models")
+        if not isinstance(names, list) or not names:
+            raise ServiceError(f"What answers at {self.url} lists no models. Is it a Boxwood service?")
+        return [str(name) for name in names]
+
+    async def model(self, name: str) -> Model:
+        """What the service says of a model; raises ServiceError."""
+        said = _document(await self._ask("GET", f"/v1/models/{name}"))
+        try:
+            return Model.model_validate(said)
+        except ValidationError as error:
+            raise ServiceError(
+                f"What {self.url} says of '{name}' is not what this page reads: {error.errors()[0]['msg']}."
+            ) from error
+
+    async def card(self, name: str) -> str | None:
+        """The model card as Markdown; None if the model has none. Raises ServiceError."""
+        answer = await self._ask("GET", f"/v1/models/{name}/card", headers={"accept": "text/markdown"}, good=(200, 404))
+        return answer.text if answer.status_code == 200 else None
+
+    async def predict(self, name: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+        """Predictions of rows, see `explain`."""
+        return await self._answers(name, "predict", rows, partial, patience)
+
+    async def explain(self, name: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+        """Explanations of rows.
+
+        Args:
+            name: the model's.
+            rows: as requests carry them.
+            partial: whether to have the answers to the good rows although there are others.
+            patience: for how many seconds to ask again while the service says that it is busy.
+
+        Raises:
+            Refused: there are bad rows, and not `partial`.
+            ServiceError: there is no answer for another reason.
+        """
+        return await self._answers(name, "explain", rows, partial, patience)
+
+    async def _answers(self, name: str, verb: str, rows: list[Row], partial: bool, patience: float) -> Answers:
+        path = f"/v1/models/{name}:{verb}" + ("?partial=true" if partial else "")
+        until = time.monotonic() + patience
+        while True:
+            started = time.perf_counter()
+            answer = await self._ask("POST", path, json={"instances": rows}, good=(200, 422, 503))
+            seconds = time.perf_counter() - started
+            if answer.status_code != 503:
+                break
+            pause = min(_retry_after(answer), _LONGEST_PAUSE)
+            if time.monotonic() + pause > until:
+                raise ServiceError(_detail(answer))
+            await asyncio.sleep(pause)
+        said = _document(answer)
+        if answer.status_code == 422:
+            raise Refused(_detail(answer), said.get("errors", []))
+        answers = said["predictions" if verb == "predict" else "explanations"]
+        return Answers(answers, said["model_version"], said.get("errors", []), seconds)
+
+    async def _ask(self, method: str, path: str, *, good: tuple[int, ...] = (200,), **sent: Any) -> httpx.Response:
+        try:
+            answer = await self._client.request(method, path, **sent)
+        except httpx.TimeoutException as error:
+            raise ServiceError(f"The service at {self.url} did not answer in time. Try again.") from error
+        except httpx.HTTPError as error:
+            raise ServiceError(
+                f"The service at {self.url} cannot be reached: {str(error) or type(error).__name__}."
+            ) from error
+        if answer.status_code not in good:
+            raise ServiceError(_detail(answer))
+        return answer
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise ServiceError(f"{answer.url} answered with something else than JSON. Is it a Boxwood service?")
+    return said
+
+
+def _detail(answer: httpx.Response) -> str:
+    """Why it was refused, in the service's words where it has some."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"The service answered {answer.status_code} {answer.reason_phrase} at {answer.url.path}."
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    said = answer.headers.get("retry-after", "")
+    return float(said) if said.isdecimal() else 1.0

@@ -1,0 +1,144 @@
+"""Tables that visitors bring: read whole or refused in a sentence, and written with what was added."""
+
+import contextlib
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from ui.described import Column, Model
+
+SUFFIXES = (".csv", ".parquet")
+MOST_ROWS = 1_000_000
+_SEPARATORS = ",;\t|"
+_TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+
+
+class TableError(Exception):
+    """A file is no table for the model; the text says why, in a sentence for people."""
+
+
+def read(path: Path, model: Model) -> pd.DataFrame:
+    """The table in a CSV or Parquet file, as it is: texts of a CSV file stay texts.
+
+    Raises:
+        TableError: it cannot be read, has no rows or too many, or lacks a column that every row must have.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise TableError(f"{path.name} is neither a .csv nor a .parquet file.")
+    try:
+        table = _read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path.name} is not UTF-8 text. Save it as “CSV UTF-8” and upload it again.") from error
+    except pd.errors.EmptyDataError as error:
+        raise TableError(f"{path.name} is empty.") from error
+    except (ValueError, OSError, pa.ArrowException, csv.Error) as error:
+        what = "CSV" if suffix == ".csv" else "Parquet"
+        raise TableError(f"{path.name} cannot be read as {what}: {str(error).splitlines()[0][:200]}.") from error
+    if not len(table):
+        raise TableError(f"{path.name} has no rows.")
+    if len(table) > MOST_ROWS:
+        raise TableError(f"{path.name} has {len(table):,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
+    lacking = [column.name for column in model.inputs if column.name not in table.columns and not column.nullable]
+    if lacking:
+        there = ", ".join(str(name) for name in table.columns[:20])
+        raise TableError(f"{path.name} lacks {_listed(lacking)}. It has: {there}.")
+    return table
+
+
+def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as requests carry them: the model's inputs only, texts read as their columns want them.
+
+    What cannot be read stays as it is, so that the service says what is wrong with it.
+    """
+    columns = [column for column in model.inputs if column.name in table.columns]
+    values = [[_sent(column, value) for value in table[column.name].tolist()] for column in columns]
+    names = [column.name for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * len(table)
+
+
+def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:
+    """Write the table with columns added to it, in the format that the name asks for; whole or not at all."""
+    answered = pd.concat([table, pd.DataFrame(_unique(added, table), index=table.index)], axis=1)
+    part = path.with_name(f"{path.name}.part")
+    if path.suffix == ".csv":
+        answered.to_csv(part, index=False)
+    else:
+        answered.to_parquet(part, index=False)
+    part.replace(path)
+
+
+def _unique(added: Mapping[str, Sequence[Any]], table: pd.DataFrame) -> dict[str, Sequence[Any]]:
+    """The columns under names that the table does not have yet."""
+    taken = set(table.columns)
+    named: dict[str, Sequence[Any]] = {}
+    for name, values in added.items():
+        free = name
+        while free in taken:
+            free = f"{free}_"
+        named[free] = values
+    return named
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.read(64 * 1024)
+    if "\0" in head:
+        raise ValueError("it has bytes that no text has")
+    if not head.strip():
+        raise pd.errors.EmptyDataError
+    header = head.splitlines()[0]
+    separator = max(_SEPARATORS, key=header.count)
+    # everything as text: what a value is, its column says
+    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    return table.rename(columns=str.strip)
+
+
+def _sent(column: Column, value: Any) -> Any:
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        return _parsed(column, value)
+    if isinstance(value, date):  # and datetime, which is one
+        day = value.date() if isinstance(value, datetime) else value
+        return day.isoformat() if column.kind == "date" else value.isoformat()
+    if column.kind == "category":
+        return str(value)
+    if column.kind == "flag" and value in (0, 1):
+        return bool(value)
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _parsed(column: Column, text: str) -> Any:
+    short = text.strip()
+    if not short:
+        return None
+    match column.kind:
+        case "flag":
+            return True if short.lower() in _TRUE else False if short.lower() in _FALSE else short
+        case "integer" | "real":
+            return _number(short)
+        case _:
+            return text if column.kind == "category" else short
+
+
+def _number(text: str) -> int | float | str | None:
+    if "_" in text:  # which Python would take
+        return text
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            number = kind(text)
+            if math.isfinite(number):
+                return number
+            return None if math.isnan(number) else text
+    return text
+
+
+def _listed(names: list[str]) -> str:
+    return f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"

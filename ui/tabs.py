@@ -1,0 +1,221 @@
+"""The tabs of one model. Each asks the service when it is opened or used, and shows what came back."""
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ui import examples, form, views, whatif
+from ui import many as tables_of_many
+from ui.described import Model, Row
+from ui.service import Refused, Service, ServiceError
+from ui.tables import SUFFIXES, TableError
+
+QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "minimal"}
+"""How events go that take milliseconds: not through Gradio's queue, and not as somebody else's API."""
+_AT_ONCE = 4
+"""Tables that are answered at a time; others wait in Gradio's queue."""
+_LIVE = '<div aria-live="polite">${value}</div>'
+"""Screen readers say what is new in it."""
+_NAMES = ("Example", "Another", "A third one")
+
+
+class Context(NamedTuple):
+    """What all tabs of a model know."""
+
+    service: Service
+    model: Model
+    folder: Path
+
+
+def ask(context: Context) -> list[form.Field]:
+    """A form, examples that fill it, and the prediction."""
+    model, rows = context.model, examples.rows(context.model)
+    with gr.Tab("Ask", id="ask"), gr.Row(elem_classes="ask"):
+        with gr.Column(scale=3, min_width=300):
+            fields = form.fields(model)
+        with gr.Column(scale=2, min_width=300):
+            with gr.Row():
+                buttons = [gr.Button(name, size="sm", min_width=80) for name, _ in zip(_NAMES, rows, strict=False)]
+            button = gr.Button("Predict", variant="primary", elem_id="predict")
+            answer = _html("Fill in the form, or take an example, and press Predict.")
+
+    async def predict(*values: Any) -> list[Any]:
+        row = form.sent(model, values)
+        try:
+            said = await context.service.predict(model.name, [row])
+        except Refused as refused:
+            shown = {column.name for column in model.inputs}
+            elsewhere = [error for error in refused.errors if error.get("column") not in shown]
+            sentence = "The service did not take this row. What is wrong stands below the fields."
+            return [views.problem(sentence, elsewhere), *form.marked(model.inputs, refused.errors)]
+        except ServiceError as error:
+            return [views.problem(str(error)), *form.marked(model.inputs, [])]
+        [prediction] = said.rows
+        assert prediction is not None  # noqa: S101 the service refuses the request or answers all rows
+        return [views.answer(model, prediction, said.version, said.seconds), *form.marked(model.inputs, [])]
+
+    widgets: list[Any] = [field.widget for field in fields]
+    results = [answer, *(field.error for field in fields)]
+    gr.on([button.click, *_entered(widgets)], predict, widgets, results, **QUICK)
+    for example, row in zip(buttons, rows, strict=False):
+        example.click(_filling(model, row, predict), None, [*widgets, *results], **QUICK)
+    return fields
+
+
+def why(context: Context, widgets: list[Any]) -> None:
+    """The form's row explained."""
+    with gr.Tab("Why", id="why") as tab:
+        shown = _html("")
+
+    async def explain(*values: Any) -> str:
+        row = form.sent(context.model, values)
+
+        async def view() -> str:
+            [said] = (await context.service.explain(context.model.name, [row])).rows
+            return views.why(context.model, row, said or {})
+
+        return await _or_why_not(view)
+
+    tab.select(explain, widgets, shown, **QUICK)
+
+
+def what_if(context: Context, widgets: list[Any]) -> None:
+    """The form's row with other values in one column."""
+    model = context.model
+    with gr.Tab("What if", id="what-if") as tab:
+        names = [(column.title, column.name) for column in model.inputs]
+        chooser = gr.Dropdown(names, value=_most_important(model), label="Column to vary", elem_id="what-if-column")
+        shown = _html("")
+
+    async def vary(name: str, *values: Any) -> str:
+        row, column = form.sent(model, values), model.input(name)
+
+        async def view() -> str:
+            tried = whatif.values(model, column, row[column.name])
+            said = await context.service.predict(model.name, whatif.rows(row, column, tried), partial=True)
+            if not any(said.rows):
+                raise Refused("The row has something else that the service does not take.", said.errors[:5])
+            return views.what_if(model, column, row, whatif.points(column, tried, said.rows))
+
+        return await _or_why_not(view)
+
+    gr.on([tab.select, chooser.input], vary, [chooser, *widgets], shown, **QUICK)
+
+
+def compare(context: Context, widgets: list[Any]) -> None:
+    """The form's row beside one that was kept."""
+    model = context.model
+    with gr.Tab("Compare", id="compare") as tab:
+        gr.HTML(
+            views.hint(
+                "The second row is the one of the form under Ask. Keep it as the first, change the form, and come back."
+            ),
+            js_on_load=None,
+        )
+        button = gr.Button("Keep the form's row as the first", size="sm", elem_id="keep")
+        kept = gr.State(examples.rows(model)[0])
+        shown = _html("")
+
+    async def beside(first: Row, *values: Any) -> str:
+        rows = first, form.sent(model, values)
+
+        async def view() -> str:
+            predicted = await context.service.predict(model.name, list(rows))
+            one, two = (await context.service.explain(model.name, list(rows))).rows
+            return views.compare(model, rows, predicted.rows, (one or {}, two or {}))
+
+        return await _or_why_not(view)
+
+    async def keep(*values: Any) -> tuple[Row, str]:
+        row = form.sent(model, values)
+        return row, await beside(row, *values)
+
+    tab.select(beside, [kept, *widgets], shown, **QUICK)
+    button.click(keep, widgets, [kept, shown], **QUICK)
+
+
+def many(context: Context) -> None:
+    """A table answered."""
+    model = context.model
+    with gr.Tab("Many", id="many"):
+        gr.HTML(views.columns(model), js_on_load=None)
+        upload = gr.File(label="A table, CSV or Parquet", file_types=list(SUFFIXES), elem_id="upload")
+        reasons = gr.Checkbox(True, label="With reasons", info="Which columns move each prediction most; takes longer")
+        button = gr.Button("Predict all rows", variant="primary", interactive=False, elem_id="predict-all")
+        shown = _html("")
+        download = gr.DownloadButton("Download the answers", visible=False, elem_id="download")
+
+    async def run(path: str | None, explained: bool, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 as Gradio finds it
+        nothing = gr.update(visible=False, value=None)
+        if path is None:
+            return [views.problem("There is no file. Upload one first."), nothing]
+        folder = Path(tempfile.mkdtemp(dir=context.folder))
+        try:
+            async for step in tables_of_many.answer(context.service, model, Path(path), folder, reasons=explained):
+                if isinstance(step, tables_of_many.Outcome):
+                    return [views.preview(model, step), gr.update(visible=True, value=str(step.path))]
+                progress((step.done, step.rows), unit="rows")
+        except (TableError, ServiceError) as error:
+            return [views.problem(str(error)), nothing]
+        raise AssertionError("an answer ends with its outcome")
+
+    upload.change(lambda path: gr.update(interactive=path is not None), upload, button, **QUICK)
+    events: dict[str, Any] = {"api_visibility": "private", "show_progress_on": shown}
+    button.click(run, [upload, reasons], [shown, download], concurrency_limit=_AT_ONCE, **events)
+
+
+def about(context: Context) -> None:
+    """The model as the service describes it at that moment."""
+    with gr.Tab("Model", id="model") as tab:
+        shown = _html("")
+        with gr.Accordion("Model card", open=False):
+            card = gr.Markdown("", latex_delimiters=[])
+
+    async def describe() -> list[str]:
+        try:
+            model = await context.service.model(context.model.name)
+            text = await context.service.card(context.model.name)
+        except ServiceError as error:
+            return [views.problem(str(error)), ""]
+        return [views.description(model), text or "This model has no card."]
+
+    tab.select(describe, None, [shown, card], **QUICK)
+
+
+def _html(hint: str) -> gr.HTML:
+    return gr.HTML(views.hint(hint) if hint else "", html_template=_LIVE, js_on_load=None, apply_default_css=False)
+
+
+def _most_important(model: Model) -> str:
+    """The column to begin with."""
+    names = [column.name for column in model.inputs]
+    importance = ((model.metrics or {}).get("importance") or {}).get("columns") or {}
+    return max(names, key=lambda name: importance.get(name, 0.0))
+
+
+def _entered(widgets: list[Any]) -> list[Any]:
+    """What happens when somebody presses Enter in a field."""
+    return [widget.submit for widget in widgets if isinstance(widget, gr.Textbox | gr.Number)]
+
+
+def _filling(
+    model: Model, row: Row, predict: Callable[..., Awaitable[list[Any]]]
+) -> Callable[[], Awaitable[list[Any]]]:
+    async def fill() -> list[Any]:
+        values = form.shown(model, row)
+        return [*values, *await predict(*values)]
+
+    return fill
+
+
+async def _or_why_not(view: Callable[[], Awaitable[str]]) -> str:
+    """A view, or why there is none."""
+    try:
+        return await view()
+    except Refused as refused:
+        return views.problem("The service did not take the row. Mend it under Ask.", refused.errors)
+    except ServiceError as error:
+        return views.problem(str(error))

@@ -1,0 +1,61 @@
+"""How values are written for people."""
+
+import math
+from typing import Any
+
+from ui.described import Column
+
+MISSING = "not given"
+
+
+def number(value: float) -> str:
+    """A number with as many digits as say something: 2,086.18, 0.0332, 12."""
+    if not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if size >= 100_000:
+        return f"{value:,.0f}"
+    if size >= 1 or value == 0:
+        return _short(f"{value:,.2f}")
+    return _short(f"{value:.3g}") if size >= 1e-4 else f"{value:.2e}"
+
+
+def _short(text: str) -> str:
+    """Without the zeros of a whole number; prices keep their cents."""
+    return text.removesuffix(".00")
+
+
+def signed(value: float) -> str:
+    """A difference, with its sign."""
+    return f"+{number(value)}" if value > 0 else number(value).replace("-", "−")  # noqa: RUF001 a minus, as in print
+
+
+def percent(share: float) -> str:
+    """A probability or a share: 73.2 %."""
+    return f"{100 * share:.1f} %"
+
+
+def with_unit(value: float, unit: str | None) -> str:
+    """A number and its unit."""
+    return f"{number(value)} {unit}" if unit else number(value)
+
+
+def of_column(column: Column, value: Any) -> str:
+    """A value of a column: with its unit, yes or no for flags."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return with_unit(value, column.unit)
+    return str(value)
+
+
+def span(column: Column) -> str:
+    """Which numbers a column takes: "0 to 48 h", "0 USD or more", or nothing."""
+    unit = f" {column.unit}" if column.unit else ""
+    if column.ge is not None and column.le is not None:
+        return f"{number(column.ge)} to {number(column.le)}{unit}"
+    if column.ge is not None:
+        return f"{number(column.ge)}{unit} or more"
+    return f"{number(column.le)}{unit} or less" if column.le is not None else ""

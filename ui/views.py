@@ -1,0 +1,168 @@
+"""What the page shows, as HTML: templates filled with values, all of which are escaped."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from ui import explaining, many, texts, whatif
+from ui.charts import Axis, bars_axis, curve_axes
+from ui.described import Column, Model, Row
+from ui.explaining import Scale, Story
+
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("ui"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters |= {
+    "number": texts.number,
+    "percent": texts.percent,
+    "cell": lambda value: texts.MISSING if value is None else str(value),
+    "place": lambda share: f"{100 * share:.2f}%",
+}
+
+
+def _filled(template: str, **values: Any) -> str:
+    return _templates.get_template(f"{template}.html.jinja").render(values)
+
+
+def heading(model: Model) -> str:
+    """What this page is about."""
+    return _filled("heading", model=model)
+
+
+def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Why there is no answer; `errors` are those that no field shows."""
+    return _filled("problem", sentence=sentence, errors=list(errors))
+
+
+def hint(sentence: str) -> str:
+    """What to do next."""
+    return _filled("hint", sentence=sentence)
+
+
+def field_errors(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What the service says against the value of one field."""
+    return _filled("field_errors", errors=errors)
+
+
+def answer(model: Model, said: Mapping[str, Any], version: str, seconds: float) -> str:
+    """One prediction with all that belongs to it."""
+    return _filled("answer", model=model, said=said, version=version, milliseconds=1000 * seconds)
+
+
+def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
+    """One explanation: a sentence, and the way from the base value to the prediction."""
+    story = explaining.why(model, row, explanation)
+    return _filled(
+        "why", row=_described(model, row), sentence=explaining.sentence(model, story), **_waterfall(model, story)
+    )
+
+
+def compare(
+    model: Model, rows: tuple[Row, Row], predictions: Sequence[Any], explanations: tuple[dict[str, Any], dict[str, Any]]
+) -> str:
+    """Two rows side by side, and the way from the prediction of the first to that of the second."""
+    story = explaining.between(model, rows, explanations)
+    pairs = [(column.title, *(texts.of_column(column, row[column.name]) for row in rows)) for column in model.inputs]
+    return _filled("compare", pairs=pairs, model=model, predictions=predictions, **_waterfall(model, story))
+
+
+def what_if(model: Model, column: Column, row: Row, points: Sequence[whatif.Point]) -> str:
+    """The answers to one row with different values in a column."""
+    good = [point for point in points if point.answer is not None]
+    if not good:
+        return problem(f"None of the values of {column.title} got an answer.")
+    shown = explaining.scale(model, good[0].answer or {})
+    outcomes = [_outcome(column, point, shown, row) for point in good]
+    missing = [outcome for outcome in outcomes if outcome.missing]
+    on_line = [outcome for outcome in outcomes if not outcome.missing]
+    values: dict[str, Any] = {"column": column, "scale": shown, "target": model.target, "missing": missing}
+    if not whatif.curved(column) or not on_line:
+        return _filled("bars", outcomes=outcomes, axis=bars_axis(outcomes), **values)
+    x, y = curve_axes(on_line, lambda at: texts.of_column(column, whatif.label(column, at)), shown)
+    return _filled("curve", outcomes=on_line, x=x, y=y, row=_described(model, row), **values)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One point of a curve, or one bar: what is predicted there, and within which bounds."""
+
+    text: str
+    at: float
+    value: float
+    low: float | None
+    high: float | None
+    now: bool
+    missing: bool
+
+
+def _outcome(column: Column, point: whatif.Point, shown: Scale, row: Row) -> Outcome:
+    said = point.answer or {}
+    interval = said.get("interval") or {}
+    value = said["prediction"] if shown.of is None else said["probabilities"][shown.of]
+    return Outcome(
+        texts.of_column(column, point.value),
+        point.at,
+        value,
+        interval.get("low"),
+        interval.get("high"),
+        point.value == row[column.name],
+        point.value is None and whatif.curved(column),
+    )
+
+
+def _waterfall(model: Model, story: Story) -> dict[str, Any]:
+    """What the waterfall's template wants."""
+    reached = [story.start, *(step.after for step in story.steps)]
+    return {"story": story, "scale": story.scale, "axis": Axis.over(reached), "target": model.target}
+
+
+def _described(model: Model, row: Row) -> list[tuple[str, str]]:
+    return [(column.title, texts.of_column(column, row[column.name])) for column in model.inputs]
+
+
+def columns(model: Model) -> str:
+    """Which columns a table must have."""
+    return _filled("columns", model=model)
+
+
+def preview(model: Model, outcome: many.Outcome) -> str:
+    """What became of a table: counts, the first answers, the first errors."""
+    return _filled("preview", model=model, outcome=outcome)
+
+
+def description(model: Model) -> str:
+    """What the service says of a model: how good it is, what it looks at, where it comes from."""
+    metrics = model.metrics or {}
+    importance = metrics.get("importance") or {}
+    return _filled(
+        "model",
+        model=model,
+        metrics=metrics,
+        scores=metrics.get("scores") or {},
+        importance=importance,
+        titles={column.name: column.title for column in model.inputs},
+        chain=_chain(model),
+    )
+
+
+_LINKS = {
+    "data_sha256": "table (sha256)",
+    "data_source": "table from",
+    "git_commit": "code (git commit)",
+    "mlflow_run_id": "training run (MLflow)",
+    "registry_version": "version in the registry",
+    "model": "model",
+    "bento": "Bento",
+    "image": "image",
+}
+
+
+def _chain(model: Model) -> list[tuple[str, str]]:
+    """From the table to what runs, as far as the service says it."""
+    return [(title, str(model.lineage[link])) for link, title in _LINKS.items() if model.lineage.get(link)]

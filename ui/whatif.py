@@ -1,0 +1,102 @@
+"""One column varied and all others held: the rows to ask for, and what their answers look like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from ui.described import Column, Model, Row
+
+POINTS = 41
+"""Of a curve."""
+MOST_CHOICES = 40
+
+
+@dataclass(frozen=True)
+class Point:
+    """The answer for one value; `at` is where it stands on a line."""
+
+    value: Any
+    at: float
+    answer: dict[str, Any] | None
+
+
+def values(model: Model, column: Column, now: Any) -> list[Any]:
+    """The values to try: all over what training saw, and the one that the row has now.
+
+    Choices stay in their order, without the rarest of very many; numbers and dates are evenly spaced.
+    """
+    spread = model.spread(column)
+    if column.kind == "flag" or column.choices:
+        names: list[Any] = [False, True] if column.kind == "flag" else list(column.choices or ())
+        if len(names) > MOST_CHOICES:
+            often = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
+            names = [name for name in names if name in often]
+        missing: list[Any] = [None] if column.nullable else []
+        return [*names, *missing, *([now] if now not in (*names, *missing) else [])]
+    ends = [_line(column, end) for end in (*spread.deciles[:1], *spread.deciles[-1:])] or _ends(column, now)
+    here = [] if now is None else [_line(column, now)]
+    low, high = min(ends + here), max(ends + here)
+    places = [low + (high - low) * step / (POINTS - 1) for step in range(POINTS)]
+    tried = {place: _value(column, place) for place in sorted({*places, *here})}
+    tried.update(dict.fromkeys(here, now))
+    return list(dict.fromkeys(tried.values()))
+
+
+def curved(column: Column) -> bool:
+    """Whether the values lie on a line, and answers on a curve; else there is a bar each."""
+    return column.kind in ("integer", "real", "date", "timestamp")
+
+
+def rows(row: Row, column: Column, tried: Sequence[Any]) -> list[Row]:
+    """The row with each of the values."""
+    return [{**row, column.name: value} for value in tried]
+
+
+def points(column: Column, tried: Sequence[Any], answers: Sequence[dict[str, Any] | None]) -> list[Point]:
+    """The values with their answers, in the order of a line where they lie on one."""
+    found = [
+        Point(value, _line(column, value) if curved(column) and value is not None else place, answer)
+        for place, (value, answer) in enumerate(zip(tried, answers, strict=True))
+    ]
+    return sorted(found, key=lambda point: point.at) if curved(column) else found
+
+
+def label(column: Column, at: float) -> Any:
+    """The value at a place of the line."""
+    return _value(column, at)
+
+
+def _ends(column: Column, now: Any) -> list[float]:
+    """Where the service does not say what training saw: the bounds, or something around the value."""
+    if column.kind in ("date", "timestamp"):
+        middle = _line(column, now or column.example or date.today().isoformat())
+        half_a_year = 183.0 if column.kind == "date" else 183 * 86_400.0
+        return [middle - half_a_year, middle + half_a_year]
+    middle = float(now if now is not None else column.example or 0)
+    around = max(abs(middle), 1.0)
+    low = column.ge if column.ge is not None else middle - around
+    return [low, column.le if column.le is not None else max(middle, low) + around]
+
+
+def _line(column: Column, value: Any) -> float:
+    if column.kind == "date":
+        return float(date.fromisoformat(value).toordinal())
+    return _moment(value).timestamp() if column.kind == "timestamp" else float(value)
+
+
+def _value(column: Column, at: float) -> Any:
+    match column.kind:
+        case "date":
+            return date.fromordinal(round(at)).isoformat()
+        case "timestamp":
+            return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        case "integer":
+            return round(at)
+        case _:
+            return float(f"{at:.10g}")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
