@@ -7,6 +7,8 @@ PROBLEM ?= flights
 HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
+UI_PORT ?= 7860
+API ?= http://127.0.0.1:$(PORT)
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 IMAGE ?= boxwood:latest
@@ -32,12 +34,13 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve bento push pull image image-test free-port dev check format test test-heavy heavy-tools bench \
+.PHONY: help setup train serve ui bento push pull image image-test free-port dev check format test test-heavy heavy-tools bench \
         proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
+	@echo '  UI_PORT=7860 (0: no page)  API=http://127.0.0.1:3000 (for the page alone)'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
 
@@ -87,10 +90,16 @@ pull: $(DEV)/.ready ## bring them from the DVC remote, if one is configured
 
 free-port: $(DEV)/.ready
 	@python -m serving.port $(HOST) $(PORT)
+	@[ $(UI_PORT) = 0 ] || python -m serving.port $(HOST) $(UI_PORT)
 
-serve: setup free-port bento ## train if needed, build, and serve on PORT
+serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
+serve: setup free-port bento ## train if needed, build, and serve on PORT, with the demo page on UI_PORT
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
+	@[ $(UI_PORT) = 0 ] || python -m ui --api $(API) --host $(HOST) --port $(UI_PORT) --beside $$$$ &
 	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
+
+ui: $(DEV)/.ready ## the demo page alone on UI_PORT, of the service at API
+	@exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT)
 
 dev: setup free-port train ## serve the working tree, and again on every change
 	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \

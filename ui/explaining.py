@@ -58,7 +58,7 @@ class Scale:
         """A difference of what is shown, for people."""
         if self.of is None:
             return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
-        return f"{texts.signed(round(100 * moved, 1))} points"
+        return f"{texts.points(moved)} points"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from ui import texts, views
 from ui.described import Column, Model, Row
 
 FEW = 4
-"""So many choices are all in view; more are a list to search."""
+SHORT = 40
+"""So many choices, of so many letters together, are all in view; others are a list to search."""
 _NOT_GIVEN = ""
 """What a missing value is among choices; no column takes an empty text."""
 _INPUT_TYPES = {"date": "date", "timestamp": "datetime-local"}
@@ -134,7 +135,8 @@ def _choice(column: Column, common: Mapping[str, Any]) -> gr.components.Componen
     choices = [(name, name) for name in column.choices or ("yes", "no")]
     if column.nullable:
         choices.insert(0, (texts.MISSING, _NOT_GIVEN))
-    if len(choices) <= FEW and column.unseen != "warn":
+    short = len(choices) <= FEW and sum(len(name) for name, _ in choices) <= SHORT
+    if short and column.unseen != "warn":
         return gr.Radio(choices, **common)
     return gr.Dropdown(choices, allow_custom_value=column.unseen == "warn", **common)
 

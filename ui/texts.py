@@ -30,6 +30,11 @@ def signed(value: float) -> str:
     return f"+{number(value)}" if value > 0 else number(value).replace("-", "−")  # noqa: RUF001 a minus, as in print
 
 
+def points(share: float) -> str:
+    """A difference of probabilities in percentage points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")  # noqa: RUF001 a minus, as in print
+
+
 def percent(share: float) -> str:
     """A probability or a share: 73.2 %."""
     return f"{100 * share:.1f} %"
