@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import connection, lifecycle, logs, native, openapi, pins, v1, v2
+from serving import connection, lifecycle, logs, native, openapi, pins, ui, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
@@ -108,6 +108,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
         return {
             native.PATH: native.Native(behind, SETTINGS, MODELS.default),
             "/": Page(openapi.PAGE),
+            ui.PATH: ui.ToPage(SETTINGS.ui),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),
             **v1.routes(MODELS, SETTINGS),

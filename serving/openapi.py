@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from serving import native, problem_details, v1, v2
+from serving.description import MOST_CHOICES
 from serving.models import Models
-from serving.served_model import MOST_CHOICES, ServedModel
+from serving.served_model import ServedModel
 from validation.contract import Column, Kind, Unseen
 from validation.values import LARGEST_INTEGER, LONGEST_TEXT
 from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, ProblemDetails
@@ -133,7 +134,7 @@ def _paths(name: str) -> dict[str, Any]:
     card = _got("The model card", "text/markdown", "text/html")
     card["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
     return {
-        path: {"get": _got("Contract, metrics and lineage")},
+        path: {"get": _got("Contract, what training saw, metrics and lineage")},
         f"{path}/card": {"get": card},
         f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", "text/plain")},
         f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from model import bundle
+from serving import description
 from serving.admission import Gate, Resource
 from serving.batching import PART, Batcher
 from serving.settings import Settings
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from model.predictor import Predictor
 
 _MARKDOWN, _PAGE = bundle.CARDS
-MOST_CHOICES = 1_000
-"""A category with more names than this is described without them."""
-
-
 _TRIES = 3
 """How often the golden rows are timed at the start: a process that just began is often interrupted."""
 P = ParamSpec("P")
@@ -90,7 +87,7 @@ class ServedModel:
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
         self._seconds = shared.settings.max_answer_seconds
-        self._labels = labels
+        self._description = description.of(opened, labels)
         self._cards = opened.cards
 
     def _gate(
@@ -219,23 +216,8 @@ class ServedModel:
         ]
 
     def describe(self) -> dict[str, Any]:
-        """What `GET /v1/models/{model}` says: contract, metrics and where the model comes from."""
-        manifest = self.predictor.manifest
-        vocabularies = manifest.fitted.vocabularies
-        contract = [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract]
-        return {
-            "name": self.predictor.name,
-            "version": self.predictor.version,
-            "title": self.predictor.problem.title,
-            "ready": True,
-            "contract": contract,
-            "metrics": manifest.metrics,
-            "lineage": {
-                "model": f"{manifest.problem}:{manifest.version}",
-                **self._labels,
-                **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
-            },
-        }
+        """What `GET /v1/models/{model}` says."""
+        return self._description
 
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
@@ -257,7 +239,3 @@ def _bounds(opened: bundle.Bundle) -> Sequence[float]:
     """Between what its predictions are counted: the deciles of the target in training, tenths of a probability."""
     target = opened.reference.columns.get(opened.problem.contract.target.name, {})
     return sorted(set(target.get("deciles", ()))) or [tenth / 10 for tenth in range(1, 10)]
-
-
-def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
-    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}

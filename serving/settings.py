@@ -1,6 +1,8 @@
 """The limits and addresses of a running service, from environment variables. Names that nobody knows are refused."""
 
 import dataclasses
+import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,8 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
 """The lowest and the highest value of numbers; of others 1 and the largest that there is."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
 """The values of texts that may not be just anything."""
+_PORT = re.compile(":[1-9][0-9]{0,4}")
+_URL = re.compile(r"https?://[!-~]+")
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -45,6 +49,8 @@ class Settings:
         transport: "http" or "grpc": which of them a worker alone serves at the one port that its platform gives it.
         http_port: where HTTP then is for the machine itself, if that port is gRPC's.
         image: the image that the service was started from, for the lineage of its models.
+        ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
+            none.
     """
 
     max_body_bytes: int = 16 * 2**20
@@ -61,6 +67,14 @@ class Settings:
     transport: str = "http"
     http_port: int = 3_000
     image: str = ""
+    ui: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ui and not _is_place(self.ui):
+            raise SettingsError(
+                f"{PREFIX}UI is {self.ui[:100]!r}; it takes the URL of the page (https://page.example), or its port if "
+                "it is on the same host (:7860)."
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -79,6 +93,17 @@ class Settings:
                 else _number(variable, text, *_BOUNDS.get(field.name, (1, _LARGEST)))
             )
         return cls(**values)
+
+
+def _is_place(text: str) -> bool:
+    """Whether it is a URL that a browser can be sent to, or a port behind a colon."""
+    if text.startswith(":"):
+        return bool(_PORT.fullmatch(text)) and int(text[1:]) < 65_536
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return bool(_URL.fullmatch(text) and parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, a bracket that does not close
+        return False
 
 
 def _text(variable: str, text: str, choices: Sequence[str]) -> str:

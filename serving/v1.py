@@ -1,7 +1,7 @@
 """HTTP: the KServe V1 protocol. It translates and decides nothing.
 
 GET  /v1/models                    the models, by name
-GET  /v1/models/{model}            contract, metrics, lineage
+GET  /v1/models/{model}            contract, what training saw, metrics, lineage
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
 POST /v1/models/{model}:predict    {"instances": [row, …]}

@@ -7,18 +7,15 @@ a category may be called anything.
 import base64
 import dataclasses
 import datetime
-import html
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from markdown_it import MarkdownIt
-
 from model.bundle import CARDS, Lineage, Manifest
 from model.outcome import Binary, Regression, Trend
 from problems.base import Problem
-from training import columns, report
+from training import columns, page, report
 from training.report import HEADS
 from training.source import SIMULATED
 from validation.contract import Contract, Unseen
@@ -37,36 +34,6 @@ PICTURES = {
     "case-worst": "How the answer with the greatest loss comes about",
 }
 """Texts for the files of the plots' folder, in the order of the card."""
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --line: light-dark(#d5d9de, #3d434b); --soft: light-dark(#f4f6f8, #22262b) }}
-body {{ max-width: 62rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.55 system-ui, sans-serif;
-  color: light-dark(#1c2024, #e4e7ea); background: light-dark(#fff, #16191d) }}
-h1, h2 {{ line-height: 1.2 }}
-h2 {{ margin-top: 2.2rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line) }}
-table {{ display: block; overflow-x: auto; border-collapse: collapse; font-size: .875rem }}
-th, td {{ padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
-  white-space: nowrap }}
-td:last-child {{ min-width: 12rem; white-space: normal }}
-td[style]:last-child {{ min-width: 0; white-space: nowrap }}
-th {{ background: var(--soft) }}
-code {{ padding: .1rem .3rem; border-radius: .25rem; background: var(--soft); overflow-wrap: anywhere }}
-blockquote {{ margin: 1rem 0; padding: .1rem 1rem; border-left: .3rem solid #d9822b; background: var(--soft) }}
-td code {{ overflow-wrap: normal }}
-img {{ max-width: 100%; padding: .5rem; border-radius: .4rem; background: #fff }}
-</style>
-</head>
-<body>
-<main>
-{body}</main>
-</body>
-</html>
-"""
 
 
 def documents(
@@ -90,20 +57,12 @@ def documents(
         plots: the folder of pictures.
     """
     before = [*_head(problem, manifest, source), *_data(problem, metrics, lineage), *_quality(metrics)]
-    before += [*_outcome(metrics), *_slices(metrics)]
+    before += [*_outcome(metrics), *_slices(metrics), *_importance(metrics)]
     after = list(_limits(problem.contract, manifest, source))
     after += [*(_promotion(decision) if decision else []), *_lineage(manifest, lineage)]
-    markdown, page = CARDS
-    return {
-        markdown: "\n\n".join([*before, *after, ""]).encode(),
-        page: _html(problem.title, "\n\n".join([*before, *_pictures(plots), *after])).encode(),
-    }
-
-
-def _html(title: str, markdown: str) -> str:
-    # without HTML of its own: what looks like a tag in a value stays text
-    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return _PAGE.format(title=html.escape(f"Model card: {title}"), body=renderer.render(markdown))
+    markdown = "\n\n".join([*before, *after, ""])
+    html = page.rendered(f"Model card: {problem.title}", "\n\n".join([*before, *_pictures(plots), *after]))
+    return dict(zip(CARDS, (markdown.encode(), html.encode()), strict=True))
 
 
 def text(value: object) -> str:
@@ -226,6 +185,17 @@ def _slices(metrics: dict[str, Any]) -> Iterator[str]:
         ]
         if missed:
             yield f"Intervals cover less than the {interval['coverage']:.0%} they should in: {', '.join(missed)}."
+
+
+def _importance(metrics: dict[str, Any]) -> Iterator[str]:
+    importance = metrics["importance"]
+    yield "## What it looks at"
+    yield (
+        f"By how much each column moves an answer up or down, in {text(metrics['unit'] or importance['space'])}: "
+        f"the mean size of its SHAP values over {importance['rows']:,} test rows."
+    )
+    rows = [(f"`{name}`", f"{size:.4g}") for name, size in importance["columns"].items()]
+    yield _table(("column", "mean size"), rows)
 
 
 def _pictures(plots: Path) -> Iterator[str]:

@@ -56,6 +56,7 @@ def main(problem: Problem) -> None:
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
     document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=["row"]))
     document["refused"] = int((split == TEST).sum()) - len(test)
+    document["importance"] = importance(predictor, test)
     if params.folds and aims.classes is not None:
         how, shares = workspace.params("train", TrainParams), workspace.params("split", SplitParams)
         try:
@@ -109,6 +110,28 @@ def _document(
         for column, value, places in slices.find(problem.contract, test, params.slice_rows)
     ]
     return document
+
+
+def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
+    """How much each of the caller's columns moves an answer.
+
+    Args:
+        predictor: the model.
+        test: silver rows, all of which it answers.
+
+    Returns:
+        "columns": the mean size of each column's contribution, the largest first, over a sample of "rows" rows, in the
+        "space" that contributions are in.
+    """
+    rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
+    explained = predictor.explanations(predictor.decode(rows).whole().records)
+    sizes = np.abs([list(one.contributions.values()) for one in explained]).mean(axis=0).tolist()
+    columns = dict(zip(explained[0].contributions, sizes, strict=True))
+    return {
+        "space": predictor.outcome.space,
+        "rows": len(rows),
+        "columns": dict(sorted(columns.items(), key=lambda column: -column[1])),
+    }
 
 
 def _decision(

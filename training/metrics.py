@@ -16,6 +16,8 @@ Scores = dict[str, Score]
 
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
+MOST_EXPLAINED = 1_000
+"""SHAP values cost; as many rows show what there is to see."""
 _CERTAIN = 1e-15
 
 
@@ -26,6 +28,13 @@ def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
     for resample in weights:
         resample[:] = np.bincount(random.integers(0, rows, rows), minlength=rows)
     return weights
+
+
+def sample(rows: int, most: int) -> np.ndarray:
+    """Places of at most `most` rows, in their order, the same every time."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 def interval(value: float, resampled: np.ndarray) -> Score:

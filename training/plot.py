@@ -13,13 +13,11 @@ from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training import plots, tables
 from training.evaluate import ACTUAL
-from training.metrics import LOSSES
+from training.metrics import LOSSES, MOST_EXPLAINED, sample
 from training.probability import before_calibration
 from training.workspace import Workspace, counted, say, whole_folder
 from validation.contract import Column, Kind
 
-MOST_ROWS = 1_000
-"""SHAP values cost; as many rows show what there is to see."""
 MOST_DEPENDENCES = 4
 MISSING = "missing"
 _OTHERS = "others"
@@ -47,7 +45,7 @@ def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.Dat
         answers: what the evaluation wrote about them, row by row.
     """
     _errors(folder, predictor, answers)
-    _contributions(folder, predictor, test.iloc[plots.sample(len(test), MOST_ROWS)])
+    _contributions(folder, predictor, test.iloc[sample(len(test), MOST_EXPLAINED)])
     _cases(folder, predictor, test, answers)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import shap
 from matplotlib.axes import Axes
 
-from training.metrics import ECE_BINS
+from training.metrics import ECE_BINS, sample
 
 MOST_COLUMNS = 20
 """What a picture shows of a wide table."""
@@ -167,10 +167,3 @@ def waterfall(path: Path, explained: shap.Explanation, title: str) -> None:
         for layer in axes.figure.axes:  # room for numbers left of the first bar, which would stand on the names
             layer.set_xlim(low - 0.12 * (high - low), high)
         axes.set_title(title, fontsize=11, pad=28)
-
-
-def sample(rows: int, most: int) -> np.ndarray:
-    """Places of at most `most` rows, in their order, the same every time."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))

@@ -163,7 +163,11 @@ def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: 
         BOXWOOD_MAX_ROWS="2",
         BOXWOOD_MAX_REQUEST_SECONDS="1",
         BOXWOOD_CORS_ORIGINS=f"{ours}, https://b.example",
+        BOXWOOD_UI=":7860",
     ) as connected:
+        for host in ("box", "[::1]"):
+            redirect = connected.get("/ui", headers={"host": f"{host}:3000"})
+            assert (redirect.status_code, redirect.headers["location"]) == (307, f"http://{host}:7860")
         with socket.create_connection((connected.base_url.host, connected.base_url.port or 80)) as dawdler:
             dawdler.sendall(b"POST /predict HTTP/1.1\r\n")
             assert dawdler.recv(65_536).startswith(b"HTTP/1.1 408 Request Timeout\r\n")

@@ -70,6 +70,13 @@ def test_the_model_describes_itself(client: httpx.Client, predictor: Predictor, 
     assert set(columns["cabin"]["choices"]) == {"economic", "premium", "firstClass"}
     assert columns["distance_km"]["unit"] == "km"
     assert document["metrics"]["scores"]["model"]["rmse"]["value"] > 0
+    seen = document["reference"]["columns"]
+    assert document["reference"]["rows"] == document["metrics"]["splits"]["train"]
+    assert set(seen) == {column.name for column in (*predictor.contract.inputs, predictor.contract.target)}
+    assert sum(seen["cabin"]["shares"].values()) == pytest.approx(1)
+    assert seen["price"]["deciles"] == sorted(seen["price"]["deciles"])
+    assert all(type(day) is str and "2019" <= day < "2025" for day in seen["date"]["deciles"])
+    assert list(document["metrics"]["importance"]["columns"])[-1] != "cabin"
     lineage = document["lineage"]
     assert lineage["model"] == f"flights:{predictor.version}"
     assert lineage["bento"] == bento

@@ -10,11 +10,19 @@ from serving import pins, port
 from serving.settings import Settings
 from validation.errors import SettingsError
 
+NO_PLACES = (
+    ":", ":0", ":65536", ":x", ": 80", ":80/x", ":٣", "page.example", "//page.example", "ftp://page.example", "http://",
+    "http:///x", "http://:80", "http://a:b", "http://a:99999", "http://a:0", "http://[::1", "http://a b", "http://a\nb",
+    "http://a\r\nset-cookie: b=c", "http://ä", "javascript:alert(1)", "https:page.example", " http://a", "/ui",
+)  # fmt: skip
+
 
 def test_defaults_and_overrides() -> None:
     assert Settings.from_environment({"PATH": "/bin", "BOXWOOD_DATA": "/x"}) == Settings()
     assert Settings.from_environment({"BOXWOOD_MAX_ROWS": "5"}).max_rows == 5
     assert Settings.from_environment({"BOXWOOD_BATCHING": "0"}).batching == 0
+    for place in ("", ":1", ":65535", "https://page.example/x?y=z", "http://[::1]:7860"):
+        assert Settings.from_environment({"BOXWOOD_UI": place}).ui == place
 
 
 @pytest.mark.parametrize(
@@ -30,6 +38,8 @@ def test_defaults_and_overrides() -> None:
         ("BOXWOOD_GRPC_PORT", "70000", "BOXWOOD_GRPC_PORT is '70000'; it takes a whole number from 0 to 65535"),
         ("BOXWOOD_BATCHING", "7", "from 0 to 1"),
         ("BOXWOOD_TRANSPORT", "grcp", "BOXWOOD_TRANSPORT is 'grcp'; it takes one of: http, grpc"),
+        ("BOXWOOD_UI", "7860", "BOXWOOD_UI is '7860'; it takes the URL of the page"),
+        *(("BOXWOOD_UI", place, "or its port if it is on the same host") for place in NO_PLACES),
     ],
 )
 def test_nonsense_is_refused(variable: str, value: str, says: str) -> None:

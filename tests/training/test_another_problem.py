@@ -1,6 +1,7 @@
 """A problem that nobody prepared for, with every kind of column, through the same code beside flights."""
 
 import csv
+import datetime
 import json
 import random
 import shutil
@@ -141,6 +142,30 @@ def test_explanations_belong_to_the_callers_columns(both: httpx.Client) -> None:
     total = explanation["base_value"] + sum(explanation["contributions"].values())
     assert total == pytest.approx(explanation["prediction"], rel=1e-6)
     assert abs(explanation["contributions"]["area"]) > abs(explanation["contributions"]["built"])
+
+
+def test_what_training_saw_is_told_as_requests_carry_it(project: Project, both: httpx.Client) -> None:
+    reference = both.get("/v1/models/letting").json()["reference"]
+    seen, written = (
+        reference["columns"],
+        json.loads((project.folder / "data/letting/bundle/reference.json").read_text()),
+    )
+    assert reference["rows"] == written["rows"]
+    assert set(seen) == {*ROW, "rent"}
+    assert set(seen["furnished"]["shares"]) == {"false", "true"}
+    assert 0 < seen["built"]["missing"] < 1
+    for name, form in (("built", "%Y-%m-%d"), ("listed", "%Y-%m-%dT%H:%M:%S")):
+        deciles = [
+            datetime.datetime.strptime(text, form).replace(tzinfo=datetime.UTC) for text in seen[name]["deciles"]
+        ]
+        step = 86_400 if name == "built" else 1  # a decile between two days is told as the first of them
+        assert [instant.timestamp() for instant in deciles] == [
+            second // step * step for second in written["columns"][name]["deciles"]
+        ]
+    for name in ("city", "energy", "rooms", "area", "rent"):
+        assert seen[name] == written["columns"][name]
+    row = {name: seen[name]["deciles"][5] for name in ("rooms", "area", "built", "listed")} | {"city": "Oslo"}
+    assert both.post(PREDICT, json={"instances": [row | {"rooms": round(row["rooms"])}]}).status_code == 200
 
 
 def test_the_contract_describes_its_choices(both: httpx.Client) -> None:

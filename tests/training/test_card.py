@@ -46,6 +46,11 @@ def metrics(task: str) -> dict[str, Any]:
         "quarantined": 12,
         "refused": 3,
         "slices": [part],
+        "importance": {
+            "space": "value" if task == "regression" else "log-odds",
+            "rows": 1_000,
+            "columns": {"cabin": 512.3, "date": 0.0},
+        },
     }
     if task == "regression":
         document["interval"] = {"coverage": 0.9, "covered": score(0.91), "mean_width": 290.1}
@@ -132,6 +137,8 @@ def test_numbers_are_described(flights: Problem, regression: Regression, tmp_pat
         "290.1 USD wide",
         "| column | value | rows | RMSE | MAE | MAPE | covered |",
         "Intervals cover less than the 90% they should in: `cabin`",
+        "moves an answer up or down, in USD: the mean size of its SHAP values over 1,000 test rows.",
+        "| `cabin` | 512.3 |\n| `date` | 0 |",
         "rows of 2019-09-26 to 2022-05-29 and a growth of +2.9% a year",
         "until 2025-01-29",
         "like those of the calibration split",
@@ -150,6 +157,7 @@ def test_classes_are_described(churn: Problem, binary: Binary, tmp_path: Path) -
     markdown, _ = made(churn, binary, metrics("binary"), tmp_path)
     for said in (
         "with probabilities",
+        "moves an answer up or down, in log-odds: ",
         "| before calibration |",
         "| after calibration |",
         "from a probability of 0.25",

@@ -92,6 +92,8 @@ def test_it_is_judged_as_a_classification(metrics: Any) -> None:
     assert metrics["scores"]["majority"]["roc_auc"]["value"] == 0.5
     assert metrics["beats_lookup"]
     assert "interval" not in metrics
+    assert metrics["importance"]["space"] == "log-odds"
+    assert metrics["importance"]["rows"] == metrics["rows"]
     folds = metrics["cross_validation"]
     assert folds["folds"] == len(folds["roc_auc_of_folds"]) == 2
     assert folds["mean_roc_auc"] == pytest.approx(np.mean(folds["roc_auc_of_folds"]))

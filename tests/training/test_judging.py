@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.features import FeatureMatrix
@@ -15,7 +15,7 @@ from model.predictor import Predictor
 from problems import base
 from problems.base import Problem
 from tests.project import Project
-from training import baselines, metrics, report, tables
+from training import baselines, evaluate, metrics, report, tables
 from training.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
 from training.workspace import Workspace
 from validation.errors import TableError
@@ -114,6 +114,34 @@ def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, pred
     errors = {name: np.abs(values - asked["price"]).mean() for name, values in answers.items()}
     assert errors["forest"] < errors["mean"]
     assert errors["linear"] < errors["mean"]
+
+
+def test_importance_is_the_mean_size_of_what_a_caller_is_told(trained: Project, predictor: Predictor) -> None:
+    place = Workspace("flights")
+    importance = json.loads((trained.folder / place.metrics).read_text())["importance"]
+    test = tables.read(trained.folder / place.silver).loc[tables.read(trained.folder / place.evaluation).index]
+    assert len(test) > importance["rows"] == metrics.MOST_EXPLAINED
+    rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
+    explained = predictor.explain(rows).explanations
+    assert {one.space for one in explained} == {importance["space"]} == {"value"}
+    assert set(importance["columns"]) == {column.name for column in predictor.contract.inputs}
+    assert list(importance["columns"].values()) == sorted(importance["columns"].values(), reverse=True)
+    for name, size in importance["columns"].items():
+        assert size == pytest.approx(sum(abs(one.contributions[name]) for one in explained) / len(rows))
+
+
+@settings(max_examples=20)
+@given(places=st.lists(st.integers(0, 999), min_size=1, max_size=5))
+def test_importance_is_no_less_than_what_moves_the_answers(
+    trained: Project, predictor: Predictor, places: list[int]
+) -> None:
+    rows = tables.read(trained.folder / Workspace("flights").silver).iloc[places]
+    importance = evaluate.importance(predictor, rows)
+    explained = predictor.explain(tables.rows(predictor.contract, rows)).explanations
+    moved = sum(abs(float(one.prediction) - one.base_value) for one in explained) / len(places)
+    assert importance["rows"] == len(places)
+    assert min(importance["columns"].values()) >= 0
+    assert sum(importance["columns"].values()) >= moved * (1 - 1e-6)
 
 
 def test_metrics_equal_scikit_learn() -> None:

@@ -15,7 +15,7 @@ from model.outcome import Binary, Outcome, Regression
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
-from training import card, plot, plots, tables
+from training import card, metrics, plot, tables
 from training.evaluate import ACTUAL
 from training.probability import before_calibration
 from validation.contract import Column, Contract, Kind, Role
@@ -139,9 +139,9 @@ def test_many_names_are_put_together(tmp_path: Path) -> None:
 
 
 def test_at_most_a_thousand_rows_are_explained() -> None:
-    assert plots.sample(3, 5).tolist() == [0, 1, 2]
-    chosen = plots.sample(100_000, plot.MOST_ROWS)
-    assert len(set(chosen.tolist())) == plot.MOST_ROWS
+    assert metrics.sample(3, 5).tolist() == [0, 1, 2]
+    chosen = metrics.sample(100_000, metrics.MOST_EXPLAINED)
+    assert len(set(chosen.tolist())) == metrics.MOST_EXPLAINED
     assert (np.diff(chosen) > 0).all()
 
 

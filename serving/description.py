@@ -1,0 +1,67 @@
+"""What `GET /v1/models/{model}` says about a model: enough to ask it, to judge it and to know where it comes from."""
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from model.bundle import Bundle, Reference
+from validation.contract import Contract, Kind
+
+MOST_CHOICES = 1_000
+"""A category with more names than this is described without them."""
+_EPOCH = datetime.datetime(1970, 1, 1)
+_WRITTEN: Mapping[Kind, Callable[[datetime.datetime], str]] = {
+    Kind.DATE: lambda instant: instant.date().isoformat(),
+    Kind.TIMESTAMP: lambda instant: instant.isoformat(timespec="seconds"),
+}
+"""How requests carry times."""
+
+
+def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Contract with all known values, what training saw of each column, metrics and lineage.
+
+    Args:
+        opened: the bundle that is served.
+        labels: what the store knows of it.
+    """
+    manifest = opened.manifest
+    vocabularies = manifest.fitted.vocabularies
+    return {
+        "name": manifest.problem,
+        "version": manifest.version,
+        "title": opened.problem.title,
+        "ready": True,
+        "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
+        "reference": _reference(opened.problem.contract, opened.reference),
+        "metrics": manifest.metrics,
+        "lineage": {
+            "model": f"{manifest.problem}:{manifest.version}",
+            **labels,
+            **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
+        },
+    }
+
+
+def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
+    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}
+
+
+def _reference(contract: Contract, reference: Reference) -> dict[str, Any]:
+    """The distributions of the training split, with values as requests carry them."""
+    seen = reference.columns
+    columns = {one.name: _seen(one.kind, seen[one.name]) for one in contract.columns if one.name in seen}
+    return {"rows": reference.rows, "columns": columns}
+
+
+def _seen(kind: Kind, entry: Mapping[str, Any]) -> dict[str, Any]:
+    seen = dict(entry)
+    if kind in _WRITTEN and "deciles" in seen:
+        instants = (_EPOCH + datetime.timedelta(seconds=second) for second in seen["deciles"])
+        seen["deciles"] = [_WRITTEN[kind](instant) for instant in instants]
+    if "shares" in seen and len(seen["shares"]) > MOST_CHOICES:
+        del seen["shares"]
+    elif kind is Kind.FLAG:
+        seen["shares"] = {name.lower(): share for name, share in seen["shares"].items()}
+    return seen
