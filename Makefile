@@ -8,7 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
 UI_PORT ?= 7860
-API ?= http://127.0.0.1:$(PORT)
+API ?= http://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(HOST)):$(PORT)
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 IMAGE ?= boxwood:latest
@@ -34,7 +34,7 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve ui bento push pull image image-test free-port dev check format test test-heavy heavy-tools bench \
+.PHONY: help setup train serve ui bento push pull image image-test free-port free-ui-port dev check format test test-heavy heavy-tools bench \
         proto lock clean
 
 help: ## this list
@@ -89,16 +89,19 @@ pull: $(DEV)/.ready ## bring them from the DVC remote, if one is configured
 	else echo 'pull: no DVC remote is configured; the pipeline will run from its table'; fi
 
 free-port: $(DEV)/.ready
-	@python -m serving.port $(HOST) $(PORT)
-	@[ $(UI_PORT) = 0 ] || python -m serving.port $(HOST) $(UI_PORT)
+	@python -m serving.port $(HOST) $(PORT) PORT
 
+free-ui-port: $(DEV)/.ready
+	@[ $(UI_PORT) = 0 ] || python -m serving.port $(HOST) $(UI_PORT) UI_PORT
+
+# the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
-serve: setup free-port bento ## train if needed, build, and serve on PORT, with the demo page on UI_PORT
+serve: setup free-port free-ui-port bento ## train if needed, build, and serve on PORT, with the demo page on UI_PORT
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
-	@[ $(UI_PORT) = 0 ] || python -m ui --api $(API) --host $(HOST) --port $(UI_PORT) --beside $$$$ &
-	@exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
+	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
+	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
-ui: $(DEV)/.ready ## the demo page alone on UI_PORT, of the service at API
+ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API
 	@exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT)
 
 dev: setup free-port train ## serve the working tree, and again on every change

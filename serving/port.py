@@ -1,4 +1,4 @@
-"""python -m serving.port HOST PORT: ends with a sentence where a server could not listen there, or has bad settings."""
+"""python -m serving.port HOST PORT NAME: ends with a sentence where a server could not listen, or has bad settings."""
 
 import os
 import socket
@@ -23,15 +23,15 @@ def refusal(host: str, port: int, setting: str) -> str | None:
         return f"Nothing can listen on {address(host, port)}: {error.strerror}. Choose another with {setting}=."
 
 
-def main(host: str, port: str) -> str | None:
-    """The answer for PORT of the Makefile, which asks before it trains."""
+def main(host: str, port: str, name: str) -> str | None:
+    """The answer for a port that the Makefile calls `name`; it asks before it trains."""
     try:
         Settings.from_environment(os.environ)
     except SettingsError as error:
         return str(error)
     if not port.isdecimal() or not 0 < int(port) < 65_536:
-        return f"PORT={port} is no port: it takes a number from 1 to 65535."
-    return refusal(host, int(port), "PORT")
+        return f"{name}={port} is no port: it takes a number from 1 to 65535."
+    return refusal(host, int(port), name)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.project import CODE, MAKEFILES, PIPELINE, ROOT, free_port, wait_until
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project in a folder with a blank in its name, with the environments that are there already."""
     folder = tmp_path_factory.mktemp("make") / "my project"
-    for name in (*CODE, *PIPELINE, *MAKEFILES):
+    for name in (*CODE, *PIPELINE, *MAKEFILES, "ui"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
@@ -31,15 +32,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def serve(folder: Path, row: dict[str, Any], **variables: str) -> str:
-    """What `make serve` prints until it answers a row."""
-    listening = free_port()
+    """What `make serve` prints until it answers a row and shows its page, both of which end with it."""
+    listening, page = free_port(), free_port()
     log = folder / "make.log"
     arguments = [f"{name}={value}" for name, value in variables.items()]
     names = ("BENTOML_HOME", "MLFLOW_TRACKING_URI", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DATA")
     environment = {name: value for name, value in os.environ.items() if name not in names}
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["make", "serve", f"PORT={listening}", *arguments],
+            ["make", "serve", f"PORT={listening}", f"UI_PORT={page}", *arguments],
             cwd=folder,
             env=environment,
             stdout=output,
@@ -50,10 +51,23 @@ def serve(folder: Path, row: dict[str, Any], **variables: str) -> str:
             wait_until_ready(client, process, log)
             answer = client.post("/v1/models/flights:predict", json={"instances": [row]})
             assert answer.status_code == 200, answer.text
+            assert client.get("/ui").headers["location"] == f"http://127.0.0.1:{page}"
+        with httpx.Client(base_url=f"http://127.0.0.1:{page}") as visitor:
+            wait_until_ready(visitor, process, log, "/livez")
+            assert visitor.get("/").status_code == 200
     finally:
         process.terminate()
         process.wait(30)
+    wait_until_free(page)
     return log.read_text()
+
+
+def wait_until_free(number: int) -> None:
+    """Wait until nobody listens on a port any more."""
+    deadline = time.monotonic() + 30
+    while port.refusal("127.0.0.1", number, ""):
+        assert time.monotonic() < deadline, f"somebody still listens on {number}"
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -82,11 +96,11 @@ def test_make_takes_any_text_as_data(clone: Path) -> None:
 
 @pytest.mark.parametrize("value", ["0", "65536", "99999", "-1", "http"])
 def test_an_impossible_port_is_refused(value: str) -> None:
-    assert f"PORT={value} is no port" in str(port.main("127.0.0.1", value))
+    assert f"PORT={value} is no port" in str(port.main("127.0.0.1", value, "PORT"))
 
 
 def test_a_port_in_use_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        assert f"Nothing can listen on 127.0.0.1:{number}" in str(port.main("127.0.0.1", str(number)))
-    assert port.main("127.0.0.1", str(free_port())) is None
+        assert f"Nothing can listen on 127.0.0.1:{number}" in str(port.main("127.0.0.1", str(number), "UI_PORT"))
+    assert port.main("127.0.0.1", str(free_port()), "PORT") is None
