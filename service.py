@@ -108,7 +108,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
         return {
             native.PATH: native.Native(behind, SETTINGS, MODELS.default),
             "/": Page(openapi.PAGE),
-            ui.PATH: ui.ToPage(SETTINGS.ui),
+            **dict.fromkeys((ui.PATH, f"{ui.PATH}/"), ui.ToPage(SETTINGS.ui)),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),
             **v1.routes(MODELS, SETTINGS),

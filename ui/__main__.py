@@ -26,6 +26,12 @@ def main() -> None:
         help="the path, or the whole URL, below which a proxy shows the page",
     )
     parser.add_argument(
+        "--identity",
+        choices=("google",),
+        default=environment.get("API_IDENTITY") or None,
+        help="to a private service on Cloud Run: who the page is, as the account that it runs as",
+    )
+    parser.add_argument(
         "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
     )
     options = parser.parse_args()
@@ -34,19 +40,20 @@ def main() -> None:
     if options.beside is not None:
         _wait_until_ready(options.api, options.beside)
         threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
-    _serve(options.api, options.host, options.port, options.root_path)
+    _serve(options)
 
 
-def _serve(api: str, host: str, port: int, root_path: str | None) -> None:
+def _serve(options: argparse.Namespace) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import uvicorn  # nothing of this while a service beside it starts, which wants the processor
 
     from ui import app
 
+    page = app.make(options.api, options.root_path, options.identity)
     config = uvicorn.Config(
-        app.make(api, root_path), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3
+        page, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3
     )
-    print(f"page: http://{host}:{port}, of the service at {api}", flush=True)
+    print(f"page: http://{options.host}:{options.port}, of the service at {options.api}", flush=True)
     uvicorn.Server(config).run()
 
 

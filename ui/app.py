@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
+from ui.identity import GoogleIdentity
 from ui.service import Service
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ _LOOKED_AFTER_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
 
-def make(api: str, root_path: str | None) -> FastAPI:
+def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
     """The application.
 
     Args:
         api: where the service is.
+        identity: "google" to show the service an identity token, see `GoogleIdentity`.
         root_path: the path below which a proxy shows the page, if it does not say so itself.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
@@ -38,7 +40,7 @@ def make(api: str, root_path: str | None) -> FastAPI:
 
     from ui import page
 
-    service = Service(api)
+    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -49,10 +49,10 @@ class Answers(NamedTuple):
 class Service:
     """A client of one service. It keeps connections and nothing else."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
         """Speak to the service at `url`, which may end with a path that it lies below."""
         self.url = url.rstrip("/")
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=_SECONDS, limits=_SEVERAL)
+        self._client = httpx.AsyncClient(base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL)
 
     async def close(self) -> None:
         """Close the connections."""
