@@ -36,10 +36,13 @@ class GoogleIdentity(httpx.Auth):
         yield request
 
     async def _fetch(self) -> str:
-        async with httpx.AsyncClient(timeout=5) as client:
-            answer = await client.get(
-                f"http://{self._host}{_PATH}",
-                params={"audience": self._audience},
-                headers={"metadata-flavor": "Google"},
-            )
-        return answer.raise_for_status().text
+        try:
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = await client.get(
+                    f"http://{self._host}{_PATH}",
+                    params={"audience": self._audience},
+                    headers={"metadata-flavor": "Google"},
+                )
+            return answer.raise_for_status().text
+        except httpx.HTTPError as error:
+            raise httpx.RequestError(f"there is no identity token from {self._host}: {error}") from error

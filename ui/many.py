@@ -76,7 +76,7 @@ async def answer(
         asked = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
         predicted = await service.predict(model.name, asked, partial=True, patience=PATIENCE)
         explained = await service.explain(model.name, asked, partial=True, patience=PATIENCE) if reasons else None
-        added.take(asked, predicted, explained)
+        await asyncio.to_thread(added.take, asked, predicted, explained)
         _note(outcome, asked, predicted, first)
     yield Progress(len(table), len(table))
     await asyncio.to_thread(tables.write, outcome.path, table, added.columns())

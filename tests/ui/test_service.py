@@ -1,0 +1,149 @@
+"""The page's client: what it makes of a real service, and of servers that are none."""
+
+import asyncio
+import contextlib
+import http.server
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, ClassVar, TypeVar
+
+import httpx
+import pytest
+
+from tests.project import free_port
+from ui.identity import GoogleIdentity
+from ui.service import Refused, Service, ServiceError
+
+T = TypeVar("T")
+Answer = tuple[int, dict[str, str], bytes]
+ROW = {"origin": 1}
+
+
+def asked(url: str, ask: Callable[[Service], Awaitable[T]], auth: httpx.Auth | None = None) -> T:
+    """What a client of the service at `url` gets."""
+
+    async def run() -> T:
+        service = Service(url, auth)
+        try:
+            return await ask(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
+
+
+class Odd(http.server.BaseHTTPRequestHandler):
+    """A server that answers everything in one way, and keeps what it was asked."""
+
+    answers: ClassVar[list[Answer]]
+    seen: ClassVar[list[tuple[str, dict[str, str]]]]
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        status, headers, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 as it is called there
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def odd(*answers: Answer) -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
+    """The URL of a server that gives these answers, the last of them for ever, and what it is asked."""
+    handler = type("Handler", (Odd,), {"answers": list(answers), "seen": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", handler.seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_real_service_describes_itself_and_answers(client: httpx.Client, row: dict[str, Any]) -> None:
+    url = str(client.base_url)
+    assert asked(url, Service.names) == ["flights"]
+    model = asked(url, lambda service: service.model("flights"))
+    assert [column.name for column in model.inputs] == list(row)
+    assert model.spread(model.inputs[0]).shares
+    said = client.post("/v1/models/flights:predict", json={"instances": [row]}).json()["predictions"][0]
+    answers = asked(url, lambda service: service.predict("flights", [row]))
+    assert answers.rows[0] is not None
+    assert answers.rows[0]["prediction"] == said["prediction"]
+    assert answers.version == model.version
+    card = asked(url, lambda service: service.card("flights"))
+    assert card is not None
+    assert card.startswith(f"# {model.title}")
+
+
+def test_refused_rows_come_with_their_errors(client: httpx.Client, row: dict[str, Any]) -> None:
+    url, wrong = str(client.base_url), row | {"cabin": "busines"}
+    with pytest.raises(Refused, match="1 error in 1 row") as caught:
+        asked(url, lambda service: service.explain("flights", [wrong]))
+    assert [error["column"] for error in caught.value.errors] == ["cabin"]
+    answers = asked(url, lambda service: service.predict("flights", [wrong, row], partial=True))
+    assert [said is None for said in answers.rows] == [True, False]
+    assert [error["row"] for error in answers.errors] == [0]
+
+
+def test_what_is_no_service_gets_a_sentence(client: httpx.Client) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ServiceError, match=f"The service at {nobody} cannot be reached"):
+        asked(nobody, Service.names)
+    with pytest.raises(ServiceError, match="There is no model 'nothing' here"):
+        asked(str(client.base_url), lambda service: service.model("nothing"))
+    cases: list[tuple[Answer, str]] = [
+        ((200, {}, b"<html>"), "something else than JSON"),
+        ((200, {}, b'{"models": []}'), "lists no models"),
+        ((200, {}, b"[1]"), "something else than JSON"),
+        ((403, {}, b"no"), "The service answered 403 Forbidden at /v1/models."),
+    ]
+    for answer, sentence in cases:
+        with odd(answer) as (url, _), pytest.raises(ServiceError, match=sentence):
+            asked(url, Service.names)
+    with odd((200, {}, b'{"name": "x"}')) as (url, _), pytest.raises(ServiceError, match="is not what this page reads"):
+        asked(url, lambda service: service.model("x"))
+
+
+def test_a_busy_service_is_asked_again_for_as_long_as_there_is_patience() -> None:
+    busy: Answer = (503, {"retry-after": "0"}, b'{"detail": "Too much to do."}')
+    good: Answer = (200, {}, b'{"model_version": "1", "predictions": [{"prediction": 1.5}]}')
+    with odd(busy, busy, good) as (url, seen):
+        answers = asked(url, lambda service: service.predict("x", [ROW]))
+        assert answers.rows == [{"prediction": 1.5}]
+        assert len(seen) == 3
+    later: Answer = (503, {"retry-after": "60"}, b'{"detail": "Too much to do."}')
+    with odd(later) as (url, seen), pytest.raises(ServiceError, match="Too much to do"):
+        asked(url, lambda service: service.predict("x", [ROW]))
+    assert len(seen) == 1
+
+
+def test_a_service_below_a_path_is_asked_there() -> None:
+    with odd((200, {}, b'{"models": ["x"]}')) as (url, seen):
+        assert asked(f"{url}/behind/", Service.names) == ["x"]
+    assert seen[0][0] == "/behind/v1/models"
+
+
+def test_a_private_service_sees_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with odd((200, {}, b"token-1")) as (metadata, tokens), odd((200, {}, b'{"models": ["x"]}')) as (url, seen):
+        monkeypatch.setenv("GCE_METADATA_HOST", metadata.removeprefix("http://"))
+
+        async def twice(service: Service) -> list[str]:
+            await service.names()
+            return await service.names()
+
+        asked(url, twice, GoogleIdentity("https://fares.run.app"))
+    assert [headers["authorization"] for _, headers in seen] == ["Bearer token-1"] * 2
+    [(path, headers)] = tokens  # asked once, and kept
+    assert path.endswith("/identity?audience=https%3A%2F%2Ffares.run.app")
+    assert headers["metadata-flavor"] == "Google"
+    monkeypatch.setenv("GCE_METADATA_HOST", f"127.0.0.1:{free_port()}")
+    with odd((200, {}, b"{}")) as (url, _), pytest.raises(ServiceError, match="no identity token from 127.0.0.1"):
+        asked(url, Service.names, GoogleIdentity("https://fares.run.app"))
