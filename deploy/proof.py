@@ -1,8 +1,8 @@
 """python -m deploy.proof IMAGE: runs an image as strictly as a platform may, and shows that it is what it says.
 
 A service's golden rows are asked again over HTTP and gRPC, its labels compared with its own lineage, and every other
-surface is looked at once, which is also the proof that nothing was trimmed that is imported. A page shows itself with what
-it loads, its modules are imported, a table is written and read, and it ends while a visitor has it open.
+surface is looked at once, which is also the proof that nothing was trimmed that is imported. A page shows itself with
+what it loads, its modules are imported, a table is written and read, and it ends while a visitor has it open.
 """
 
 import argparse
@@ -216,7 +216,7 @@ def _inspected(engine: str, name: str) -> dict[str, Any]:
 def _output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"`{' '.join(command)}` failed: {done.stderr}")
+        sys.exit(f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr}")
     return done.stdout.strip()
 
 
