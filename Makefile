@@ -12,6 +12,7 @@ API ?= http://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(HOST)):$(PORT)
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 IMAGE ?= boxwood:latest
+PAGE_IMAGE ?= boxwood-page:latest
 BASE ?= docker.io/library/python:3.11-slim
 
 DEV := .venv
@@ -34,8 +35,8 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve ui bento push pull image image-test free-port free-ui-port dev check format test test-heavy heavy-tools bench \
-        proto lock clean
+.PHONY: help setup train serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+        check format test test-heavy heavy-tools bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -113,6 +114,12 @@ image: bento ## build the image IMAGE of the Bento, with docker, podman or build
 
 image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
 	@python -m deploy.proof $(IMAGE) --base $(BASE)
+
+ui-image: $(DEV)/.ready ## build the image PAGE_IMAGE of the page
+	@python -m deploy.image ui --name $(PAGE_IMAGE) --base $(BASE) $(ARGS)
+
+ui-image-test: $(DEV)/.ready ## prove PAGE_IMAGE in the same way
+	@python -m deploy.proof $(PAGE_IMAGE) --base $(BASE)
 
 check: $(DEV)/.ready ## format, lint, types, import direction, workflows, scripts
 	@ruff format --check .

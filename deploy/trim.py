@@ -1,4 +1,4 @@
-"""python trim.py ROOT: takes away what a service cannot use of installed packages, and makes the rest reproducible.
+"""python trim.py ROOT: takes away what an image cannot use of installed packages, and makes the rest reproducible.
 
 It runs while the image is built, with the Python of its base and nothing else. ROOT becomes `/` in the image.
 """
@@ -17,6 +17,14 @@ _SOURCES = (".c", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
 """Only compilers and type checkers read them."""
 _NEEDED = {"scipy": {"_lib", "linalg", "sparse"}}
 """LightGBM imports SciPy for its sparse matrices, which import no other of its parts."""
+UNUSED = (
+    "gradio/templates/node",  # renders pages before a browser does, if there is Node
+    "gradio/templates/frontend/static/ffmpeg",  # cuts videos
+    "gradio/media_assets",  # examples
+    "hf_xet*",  # brings large files from Hugging Face
+    "pyarrow/*flight*",  # Arrow's own protocol
+)
+"""Large parts that only they themselves import, or only a browser that shows videos."""
 
 
 def trim(root: Path) -> None:
@@ -30,6 +38,9 @@ def trim(root: Path) -> None:
         for part in list(root.rglob(f"packages/{package}/*/__init__.py")):
             if part.parent.name not in needed:
                 shutil.rmtree(part.parent)
+    for pattern in UNUSED:
+        for part in list(root.rglob(f"packages/{pattern}")):
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def settle(root: Path) -> None:

@@ -1,8 +1,9 @@
-"""The image: built of an exported Bento, the same each time, and proven by `python -m deploy.proof`."""
+"""The images of a Bento and of the page: the same each time, and proven by `python -m deploy.proof`."""
 
 import json
 import os
 import subprocess
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,8 +30,9 @@ def test_the_lock_that_is_installed_is_the_one_that_was_reviewed(trained: Projec
 
 
 def test_trimming_leaves_what_is_imported_and_nothing_that_tells_when_it_was_built(tmp_path: Path) -> None:
-    kept = {"a/__init__.py", "a/py.typed", "a/data.npz", "scipy/sparse/__init__.py"}
+    kept = {"a/__init__.py", "a/py.typed", "a/data.npz", "scipy/sparse/__init__.py", "gradio/templates/frontend/a.js"}
     gone = {"a/tests/__init__.py", "a/fast.pyx", "a/fast.pyi", "scipy/stats/__init__.py"}
+    gone |= {"gradio/templates/node/a.js", "pyarrow/libarrow_flight.so.2500", "hf_xet-1.8.0.dist-info/METADATA"}
     trees = [tmp_path / "one", tmp_path / "other"]
     for tree in trees:
         for name in kept | gone:
@@ -49,6 +51,12 @@ def test_trimming_leaves_what_is_imported_and_nothing_that_tells_when_it_was_bui
         assert (path.stat().st_mtime, path.stat().st_mode) == (trim.WHEN, b[name].stat().st_mode)
         if path.is_file():
             assert path.read_bytes() == b[name].read_bytes(), name
+
+
+def test_what_is_trimmed_by_name_is_there() -> None:
+    packages = Path(sysconfig.get_path("purelib"))
+    for pattern in trim.UNUSED:
+        assert list(packages.glob(pattern)), f"no package has {pattern} any more: its rule can go"
 
 
 def test_no_password_of_a_git_remote_gets_into_a_label() -> None:
@@ -82,19 +90,19 @@ def engine() -> str:
     pytest.skip(f"{name} neither has {image.BASE} nor can pull it")
 
 
-Build = Callable[[str, str], Path]
+Build = Callable[[Project, str, str], Path]
 
 
 @pytest.fixture
-def build(engine: str, trained: Project, tmp_path: Path) -> Iterator[Build]:
-    """Builds an image of a Bento of the trained project from nothing; returns the folder that it was built of."""
+def build(engine: str, tmp_path: Path) -> Iterator[Build]:
+    """Builds an image of a project's Bento, or of the page, from nothing; returns the folder that it was built of."""
     built = []
 
-    def run(bento: str, name: str) -> Path:
+    def run(project: Project, what: str, name: str) -> Path:
         context = tmp_path / name.replace(":", "-")
         built.append(name)
         options = ("--name", name, "--context", str(context), "--no-cache")
-        trained.run("python", "-m", "deploy.image", bento, *options)
+        project.run("python", "-m", "deploy.image", what, *options)
         return context
 
     yield run
@@ -127,11 +135,22 @@ def contents(context: Path) -> dict[str, bytes]:
 def test_the_image_is_what_it_says_and_the_same_each_time(
     engine: str, build: Build, trained: Project, bento: str
 ) -> None:
-    first = build(bento, "boxwood-test:first")
+    first = build(trained, bento, "boxwood-test:first")
     trained.run("python", "-m", "deploy.proof", "boxwood-test:first")
-    other = build(trained.build(), "boxwood-test:other")
+    other = build(trained, trained.build(), "boxwood-test:other")
     assert contents(first) == contents(other)
-    [base, packages, own], [*others, _] = layers(engine, "boxwood-test:first"), layers(engine, "boxwood-test:other")
-    assert others == [base, packages], "the locked packages differ"
-    build(bento, "boxwood-test:again")
-    assert layers(engine, "boxwood-test:again") == [base, packages, own]
+    [base, *packages, own], [*others, _] = layers(engine, "boxwood-test:first"), layers(engine, "boxwood-test:other")
+    assert others == [base, *packages], "the locked packages differ"
+    build(trained, bento, "boxwood-test:again")
+    assert layers(engine, "boxwood-test:again") == [base, *packages, own]
+
+
+@pytest.mark.image
+@pytest.mark.timeout(1_800)
+def test_the_page_has_an_image_of_its_own(engine: str, build: Build, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    context = build(project, "ui", "boxwood-test:page")
+    assert {path.name for path in context.iterdir()} == {"ui", "requirements.txt", "trim.py"}
+    project.run("python", "-m", "deploy.proof", "boxwood-test:page")
+    build(project, "ui", "boxwood-test:page-again")
+    assert layers(engine, "boxwood-test:page-again") == layers(engine, "boxwood-test:page")

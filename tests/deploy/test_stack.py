@@ -48,7 +48,7 @@ def test_a_service_is_pinned_local_and_watched(service: str) -> None:
     assert re.search(r":v?\d+\.\d+", described["image"]) or described["image"].startswith("boxwood")
     assert all(port.startswith("127.0.0.1:") for port in described.get("ports", []))
     assert "no-new-privileges:true" in described["security_opt"]
-    assert "healthcheck" in described or service in ("buckets", "page")
+    assert "healthcheck" in described or service == "buckets"
     volumes = yaml.safe_load(remotes.COMPOSE.read_text())["volumes"]
     for volume in described.get("volumes", []):
         source = volume.split(":")[0]
@@ -59,6 +59,14 @@ def test_the_service_is_read_only_and_without_capabilities() -> None:
     for name in ("service", "page"):
         assert SERVICES[name]["read_only"]
         assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+def test_service_and_page_find_each_other() -> None:
+    service, page = SERVICES["service"], SERVICES["page"]
+    assert page["environment"]["API"] == f"http://service:{service['environment']['PORT']}"
+    port = page["environment"]["PORT"]
+    assert service["environment"]["BOXWOOD_UI"] == f":{port}"
+    assert page["ports"] == [f"127.0.0.1:{port}:{port}"], "browsers are sent there"
 
 
 def test_no_secret_stands_in_the_file() -> None:
