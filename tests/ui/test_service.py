@@ -57,7 +57,7 @@ class Odd(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def odd(*answers: Answer) -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
     """The URL of a server that gives these answers, the last of them for ever, and what it is asked."""
-    handler = type("Handler", (Odd,), {"answers": list(answers), "seen": []})
+    handler: Any = type("Handler", (Odd,), {"answers": list(answers), "seen": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -145,5 +145,5 @@ def test_a_private_service_sees_who_asks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert path.endswith("/identity?audience=https%3A%2F%2Ffares.run.app")
     assert headers["metadata-flavor"] == "Google"
     monkeypatch.setenv("GCE_METADATA_HOST", f"127.0.0.1:{free_port()}")
-    with odd((200, {}, b"{}")) as (url, _), pytest.raises(ServiceError, match="no identity token from 127.0.0.1"):
+    with odd((200, {}, b"{}")) as (url, _), pytest.raises(ServiceError, match=r"no identity token from 127\.0\.0\.1"):
         asked(url, Service.names, GoogleIdentity("https://fares.run.app"))
