@@ -13,8 +13,9 @@ from ui.described import Model, Row
 from ui.service import Refused, Service, ServiceError
 from ui.tables import SUFFIXES, TableError
 
-QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "minimal"}
-"""How events go that take milliseconds: not through Gradio's queue, and not as somebody else's API."""
+QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+"""How events go that take milliseconds: not through Gradio's queue, not as somebody else's API, and without a sign that
+they go on, whose end screen readers would hear as Gradio's "common.complete"."""
 _AT_ONCE = 4
 """Tables that are answered at a time; others wait in Gradio's queue."""
 _LIVE = '<div aria-live="polite">${value}</div>'
