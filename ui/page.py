@@ -52,7 +52,9 @@ def build(service: Service, folder: Path) -> gr.Blocks:
                 again.click(load, gr.State(None), loaded, api_visibility="private")
                 return
             if len(said.names) > 1:
-                chooser = gr.Radio(said.names, value=said.model.name, label="Model", elem_id="model-chooser")
+                chooser = gr.Radio(
+                    said.names, value=said.model.name, label="Model", interactive=True, elem_id="model-chooser"
+                )
                 chooser.input(load, chooser, loaded, api_visibility="private")
             _model(service, said.model, folder)
 

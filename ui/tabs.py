@@ -88,7 +88,9 @@ def what_if(context: Context, widgets: list[Any]) -> None:
     model = context.model
     with gr.Tab("What if", id="what-if") as tab:
         names = [(column.title, column.name) for column in model.inputs]
-        chooser = gr.Dropdown(names, value=_most_important(model), label="Column to vary", elem_id="what-if-column")
+        chooser = gr.Dropdown(
+            names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"
+        )
         shown = _html("")
 
     async def vary(name: str, *values: Any) -> str:
@@ -144,7 +146,12 @@ def many(context: Context) -> None:
     with gr.Tab("Many", id="many"):
         gr.HTML(views.columns(model), js_on_load=None)
         upload = gr.File(label="A table, CSV or Parquet", file_types=list(SUFFIXES), elem_id="upload")
-        reasons = gr.Checkbox(True, label="With reasons", info="Which columns move each prediction most; takes longer")
+        reasons = gr.Checkbox(
+            True,
+            label="With reasons",
+            info="Which columns move each prediction most; takes longer",
+            interactive=True,
+        )
         button = gr.Button("Predict all rows", variant="primary", interactive=False, elem_id="predict-all")
         shown = _html("")
         download = gr.DownloadButton("Download the answers", visible=False, elem_id="download")
