@@ -11,6 +11,8 @@ from ui.described import Model
 from ui.service import Service, ServiceError
 
 _MODEL_IN_URL = "model"
+_VISITORS = 400
+"""Gradio keeps what it rendered for so many visitors, a megabyte each, and never lets go of one by itself."""
 
 
 @dataclass(eq=False)  # Gradio notices a change by the hash, and each asking is one
@@ -28,6 +30,7 @@ def build(service: Service, folder: Path) -> gr.Blocks:
     The form and all else is made when somebody opens the page, of what the service says then.
     """
     page: gr.Blocks = gr.Blocks(title="Boxwood", fill_width=True, analytics_enabled=False)
+    page.state_session_capacity = _VISITORS  # an option of Gradio's own servers; a mounted page is told so
     with page:
         loaded = gr.State()
 
