@@ -7,6 +7,7 @@ PORT = 8_123
 GRPC_PORT = PORT + 1
 COUNTS_PORT = PORT + 2
 """Where MLServer tells its own counts."""
+PAGE_PORT = PORT + 3
 
 
 class Bench(NamedTuple):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.options import PORT
 from benchmarks.servers import Server
 
 _LONGEST_START = 120.0
@@ -54,10 +53,30 @@ class Running:
         return int(line.split()[1]) * 1024 / 1e6
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A server that was started."""
+
+    server: Server
+    process: psutil.Popen
+    started: float
+    """On time.perf_counter's clock."""
+    log: Path
+
+    def until_ready(self) -> Running:
+        """The server once it answers. Exits with its log if it does not start."""
+        while not _answers(f"http://127.0.0.1:{self.server.port}{self.server.ready}"):
+            if self.process.poll() is not None or time.perf_counter() - self.started > _LONGEST_START:
+                sys.exit(f"{self.server.name} did not start:\n{self.log.read_text()[-2_000:]}")
+            time.sleep(0.02)
+        ready = time.perf_counter() - self.started
+        return Running([self.process, *self.process.children(recursive=True)], ready)
+
+
 @contextlib.contextmanager
-def running(server: Server, work: Path) -> Iterator[Running]:
-    """The server from the time that it is ready; it is stopped afterwards. Exits with its log if it does not start."""
-    log = work / "server.log"
+def begun(server: Server, work: Path) -> Iterator[Begun]:
+    """The server from its start; it is stopped afterwards."""
+    log = work / f"server-{server.port}.log"
     started = time.perf_counter()
     with log.open("w") as output:
         process = psutil.Popen(
@@ -65,17 +84,20 @@ def running(server: Server, work: Path) -> Iterator[Running]:
             stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
-        while not _answers(f"http://127.0.0.1:{PORT}{server.ready}"):
-            if process.poll() is not None or time.perf_counter() - started > _LONGEST_START:
-                sys.exit(f"{server.name} did not start:\n{log.read_text()[-2_000:]}")
-            time.sleep(0.02)
-        yield Running([process, *process.children(recursive=True)], time.perf_counter() - started)
+        yield Begun(server, process, started, log)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(15)
         except psutil.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def running(server: Server, work: Path) -> Iterator[Running]:
+    """The server from the time that it is ready; it is stopped afterwards. Exits with its log if it does not start."""
+    with begun(server, work) as process:
+        yield process.until_ready()
 
 
 def _answers(url: str) -> bool:

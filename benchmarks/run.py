@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import limits, load, report, sections, servers, throughput
+from benchmarks import limits, load, page, page_section, report, sections, servers, throughput, visitor
 from benchmarks.options import Bench
 from benchmarks.report import Section
 
@@ -22,6 +23,8 @@ class Measure(NamedTuple):
     section: Callable[[Any], Section]
     rounds: bool = True
     """Whether it is repeated, or long enough as it is."""
+    program: str | None = None
+    """Without which it is left out."""
 
 
 MEASURES = {
@@ -32,6 +35,7 @@ MEASURES = {
     "batching": Measure("Batching", throughput.batching, sections.batching),
     "stall": Measure("Stalls", limits.stall, sections.stall, rounds=False),
     "overload": Measure("Overload", limits.overload, sections.overload, rounds=False),
+    "page": Measure("The demo page", page.measure, page_section.section, program=visitor.PROGRAM),
 }
 
 
@@ -48,6 +52,9 @@ def main() -> None:
         )  # fmt: skip
         for name in options.only:
             part = MEASURES[name]
+            if part.program is not None and shutil.which(part.program) is None:
+                print(f"bench: {part.title} is left out: there is no {part.program} on PATH", flush=True)
+                continue
             print(f"bench: {part.title}", flush=True)
             section = part.section(part.measure(bench))
             text = report.rendered(section, report.how(bench.tag, bench.rounds if part.rounds else 1))

@@ -6,11 +6,12 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import bodies
-from benchmarks.options import COUNTS_PORT, GRPC_PORT, PORT, Bench
+from benchmarks.options import COUNTS_PORT, GRPC_PORT, PAGE_PORT, PORT, Bench
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -27,7 +28,7 @@ _ENVIRONMENT = {"MODEL": str(bodies.BOOSTER), "OMP_NUM_THREADS": "1", "PYTHONPAT
 
 @dataclass(frozen=True)
 class Server:
-    """One competitor: a command that listens on PORT of loopback, and a single-row request to it."""
+    """One competitor: a command that listens on a port of loopback, and a single-row request to it."""
 
     name: str
     command: list[str]
@@ -37,6 +38,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     """Where it must be started, if that matters."""
+    port: int = PORT
 
 
 def ours(bench: Bench, **settings: str) -> Server:
@@ -57,6 +59,13 @@ def native(bench: Bench) -> Server:
     """BentoML's own API of the same service."""
     body = json.dumps({"rows": bodies.rows(1)})
     return dataclasses.replace(ours(bench), name="Boxwood, BentoML's own API", path="/predict", body=body)
+
+
+def page(beside: int | None = None) -> Server:
+    """The demo page of what listens on PORT; `beside` is the process that it waits for, as in `make serve`."""
+    command = [sys.executable, "-m", "ui", "--api", f"http://127.0.0.1:{PORT}", "--port", str(PAGE_PORT)]
+    command += [] if beside is None else ["--beside", str(beside)]
+    return Server("the page", command, "/", "", "/livez", folder=ROOT, port=PAGE_PORT)
 
 
 def echo(bench: Bench) -> Server:
