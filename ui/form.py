@@ -44,7 +44,7 @@ def fields(model: Model) -> list[Field]:
     with gr.Row(elem_classes="fields"):
         for column in model.inputs:
             with gr.Column(min_width=0, elem_classes="field"):
-                built.append(Field(column, _widget(column), gr.HTML(visible=False, js_on_load=None)))
+                built.append(Field(column, widget(column), gr.HTML(visible=False, js_on_load=None)))
     return built
 
 
@@ -83,10 +83,11 @@ def _value(column: Column, value: Any) -> Any:
 
 def _shown(column: Column, value: Any) -> Any:
     if _chosen(column):
-        return _NOT_GIVEN if value is None else {True: "yes", False: "no"}.get(value, value)
+        nothing = _NOT_GIVEN if column.nullable else None  # a choice, or none made yet
+        return nothing if value is None else {True: "yes", False: "no"}.get(value, value)
     if column.kind == "timestamp" and value is not None:  # the browser's field has no time zone
         moment = datetime.fromisoformat(value)
-        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%dT%H:%M:%S")
+        return (moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment).isoformat(timespec="seconds")
     return value
 
 
@@ -95,7 +96,8 @@ def _chosen(column: Column) -> bool:
     return bool(column.choices) or (column.kind == "flag" and column.nullable)
 
 
-def _widget(column: Column) -> gr.components.Component:
+def widget(column: Column) -> gr.components.Component:
+    """What a column's values are given in: a list, a slider, a date field and so on."""
     label = column.title
     if column.unit and column.unit not in label.split():
         label += f" ({column.unit})"

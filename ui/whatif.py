@@ -90,7 +90,7 @@ def _value(column: Column, at: float) -> Any:
         case "date":
             return date.fromordinal(round(at)).isoformat()
         case "timestamp":
-            return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
         case "integer":
             return round(at)
         case _:
