@@ -51,7 +51,7 @@ def model(column: Column) -> Model:
 def test_what_a_form_shows_is_what_it_sends(drawn: tuple[Column, Any]) -> None:
     column, value = drawn
     described = model(column)
-    widget = form.widget(column)
+    widget: Any = form.widget(column)
     [shown] = form.shown(described, {"x": value})
     arrived = widget.preprocess(widget.postprocess(shown))
     assert form.sent(described, [arrived]) == {"x": value}
