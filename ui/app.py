@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.identity import GoogleIdentity
 from ui.service import Service
@@ -53,6 +55,7 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
             shutil.rmtree(files, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_BelowPrefix)
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:
@@ -71,6 +74,23 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+class _BelowPrefix:
+    """Hands Gradio the path that a proxy says in X-Forwarded-Prefix, where Gradio looks for it: behind the host."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            said = Headers(scope=scope)
+            prefix = said.get("x-forwarded-prefix", "").strip("/")
+            host = (said.get("x-forwarded-host") or said.get("host", "")).split(",")[0].strip()
+            if prefix:
+                others = [(name, value) for name, value in scope["headers"] if name != b"x-forwarded-host"]
+                scope = {**scope, "headers": [*others, (b"x-forwarded-host", f"{host}/{prefix}".encode("latin-1"))]}
+        await self._app(scope, receive, send)
 
 
 def _theme() -> "gr.themes.Base":
