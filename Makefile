@@ -22,6 +22,7 @@ override export DATA := $(value DATA)
 # relative, because make takes no blanks in the names of targets
 BENTO := stores/bentoml/bento-$(PROBLEM).tag
 RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
+AXE := tests/ui/node_modules/axe-core/axe.min.js
 CODE := service.py bentofile.yaml requirements/serving.txt \
         $(shell find validation problems model serving -name '*.py')
 
@@ -36,7 +37,7 @@ export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .PHONY: help setup train serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
-        check format test test-heavy heavy-tools bench proto lock clean
+        check format test test-heavy heavy-tools browser-tools bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -142,12 +143,25 @@ test: setup ## the tests, with coverage; under ten minutes on two cores
 	@coverage combine --quiet
 	@coverage report
 
-test-heavy: setup ## the tests that take longer or need more of the machine
+test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
 heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
 	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
+
+browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
+	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \
+	if lacks chromium && lacks google-chrome; then lacking+=' chromium'; fi; \
+	if lacks nginx; then lacking+=' nginx-light'; fi; \
+	if [ ! -e $(AXE) ] && lacks npm; then lacking+=' npm'; fi; \
+	if [ -n "$$lacking" ]; then sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
+	  $$sudo apt-get install --yes --quiet --no-install-recommends $$lacking; fi
+	@$(MAKE) --no-print-directory --silent $(AXE)
+
+$(AXE): tests/ui/package-lock.json
+	@cd tests/ui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)

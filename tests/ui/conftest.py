@@ -1,0 +1,86 @@
+"""One service with two models, one page before it, one browser: they end with the last test that needs them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.project import Project, free_port
+from tests.ui.pages import page_process
+from tests.ui.visitor import Api, Visitor
+from tests.ui.wire import Wire
+
+expect.set_options(timeout=20_000)  # how fast this machine is, is not what these tests are about
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="package")
+def service(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service of flights and churn."""
+    tags = ",".join(churned.receipt(problem=problem)["tag"] for problem in ("flights", "churn"))
+    bento = churned.build("--arg", f"models={tags}")
+    with churned.serve(bento, tmp_path_factory.mktemp("both")) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def wire(service: httpx.Client) -> Wire:
+    """What lies between the page and the service."""
+    return Wire(str(service.base_url).rstrip("/"))
+
+
+@pytest.fixture(scope="package")
+def page_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page of that service is."""
+    with wire.listening(free_port()) as api, page_process(api, tmp_path_factory.mktemp("page")) as url:
+        yield f"{url}/"
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the machine has it. It ends before other tests: Playwright keeps an event loop running."""
+    assert CHROMIUM, "there is no Chromium; make browser-tools"
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def api(service: httpx.Client) -> Api:
+    """The service as everybody else sees it."""
+    return Api(service)
+
+
+@pytest.fixture
+def new_visitor(browser: Browser, page_url: str) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors with a browser of their own each; nothing may go wrong in any."""
+    contexts, visitors = [], []
+
+    def make(url: str = page_url, **habits: Any) -> Visitor:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **habits}))
+        visitors.append(Visitor(contexts[-1], url))
+        return visitors[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not [wrong for visitor in visitors for wrong in visitor.wrong]
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+    """One visitor."""
+    return new_visitor()
+
+
+@pytest.fixture
+def table_folder(tmp_path: Path) -> Path:
+    """Where a visitor has tables."""
+    return tmp_path

@@ -1,0 +1,145 @@
+"""The page for everybody: axe-core's rules, the keyboard alone, a phone, and dark mode."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.test_ask import agrees
+from tests.ui.test_many import upload
+from tests.ui.visitor import Api, Visitor
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+_SERIOUS = """
+async () => (await axe.run()).violations
+  .filter(found => ['serious', 'critical'].includes(found.impact))
+  .flatMap(found => found.nodes.map(node => [found.id, node.html]))
+"""
+GRADIO: dict[tuple[str, str], str] = {
+    ("label-content-name-mismatch", "upload-container"): "its name is 'Click to upload', its text 'Drop File Here'",
+}
+"""What is serious in Gradio's own components: rule and class of the element, and why."""
+_BACKGROUND = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+_CONTROLS = "main :is(button, input, select, summary, [role=tab]):not([tabindex='-1'])"
+_FOCUSED = """
+() => { const at = document.activeElement;
+  return at.getAttribute('aria-label') ?? (at.closest('label') ?? at).textContent.trim(); }
+"""
+FOUND: dict[str, str] = {
+    "Ask": ".answer",
+    "Why": ".why",
+    "What if": ".what-if",
+    "Compare": ".compare",
+    "Many": ".preview",
+    "Model": ".model",
+}
+"""What stands in each tab once it is there."""
+
+
+MADE_WRONG: dict[str, dict[str, Any]] = {"flights": {"date": None}, "churn": {"tenure": None}}
+WARNED: dict[str, dict[str, Any]] = {"flights": {"agency": "Nobody", "date": "2023-05-12"}, "churn": {"tenure": 5}}
+
+
+def each_state(visitor: Visitor, api: Api, model: str) -> Iterator[None]:
+    """Bring everything that the page can show to the screen, one after the other, errors and warnings included."""
+    yield
+    visitor.fill(MADE_WRONG[model])
+    visitor.predict_button.click()
+    expect(visitor.shown.locator(".field-error")).to_be_visible()
+    yield
+    visitor.fill(WARNED[model])
+    expect(visitor.predict()).to_be_visible()
+    yield
+    for name, place in FOUND.items():
+        shown = visitor.tab(name)
+        if name == "Many":
+            yield
+            table = pd.DataFrame([api.example(model)] * 3).astype(str)
+            table.loc[1, list(MADE_WRONG[model])] = "none"
+            upload(visitor, "rows.csv", table.to_csv(index=False).encode())
+            visitor.page.get_by_role("button", name="Predict all rows").click()
+        for details in shown.locator(f"{place} summary").all():
+            details.click()
+        expect(shown.locator(place)).to_be_visible()
+        yield
+
+
+def serious(visitor: Visitor) -> set[tuple[str, str]]:
+    """Rules that are broken now and where; those of GRADIO as they stand there."""
+    found = set()
+    for rule, html in visitor.page.evaluate(_SERIOUS):
+        known = {(name, part) for name, part in GRADIO if name == rule and part in html}
+        found |= known or {(rule, html)}
+    return found
+
+
+@pytest.mark.parametrize("model", ["flights", "churn"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(new_visitor: Callable[..., Visitor], api: Api, model: str, scheme: str) -> None:
+    visitor = new_visitor(color_scheme=scheme).open(model)
+    visitor.page.add_script_tag(path=AXE)
+    found: set[tuple[str, str]] = set()
+    for _ in each_state(visitor, api, model):
+        visitor.settle()
+        found |= serious(visitor)
+    assert found == set(GRADIO)
+    [red, green, blue] = visitor.page.evaluate(_BACKGROUND)
+    assert max(red, green, blue) < 60 if scheme == "dark" else min(red, green, blue) > 195
+
+
+@pytest.mark.parametrize("model", ["flights", "churn"])
+def test_a_phone_shows_everything_without_scrolling_aside(
+    new_visitor: Callable[..., Visitor], api: Api, model: str
+) -> None:
+    width = 360
+    phone = {
+        "viewport": {"width": width, "height": 740},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    }
+    visitor = new_visitor(**phone).open(model)
+    for _ in each_state(visitor, api, model):
+        assert visitor.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
+        for control in visitor.page.locator(_CONTROLS).filter(visible=True).all():
+            control.scroll_into_view_if_needed()
+            box = control.bounding_box()
+            assert box is not None
+            assert -1 < box["x"] <= box["x"] + box["width"] < width + 1, control.evaluate("it => it.outerHTML")
+
+
+def test_the_keyboard_alone_is_enough(visitor: Visitor, api: Api) -> None:
+    visitor.open("flights")
+    press = visitor.page.keyboard.press
+    reach(visitor, "destination")
+    press("Control+A")
+    visitor.page.keyboard.type("Brasilia")
+    expect(visitor.page.get_by_role("option").last).to_contain_text("Brasilia (DF)")
+    press("Enter")
+    reach(visitor, "premium")
+    press("Space")
+    reach(visitor, "Predict")
+    press("Enter")
+    [said] = api.predict("flights", api.example("flights") | {"destination": "Brasilia (DF)", "cabin": "premium"})
+    agrees(visitor.answer, said, api.model("flights")["version"])
+    reach(visitor, "Ask", "Shift+Tab")
+    for name, place in FOUND.items():
+        if name != "Ask":
+            reach(visitor, name)
+            press("Enter")
+        expect(visitor.page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
+        if name != "Many":
+            expect(visitor.shown.locator(place)).to_be_visible()
+
+
+def reach(visitor: Visitor, name: str, key: str = "Tab") -> None:
+    """Press a key until something of that name has the focus, which can be seen."""
+    for _ in range(60):
+        visitor.page.keyboard.press(key)
+        if visitor.page.evaluate(_FOCUSED) == name:
+            return
+    raise AssertionError(f"{key} does not lead to {name}")

@@ -1,0 +1,141 @@
+"""Ask: the form, the prediction, and errors below their fields, in a real browser."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.ui.visitor import Api, Visitor, value
+from tests.ui.wire import Wire
+
+pytestmark = pytest.mark.browser
+OTHER: dict[str, dict[str, Any]] = {
+    "flights": {
+        "origin": "Brasilia (DF)",
+        "destination": "Florianopolis (SC)",
+        "cabin": "firstClass",
+        "agency": "Rainbow",
+        "duration_hours": 1.26,
+        "distance_km": 500.5,
+        "date": "2022-02-28",
+    },
+    "churn": {
+        "gender": "Male",
+        "partner": False,
+        "tenure": 61,
+        "internet": "DSL",
+        "contract": "Two year",
+        "payment": "Mailed check",
+        "monthly_charges": 19.85,
+        "total_charges": 1200.5,
+    },
+}
+"""Values for widgets of every kind."""
+HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}'"&"""
+
+
+def agrees(answer: Locator, said: dict[str, Any], version: str) -> None:
+    """What is on screen is what the service says, to the bit."""
+    shown = answer.locator(".prediction [data-value]")
+    expect(shown).to_have_attribute("data-value", str(said["prediction"]))
+    if "interval" in said:
+        low, high = answer.locator(".interval [data-value]").all()
+        assert (value(low), value(high)) == (said["interval"]["low"], said["interval"]["high"])
+        assert f"{100 * said['interval']['coverage']:g} %" in answer.locator(".interval").inner_text()
+    for name, share in said.get("probabilities", {}).items():
+        line = answer.get_by_role("listitem").filter(has=answer.page.get_by_text(name, exact=True))
+        expect(line.locator("[data-value]")).to_have_attribute("data-value", str(share))
+    expect(answer).to_contain_text(version)
+    expect(answer).to_contain_text(" ms")
+
+
+@pytest.mark.parametrize("model", ["flights", "churn"])
+def test_a_filled_form_gets_the_answer_of_the_service(visitor: Visitor, api: Api, model: str) -> None:
+    row = api.example(model)
+    visitor.open(model)
+    for changes in ({}, OTHER[model]):
+        visitor.fill(changes)
+        row |= changes
+        [said] = api.predict(model, row)
+        agrees(visitor.predict(), said, api.model(model)["version"])
+
+
+def test_a_slider_and_enter_work_without_the_mouse(visitor: Visitor, api: Api) -> None:
+    visitor.open("flights")
+    slider = visitor.field("duration_hours").get_by_role("slider")
+    slider.press("ArrowRight")
+    [said] = api.predict("flights", api.example("flights") | {"duration_hours": 1.76})
+    agrees(visitor.predict(), said, api.model("flights")["version"])
+    visitor.open("churn")
+    tenure = visitor.field("tenure").get_by_role("spinbutton")
+    tenure.fill("30")
+    tenure.press("Enter")
+    [said] = api.predict("churn", api.example("churn") | {"tenure": 30})
+    agrees(visitor.answer, said, api.model("churn")["version"])
+
+
+@pytest.mark.parametrize("model", ["flights", "churn"])
+def test_examples_work_at_one_click(visitor: Visitor, wire: Wire, model: str) -> None:
+    visitor.open(model)
+    seen = []
+    for name in ("Another", "A third one", "Example"):
+        with wire.asks() as asked:
+            visitor.page.get_by_role("button", name=name, exact=True).click()
+        agrees(visitor.answer, asked[0].said["predictions"][0], asked[0].said["model_version"])
+        with wire.asks() as again:  # the form shows that row
+            visitor.predict()
+        assert again[0].rows == asked[0].rows
+        seen.append(str(asked[0].rows))
+    assert len(set(seen)) == 3
+
+
+def test_errors_stand_below_their_fields_until_they_are_mended(visitor: Visitor, api: Api) -> None:
+    visitor.open("churn")
+    [said] = api.predict("churn", api.example("churn"))
+    agrees(visitor.predict(), said, said_version := api.model("churn")["version"])
+    visitor.fill({"tenure": None})
+    visitor.predict_button.click()
+    error = visitor.page.locator(".field-error")
+    expect(error).to_have_count(1)
+    expect(visitor.field("tenure").get_by_role("alert")).to_have_text("null is not allowed here")
+    expect(visitor.answer).to_have_count(0)
+    visitor.fill({"tenure": -1, "monthly_charges": -2})
+    visitor.predict_button.click()
+    expect(error).to_have_count(2)
+    expect(visitor.field("monthly_charges").get_by_role("alert")).to_be_visible()
+    visitor.fill({"tenure": 5, "monthly_charges": 74.4, "total_charges": None})
+    [said] = api.predict("churn", api.example("churn") | {"total_charges": None})
+    agrees(visitor.predict(), said, said_version)
+    expect(error).to_have_count(0)
+    expect(visitor.page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_training_never_saw_gets_a_warning_or_the_names_that_it_saw(visitor: Visitor, api: Api) -> None:
+    visitor.open("flights")
+    visitor.fill({"agency": "CloudFi"})
+    [said] = api.predict("flights", api.example("flights") | {"agency": "CloudFi"})
+    agrees(visitor.predict(), said, api.model("flights")["version"])
+    assert said["warnings"]
+    expect(visitor.answer.get_by_role("status")).to_have_text(said["warnings"])
+    visitor.fill({"agency": "CloudFy", "date": None})
+    visitor.predict_button.click()
+    expect(visitor.field("date").get_by_role("alert")).to_be_visible()
+    visitor.fill({"date": "2023-05-12"})
+    [said] = api.predict("flights", api.example("flights"))
+    agrees(visitor.predict(), said, api.model("flights")["version"])
+    expect(visitor.answer.get_by_role("status")).to_have_count(0)
+
+
+def test_hostile_texts_are_shown_as_they_are(visitor: Visitor, api: Api) -> None:
+    visitor.open("flights")
+    visitor.fill({"agency": HOSTILE})
+    [said] = api.predict("flights", api.example("flights") | {"agency": HOSTILE})
+    agrees(visitor.predict(), said, api.model("flights")["version"])
+    expect(visitor.answer.get_by_role("status")).to_have_text(said["warnings"])
+    expect(visitor.tab("Why").locator(".why")).to_contain_text(HOSTILE)
+    expect(visitor.tab("Compare").get_by_role("row").filter(has_text="agency").first).to_contain_text(HOSTILE)
+    visitor.tab("What if")
+    visitor.page.get_by_label("Column to vary").fill("agency")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.shown.locator("tr.now")).to_contain_text(HOSTILE)
+    assert not visitor.page.locator("[role=tabpanel] section img, [role=tabpanel] section script").count()
