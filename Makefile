@@ -37,7 +37,7 @@ export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .PHONY: help setup train serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
-        check format test test-heavy heavy-tools browser-tools bench proto lock clean
+        check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -162,6 +162,9 @@ browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, 
 $(AXE): tests/ui/package-lock.json
 	@cd tests/ui && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+screenshots: setup browser-tools ## pictures of a running page (UI_PORT) into docs/img
+	@python -m tests.ui.screenshots http://$(HOST):$(UI_PORT) docs/img
 
 bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
