@@ -96,12 +96,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
     header = head.splitlines()[0]
     separator = max(_SEPARATORS, key=header.count)
     # everything as text: what a value is, its column says
-    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for the names of the rows
+        raise ValueError("its first row has more fields than its header")
     return table.rename(columns=str.strip)
 
 
 def _sent(column: Column, value: Any) -> Any:
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
         return _parsed(column, value)

@@ -10,6 +10,7 @@ from ui.described import Column, Model, Row
 POINTS = 41
 """Of a curve."""
 MOST_CHOICES = 40
+_FIRST, _LAST = (moment.replace(tzinfo=UTC).timestamp() for moment in (datetime.min, datetime(9999, 12, 31)))
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ def values(model: Model, column: Column, now: Any) -> list[Any]:
     Choices stay in their order, without the rarest of very many; numbers and dates are evenly spaced.
     """
     spread = model.spread(column)
-    if column.kind == "flag" or column.choices:
+    missing: list[Any] = [None] if column.nullable else []
+    if not curved(column):
         names: list[Any] = [False, True] if column.kind == "flag" else list(column.choices or ())
         if len(names) > MOST_CHOICES:
             often = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
             names = [name for name in names if name in often]
-        missing: list[Any] = [None] if column.nullable else []
         return [*names, *missing, *([now] if now not in (*names, *missing) else [])]
     ends = [_line(column, end) for end in (*spread.deciles[:1], *spread.deciles[-1:])] or _ends(column, now)
     here = [] if now is None else [_line(column, now)]
@@ -40,7 +41,7 @@ def values(model: Model, column: Column, now: Any) -> list[Any]:
     places = [low + (high - low) * step / (POINTS - 1) for step in range(POINTS)]
     tried = {place: _value(column, place) for place in sorted({*places, *here})}
     tried.update(dict.fromkeys(here, now))
-    return list(dict.fromkeys(tried.values()))
+    return [*dict.fromkeys(tried.values()), *missing]
 
 
 def curved(column: Column) -> bool:
@@ -88,13 +89,20 @@ def _line(column: Column, value: Any) -> float:
 def _value(column: Column, at: float) -> Any:
     match column.kind:
         case "date":
-            return date.fromordinal(round(at)).isoformat()
+            return date.fromordinal(round(_held(at, date.min.toordinal(), date.max.toordinal()))).isoformat()
         case "timestamp":
-            return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+            moment = datetime.fromtimestamp(_held(at, _FIRST, _LAST), UTC)
+            return moment.replace(tzinfo=None).isoformat(timespec="seconds")
         case "integer":
-            return round(at)
+            return round(_held(at, column.ge, column.le))
         case _:
-            return float(f"{at:.10g}")
+            return _held(float(f"{at:.10g}"), column.ge, column.le)
+
+
+def _held(value: float, low: float | None, high: float | None) -> float:
+    """The value, or the bound that it lies beyond."""
+    value = value if low is None else max(value, low)
+    return value if high is None else min(value, high)
 
 
 def _moment(text: str) -> datetime:
