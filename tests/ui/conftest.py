@@ -41,9 +41,10 @@ def page_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield f"{url}/"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, as the machine has it. It ends before other tests: Playwright keeps an event loop running."""
+    """Chromium, as the machine has it. It ends with its module: Playwright keeps an event loop running,
+    which other tests start themselves."""
     assert CHROMIUM, "there is no Chromium; make browser-tools"
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
     with sync_playwright() as playwright:

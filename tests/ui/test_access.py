@@ -120,6 +120,7 @@ def test_the_keyboard_alone_is_enough(visitor: Visitor, api: Api) -> None:
     visitor.page.keyboard.type("Brasilia")
     expect(visitor.page.get_by_role("option").last).to_contain_text("Brasilia (DF)")
     press("Enter")
+    expect(visitor.field("destination").get_by_role("combobox")).to_have_value("Brasilia (DF)")
     reach(visitor, "premium")
     press("Space")
     reach(visitor, "Predict")

@@ -1,0 +1,101 @@
+"""Explanations for people: the steps lead from the start to the end, whatever the numbers."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ui import explaining, texts
+from ui.described import Column, Model
+
+CONTRIBUTIONS = st.dictionaries(st.sampled_from([f"x_{n}" for n in range(30)]), st.floats(-9, 9), min_size=1)
+SAID = st.booleans()
+
+
+def model(names: list[str], of_classes: bool) -> Model:
+    columns = [Column(name=name, kind="real", unit="km") for name in names]
+    target = Column(name="left", kind="category", role="target", choices=("No", "Yes"))
+    if not of_classes:
+        target = Column(name="price", kind="real", role="target", unit="USD")
+    return Model(name="m", version="1", title="M", contract=(*columns, target))
+
+
+def explanation(base: float, contributions: dict[str, float], of_classes: bool) -> dict[str, Any]:
+    shares = {"probabilities": {"No": 0.5, "Yes": 0.5}} if of_classes else {}
+    return {"base_value": base, "contributions": contributions, **shares}
+
+
+def shown(score: float, of_classes: bool) -> float:
+    return 1 / (1 + math.exp(-score)) if of_classes else score
+
+
+@given(st.floats(-9, 9), CONTRIBUTIONS, SAID)
+def test_steps_lead_from_the_base_value_to_the_prediction(
+    base: float, contributions: dict[str, float], of_classes: bool
+) -> None:
+    described = model(list(contributions), of_classes)
+    story = explaining.why(described, dict.fromkeys(contributions, 1.5), explanation(base, contributions, of_classes))
+    places = [story.start, *(step.after for step in story.steps)]
+    assert [step.before for step in story.steps] == places[:-1]
+    assert places[0] == shown(base, of_classes)
+    assert places[-1] == story.end
+    assert story.end == pytest.approx(shown(base + math.fsum(contributions.values()), of_classes), abs=1e-9)
+    assert math.fsum(step.effect for step in story.steps) == pytest.approx(story.end - story.start, abs=1e-9)
+    assert math.fsum(step.contribution for step in story.steps) == pytest.approx(math.fsum(contributions.values()))
+    assert len(story.steps) == min(len(contributions), explaining.MOST_STEPS)
+    sizes = [abs(step.contribution) for step in story.steps[: explaining.MOST_STEPS - 1]]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@given(st.floats(-9, 9), CONTRIBUTIONS, st.floats(-9, 9), SAID)
+def test_steps_lead_from_one_row_to_another(
+    base: float, first: dict[str, float], moved: float, of_classes: bool
+) -> None:
+    second = {name: value + moved * place for place, (name, value) in enumerate(first.items())}
+    described = model(list(first), of_classes)
+    rows: Any = tuple(dict.fromkeys(first, value) for value in (1.0, 2.0))
+    said: Any = tuple(explanation(base, each, of_classes) for each in (first, second))
+    story = explaining.between(described, rows, said)
+    assert story.start == pytest.approx(shown(base + math.fsum(first.values()), of_classes), abs=1e-9)
+    assert story.end == pytest.approx(shown(base + math.fsum(second.values()), of_classes), abs=1e-9)
+    assert all(step.value in ("1 km → 2 km", "") for step in story.steps)
+
+
+def test_sentences_name_what_moves_most_and_how_far() -> None:
+    described = model(["x_1", "x_2", "x_3", "x_4"], of_classes=False)
+    said = explanation(100.0, {"x_1": 1.0, "x_2": -20.5, "x_3": 3.0, "x_4": -0.5}, of_classes=False)
+    row = {"x_1": 1.0, "x_2": 2.0, "x_3": None, "x_4": 4.0}
+    assert explaining.sentence(described, explaining.why(described, row, said)) == (
+        "The predicted price is 83 USD. The model starts from 100 USD, its average; most of the difference comes from "
+        "x 2 2 km (−20.50 USD), x 3 not given (+3 USD) and x 1 1 km (+1 USD)."
+    )
+    assert explaining.reasons(described, row, said).startswith("x 2 2 km (−20.50 USD); x 3 not given (+3 USD)")
+    said["contributions"] = dict.fromkeys(said["contributions"], 0.0)
+    assert explaining.sentence(described, explaining.why(described, row, said)).endswith(
+        "its average, and nothing in this row moves it."
+    )
+    assert explaining.reasons(described, row, said) == ""
+
+
+def test_log_odds_are_told_as_a_probability() -> None:
+    described = model(["x_1"], of_classes=True)
+    said = explanation(0.0, {"x_1": math.log(3)}, of_classes=True)
+    assert explaining.sentence(described, explaining.why(described, {"x_1": 1.0}, said)) == (
+        "The probability that left is Yes is 75.0 %. The model starts from 50.0 %, its average; most of the difference "
+        "comes from x 1 1 km (+25.0 points)."
+    )
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_for_people_is_near_to_what_it_is(value: float) -> None:
+    assert float(texts.number(value).replace(",", "")) == pytest.approx(value, rel=0.006, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2086.177, "2,086.18"), (12.0, "12"), (0.03317, "0.0332"), (0, "0"), (1e-7, "1.00e-07"), (math.nan, "nan")],
+)
+def test_numbers_have_as_many_digits_as_say_something(value: float, text: str) -> None:
+    assert texts.number(value) == text

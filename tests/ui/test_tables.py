@@ -1,0 +1,129 @@
+"""Tables of visitors: read as their columns want it, written with what was added, or refused in a sentence."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import good_rows
+from ui import tables
+from ui.described import Column, Model
+from ui.tables import TableError
+from validation.contract import Column as Contracted
+from validation.contract import Contract, Kind, Role
+
+NAMES = ["a", "NA", "null", " b;c ", 'say "no"', "1", "nan", "0x1", "São Paulo (SP)"]
+CONTRACT = Contract(
+    (
+        Contracted(name="name", kind=Kind.CATEGORY, nullable=True),
+        Contracted(name="number", kind=Kind.REAL, nullable=True),
+        Contracted(name="whole", kind=Kind.INTEGER, nullable=True),
+        Contracted(name="flag", kind=Kind.FLAG, nullable=True),
+        Contracted(name="day", kind=Kind.DATE, role=Role.TIME),
+        Contracted(name="moment", kind=Kind.TIMESTAMP, nullable=True),
+        Contracted(name="target", kind=Kind.REAL, role=Role.TARGET),
+    )
+)
+MODEL = Model(
+    name="m",
+    version="1",
+    title="M",
+    contract=tuple(Column.model_validate(each.describe()) for each in CONTRACT.columns),
+)
+SUFFIXES = pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+
+
+def written(table: pd.DataFrame, suffix: str, folder: Path) -> Path:
+    path = folder / f"table{suffix}"
+    if suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path, index=False)
+    return path
+
+
+@SUFFIXES
+@given(st.lists(good_rows(CONTRACT, {"name": NAMES}), min_size=1, max_size=8))
+def test_rows_come_out_of_a_table_as_they_went_in(suffix: str, rows: list[dict[str, Any]]) -> None:
+    rows = [{column.name: row.get(column.name) for column in CONTRACT.inputs} for row in rows]
+    table = pd.DataFrame(rows, dtype=object)
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(table.convert_dtypes() if suffix == ".parquet" else table, suffix, Path(folder))
+        read = tables.read(path, MODEL)
+    assert tables.rows(MODEL, read) == rows
+
+
+@SUFFIXES
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.dates().map(str)), min_size=1, max_size=8),
+    st.sampled_from(["errors", "name"]),
+)
+def test_what_was_added_stands_behind_what_was_there(suffix: str, rows: list[tuple[str, str]], added: str) -> None:
+    table = pd.DataFrame(rows, columns=["name", "day"])
+    answers = [f"said {place}, twice" for place in range(len(rows))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"answered{suffix}"
+        tables.write(path, table, {added: answers})
+        assert [left.name for left in path.parent.iterdir()] == [path.name]
+        read = tables.read(path, MODEL)
+    pd.testing.assert_frame_equal(read[["name", "day"]], table, check_dtype=False)
+    assert list(read.iloc[:, -1]) == answers
+    assert len(set(read.columns)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("YES", {"flag": True}),
+        ("0", {"flag": False}),
+        ("maybe", {"flag": "maybe"}),
+        (" 1e3 ", {"number": 1000.0}),
+        ("1_000", {"number": "1_000"}),
+        ("NaN", {"number": None}),
+        ("inf", {"number": "inf"}),
+        ("12.0", {"whole": 12.0}),
+        ("  ", {"name": None}),
+        (" 2024-02-30", {"day": "2024-02-30"}),
+    ],
+)
+def test_texts_become_what_their_columns_hold_or_stay_for_the_service_to_refuse(
+    text: str, sent: dict[str, Any]
+) -> None:
+    [name] = sent
+    assert tables.rows(MODEL, pd.DataFrame({name: [text]})) == [sent]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_separators_and_marks_of_spreadsheets_are_understood(separator: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.CSV"
+    lines = [["name ", "day", "note"], ["a", "2024-01-31", "x"]]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(separator.join(line) for line in lines).encode())
+    assert tables.rows(MODEL, tables.read(path, MODEL)) == [{"name": "a", "day": "2024-01-31"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.xlsx", b"PK", "neither a .csv nor a .parquet"),
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b" \n\n", "is empty"),
+        ("a.csv", b"day\n", "has no rows"),
+        ("a.csv", b"date\n1\n", "lacks the column day. It has: date"),
+        ("a.csv", b"day,name\n2024-01-01,a,b,c\n", "has more fields than its header"),
+        ("a.csv", b"day,name\n2024-01-01,a\n2024-01-01,a,b,c\n", "cannot be read as CSV: .* line 3"),
+        ("a.csv", b'day\n"2024', "cannot be read as CSV"),
+        ("a.csv", b"day\n\xff\xfe\n", "is not UTF-8"),
+        ("a.csv", b"day\n2024-01-01\n" * 9_999 + b"\xff", "is not UTF-8"),
+        ("a.csv", b"day\n\x00\x01\n", "cannot be read as CSV"),
+        ("a.parquet", b"PAR1", "cannot be read as Parquet"),
+    ],
+)
+def test_what_is_no_table_gets_a_sentence(name: str, content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=sentence) as caught:
+        tables.read(tmp_path / name, MODEL)
+    assert "\n" not in str(caught.value)

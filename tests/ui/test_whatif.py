@@ -1,0 +1,109 @@
+"""What if: values that the contract allows, answers where they belong, and examples that the service takes."""
+
+from typing import Any
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import good_values
+from ui import examples, whatif
+from ui.charts import Axis, bars_axis
+from ui.described import Column, Model, Reference, Spread
+from validation import contract
+from validation.contract import Kind
+from validation.decode import RowDecoder
+
+BOUNDS = st.floats(-1e6, 1e6)
+NAMES = st.lists(st.text("abc", min_size=1, max_size=3), max_size=60, unique=True)
+TARGET = contract.Column(name="y", kind=Kind.REAL, role=contract.Role.TARGET)
+
+
+@st.composite
+def varied(draw: st.DrawFn) -> tuple[contract.Column, Spread, Any, list[str]]:
+    """A column of any kind, perhaps what training saw of it, and a value of a row."""
+    kind = draw(st.sampled_from(Kind))
+    said: dict[str, Any] = {"name": "x", "kind": kind, "nullable": draw(st.booleans())}
+    names = draw(NAMES) if kind is Kind.CATEGORY else []
+    if kind is Kind.CATEGORY:
+        said["unseen"] = contract.Unseen.WARN if not names else draw(st.sampled_from(contract.Unseen))
+    if kind in (Kind.REAL, Kind.INTEGER):
+        low, high = sorted(draw(st.tuples(BOUNDS, BOUNDS)))
+        if kind is Kind.INTEGER:
+            low, high = float(int(low)), float(int(high))
+        said |= draw(st.sampled_from([{}, {"ge": low}, {"le": high}, {"ge": low, "le": high}]))
+    column = contract.Column(**said)
+    values = good_values(column, names).filter(lambda value: not isinstance(value, float) or abs(value) < 1e12)
+    seen = st.lists(values.filter(lambda value: value is not None), min_size=11, max_size=11).map(sorted)
+    ordered = kind in (Kind.REAL, Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP)
+    spread = Spread(deciles=tuple(draw(seen))) if ordered and draw(st.booleans()) else Spread()
+    return column, spread, draw(values), names
+
+
+def described(column: contract.Column, spread: Spread, names: list[str]) -> Model:
+    """As a service that learned these names says it."""
+    said = [each.describe() for each in (column, TARGET)]
+    said[0] |= {"choices": names} if column.kind is Kind.CATEGORY else {}
+    columns = tuple(Column.model_validate(each) for each in said)
+    return Model(name="m", version="1", title="M", contract=columns, reference=Reference(columns={"x": spread}))
+
+
+@given(varied())
+def test_values_to_try_are_allowed_different_and_have_the_one_of_now(
+    drawn: tuple[contract.Column, Spread, Any, list[str]],
+) -> None:
+    column, spread, now, names = drawn
+    model = described(column, spread, names)
+    shown = model.input("x")
+    tried = whatif.values(model, shown, now)
+    rows = whatif.rows({"x": now}, shown, tried)
+    decoded = RowDecoder(contract.Contract((column, TARGET)), {"x": names}).decode(rows)
+    assert not decoded.errors
+    assert len({repr(value) for value in tried}) == len(tried) <= max(whatif.POINTS, whatif.MOST_CHOICES) + 2
+    assert now in tried
+    points = whatif.points(shown, tried, [{"prediction": place} for place in range(len(tried))])
+    assert [point.at for point in points] == sorted(point.at for point in points)
+    assert all(point.answer == {"prediction": tried.index(point.value)} for point in points)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20))
+def test_an_axis_holds_its_values_in_their_order(values: list[float]) -> None:
+    axis = Axis.over(values)
+    places = [axis.place(value) for value in sorted(values)]
+    assert all(0 <= place <= 1 for place in places)
+    assert places == sorted(places)
+
+
+def test_bars_begin_at_nothing() -> None:
+    class Bar:
+        at, low, high = 0.0, None, None
+
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+    assert bars_axis([Bar(5.0), Bar(7.0)]).low == 0
+    assert bars_axis([Bar(-5.0), Bar(7.0)]).low < -5
+
+
+def test_a_service_answers_its_examples_and_every_value_to_try(client: httpx.Client) -> None:
+    model = Model.model_validate(client.get("/v1/models/flights").json())
+    rows = examples.rows(model)
+    assert len(rows) == examples.MOST
+    tried = list(rows)
+    for column in model.inputs:
+        tried += whatif.rows(rows[0], column, whatif.values(model, column, rows[0][column.name]))
+    answer = client.post("/v1/models/flights:predict", json={"instances": tried})
+    assert answer.status_code == 200, answer.text
+    assert not any(said["warnings"] for said in answer.json()["predictions"])
+
+
+def test_examples_need_nothing_but_a_contract() -> None:
+    """A service that says nothing of what training saw has its own example, and other choices."""
+    columns = (
+        Column(name="x", kind="category", choices=("a", "b"), example="b"),
+        Column(name="n", kind="integer", example=3),
+        Column(name="f", kind="flag", example=True),
+        Column(name="y", kind="real", role="target"),
+    )
+    rows = examples.rows(Model(name="m", version="1", title="M", contract=columns))
+    assert rows == [{"x": "b", "n": 3, "f": True}, {"x": "a", "n": 3, "f": False}]
