@@ -16,7 +16,6 @@ from model.features import FeatureMatrix
 from model.predictor import open_predictor
 from problems import base
 from serving import descriptors
-from serving.protos import open_inference_pb2 as pb
 from training.workspace import Workspace
 from validation.decode import to_arrays
 
@@ -56,6 +55,9 @@ def matrix(count: int) -> np.ndarray:
 
 def tensors(model: str, columns: dict[str, Any]) -> bytes:
     """A ModelInferRequest of one row: a tensor a column, texts and numbers of shape [1], lists of shape [1, length]."""
+    # it takes names in the process that other clients of the protocol take too
+    from serving.protos import open_inference_pb2 as pb
+
     request = pb.ModelInferRequest(model_name=model)
     for name, value in columns.items():
         tensor = request.inputs.add(name=name, datatype="BYTES" if isinstance(value, str) else "FP64", shape=[1])
