@@ -100,7 +100,7 @@ def what_if(context: Context, widgets: list[Any]) -> None:
             tried = whatif.values(model, column, row[column.name])
             said = await context.service.predict(model.name, whatif.rows(row, column, tried), partial=True)
             if not any(said.rows):
-                raise Refused("The row has something else that the service does not take.", said.errors[:5])
+                raise Refused("None of the rows was taken.", said.errors)
             return views.what_if(model, column, row, whatif.points(column, tried, said.rows))
 
         return await _or_why_not(view)
@@ -224,6 +224,7 @@ async def _or_why_not(view: Callable[[], Awaitable[str]]) -> str:
     try:
         return await view()
     except Refused as refused:
-        return views.problem("The service did not take the row. Mend it under Ask.", refused.errors)
+        different = {(error.get("column"), error["message"]): error for error in refused.errors}
+        return views.problem("The service did not take the row. Mend it under Ask.", different.values())
     except ServiceError as error:
         return views.problem(str(error))

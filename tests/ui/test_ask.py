@@ -1,5 +1,6 @@
 """Ask: the form, the prediction, and errors below their fields, in a real browser."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,6 +59,19 @@ def test_a_filled_form_gets_the_answer_of_the_service(visitor: Visitor, api: Api
         row |= changes
         [said] = api.predict(model, row)
         agrees(visitor.predict(), said, api.model(model)["version"])
+
+
+@pytest.mark.parametrize("habits", [{}, {"has_touch": True, "is_mobile": True}])
+def test_a_choice_is_made_by_mouse_and_by_finger(
+    new_visitor: Callable[..., Visitor], api: Api, habits: dict[str, Any]
+) -> None:
+    visitor = new_visitor(**habits).open("flights")
+    touch = Locator.tap if habits else Locator.click
+    touch(visitor.field("origin").get_by_role("combobox"))
+    touch(visitor.page.get_by_role("option", name="Natal (RN)"))
+    touch(visitor.predict_button)
+    [said] = api.predict("flights", api.example("flights") | {"origin": "Natal (RN)"})
+    agrees(visitor.answer, said, api.model("flights")["version"])
 
 
 def test_a_slider_and_enter_work_without_the_mouse(visitor: Visitor, api: Api) -> None:

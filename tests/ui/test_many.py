@@ -52,10 +52,15 @@ def answered(visitor: Visitor, name: str, content: bytes, folder: Path) -> pd.Da
 
 
 def upload(visitor: Visitor, name: str, content: bytes) -> None:
+    """Choose a file, and wait until it is there."""
+    choose(visitor, name, content)
+    expect(visitor.shown.get_by_text(Path(name).suffix).first).to_be_visible()
+
+
+def choose(visitor: Visitor, name: str, content: bytes) -> None:
     """Choose a file, as from the dialog."""
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     visitor.page.locator("#upload input[type=file]").set_input_files(file)  # type: ignore[arg-type]
-    expect(visitor.shown.get_by_text(Path(name).suffix).first).to_be_visible()
 
 
 def parquet(table: pd.DataFrame) -> bytes:
@@ -128,6 +133,15 @@ def test_a_bad_file_gets_a_sentence(visitor: Visitor, api: Api, tmp_path: Path) 
         expect(visitor.page.get_by_role("button", name="Predict all rows")).to_be_disabled()
     came = answered(visitor, "good.csv", pd.DataFrame([api.example("flights")]).to_csv(index=False).encode(), tmp_path)
     assert len(came) == 1
+
+
+def test_a_file_of_another_kind_gets_a_sentence(visitor: Visitor) -> None:
+    visitor.open("flights").tab("Many")
+    choose(visitor, "table.xlsx", b"PK")
+    expect(visitor.page.get_by_text("Only .csv, .parquet allowed")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Predict all rows")).to_be_disabled()
+    upload(visitor, "table.csv", b"origin\n")
+    expect(visitor.page.get_by_role("button", name="Predict all rows")).to_be_enabled()
 
 
 def test_others_are_answered_while_a_table_is_in_work(

@@ -1,0 +1,75 @@
+"""A visitor without a browser, who speaks to a page as Gradio's own script does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_SESSION = "a-visitor"
+_API = "/gradio_api"
+
+
+class Script:
+    """One visit of a page: what is on it, and what its events bring."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        """Open the page, and have the model's form made."""
+        self._client = client
+        first = self._document("/config")["dependencies"]
+        load, render = (self._targeted(first, event) for event in ("load", "change"))
+        self._queued(load, [None])
+        made = self._queued(render, [None])["render_config"]
+        self._parts = {part["id"]: part for part in made["components"]}
+        self._events = made["dependencies"]
+
+    def tell(self, label: str, event: str, **changes: Any) -> list[Any]:
+        """What an event of the part with this label, text or id brings; `changes` by the labels of other parts."""
+        found = self._targeted(self._events, event, label)
+        data = [changes.get(self._name(part), self._parts[part]["props"].get("value")) for part in found["inputs"]]
+        if found["queue"]:
+            brought: list[Any] = self._queued(found, data)["data"]
+        else:
+            body = {"data": data, "fn_index": found["id"], "session_hash": _SESSION}
+            answer = self._client.post(f"{_API}/run/predict", json=body)
+            assert answer.status_code == 200, answer.text
+            brought = answer.json()["data"]
+        return brought
+
+    def upload(self, path: Path) -> dict[str, Any]:
+        """Upload a file; what a field for files then holds."""
+        answer = self._client.post(f"{_API}/upload", files={"files": (path.name, path.read_bytes())})
+        [there] = answer.json()
+        return {"path": there, "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+    def download(self, file: dict[str, Any]) -> bytes:
+        """The bytes of a file that an event brought."""
+        answer = self._client.get(f"{_API}/file={file['path']}")
+        assert answer.status_code == 200
+        return answer.content
+
+    def _name(self, part: int) -> str:
+        props = self._parts.get(part, {}).get("props", {})
+        return str(props.get("elem_id") or props.get("label") or props.get("value"))
+
+    def _targeted(self, events: list[dict[str, Any]], event: str, label: str = "") -> dict[str, Any]:
+        return next(
+            each
+            for each in events
+            if any(name == event and (not label or self._name(part) == label) for part, name in each["targets"])
+        )
+
+    def _queued(self, event: dict[str, Any], data: list[Any]) -> dict[str, Any]:
+        body = {"data": data, "fn_index": event["id"], "session_hash": _SESSION}
+        assert self._client.post(f"{_API}/queue/join", json=body).status_code == 200
+        with self._client.stream("GET", f"{_API}/queue/data", params={"session_hash": _SESSION}) as messages:
+            for line in messages.iter_lines():
+                message = json.loads(line.removeprefix("data:") or "{}")
+                if message.get("msg") == "process_completed":
+                    output: dict[str, Any] = message["output"]
+                    return output
+        raise AssertionError("the page said nothing")
+
+    def _document(self, path: str) -> dict[str, Any]:
+        document: dict[str, Any] = self._client.get(path).json()
+        return document
