@@ -8,7 +8,9 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
 UI_PORT ?= 7860
-API ?= http://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(HOST)):$(PORT)
+# where this machine's service is, brackets around an address of IPv6
+HERE := http://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST))):$(PORT)
+API ?= $(HERE)
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
 IMAGE ?= boxwood:latest
@@ -100,7 +102,7 @@ free-ui-port: $(DEV)/.ready
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
 serve: setup free-port free-ui-port bento ## train if needed, build, and serve on PORT, with the demo page on UI_PORT
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
-	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
+	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(HERE) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
 	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
 ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API

@@ -1,11 +1,13 @@
 """python -m ui: the demo page of a running service."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 
 API = "http://127.0.0.1:3000"
@@ -35,8 +37,8 @@ def main() -> None:
         "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
     )
     options = parser.parse_args()
-    if not options.api.startswith(("http://", "https://")):
-        parser.error(f"--api is {options.api!r}; it takes a URL that starts with http:// or https://")
+    if not _is_url(options.api):
+        parser.error(f"--api is {options.api!r}; it takes a URL like https://fares.example or http://[::1]:3000")
     if options.beside is not None:
         _wait_until_ready(options.api, options.beside)
         threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
@@ -54,16 +56,27 @@ def _serve(options: argparse.Namespace) -> None:
         page, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3
     )
     print(f"page: http://{options.host}:{options.port}, of the service at {options.api}", flush=True)
-    uvicorn.Server(config).run()
+    with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+        uvicorn.Server(config).run()
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        _ = parts.port  # raises for what is no number
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not set(text) & set(" \t\n")
 
 
 def _wait_until_ready(api: str, pid: int) -> None:
     """Wait for the server with as little as possible: it starts on the same processors."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine
     while True:
         if not _runs(pid):
             sys.exit("page: the service ended before it was ready.")
         try:
-            with urllib.request.urlopen(f"{api}/readyz", timeout=5):  # noqa: S310 checked to be http
+            with direct.open(f"{api}/readyz", timeout=5):
                 return
         except OSError:
             time.sleep(_WAIT_SECONDS)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = "100mb"
 KEPT_SECONDS = 3_600
-"""Uploads and downloads are there for an hour, and no longer than the process."""
+"""Uploads and downloads are there for an hour; a process that ends by itself takes them away at once."""
 _LOOKED_AFTER_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
@@ -85,7 +85,7 @@ class _BelowPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             said = Headers(scope=scope)
-            prefix = said.get("x-forwarded-prefix", "").strip("/")
+            prefix = said.get("x-forwarded-prefix", "").split(",")[0].strip(" /")
             host = (said.get("x-forwarded-host") or said.get("host", "")).split(",")[0].strip()
             if prefix:
                 others = [(name, value) for name, value in scope["headers"] if name != b"x-forwarded-host"]
@@ -113,7 +113,7 @@ async def _take_away(files: Path) -> None:
     while True:
         await asyncio.sleep(_LOOKED_AFTER_SECONDS)
         oldest = time.time() - KEPT_SECONDS
-        for path in files.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_file() and path.stat().st_mtime < oldest:
-                    path.unlink()
+        for path in sorted(files.rglob("*"), reverse=True):  # what is in a folder before the folder
+            with contextlib.suppress(OSError):  # such as that of a folder that is not empty
+                if path.stat().st_mtime < oldest:
+                    path.rmdir() if path.is_dir() else path.unlink()

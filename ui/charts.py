@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ui.explaining import Scale
 
@@ -49,17 +49,18 @@ class Axis:
 
 def bars_axis(outcomes: Iterable[_Ranged]) -> Axis:
     """For bars, which begin at 0."""
-    axis = Axis.over([0.0, *_reached(outcomes)])
-    return Axis(min(0.0, axis.low) if axis.low < -axis.high * 2 * _MARGIN else 0.0, max(0.0, axis.high))
+    reached = _reached(outcomes)
+    axis = Axis.over([0.0, *reached])
+    return Axis(axis.low if min(reached) < 0 else 0.0, axis.high if max(reached) > 0 else 0.0)
 
 
-def curve_axes(outcomes: Sequence[_Ranged], value_text: Callable[[float], Any], shown: Scale) -> tuple[Axis, Axis]:
+def curve_axes(outcomes: Sequence[_Ranged], value_text: Callable[[float], str], shown: Scale) -> tuple[Axis, Axis]:
     """For a curve: its values below, its predictions at the side."""
     low, high = outcomes[0].at, outcomes[-1].at
     if low == high:
         low, high = low - 0.5, high + 0.5
     across = [low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)]
-    x = Axis(low, high, [(at, str(value_text(at))) for at in across])
+    x = Axis(low, high, [(at, value_text(at)) for at in across])
     y = Axis.over(_reached(outcomes))
     return x, Axis(y.low, y.high, [(at, shown.text(at)) for at in _round_numbers(y.low, y.high)])
 

@@ -72,6 +72,21 @@ class Model(_Said):
         """What is predicted."""
         return next(column for column in self.contract if column.role == "target")
 
+    @property
+    def importance(self) -> dict[str, float]:
+        """How far each column moves answers, where the service says it."""
+        return ((self.metrics or {}).get("importance") or {}).get("columns") or {}
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability of the last class from which it is the answer; None where there are no classes."""
+        threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")
+        return float(threshold) if threshold is not None else None
+
+    def title_of(self, name: str) -> str:
+        """What people call a column; its name where the service has got one since that this model has not."""
+        return next((column.title for column in self.contract if column.name == name), name)
+
     def input(self, name: str) -> Column:
         """The input of that name."""
         return next(column for column in self.inputs if column.name == name)

@@ -6,24 +6,41 @@ from typing import Any
 from ui.described import Column, Model, Row, Spread
 
 MOST = 3
+_VARIED = 2
 
 
 def rows(model: Model) -> list[Row]:
-    """Different rows that the contract allows; the first is its own example.
+    """Different rows that the contract allows: its own example, and others in the columns that matter most.
 
-    In the others every column has moved on by as many places as every other: to the next name, the next decile of what
-    training saw. So columns that go together (two cities, a distance and a duration) still do.
+    More columns than two would soon contradict each other: the service has no rows to give away, and knows no rules
+    between columns.
     """
+    example = {column.name: _example(column, model.spread(column)) for column in model.inputs}
+    varied = sorted(model.inputs, key=lambda column: -model.importance.get(column.name, 0.0))[:_VARIED]
     found: list[Row] = []
     for places in range(MOST):
-        row = {column.name: _moved(column, model.spread(column), places) for column in model.inputs}
-        if row not in found:
+        moved = {c.name: _moved(c, model.spread(c), example[c.name], places) for c in varied}
+        if (row := {**example, **moved}) not in found:
             found.append(row)
     return found
 
 
-def _moved(column: Column, spread: Spread, places: int) -> Any:
-    value = column.example
+def _example(column: Column, spread: Spread) -> Any:
+    """The contract's, or else what is common in the training data."""
+    if column.example is not None or column.nullable:
+        return column.example
+    if column.choices:
+        return max(column.choices, key=lambda name: spread.shares.get(name, 0.0))
+    if column.kind == "flag":
+        return spread.shares.get("true", 0.0) > 0.5
+    if not spread.deciles:
+        return None
+    middle = spread.deciles[len(spread.deciles) // 2]
+    return round(middle) if column.kind == "integer" else middle
+
+
+def _moved(column: Column, spread: Spread, value: Any, places: int) -> Any:
+    """A value so many names or deciles further."""
     if not places:
         return value
     if column.choices:

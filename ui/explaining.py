@@ -93,7 +93,9 @@ def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str
     moves = {name: second[name] - first[name] for name in second if second[name] != first[name]}
 
     def values(name: str) -> str:
-        column = model.input(name)
+        column = next((column for column in model.inputs if column.name == name), None)
+        if column is None:
+            return ""
         before, after = (texts.of_column(column, row.get(name)) for row in rows)
         return before if before == after else f"{before} → {after}"
 
@@ -105,13 +107,14 @@ def sentence(model: Model, story: Story) -> str:
     """A story in a sentence or two."""
     title, of = model.target.title, story.scale.of
     what = f"The predicted {title}" if of is None else f"The probability that {title} is {of}"
-    text = (
-        f"{what} is {story.scale.text(story.end)}. The model starts from {story.scale.text(story.start)}, its average"
-    )
-    told = [step for step in story.steps[:_TOLD] if step.effect]
+    start = f"Before it looks at the row, the model says {story.scale.text(story.start)}"
+    text = f"{what} is {story.scale.text(story.end)}. {start}"
+    told = [_part(story.scale, step) for step in story.steps[:_TOLD] if step.effect]
     if not told:
-        return f"{text}, and nothing in this row moves it."
-    return f"{text}; most of the difference comes from {_listed([_part(story.scale, step) for step in told])}."
+        return f"{text}, and nothing in the row moves it."
+    if len(told) == 1:
+        return f"{text}; the column that moves it most is {told[0]}."
+    return f"{text}; the columns that move it most are {', '.join(told[:-1])} and {told[-1]}."
 
 
 def reasons(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
@@ -126,7 +129,7 @@ def _story(
 ) -> Story:
     names = sorted(moves, key=lambda name: -abs(moves[name]))
     kept, rest = (names, []) if len(names) <= MOST_STEPS else (names[: MOST_STEPS - 1], names[MOST_STEPS - 1 :])
-    parts = [(model.input(name).title, values(name) or "", moves[name]) for name in kept]
+    parts = [(model.title_of(name), values(name) or "", moves[name]) for name in kept]
     if rest:
         parts.append((f"{len(rest)} other columns", "", math.fsum(moves[name] for name in rest)))
     steps, score = [], start
@@ -138,7 +141,3 @@ def _story(
 
 def _part(shown: Scale, step: Step) -> str:
     return f"{step.title} {step.value} ({shown.effect(step.effect)})".replace("  ", " ")
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -17,9 +18,10 @@ _NOT_GIVEN = ""
 """What a missing value is among choices; no column takes an empty text."""
 _INPUT_TYPES = {"date": "date", "timestamp": "datetime-local"}
 # The browser's own date field: it has a label, takes the keyboard, and is the calendar that a phone's owner knows.
+# ${…} and not {{…}}, which Gradio would fill first and then run what came in as JavaScript.
 _DATE_FIELD = """
-<label class="date-field"><span class="field-label">{{title}}</span><span class="field-help">{{help}}</span>
-<input type="{{type}}" step="{{step}}"></label>
+<label class="date-field"><span class="field-label">${title}</span><span class="field-help">${help}</span>
+<input type="${type}" step="${step}"></label>
 """
 _DATE_SCRIPT = """
 const input = element.querySelector('input');
@@ -121,8 +123,8 @@ def widget(column: Column) -> gr.components.Component:
             js_on_load=_DATE_SCRIPT,
             apply_default_css=False,
             container=True,
-            title=label,
-            help=hint,
+            title=str(escape(label)),
+            help=str(escape(hint)),
             type=_INPUT_TYPES[column.kind],
             step="1" if column.kind == "timestamp" else "",
         )
@@ -147,5 +149,5 @@ def _step(column: Column) -> float:
     """As fine as the example is written."""
     if column.kind == "integer":
         return 1
-    decimals = str(column.example).partition(".")[2] if isinstance(column.example, float) else ""
-    return float(10 ** -max(2, len(decimals)))
+    exponent = Decimal(str(column.example)).as_tuple().exponent if isinstance(column.example, float) else -2
+    return float(10.0 ** min(-2, int(exponent)))

@@ -37,7 +37,7 @@ class GoogleIdentity(httpx.Auth):
 
     async def _fetch(self) -> str:
         try:
-            async with httpx.AsyncClient(timeout=5) as client:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 answer = await client.get(
                     f"http://{self._host}{_PATH}",
                     params={"audience": self._audience},

@@ -14,6 +14,8 @@ PART = 2_000
 EXPLAINED_PART = 250
 """Rows of one request; explanations take the service a hundred times as long, and others want some too."""
 SHOWN = 10
+_NAMED = 100
+"""A service names the errors of so many rows of a request at least."""
 PATIENCE = 120.0
 """Seconds for which a busy service is asked again for a part."""
 
@@ -34,16 +36,18 @@ class Outcome:
         path: the table with its answers.
         rows: how many there were.
         refused: how many of them the service refused.
-        version: of the model that answered.
+        name: of the file.
+        versions: of the model that answered; two, if another took its place meanwhile.
         ignored: columns that were not sent.
         first: the first rows with their answers.
         errors: the first errors: row (from 1, below the header), column and message.
     """
 
     path: Path
+    name: str
     rows: int
     refused: int = 0
-    version: str = ""
+    versions: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     first: list[tuple[Row, dict[str, Any] | None]] = field(default_factory=list)
     errors: list[tuple[int, str, str]] = field(default_factory=list)
@@ -67,14 +71,14 @@ async def answer(
     """
     table = await asyncio.to_thread(tables.read, upload, model)
     inputs = {column.name for column in model.inputs}
-    outcome = Outcome(folder / f"{upload.stem}-answered{upload.suffix.lower()}", len(table))
+    outcome = Outcome(folder / f"{upload.stem}-answered{upload.suffix.lower()}", upload.name, len(table))
     outcome.ignored = [str(name) for name in table.columns if name not in inputs]
     added = _Added(model, reasons=reasons)
     part = EXPLAINED_PART if reasons else PART
     for first in range(0, len(table), part):
         yield Progress(first, len(table))
         asked = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
-        predicted = await service.predict(model.name, asked, partial=True, patience=PATIENCE)
+        predicted = await _predicted(service, model.name, asked)
         explained = await service.explain(model.name, asked, partial=True, patience=PATIENCE) if reasons else None
         await asyncio.to_thread(added.take, asked, predicted, explained)
         _note(outcome, asked, predicted, first)
@@ -83,9 +87,25 @@ async def answer(
     yield outcome
 
 
+async def _predicted(service: Service, name: str, asked: list[Row]) -> Answers:
+    """The answers to a part, with the reasons of all rows that are refused: a service names the first of many."""
+    answers = await service.predict(name, asked, partial=True, patience=PATIENCE)
+    errors = list(answers.errors)
+    while True:
+        named = {error["row"] for error in errors}
+        places = [place for place, said in enumerate(answers.rows) if said is None and place not in named][:_NAMED]
+        if not places:
+            return answers._replace(errors=errors)
+        again = await service.predict(name, [asked[place] for place in places], partial=True, patience=PATIENCE)
+        errors += [{**error, "row": places[error["row"]]} for error in again.errors]
+        if not again.errors:  # what was refused before is not any more: another model is there
+            return answers._replace(errors=errors)
+
+
 def _note(outcome: Outcome, asked: list[Row], predicted: Answers, first: int) -> None:
     """What the preview will show of a part."""
-    outcome.version = predicted.version
+    if predicted.version not in outcome.versions:
+        outcome.versions.append(predicted.version)
     outcome.refused += sum(said is None for said in predicted.rows)
     outcome.first += list(zip(asked, predicted.rows, strict=True))[: SHOWN - len(outcome.first)]
     for error in predicted.errors[: SHOWN - len(outcome.errors)]:

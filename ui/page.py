@@ -11,6 +11,8 @@ from ui.described import Model
 from ui.service import Service, ServiceError
 
 _MODEL_IN_URL = "model"
+_OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
+"""How a page is opened: all visitors at once, however long the service takes."""
 _LOOKED_AGAIN_SECONDS = 0.02
 _VISITORS = 400
 """Gradio keeps what it rendered for so many visitors, a megabyte each, and never lets go of one by itself."""
@@ -21,6 +23,7 @@ class Loaded:
     """What the service said when the page was opened, or why it said nothing."""
 
     names: list[str]
+    name: str | None
     model: Model | None
     failure: str = ""
 
@@ -40,10 +43,14 @@ def build(service: Service, folder: Path) -> gr.Blocks:
         async def load(name: str | None, request: gr.Request) -> Loaded:
             try:
                 names = await service.names()
-                wanted = name or request.query_params.get(_MODEL_IN_URL)
-                return Loaded(names, await service.model(wanted if wanted in names else names[0]))
             except ServiceError as error:
-                return Loaded([], None, str(error))
+                return Loaded([], name, None, str(error))
+            try:
+                wanted = name or request.query_params.get(_MODEL_IN_URL)
+                known = wanted if wanted in names else names[0]
+                return Loaded(names, known, await service.model(known))
+            except ServiceError as error:
+                return Loaded(names, known, None, str(error))
 
         # one at a time: Gradio counts renderings over all visitors, and each takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
@@ -52,19 +59,19 @@ def build(service: Service, folder: Path) -> gr.Blocks:
         def show(said: Loaded | None) -> None:
             if said is None:
                 return
+            if len(said.names) > 1:
+                chooser = gr.Radio(
+                    said.names, value=said.name, label="Model", interactive=True, elem_id="model-chooser"
+                )
+                chooser.input(load, chooser, loaded, **_OPENING)
             if said.model is None:
                 gr.HTML(views.problem(said.failure), js_on_load=None)
                 again = gr.Button("Try again")
-                again.click(load, gr.State(None), loaded, api_visibility="private")
+                again.click(load, gr.State(said.name), loaded, **_OPENING)
                 return
-            if len(said.names) > 1:
-                chooser = gr.Radio(
-                    said.names, value=said.model.name, label="Model", interactive=True, elem_id="model-chooser"
-                )
-                chooser.input(load, chooser, loaded, api_visibility="private")
             _model(service, said.model, folder)
 
-        page.load(load, gr.State(None), loaded, api_visibility="private")
+        page.load(load, gr.State(None), loaded, **_OPENING)
     return page
 
 

@@ -52,7 +52,11 @@ class Service:
     def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
         """Speak to the service at `url`, which may end with a path that it lies below."""
         self.url = url.rstrip("/")
-        self._client = httpx.AsyncClient(base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL)
+        # a company's proxy for everything outside knows nothing of this machine
+        elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
+        self._client = httpx.AsyncClient(
+            base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -116,8 +120,13 @@ class Service:
         said = _document(answer)
         if answer.status_code == 422:
             raise Refused(_detail(answer), said.get("errors", []))
-        answers = said["predictions" if verb == "predict" else "explanations"]
-        return Answers(answers, said["model_version"], said.get("errors", []), seconds)
+        try:
+            answers = said["predictions" if verb == "predict" else "explanations"]
+            return Answers(answers, said["model_version"], said.get("errors", []), seconds)
+        except KeyError as error:
+            raise ServiceError(
+                f"The service at {self.url} answered without {error}. Is it a Boxwood service?"
+            ) from error
 
     async def _ask(self, method: str, path: str, *, good: tuple[int, ...] = (200,), **sent: Any) -> httpx.Response:
         try:

@@ -5,11 +5,13 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ui.described import Column, Model
 
@@ -33,7 +35,7 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     if suffix not in SUFFIXES:
         raise TableError(f"{path.name} is neither a .csv nor a .parquet file.")
     try:
-        table = _read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+        table = _read_csv(path) if suffix == ".csv" else _read_parquet(path)
     except UnicodeDecodeError as error:
         raise TableError(f"{path.name} is not UTF-8 text. Save it as “CSV UTF-8” and upload it again.") from error
     except pd.errors.EmptyDataError as error:
@@ -99,10 +101,25 @@ def _read_csv(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for the names of the rows
         raise ValueError("its first row has more fields than its header")
-    return table.rename(columns=str.strip)
+    table = table.rename(columns=str.strip)
+    if not table.columns.is_unique:
+        doubled = table.columns[table.columns.duplicated()][0]
+        raise ValueError(f"it has two columns {doubled!r}")
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    rows = pq.read_metadata(path).num_rows  # a small file can hold what no memory does
+    if rows > MOST_ROWS:
+        raise TableError(f"{path.name} has {rows:,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
+    table = pd.read_parquet(path)
+    # what pandas wrote as the names of the rows are columns to everybody else
+    return table if isinstance(table.index, pd.RangeIndex) and table.index.name is None else table.reset_index()
 
 
 def _sent(column: Column, value: Any) -> Any:
+    if isinstance(value, Decimal):
+        value = float(value)
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
@@ -134,7 +151,7 @@ def _number(text: str) -> int | float | str | None:
     if "_" in text:  # which Python would take
         return text
     for kind in (int, float):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             number = kind(text)
             if math.isfinite(number):
                 return number

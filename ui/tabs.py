@@ -1,7 +1,8 @@
 """The tabs of one model. Each asks the service when it is opened or used, and shows what came back."""
 
+import logging
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +14,22 @@ from ui.described import Model, Row
 from ui.service import Refused, Service, ServiceError
 from ui.tables import SUFFIXES, TableError
 
-QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-"""How events go that take milliseconds: not through Gradio's queue, not as somebody else's API, and without a sign that
-they go on, whose end screen readers would hear as Gradio's "common.complete"."""
+QUICK: dict[str, Any] = {
+    "queue": False,
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+}
+"""How events go that take milliseconds: not through Gradio's queue, not as somebody else's API, without a sign that
+they go on, whose end screen readers would hear as Gradio's "common.complete", and again for what was done meanwhile."""
 _AT_ONCE = 4
 """Tables that are answered at a time; others wait in Gradio's queue."""
 _LIVE = '<div aria-live="polite">${value}</div>'
 """Screen readers say what is new in it."""
 _NAMES = ("Example", "Another", "A third one")
+_SHOWN, _HIDDEN = gr.update(visible=True), gr.update(visible=False)
+_NO_FILE = gr.update(visible=False, value=None)
+_log = logging.getLogger("boxwood.page")
 
 
 class Context(NamedTuple):
@@ -50,10 +59,12 @@ def ask(context: Context) -> list[form.Field]:
         except Refused as refused:
             shown = {column.name for column in model.inputs}
             elsewhere = [error for error in refused.errors if error.get("column") not in shown]
-            sentence = "The service did not take this row. What is wrong stands below the fields."
+            sentence = "The service did not take this row."
+            if len(elsewhere) < len(refused.errors):
+                sentence += " What is wrong stands below the fields."
             return [views.problem(sentence, elsewhere), *form.marked(model.inputs, refused.errors)]
-        except ServiceError as error:
-            return [views.problem(str(error)), *form.marked(model.inputs, [])]
+        except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+            return [views.problem(_sentence(error)), *form.marked(model.inputs, [])]
         [prediction] = said.rows
         assert prediction is not None  # noqa: S101 the service refuses the request or answers all rows
         return [views.answer(model, prediction, said.version, said.seconds), *form.marked(model.inputs, [])]
@@ -153,26 +164,37 @@ def many(context: Context) -> None:
             interactive=True,
         )
         button = gr.Button("Predict all rows", variant="primary", interactive=False, elem_id="predict-all")
+        stop = gr.Button("Stop", size="sm", visible=False, elem_id="stop")
+        progress = gr.HTML("", js_on_load=None, apply_default_css=False)
         shown = _html("")
         download = gr.DownloadButton("Download the answers", visible=False, elem_id="download")
+    outputs = [progress, shown, download, stop]
 
-    async def run(path: str | None, explained: bool, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 as Gradio finds it
-        nothing = gr.update(visible=False, value=None)
-        if path is None:
-            return [views.problem("There is no file. Upload one first."), nothing]
+    async def run(path: str, explained: bool) -> AsyncIterator[list[Any]]:
         folder = Path(tempfile.mkdtemp(dir=context.folder))
         try:
             async for step in tables_of_many.answer(context.service, model, Path(path), folder, reasons=explained):
                 if isinstance(step, tables_of_many.Outcome):
-                    return [views.preview(model, step), gr.update(visible=True, value=str(step.path))]
-                progress((step.done, step.rows), unit="rows")
-        except (TableError, ServiceError) as error:
-            return [views.problem(str(error)), nothing]
-        raise AssertionError("an answer ends with its outcome")
+                    yield ["", views.preview(model, step), gr.update(visible=True, value=str(step.path)), _HIDDEN]
+                else:
+                    yield [views.progress(step.done, step.rows), "", _NO_FILE, _SHOWN]
+        except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+            yield ["", views.problem(_sentence(error)), _NO_FILE, _HIDDEN]
 
-    upload.change(lambda path: gr.update(interactive=path is not None), upload, button, **QUICK)
-    events: dict[str, Any] = {"api_visibility": "private", "show_progress_on": shown}
-    button.click(run, [upload, reasons], [shown, download], concurrency_limit=_AT_ONCE, **events)
+    def begun() -> list[Any]:
+        return [views.progress(0, 0), "", _NO_FILE, _SHOWN]
+
+    def other(path: str | None) -> list[Any]:
+        return [gr.update(interactive=path is not None), "", "", _NO_FILE, _HIDDEN]
+
+    limits: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "tables"}
+    events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **limits}
+    started = button.click(begun, None, outputs, **QUICK).success(run, [upload, reasons], outputs, **events)
+    ended = {"cancels": started}
+    upload.change(other, upload, [button, *outputs], **ended, **QUICK)
+    stop.click(
+        lambda: ["", views.problem("Stopped. Nothing was kept."), _NO_FILE, _HIDDEN], None, outputs, **ended, **QUICK
+    )
 
 
 def about(context: Context) -> None:
@@ -186,8 +208,8 @@ def about(context: Context) -> None:
         try:
             model = await context.service.model(context.model.name)
             text = await context.service.card(context.model.name)
-        except ServiceError as error:
-            return [views.problem(str(error)), ""]
+        except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+            return [views.problem(_sentence(error)), ""]
         return [views.description(model), text or "This model has no card."]
 
     tab.select(describe, None, [shown, card], **QUICK)
@@ -199,9 +221,7 @@ def _html(hint: str) -> gr.HTML:
 
 def _most_important(model: Model) -> str:
     """The column to begin with."""
-    names = [column.name for column in model.inputs]
-    importance = ((model.metrics or {}).get("importance") or {}).get("columns") or {}
-    return max(names, key=lambda name: importance.get(name, 0.0))
+    return max((column.name for column in model.inputs), key=lambda name: model.importance.get(name, 0.0))
 
 
 def _entered(widgets: list[Any]) -> list[Any]:
@@ -226,5 +246,13 @@ async def _or_why_not(view: Callable[[], Awaitable[str]]) -> str:
     except Refused as refused:
         different = {(error.get("column"), error["message"]): error for error in refused.errors}
         return views.problem("The service did not take the row. Mend it under Ask.", different.values())
-    except ServiceError as error:
-        return views.problem(str(error))
+    except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+        return views.problem(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, for people."""
+    if isinstance(error, ServiceError | TableError):
+        return str(error)
+    _log.error("the page failed", exc_info=error)
+    return "The page failed at this, and its log says why."

@@ -36,7 +36,9 @@ def points(share: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability or a share: 73.2 %."""
+    """A probability or a share: 73.2 %; with more digits near none and all, where one would say nothing."""
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return f"{100 * share:.2g} %" if share < 0.5 else f"{100 * share:.5g} %"
     return f"{100 * share:.1f} %"
 
 
@@ -52,7 +54,8 @@ def of_column(column: Column, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return with_unit(value, column.unit)
+        exact = f"{value:.15g}"  # as it was given: two rows that differ are seen to
+        return f"{exact} {column.unit}" if column.unit else exact
     return str(value)
 
 

@@ -21,7 +21,7 @@ _templates = jinja2.Environment(
 _templates.filters |= {
     "number": texts.number,
     "percent": texts.percent,
-    "cell": lambda value: texts.MISSING if value is None else str(value),
+    "holds": texts.of_column,
     "place": lambda share: f"{100 * share:.2f}%",
 }
 
@@ -68,7 +68,15 @@ def compare(
 ) -> str:
     """Two rows side by side, and the way from the prediction of the first to that of the second."""
     story = explaining.between(model, rows, explanations)
-    pairs = [(column.title, *(texts.of_column(column, row[column.name]) for row in rows)) for column in model.inputs]
+    first, second = rows
+    pairs = [
+        (
+            column.title,
+            *(texts.of_column(column, row[column.name]) for row in rows),
+            first[column.name] != second[column.name],
+        )
+        for column in model.inputs
+    ]
     return _filled("compare", pairs=pairs, model=model, predictions=predictions, **_waterfall(model, story))
 
 
@@ -84,8 +92,8 @@ def what_if(model: Model, column: Column, row: Row, points: Sequence[whatif.Poin
     values: dict[str, Any] = {"column": column, "scale": shown, "target": model.target, "missing": missing}
     if not whatif.curved(column) or not on_line:
         return _filled("bars", outcomes=outcomes, axis=bars_axis(outcomes), **values)
-    x, y = curve_axes(on_line, lambda at: texts.of_column(column, whatif.label(column, at)), shown)
-    return _filled("curve", outcomes=on_line, x=x, y=y, row=_described(model, row), **values)
+    x, y = curve_axes(on_line, lambda at: texts.of_column(column, whatif.value_at(column, at)), shown)
+    return _filled("curve", outcomes=on_line, x=x, y=y, **values)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,11 @@ def _described(model: Model, row: Row) -> list[tuple[str, str]]:
     return [(column.title, texts.of_column(column, row[column.name])) for column in model.inputs]
 
 
+def progress(done: int, rows: int) -> str:
+    """How far a table is; 0 rows where nobody knows yet how many there are."""
+    return _filled("progress", done=done, rows=rows)
+
+
 def columns(model: Model) -> str:
     """Which columns a table must have."""
     return _filled("columns", model=model)
@@ -146,7 +159,6 @@ def description(model: Model) -> str:
         metrics=metrics,
         scores=metrics.get("scores") or {},
         importance=importance,
-        titles={column.name: column.title for column in model.inputs},
         chain=_chain(model),
     )
 

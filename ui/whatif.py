@@ -10,6 +10,8 @@ from ui.described import Column, Model, Row
 POINTS = 41
 """Of a curve."""
 MOST_CHOICES = 40
+_EXACT = 2.0**53
+"""Integers beyond are not exact in JSON's numbers, and no column takes them."""
 _FIRST, _LAST = (moment.replace(tzinfo=UTC).timestamp() for moment in (datetime.min, datetime(9999, 12, 31)))
 
 
@@ -35,13 +37,16 @@ def values(model: Model, column: Column, now: Any) -> list[Any]:
             often = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
             names = [name for name in names if name in often]
         return [*names, *missing, *([now] if now not in (*names, *missing) else [])]
-    ends = [_line(column, end) for end in (*spread.deciles[:1], *spread.deciles[-1:])] or _ends(column, now)
-    here = [] if now is None else [_line(column, now)]
+    here = [] if (place := _place(column, now)) is None else [place]
+    ends = [_line(column, end) for end in (*spread.deciles[:1], *spread.deciles[-1:])] or _ends(
+        column, now if here else None
+    )
     low, high = min(ends + here), max(ends + here)
     places = [low + (high - low) * step / (POINTS - 1) for step in range(POINTS)]
-    tried = {place: _value(column, place) for place in sorted({*places, *here})}
+    tried = {place: value_at(column, place) for place in sorted({*places, *here})}
     tried.update(dict.fromkeys(here, now))
-    return [*dict.fromkeys(tried.values()), *missing]
+    odd = [now] if now is not None and not here else []  # the service says what is wrong with it
+    return [*dict.fromkeys(tried.values()), *missing, *odd]
 
 
 def curved(column: Column) -> bool:
@@ -57,15 +62,10 @@ def rows(row: Row, column: Column, tried: Sequence[Any]) -> list[Row]:
 def points(column: Column, tried: Sequence[Any], answers: Sequence[dict[str, Any] | None]) -> list[Point]:
     """The values with their answers, in the order of a line where they lie on one."""
     found = [
-        Point(value, _line(column, value) if curved(column) and value is not None else place, answer)
+        Point(value, at if curved(column) and (at := _place(column, value)) is not None else place, answer)
         for place, (value, answer) in enumerate(zip(tried, answers, strict=True))
     ]
     return sorted(found, key=lambda point: point.at) if curved(column) else found
-
-
-def label(column: Column, at: float) -> Any:
-    """The value at a place of the line."""
-    return _value(column, at)
 
 
 def _ends(column: Column, now: Any) -> list[float]:
@@ -80,13 +80,22 @@ def _ends(column: Column, now: Any) -> list[float]:
     return [low, column.le if column.le is not None else max(middle, low) + around]
 
 
+def _place(column: Column, value: Any) -> float | None:
+    """Where a value stands on the line; None for one that stands nowhere."""
+    try:
+        return None if value is None else _line(column, value)
+    except (ValueError, TypeError):
+        return None
+
+
 def _line(column: Column, value: Any) -> float:
     if column.kind == "date":
         return float(date.fromisoformat(value).toordinal())
     return _moment(value).timestamp() if column.kind == "timestamp" else float(value)
 
 
-def _value(column: Column, at: float) -> Any:
+def value_at(column: Column, at: float) -> Any:
+    """The value at a place of the line."""
     match column.kind:
         case "date":
             return date.fromordinal(round(_held(at, date.min.toordinal(), date.max.toordinal()))).isoformat()
@@ -94,7 +103,7 @@ def _value(column: Column, at: float) -> Any:
             moment = datetime.fromtimestamp(_held(at, _FIRST, _LAST), UTC)
             return moment.replace(tzinfo=None).isoformat(timespec="seconds")
         case "integer":
-            return round(_held(at, column.ge, column.le))
+            return round(_held(_held(at, -_EXACT, _EXACT), column.ge, column.le))
         case _:
             return _held(float(f"{at:.10g}"), column.ge, column.le)
 

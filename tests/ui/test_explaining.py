@@ -28,7 +28,7 @@ def explanation(base: float, contributions: dict[str, float], of_classes: bool) 
 
 
 def shown(score: float, of_classes: bool) -> float:
-    return 1 / (1 + math.exp(-score)) if of_classes else score
+    return 1 / (1 + math.exp(min(-score, 700))) if of_classes else score
 
 
 @given(st.floats(-9, 9), CONTRIBUTIONS, SAID)
@@ -68,13 +68,13 @@ def test_sentences_name_what_moves_most_and_how_far() -> None:
     said = explanation(100.0, {"x_1": 1.0, "x_2": -20.5, "x_3": 3.0, "x_4": -0.5}, of_classes=False)
     row = {"x_1": 1.0, "x_2": 2.0, "x_3": None, "x_4": 4.0}
     assert explaining.sentence(described, explaining.why(described, row, said)) == (
-        "The predicted price is 83 USD. The model starts from 100 USD, its average; most of the difference comes from "
-        "x 2 2 km (−20.50 USD), x 3 not given (+3 USD) and x 1 1 km (+1 USD)."
+        "The predicted price is 83 USD. Before it looks at the row, the model says 100 USD; the columns that move it "
+        "most are x 2 2 km (−20.50 USD), x 3 not given (+3 USD) and x 1 1 km (+1 USD)."
     )
     assert explaining.reasons(described, row, said).startswith("x 2 2 km (−20.50 USD); x 3 not given (+3 USD)")
     said["contributions"] = dict.fromkeys(said["contributions"], 0.0)
     assert explaining.sentence(described, explaining.why(described, row, said)).endswith(
-        "its average, and nothing in this row moves it."
+        "the model says 100 USD, and nothing in the row moves it."
     )
     assert explaining.reasons(described, row, said) == ""
 
@@ -83,8 +83,8 @@ def test_log_odds_are_told_as_a_probability() -> None:
     described = model(["x_1"], of_classes=True)
     said = explanation(0.0, {"x_1": math.log(3)}, of_classes=True)
     assert explaining.sentence(described, explaining.why(described, {"x_1": 1.0}, said)) == (
-        "The probability that left is Yes is 75.0 %. The model starts from 50.0 %, its average; most of the difference "
-        "comes from x 1 1 km (+25.0 points)."
+        "The probability that left is Yes is 75.0 %. Before it looks at the row, the model says 50.0 %; the column "
+        "that moves it most is x 1 1 km (+25.0 points)."
     )
 
 

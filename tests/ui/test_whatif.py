@@ -106,4 +106,4 @@ def test_examples_need_nothing_but_a_contract() -> None:
         Column(name="y", kind="real", role="target"),
     )
     rows = examples.rows(Model(name="m", version="1", title="M", contract=columns))
-    assert rows == [{"x": "b", "n": 3, "f": True}, {"x": "a", "n": 3, "f": False}]
+    assert rows == [{"x": "b", "n": 3, "f": True}, {"x": "a", "n": 3, "f": True}]
