@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,17 +44,7 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
 
     service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        janitor = asyncio.create_task(_take_away(files))
-        try:
-            yield
-        finally:
-            janitor.cancel()
-            await service.close()
-            shutil.rmtree(files, ignore_errors=True)
-
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=_life(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
 
     @app.get("/livez")
@@ -74,6 +64,22 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+def _life(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    """What begins and ends with the application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        janitor = asyncio.create_task(_take_away(files))
+        try:
+            yield
+        finally:
+            janitor.cancel()
+            await service.close()
+            shutil.rmtree(files, ignore_errors=True)
+
+    return lifespan
 
 
 class _BelowPrefix:
