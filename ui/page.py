@@ -19,13 +19,10 @@ _VISITORS = 400
 
 
 @dataclass(eq=False)  # Gradio notices a change by the hash, and each asking is one
-class Loaded:
-    """What the service said when the page was opened, or why it said nothing."""
+class Opened:
+    """The model as the service described it when it was opened; None where it did not."""
 
-    names: list[str]
-    name: str | None
     model: Model | None
-    failure: str = ""
 
 
 def build(service: Service, folder: Path) -> gr.Blocks:
@@ -38,40 +35,36 @@ def build(service: Service, folder: Path) -> gr.Blocks:
     # Gradio looks into its empty queue every millisecond, which takes 6 % of a processor from the service beside it
     page._queue.sleep_when_free = _LOOKED_AGAIN_SECONDS
     with page:
-        loaded = gr.State()
+        opened = gr.State()
+        # not rendered anew with the model, so that they can be used again while that goes on
+        chooser = gr.Radio([], label="Model", visible=False, interactive=True, elem_id="model-chooser")
+        failure = gr.HTML(visible=False, js_on_load=None)
+        again = gr.Button("Try again", visible=False)
 
-        async def load(name: str | None, request: gr.Request) -> Loaded:
+        async def load(chosen: str | None, request: gr.Request) -> list[Any]:
+            names, known = [], None
             try:
                 names = await service.names()
-            except ServiceError as error:
-                return Loaded([], name, None, str(error))
-            try:
-                wanted = name or request.query_params.get(_MODEL_IN_URL)
+                wanted = chosen or request.query_params.get(_MODEL_IN_URL)
                 known = wanted if wanted in names else names[0]
-                return Loaded(names, known, await service.model(known))
+                model, why = await service.model(known), ""
             except ServiceError as error:
-                return Loaded(names, known, None, str(error))
+                model, why = None, views.problem(str(error))
+            models = gr.update(choices=names, value=known, visible=len(names) > 1)
+            failed = gr.update(visible=model is None)
+            return [Opened(model), models, gr.update(value=why, visible=model is None), failed]
 
         # one at a time: Gradio counts renderings over all visitors, and each takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
-            inputs=loaded, triggers=[loaded.change], concurrency_limit=1, show_progress="hidden"
+            inputs=opened, triggers=[opened.change], concurrency_limit=1, show_progress="hidden"
         )
-        def show(said: Loaded | None) -> None:
-            if said is None:
-                return
-            if len(said.names) > 1:
-                chooser = gr.Radio(
-                    said.names, value=said.name, label="Model", interactive=True, elem_id="model-chooser"
-                )
-                chooser.input(load, chooser, loaded, **_OPENING)
-            if said.model is None:
-                gr.HTML(views.problem(said.failure), js_on_load=None)
-                again = gr.Button("Try again")
-                again.click(load, gr.State(said.name), loaded, **_OPENING)
-                return
-            _model(service, said.model, folder)
+        def show(said: Opened | None) -> None:
+            if said is not None and said.model is not None:
+                _model(service, said.model, folder)
 
-        page.load(load, gr.State(None), loaded, **_OPENING)
+        outputs = [opened, chooser, failure, again]
+        for event in (page.load, again.click, chooser.input):
+            event(load, chooser, outputs, **_OPENING)
     return page
 
 
