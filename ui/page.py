@@ -59,15 +59,21 @@ def build(service: Service, folder: Path) -> gr.Blocks:
         def show(said: Loaded | None) -> None:
             if said is None:
                 return
+            # keys: what somebody presses while all is made anew is still known then
             if len(said.names) > 1:
                 chooser = gr.Radio(
-                    said.names, value=said.name, label="Model", interactive=True, elem_id="model-chooser"
+                    said.names,
+                    value=said.name,
+                    label="Model",
+                    interactive=True,
+                    elem_id="model-chooser",
+                    key="chooser",
                 )
-                chooser.input(load, chooser, loaded, **_OPENING)
+                chooser.input(load, chooser, loaded, key="choose", **_OPENING)
             if said.model is None:
                 gr.HTML(views.problem(said.failure), js_on_load=None)
-                again = gr.Button("Try again")
-                again.click(load, gr.State(said.name), loaded, **_OPENING)
+                again = gr.Button("Try again", key="again")
+                again.click(load, gr.State(said.name), loaded, key="try", **_OPENING)
                 return
             _model(service, said.model, folder)
 

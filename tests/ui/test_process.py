@@ -90,7 +90,7 @@ def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--api", "localhost:3000"), "takes a URL that starts with http"),
+        (("--api", "localhost:3000"), "takes a URL like https://fares.example"),
         (("--port", "http"), "invalid int value"),
     ],
 )
