@@ -24,13 +24,18 @@ class Script:
         self._events = made["dependencies"]
 
     def tell(self, label: str, event: str, **changes: Any) -> list[Any]:
-        """What an event of the part with this label, text or id brings; `changes` by the labels of other parts."""
+        """What an event of the part with this label, text or id brings, or what follows it; `changes` by the parts'."""
         found = self._targeted(self._events, event, label)
-        data = [changes.get(self._name(part), self._parts[part]["props"].get("value")) for part in found["inputs"]]
-        if found["queue"]:
-            brought: list[Any] = self._queued(found, data)["data"]
+        brought = self._brought(found, changes)
+        then = [each for each in self._events if each["trigger_after"] == found["id"]]
+        return self._brought(then[0], changes) if then else brought
+
+    def _brought(self, event: dict[str, Any], changes: dict[str, Any]) -> list[Any]:
+        data = [changes.get(self._name(part), self._parts[part]["props"].get("value")) for part in event["inputs"]]
+        if event["queue"]:
+            brought: list[Any] = self._queued(event, data)["data"]
         else:
-            body = {"data": data, "fn_index": found["id"], "session_hash": _SESSION}
+            body = {"data": data, "fn_index": event["id"], "session_hash": _SESSION}
             answer = self._client.post(f"{_API}/run/predict", json=body)
             assert answer.status_code == 200, answer.text
             brought = answer.json()["data"]

@@ -56,7 +56,7 @@ def test_every_event_brings_what_the_service_says(
     assert "did not take this row" in answer
     assert [error["visible"] for error in errors] == [name == "cabin" for name in row]
     assert number in script.tell("Example", "click")[len(row)]
-    assert "The model starts from" in script.tell("Why", "select")[0]
+    assert "Before it looks at the row" in script.tell("Why", "select")[0]
     assert number in script.tell("What if", "select", **{"what-if-column": "cabin"})[0]
     assert number in script.tell("what-if-column", "input", **{"what-if-column": "date"})[0]
     assert script.tell("keep", "click")[1].count(number) >= 2
@@ -73,7 +73,7 @@ def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict
     script = Script(page)
     upload = script.upload(path)
     assert script.tell("upload", "change", upload=upload)[0]["interactive"]
-    preview, file = script.tell("predict-all", "click", upload=upload)
+    _, preview, file, _ = script.tell("predict-all", "click", upload=upload)
     assert "row" in preview
     (tmp_path / "answered.csv").write_bytes(script.download(file["value"]))
     answered = pd.read_csv(tmp_path / "answered.csv")
@@ -81,16 +81,17 @@ def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict
     assert answered["prediction"][0] == said["prediction"]
     assert answered["errors"][1].startswith("cabin: ")
     path.write_text("origin\n")
-    problem, file = script.tell("predict-all", "click", upload=script.upload(path))
+    _, problem, file, _ = script.tell("predict-all", "click", upload=script.upload(path))
     assert "has no rows" in problem
     assert not file["visible"]
-    assert "There is no file" in script.tell("predict-all", "click", upload=None)[0]
+    assert not script.tell("upload", "change", upload=None)[0]["interactive"]
+    assert "Nothing was kept" in script.tell("stop", "click")[1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--api", "localhost:3000"), "takes a URL that starts with http"),
+        (("--api", "localhost:3000"), "takes a URL like https://fares.example"),
         (("--port", "http"), "invalid int value"),
     ],
 )
