@@ -22,7 +22,7 @@ QUICK: dict[str, Any] = {
 }
 """How events go that take milliseconds: not through Gradio's queue, not as somebody else's API, without a sign that
 they go on, whose end screen readers would hear as Gradio's "common.complete", and again for what was done meanwhile."""
-_AT_ONCE = 4
+_AT_ONCE = 2
 """Tables that are answered at a time; others wait in Gradio's queue."""
 _LIVE = '<div aria-live="polite">${value}</div>'
 """Screen readers say what is new in it."""
