@@ -85,6 +85,7 @@ def test_what_was_added_stands_behind_what_was_there(suffix: str, rows: list[tup
         ("1_000", {"number": "1_000"}),
         ("NaN", {"number": None}),
         ("inf", {"number": "inf"}),
+        ("9" * 400, {"number": "9" * 400}),
         ("12.0", {"whole": 12.0}),
         ("  ", {"name": None}),
         (" 2024-02-30", {"day": "2024-02-30"}),

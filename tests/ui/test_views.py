@@ -1,0 +1,82 @@
+"""What the page shows of models that are not like flights: escaped, whole, and for people."""
+
+from typing import Any
+
+import pytest
+
+from ui import charts, form, texts, views, whatif
+from ui.described import Column, Model
+
+ANSWER: dict[str, Any] = {"prediction": 12.5, "warnings": [], "prediction_id": "1"}
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def model(target: Column, **said: Any) -> Model:
+    return Model(name="m", version="1", title="M", contract=(Column(name="x", kind="real"), target), **said)
+
+
+def test_a_target_without_a_unit_is_shown() -> None:
+    described = model(Column(name="score", kind="real", role="target"))
+    assert 'data-value="12.5"' in views.answer(described, ANSWER, "1", 0.002)
+    said = ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}
+    assert "in 90 % of such cases" in views.answer(described, said, "1", 0.002)
+
+
+def test_a_class_that_is_not_the_likelier_one_says_from_where_it_is_the_answer() -> None:
+    target = Column(name="left", kind="category", role="target", choices=("No", "Yes"))
+    said = ANSWER | {"prediction": "Yes", "probabilities": {"No": 0.6, "Yes": 0.4}}
+    shown = views.answer(model(target, metrics={"decision": {"threshold": 0.25}}), said, "1", 0.002)
+    assert "“Yes” is the answer from a probability of 25.0 % on" in shown
+    assert "is the answer from" not in views.answer(model(target), said, "1", 0.002)
+
+
+def test_metrics_that_are_not_defined_leave_the_others_readable() -> None:
+    scores = {
+        "model": {"r2": {"value": None, "low": None, "high": None}, "mae": {"value": 2.5, "low": 2.0, "high": 3.0}}
+    }
+    described = model(Column(name="y", kind="real", role="target"), metrics={"rows": 10, "scores": scores})
+    shown = views.description(described)
+    assert 'data-value="2.5"' in shown
+    assert "reports no drift state" in shown
+    drifting = model(Column(name="y", kind="real", role="target"), drift={"state": HOSTILE, "columns": 3})
+    assert "&lt;img" in views.description(drifting)
+    assert "reports no drift state" not in views.description(drifting)
+
+
+def test_what_others_wrote_is_text_and_nothing_that_runs() -> None:
+    described = model(Column(name="y", kind="real", role="target", help=HOSTILE))
+    assert HOSTILE not in views.answer(described, ANSWER | {"warnings": [HOSTILE]}, HOSTILE, 0.002)
+    assert HOSTILE not in views.problem(HOSTILE, [{"column": HOSTILE, "message": HOSTILE}])
+    field: Any = form.widget(Column(name="day", kind="date", help=f"{HOSTILE}${{alert(1)}}"))
+    assert "{{" not in field.html_template  # Gradio would fill it and then run the result
+    assert HOSTILE not in field.props["help"]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.732, "73.2 %"), (0.0002, "0.02 %"), (0.0, "0.0 %"), (1.0, "100.0 %"), (0.99996, "99.996 %")]
+)
+def test_rare_classes_are_more_than_nothing(share: float, text: str) -> None:
+    assert texts.percent(share) == text
+
+
+def test_values_of_a_row_are_shown_as_they_were_given() -> None:
+    year, area = Column(name="year", kind="integer"), Column(name="area", kind="real", unit="m2")
+    assert texts.of_column(year, 1999) == "1999"
+    assert texts.of_column(area, 52.5201) == "52.5201 m2"
+
+
+def test_bars_stay_on_their_track() -> None:
+    column = Column(name="x", kind="category", choices=("a", "b"))
+    answers: list[Any] = [{"prediction": -4.0}, {"prediction": 100.0}]
+    points = whatif.points(column, ["a", "b"], answers)
+    described = Model(name="m", version="1", title="M", contract=(column, Column(name="y", kind="real", role="target")))
+    assert "left:-" not in views.what_if(described, column, {"x": "a"}, points)
+    assert charts.Axis.over([1.0, 1.0]).place(1.0) == 0.5
+
+
+def test_a_date_that_is_none_is_left_to_the_service() -> None:
+    column = Column(name="day", kind="date", example="2024-01-31")
+    described = Model(name="m", version="1", title="M", contract=(column, Column(name="y", kind="real", role="target")))
+    tried = whatif.values(described, column, "123456-01-01")
+    assert tried[-1] == "123456-01-01"
+    assert len(whatif.points(column, tried, [None] * len(tried))) == len(tried)
