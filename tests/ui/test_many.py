@@ -144,6 +144,22 @@ def test_a_file_of_another_kind_gets_a_sentence(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("button", name="Predict all rows")).to_be_enabled()
 
 
+def test_a_table_in_work_can_be_stopped(visitor: Visitor, api: Api, wire: Wire) -> None:
+    row = pd.DataFrame([api.example("flights")])
+    visitor.open("flights").tab("Many")
+    upload(visitor, "large.csv", pd.concat([row] * 600).to_csv(index=False).encode())
+    with wire.held("explain"):
+        with wire.asks():
+            visitor.page.get_by_role("button", name="Predict all rows").click()
+        visitor.page.get_by_role("button", name="Stop").click()
+        expect(visitor.shown.locator(".problem")).to_contain_text("Stopped")
+        expect(visitor.page.get_by_role("button", name="Stop")).to_be_hidden()
+    visitor.shown.get_by_role("button", name="Clear").click()
+    upload(visitor, "small.csv", row.to_csv(index=False).encode())
+    visitor.page.get_by_role("button", name="Predict all rows").click()
+    expect(visitor.shown.locator(".preview")).to_contain_text("1 of 1 row")
+
+
 def test_others_are_answered_while_a_table_is_in_work(
     new_visitor: Callable[..., Visitor], api: Api, wire: Wire, tmp_path: Path
 ) -> None:

@@ -73,8 +73,9 @@ def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict
     script = Script(page)
     upload = script.upload(path)
     assert script.tell("upload", "change", upload=upload)[0]["interactive"]
-    _, preview, file, _ = script.tell("predict-all", "click", upload=upload)
-    assert "row" in preview
+    _, preview, file, stop = script.tell("predict-all", "click", upload=upload)
+    assert "<b>1</b> of 2 rows" in preview
+    assert not stop["visible"]
     (tmp_path / "answered.csv").write_bytes(script.download(file["value"]))
     answered = pd.read_csv(tmp_path / "answered.csv")
     [said] = client.post("/v1/models/flights:predict", json={"instances": [row]}).json()["predictions"]
