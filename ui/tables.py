@@ -17,7 +17,7 @@ from ui.described import Column, Model
 
 SUFFIXES = (".csv", ".parquet")
 MOST_ROWS = 200_000
-"""One of 100,000 takes the page from 240 to 400 MB, with reasons; whoever runs it has to have that for two at a time."""
+"""One of 100,000 takes the page from 240 to 400 MB, with reasons; whoever runs it needs that for two at a time."""
 _SEPARATORS = ",;\t|"
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
