@@ -109,7 +109,7 @@ def sentence(model: Model, story: Story) -> str:
     what = f"The predicted {title}" if of is None else f"The probability that {title} is {of}"
     start = f"Before it looks at the row, the model says {story.scale.text(story.start)}"
     text = f"{what} is {story.scale.text(story.end)}. {start}"
-    told = [_part(story.scale, step) for step in story.steps[:_TOLD] if step.effect]
+    told = _told(story)
     if not told:
         return f"{text}, and nothing in the row moves it."
     if len(told) == 1:
@@ -119,9 +119,7 @@ def sentence(model: Model, story: Story) -> str:
 
 def reasons(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     """The columns that move a prediction most, for a cell of a table."""
-    shown = scale(model, explanation)
-    steps = why(model, row, explanation).steps[:_TOLD]
-    return "; ".join(f"{step.title} {step.value} ({shown.effect(step.effect)})" for step in steps if step.effect)
+    return "; ".join(_told(why(model, row, explanation)))
 
 
 def _story(
@@ -139,5 +137,7 @@ def _story(
     return Story(shown, shown.at(start), steps, shown.at(score))
 
 
-def _part(shown: Scale, step: Step) -> str:
-    return f"{step.title} {step.value} ({shown.effect(step.effect)})".replace("  ", " ")
+def _told(story: Story) -> list[str]:
+    """The columns that move a prediction most, with what is there and how far that moves it."""
+    steps = (step for step in story.steps[:_TOLD] if step.effect)
+    return [f"{step.title} {step.value} ({story.scale.effect(step.effect)})".replace("  ", " ") for step in steps]

@@ -46,8 +46,7 @@ def read(path: Path, model: Model) -> pd.DataFrame:
         raise TableError(f"{path.name} cannot be read as {what}: {str(error).splitlines()[0][:200]}.") from error
     if not len(table):
         raise TableError(f"{path.name} has no rows.")
-    if len(table) > MOST_ROWS:
-        raise TableError(f"{path.name} has {len(table):,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
+    _demand_fits(path, len(table))
     lacking = [column.name for column in model.inputs if column.name not in table.columns and not column.nullable]
     if lacking:
         there = ", ".join(str(name) for name in table.columns[:20])
@@ -110,12 +109,16 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    rows = pq.read_metadata(path).num_rows  # a small file can hold what no memory does
-    if rows > MOST_ROWS:
-        raise TableError(f"{path.name} has {rows:,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
+    _demand_fits(path, pq.read_metadata(path).num_rows)  # a small file can hold what no memory does
     table = pd.read_parquet(path)
     # what pandas wrote as the names of the rows are columns to everybody else
     return table if isinstance(table.index, pd.RangeIndex) and table.index.name is None else table.reset_index()
+
+
+def _demand_fits(path: Path, rows: int) -> None:
+    """Raise TableError for more rows than the page takes."""
+    if rows > MOST_ROWS:
+        raise TableError(f"{path.name} has {rows:,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
 
 
 def _sent(column: Column, value: Any) -> Any:

@@ -1,7 +1,6 @@
 """The stand-in's traffic: shares, tags, what is in flight when a revision loses its traffic, faults on the way."""
 
 import contextlib
-import os
 import sys
 import threading
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 
 import grpc
 import httpx
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import given
@@ -212,15 +212,7 @@ def test_closing_ends_everything_whatever_is_in_flight() -> None:
         with pytest.raises(grpc.RpcError):
             next(call)
         unsent.set()
-    assert not [detail["pid"] for detail in started if _runs(detail["pid"])]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert not [detail["pid"] for detail in started if psutil.pid_exists(detail["pid"])]
 
 
 def test_revisions_are_servers_of_bentos(trained: Project, bento: str, row: dict[str, Any], tmp_path: Path) -> None:
