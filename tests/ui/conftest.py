@@ -1,5 +1,6 @@
 """One service with two models, one page before it, one browser: they end with the last test that needs them."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,16 +42,22 @@ def page_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield f"{url}/"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, as the machine has it. It ends with its module: Playwright keeps an event loop running,
-    which other tests start themselves."""
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Chromium, as the machine has it."""
     assert CHROMIUM, "there is no Chromium; make browser-tools"
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """It ends with its module: Playwright keeps an event loop running, which other tests start themselves."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

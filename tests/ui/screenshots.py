@@ -3,17 +3,16 @@
 import contextlib
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect
 
 from problems import base
-from tests.ui.conftest import CHROMIUM
+from tests.ui.conftest import CHROMIUM, chromium
 from tests.ui.visitor import Visitor
 
 WIDE = {"width": 1200, "height": 760}
@@ -30,16 +29,13 @@ def main(url: str, folder: str) -> str | None:
         return f"No page answers at {url}: {error}. Start one with `make serve`, in another terminal."
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
         with _visitor(browser, url, viewport=WIDE) as visitor:
             _tabs(visitor, target)
         with _visitor(browser, url, viewport=WIDE, color_scheme="dark") as visitor:
             _take(visitor, target / "dark.png", visitor.tab("Why").locator(".waterfall"))
         with _visitor(browser, url, **PHONE) as visitor:
             _take(visitor, target / "phone.png", visitor.tab("What if").locator(".curve"))
-        browser.close()
     return None
 
 
