@@ -1,5 +1,6 @@
 """Rows for properties: good ones, and ones that are wrong in every way that JSON allows."""
 
+import unicodedata
 from typing import Any
 
 from hypothesis import strategies as st
@@ -25,12 +26,25 @@ ODD_VALUES: st.SearchStrategy[Any] = st.one_of(
 )
 
 
+def _forms(vocabulary: list[str]) -> st.SearchStrategy[str]:
+    """Names as callers may write them: as they are, decomposed, with blanks of any kind around and in them."""
+    written = st.sampled_from(
+        [
+            str,
+            lambda name: unicodedata.normalize("NFD", name),
+            lambda name: f"\u00a0{name} ".replace(" ", "\u2009 "),
+            lambda name: f"{name}\ufeff",
+        ]
+    )
+    return st.builds(lambda name, write: write(name), st.sampled_from(vocabulary), written)
+
+
 def good_values(column: Column, vocabulary: list[str]) -> st.SearchStrategy[Any]:
     """Values that the column holds, null included where it may be."""
     match column.kind:
         case Kind.CATEGORY:
             # a key has no vocabulary: any text is one
-            values: st.SearchStrategy[Any] = st.sampled_from(vocabulary) if vocabulary else _TEXTS.filter(str.strip)
+            values: st.SearchStrategy[Any] = _forms(vocabulary) if vocabulary else _TEXTS.filter(str.strip)
             if column.unseen is Unseen.WARN:
                 values |= _TEXTS.filter(str.strip)
         case Kind.REAL:

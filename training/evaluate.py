@@ -54,7 +54,7 @@ def main(problem: Problem) -> None:
     tables.write(workspace.evaluation, table)
     document = _document(problem, predictor, test, table, list(answers), params)
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
-    document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=["row"]))
+    document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=[0]))
     document["refused"] = int((split == TEST).sum()) - len(test)
     document["importance"] = importance(predictor, test)
     if params.folds and aims.classes is not None:

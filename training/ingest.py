@@ -1,36 +1,31 @@
 """Raw table → bronze: the contract's names and values, every unreadable cell noted beside its row."""
 
-import difflib
-import warnings
-import zlib
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from problems.base import Problem
-from training import tables
+from training import raw, tables
 from training.workspace import Workspace, read_json, say, sha256
 from validation import gates
-from validation.contract import Column, Contract, Kind, Role
-from validation.errors import TableError
+from validation.contract import Column, Contract, Kind, demand_two
+from validation.errors import BoxwoodError, ContractError, TableError
+from validation.names import normal
+from validation.numbers import Ambiguous, Notation, decimal_comma, decimal_point, notation
 from validation.parsing import parse_text, parse_typed
-from validation.values import InvalidValue, reader
-
-_MOST_HEADERS = 30
-"""As many a message names; comparing thousands with thousands would take minutes."""
+from validation.values import InvalidValue, reader, shown
 
 
 def main(problem: Problem) -> None:
     """Parse the raw table; raises TableError with a sentence if it is not the table of this problem."""
     workspace = Workspace(problem.name)
     path = _raw_file(workspace)
-    table = _parse(_wanted(problem.contract), read(path, problem.contract))
+    table = read(path, problem.contract)
     unreadable = int(table[gates.UNREADABLE].notna().sum())
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
@@ -48,120 +43,98 @@ def _raw_file(workspace: Workspace) -> Path:
     return path
 
 
-def _wanted(contract: Contract) -> list[Column]:
-    return [column for column in contract.columns if column.role is not Role.FORBIDDEN]
-
-
 def read(path: Path, contract: Contract) -> pd.DataFrame:
-    """The cells of a raw table.
+    """A raw table as bronze has it.
 
     Args:
         path: a CSV file, compressed or not, or a Parquet file.
         contract: whose headers it must have; others are allowed.
 
     Returns:
-        Texts, or what the Parquet file holds, by header; the index counts the file's rows from 0.
+        The contract's columns in storage types, and for each row which of its cells could not be read, a JSON object of
+        reasons by column; the index counts the file's rows from 0.
 
     Raises:
-        TableError: it is empty, damaged, in another encoding, or lacks or doubles a header.
+        TableError: it is not the table of the contract, or a column can be read in more than one way.
+        ContractError: a `parse` failed, or reads other values than a typed file has; there are more than two classes.
     """
-    raw = _read(path, _wanted(contract))
-    if raw.empty:
-        raise TableError(f"{path.name} has headers and no rows.")
-    return raw
-
-
-def _read(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
-    if path.stat().st_size == 0:
-        raise TableError(f"{path.name} is empty.")
-    try:
-        return _read_parquet(path, wanted) if path.suffix == ".parquet" else _read_csv(path, wanted)
-    except UnicodeDecodeError as error:
-        raise TableError(
-            f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}). "
-            "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
-        ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise TableError(f"{path.name} is not a readable CSV table: {str(error).strip()}.") from error
-    except pd.errors.ParserWarning as error:
-        raise TableError(
-            f"{path.name} has rows with more cells than the header; nothing says what they are."
-        ) from error
-    except (pa.ArrowInvalid, EOFError, OSError, zlib.error) as error:
-        raise TableError(f"{path.name} is damaged or cut off: {str(error).strip()}.") from error
-
-
-def _read_parquet(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
-    _check_headers(pq.read_schema(path).names, wanted, path)
-    table: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)  # an index of pandas' is a column to us
-    return table
-
-
-def _read_csv(path: Path, wanted: Sequence[Column]) -> pd.DataFrame:
-    encoded: dict[str, Any] = {"header": None, "dtype": str, "encoding": "utf-8-sig"}
-    encoded |= {"na_filter": False, "skip_blank_lines": False}
-    header = pd.read_csv(path, nrows=1, **encoded)
-    names = [str(name).strip() for name in header.iloc[0]]
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        raise TableError(f"{path.name} does not separate its columns with commas; save it with commas.")
-    _check_headers(names, wanted, path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
-        cells: pd.DataFrame = pd.read_csv(path, skiprows=1, names=names, index_col=False, **encoded)
-    return cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
-
-
-def _check_headers(present: list[str], wanted: Sequence[Column], path: Path) -> None:
-    doubled = sorted(name for name, times in Counter(present).items() if times > 1)
-    if doubled:
-        raise TableError(f"{path.name} has two columns with the header {doubled[0]!r}; rename or remove one.")
-    there = set(present)
-    missing = [column for column in wanted if column.source not in there]
-    if not missing:
-        return
-    expected = {column.source for column in wanted}
-    spare = [name for name in present if name not in expected][:_MOST_HEADERS]
-    what = ("columns " if len(missing) > 1 else "column ") + ", ".join(
-        _lacking(column, spare) for column in missing[:_MOST_HEADERS]
-    )
-    more = f" and {len(missing) - _MOST_HEADERS:,} more" if len(missing) > _MOST_HEADERS else ""
-    raise TableError(f"{path.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}.")
-
-
-def _lacking(column: Column, spare: list[str]) -> str:
-    close = [*difflib.get_close_matches(column.source, spare, n=1), *difflib.get_close_matches(column.name, spare, n=1)]
-    return f"{column.source!r}" + (f" (renamed to {close[0]!r}?)" if close else "")
-
-
-def _parse(wanted: Sequence[Column], raw: pd.DataFrame) -> pd.DataFrame:
+    cells = raw.read(path, contract)
     table: dict[str, Any] = {}
-    unreadable: dict[int, list[str]] = {}
-    for column in wanted:
-        values, bad = _parse_column(column, raw[column.source])
+    unreadable: dict[int, dict[str, str]] = {}
+    for column in raw.wanted(contract):
+        values, bad = _parse_column(column, cells[column.name])
         table[column.name] = values
         for row, reason in bad.items():
-            unreadable.setdefault(row, []).append(f"{column.name}: {reason}")
-    notes = pd.Series({row: "; ".join(reasons) for row, reasons in unreadable.items()}, dtype="str")
-    table[gates.UNREADABLE] = notes.reindex(raw.index)
-    return pd.DataFrame(table, index=raw.index)
+            unreadable.setdefault(row, {})[column.name] = reason
+    target = contract.target
+    if target.kind is Kind.CATEGORY and target.choices is None:
+        demand_two(target.name, sorted(table[target.name].dropna().unique()))
+    notes = {row: msgspec.json.encode(reasons).decode() for row, reasons in unreadable.items()}
+    table[gates.UNREADABLE] = pd.Series(notes, dtype="str").reindex(cells.index)
+    return pd.DataFrame(table, index=cells.index)
 
 
-def _parse_column(column: Column, raw: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
-    """A raw column's values in storage type, and why which rows could not be read. Each distinct text is read once."""
-    codes, uniques = pd.factorize(raw, use_na_sentinel=True)
-    values: list[Any] = _plain_numbers(column, list(uniques))
+def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
+    """A raw column's values in storage type, and why which rows could not be read. Each distinct cell is read once."""
+    if column.parse is None:
+        cells = raw.restored(column, cells)
+    codes, uniques = pd.factorize(cells, use_na_sentinel=True)
+    try:
+        values, reasons = _distinct(column, list(uniques))
+    except _ParserFailed as error:
+        row = int(cells.index[np.flatnonzero(codes == error.place)[0]]) + 1
+        raise ContractError(
+            f"The `parse` of '{column.name}' failed in row {row} on {shown(uniques[error.place])}: "
+            f"{type(error.__cause__).__name__}: {error.__cause__}. It raises ValueError for a text that is no value."
+        ) from error.__cause__
+    distinct = pd.Series([*values, None], dtype=gates.STORED.get(column.kind, "str"))
+    parsed = distinct.take(codes).set_axis(cells.index)  # a missing cell has code -1, the None at the end
+    bad_places = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
+    return parsed, {int(cells.index[place]): reasons[int(codes[place])] for place in bad_places}
+
+
+class _ParserFailed(Exception):
+    """The cause came out of a contract's `parse`, at a cell."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        super().__init__()
+
+
+def _distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
+    """The values of cells, None where there is none, and by place why cells could not be read."""
+    way = _notation(column, cells)
+    values: list[Any] = _plain_numbers(column, cells) if way is decimal_point else []
     reasons: dict[int, str] = {}
-    for code, cell in enumerate([] if values else uniques):
+    for place, cell in enumerate([] if values else cells):
         try:
-            values.append(_cell(column, cell))
+            values.append(_cell(column, cell, way))
         except ValueError as error:
             values.append(None)
-            reasons[code] = str(error)
-    distinct = pd.Series([*values, None], dtype=gates.STORED.get(column.kind, "str"))
-    parsed = distinct.take(codes).set_axis(raw.index)  # a missing cell has code -1, the None at the end
-    bad_places = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
-    bad = {int(raw.index[place]): reasons[int(codes[place])] for place in bad_places}
-    return parsed, bad
+            reasons[place] = str(error)
+        except BoxwoodError:
+            raise
+        except Exception as error:
+            raise _ParserFailed(place) from error
+    return values, reasons
+
+
+def _notation(column: Column, cells: Sequence[object]) -> Notation:
+    """How a column's numbers are written; raises TableError where it may be in two ways."""
+    if column.kind not in (Kind.REAL, Kind.INTEGER) or column.parse is not None:
+        return decimal_point
+    texts = [normal(cell) for cell in cells if type(cell) is str]
+    try:
+        way = notation(texts, whole=column.kind is Kind.INTEGER)
+    except Ambiguous as error:
+        raise TableError(
+            f"The numbers of {column.source!r} are ambiguous: {error}. Say in the contract how they are "
+            f"written: '{column.name}' with parse=decimal_comma, as in {decimal_comma.example}, or with "
+            f"parse=decimal_point, as in {decimal_point.example} (both are in validation.parsing)."
+        ) from error
+    if way is decimal_comma:
+        say("ingest", f"the numbers of {column.source!r} are read with a decimal comma, like {way.example}")
+    return way
 
 
 def _plain_numbers(column: Column, cells: Sequence[object]) -> list[float]:
@@ -175,16 +148,16 @@ def _plain_numbers(column: Column, cells: Sequence[object]) -> list[float]:
         return []
 
 
-def _cell(column: Column, cell: object) -> object:
-    value: Any = parse_text(column, cell) if isinstance(cell, str) else parse_typed(column, _python(cell))
-    if pd.isna(value):
+def _cell(column: Column, cell: object, way: Notation) -> object:
+    value = _python(parse_text(column, cell, way) if isinstance(cell, str) else parse_typed(column, _python(cell)))
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         # an impossible date is unreadable: no datetime array can hold it
         stored = int(reader(column)(value))  # type: ignore[arg-type]  # a date's reader returns an int
         return np.datetime64(stored, "D") if column.kind is Kind.DATE else np.datetime64(stored, "us")
     if column.kind is Kind.CATEGORY:
-        return str(value)
+        return _name(value)
     if column.kind is Kind.FLAG:
         return bool(reader(column)(value))
     if isinstance(value, int) and column.kind is Kind.INTEGER:
@@ -194,5 +167,11 @@ def _cell(column: Column, cell: object) -> object:
     return float(value)
 
 
-def _python(cell: object) -> object:
+def _name(value: object) -> str | None:
+    if not isinstance(value, str | int | float):
+        raise InvalidValue(f"{shown(value)} is not a text")
+    return normal(str(value)) or None
+
+
+def _python(cell: object) -> Any:
     return cell.item() if isinstance(cell, np.generic) and not isinstance(cell, np.datetime64) else cell

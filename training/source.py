@@ -4,6 +4,7 @@ import http.client
 import importlib
 import importlib.util
 import shutil
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -39,6 +40,7 @@ def main(problem: Problem, data: str | None = None) -> None:
         TableError: there is no such file, it is empty or in another format, or the URL does not answer.
     """
     workspace = Workspace(problem.name)
+    workspace.demand_listed()
     if not data:
         origin = read_json(workspace.source)["origin"] if workspace.table else SIMULATED
         if origin != SIMULATED:
@@ -48,7 +50,7 @@ def main(problem: Problem, data: str | None = None) -> None:
     if data == SIMULATED:
         _simulate(problem, workspace)
     elif data.startswith(("http://", "https://")):
-        _keep(problem, workspace, data, _name(_without_secrets(data)))
+        _keep(problem, workspace, data)
     elif "://" in data:
         raise TableError(f"{data} is no URL that Boxwood reads: only http and https.")
     else:
@@ -56,14 +58,9 @@ def main(problem: Problem, data: str | None = None) -> None:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist"
             raise TableError(f"{path} {what}. DATA takes the path or URL of a table.")
-        _keep(problem, workspace, str(path), _name(path.name))
-
-
-def _name(path: str) -> str:
-    name = path.rsplit("/", 1)[-1]
-    if not name.lower().endswith(FORMATS):
-        raise TableError(f"{name or path!r} is in no format that Boxwood reads: {', '.join(FORMATS)}.")
-    return name
+        if not path.name.lower().endswith(FORMATS):
+            raise TableError(f"{path.name} is in no format that Boxwood reads: {', '.join(FORMATS)}.")
+        _keep(problem, workspace, str(path))
 
 
 def _simulate(problem: Problem, workspace: Workspace) -> None:
@@ -82,14 +79,17 @@ def _simulate(problem: Problem, workspace: Workspace) -> None:
     say("source", f"simulated {params.rows:,} rows, seed {params.seed}: this is not real data")
 
 
-def _keep(problem: Problem, workspace: Workspace, origin: str, name: str) -> None:
+def _keep(problem: Problem, workspace: Workspace, origin: str) -> None:
     """Take a table in, once it proves to be one of this problem; the one that is there stays until then."""
-    from training import ingest  # pandas takes a second to import, and most runs bring no new table
+    from training import ingest, raw  # pandas takes a second to import, and most runs bring no new table
 
     with whole_folder(workspace.raw) as folder:
-        table = folder / name
+        name = _without_secrets(origin).rsplit("/", 1)[-1]
+        table = folder / (f"table{name}" if name.startswith(".") or not name else name)  # hidden files are not tables
         if origin.startswith(("http://", "https://")):
             _download(origin, table)
+            if not name.lower().endswith(FORMATS):
+                table = table.rename(f"{table}{raw.suffix(table)}")
         else:
             shutil.copyfile(origin, table)
         size = table.stat().st_size
@@ -136,9 +136,21 @@ def _download(url: str, table: Path) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise TableError(
-            f"{_without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; try again later."
+            f"{_without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; {_advice(error)}."
         ) from error
     if announced is not None and received != int(announced):
         raise TableError(
             f"{_without_secrets(url)} broke off after {received} of {announced} bytes. Nothing was changed; try again."
         )
+
+
+def _advice(error: Exception) -> str:
+    """What a person can do about a download that failed."""
+    code = error.code if isinstance(error, urllib.error.HTTPError) else None
+    if code in (404, 410):
+        return f"there is no such file at that address (status {code})"
+    if code in (401, 403):
+        return f"the file may not be read without credentials (status {code})"
+    if isinstance(error, ValueError | http.client.InvalidURL):
+        return "check the URL"
+    return "try again later"

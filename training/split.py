@@ -40,7 +40,7 @@ def main(problem: Problem) -> None:
     order = silver[time.name] if time else shuffled(problem, silver, params.seed)
     labels = assign(order, params)
     if not problem.regression:
-        Targets(problem, silver)  # refuses what has too many classes here, where every row is seen
+        Targets(problem, silver)  # refuses a single class here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"

@@ -9,7 +9,8 @@ import pandas as pd
 from problems.base import Problem
 from training import tables
 from validation.contract import Kind
-from validation.errors import ContractError, SettingsError, TableError
+from validation.errors import SettingsError, TableError
+from validation.names import normal
 
 _LARGEST = 1e37
 _PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
@@ -28,7 +29,7 @@ class Targets:
     """
 
     def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
-        """Read off the classes; raises TableError if the rows have one class, ContractError if more than two."""
+        """Read off the classes, of which ingest let two pass; raises TableError if the rows have one."""
         self._target = problem.contract.target
         self.classes = None if problem.regression else _classes(problem, silver)
         self.objective = "regression" if self.classes is None else "binary"
@@ -75,6 +76,7 @@ class Targets:
             share = float(known.mean())
             pair = (0.5 / max(1 - share, 1e-9), 0.5 / max(share, 1e-9))
         else:
+            asked = {normal(name): weight for name, weight in asked.items()}
             unknown = sorted(set(asked) - set(self.classes))
             if unknown:
                 raise SettingsError(f"class_weights names {unknown[0]!r}; the classes are {', '.join(self.classes)}.")
@@ -99,8 +101,6 @@ def names(series: pd.Series) -> pd.Series:
 
 def _classes(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
     target = problem.contract.target
-    if target.kind not in (Kind.CATEGORY, Kind.FLAG):
-        raise ContractError(f"The target '{target.name}' is a {target.kind}; a model learns numbers or classes.")
     present = sorted(set(names(silver[target.name])))
     if len(present) < 2:
         raise TableError(
@@ -108,10 +108,4 @@ def _classes(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
             "Bring a table that has more rows of both classes" + (", at all times." if problem.contract.time else ".")
         )
     ordered = target.choices or (("false", "true") if target.kind is Kind.FLAG else tuple(present))
-    if len(ordered) > 2:
-        some = ", ".join(ordered[:5]) + ", …" * (len(ordered) > 5)
-        raise ContractError(
-            f"The target '{target.name}' has {len(ordered)} classes ({some}); "
-            "a model tells two apart. Join some of them with `parse`."
-        )
     return ordered[0], ordered[1]

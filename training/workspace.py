@@ -64,7 +64,7 @@ class Workspace:
 
     @property
     def quarantine(self) -> Path:
-        """The rows that do not, with the reason beside them."""
+        """The rows that do not, with number and reason (`_row`, `_reason`) before them."""
         return self.folder / "quarantine.csv"
 
     @property
@@ -112,15 +112,21 @@ class Workspace:
         """A folder with pictures of the evaluation."""
         return self.folder / "plots"
 
+    def demand_listed(self) -> None:
+        """Raise SettingsError if params.yaml does not list this problem, for which DVC then has no stages."""
+        listed = _parameters().get("problems")
+        if not isinstance(listed, list) or self.problem not in listed:
+            raise SettingsError(
+                f"{PARAMS} does not list '{self.problem}' under 'problems', so the pipeline has no stages for it. Add "
+                f"it there, and its parameters as an entry '{self.problem}'."
+            )
+        self.document()
+
     def document(self) -> dict[str, Any]:
         """All parameters of this problem in params.yaml."""
-        try:
-            document = yaml.safe_load(PARAMS.read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise SettingsError(f"{PARAMS} cannot be read: {error}") from error
-        if not isinstance(document, dict) or not isinstance(document.get(self.problem), dict):
+        entry = _parameters().get(self.problem)
+        if not isinstance(entry, dict):
             raise SettingsError(f"{PARAMS} has no entry '{self.problem}'; copy another problem's.")
-        entry: dict[str, Any] = document[self.problem]
         return entry
 
     def params(self, section: str, shape: type[T]) -> T:
@@ -132,6 +138,14 @@ class Workspace:
             return msgspec.convert(document[section], shape)
         except msgspec.ValidationError as error:
             raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error
+
+
+def _parameters() -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(PARAMS.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{PARAMS} cannot be read: {error}") from error
+    return document if isinstance(document, dict) else {}
 
 
 @contextlib.contextmanager

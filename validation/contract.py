@@ -9,12 +9,13 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from validation.errors import ContractError
+from validation.names import normal
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -60,11 +61,12 @@ class Column:
         kind: what values it holds.
         role: what it is for.
         help: one line for people.
-        source: its header in raw files; `name` where left out.
+        source: its header in raw files; `name` where left out. A header without a name is called as pandas calls it:
+            "Unnamed: 0" for the first column.
         parse: how one raw text becomes the value (raises ValueError). Used by ingest only: requests carry clean values.
         unit: of its numbers, as published ("USD", "h", "km").
         ge, le: inclusive bounds of a number.
-        choices: the values of a category; None means that they are learned in training.
+        choices: the values of a category, see `validation.names`; None means that they are learned in training.
         nullable: whether it may be missing or null.
         unseen: what a category's unknown value gets.
         example: a valid value as requests carry it.
@@ -93,12 +95,23 @@ class Column:
             raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
         if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not Unseen.REJECT):
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only categories have choices.")
-        if self.choices is not None and len(set(self.choices)) != len(self.choices):
-            raise ContractError(f"Column '{self.name}' lists a choice twice.")
+        if self.choices is not None:
+            object.__setattr__(self, "choices", self._distinct(self.choices))
         if self.role is Role.TIME and (self.kind not in (Kind.DATE, Kind.TIMESTAMP) or self.nullable):
             raise ContractError(f"Column '{self.name}' orders the split: it must be a date or timestamp, never null.")
-        if not self.source:
-            object.__setattr__(self, "source", self.name)
+        object.__setattr__(self, "source", normal(self.source) or self.name)
+
+    def _distinct(self, choices: tuple[str, ...]) -> tuple[str, ...]:
+        """The choices in the form in which values are compared with them."""
+        written: dict[str, str] = {}
+        for choice in choices:
+            name = normal(choice)
+            if name in written:
+                raise ContractError(
+                    f"Column '{self.name}' lists a choice twice: {written[name]!a} and {choice!a} are one name."
+                )
+            written[name] = choice
+        return tuple(written)
 
     def semantics(self) -> dict[str, Any]:
         """What a caller depends on: everything but texts, examples and the raw file's habits."""
@@ -120,6 +133,16 @@ class Column:
         return {name: value for name, value in entries.items() if value is not None}
 
 
+def demand_two(target: str, classes: Sequence[str]) -> None:
+    """Raise ContractError if a target has more classes than a model tells apart."""
+    if len(classes) > 2:
+        some = ", ".join(classes[:5]) + ", …" * (len(classes) > 5)
+        raise ContractError(
+            f"The target '{target}' has {len(classes)} classes ({some}); a model tells two apart. "
+            "Join some of them with `parse`."
+        )
+
+
 @dataclass(frozen=True)
 class Contract:
     """What a row of one problem is: its columns, in the order of their protobuf field numbers (append only)."""
@@ -137,6 +160,15 @@ class Contract:
             raise ContractError(f"A contract has one target; this one has {len(targets)}.")
         if targets[0].nullable:
             raise ContractError(f"The target '{targets[0].name}' cannot be nullable.")
+        if targets[0].kind in (Kind.DATE, Kind.TIMESTAMP):
+            raise ContractError(
+                f"The target '{targets[0].name}' is a {targets[0].kind}; a model learns numbers or classes. Predict a "
+                "number of days or seconds instead."
+            )
+        if targets[0].choices is not None:
+            demand_two(targets[0].name, targets[0].choices)
+            if len(targets[0].choices) < 2:
+                raise ContractError(f"The target '{targets[0].name}' has one class: there is nothing to tell apart.")
         if len(self._with(Role.TIME)) > 1:
             raise ContractError("At most one column orders the split (role time).")
         if not self.inputs:

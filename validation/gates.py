@@ -17,7 +17,8 @@ from validation.values import LARGEST_INTEGER, InvalidValue, Reader, reader
 
 Vocabularies = Mapping[str, Collection[str]]
 UNREADABLE = "_unreadable"
-"""The bronze column that says which cells of a row could not be read, if any."""
+"""The bronze column that says which cells of a row could not be read, if any: a JSON object of reasons by column."""
+MISSING = "is missing"
 
 STORED = {
     Kind.INTEGER: "float64",
@@ -72,7 +73,7 @@ def gold(features: Sequence[str], nullable: Collection[str]) -> pa.DataFrameSche
     return pa.DataFrameSchema(columns, strict=True, ordered=True, name="gold")
 
 
-def reasons(contract: Contract, errors: pa.errors.SchemaErrors) -> pd.Series:
+def failures(contract: Contract, errors: pa.errors.SchemaErrors) -> pd.DataFrame:
     """Why rows failed a silver gate.
 
     Args:
@@ -80,23 +81,19 @@ def reasons(contract: Contract, errors: pa.errors.SchemaErrors) -> pd.Series:
         errors: what `validate(…, lazy=True)` raised.
 
     Returns:
-        One sentence a row, by the table's index.
+        A line for each cell that failed: `row` by the table's index, `column`, and `reason`.
     """
     columns = {column.name: column for column in contract.columns}
     cases = errors.failure_cases
-    cases = cases[cases["index"].notna()]
-    sentences = [
-        f"{case.column}: {_reason(columns[case.column], case.failure_case)}"
-        for case in cases.itertuples()
-        if case.column in columns
-    ]
-    by_row = pd.DataFrame({"row": cases["index"].astype("int64"), "reason": sentences}).drop_duplicates()
-    return by_row.groupby("row")["reason"].agg("; ".join)
+    cases = cases[cases["index"].notna() & cases["column"].isin(columns)]
+    found = [_reason(columns[case.column], case.failure_case) for case in cases.itertuples()]
+    lines = pd.DataFrame({"row": cases["index"].astype("int64"), "column": cases["column"], "reason": found})
+    return lines.drop_duplicates(ignore_index=True)
 
 
 def _reason(column: Column, value: Any) -> str:
     if pd.isna(value):
-        return "is missing"
+        return MISSING
     try:
         reader(column)(_plain(value))
     except InvalidValue as error:

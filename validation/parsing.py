@@ -1,17 +1,29 @@
-"""How one raw text of a table becomes a value as requests carry it. Used by ingest only: requests are already clean."""
+"""How one cell of a raw table becomes a value as requests carry it. Used by ingest only: requests are already clean.
+
+A cell is a text, or where a typed file (Parquet) holds what the column holds, that: a number, a flag, a date. All else
+of such a file comes as the text that a CSV file would have, so both formats are read in the same way.
+"""
 
 import contextlib
 import datetime
 import decimal
+import math
 from collections.abc import Callable
+from typing import Any
 
 from validation.contract import Column, Kind
+from validation.errors import ContractError
+from validation.names import normal
+from validation.numbers import Notation, decimal_comma, decimal_point, plain
+from validation.values import reader, shown
+
+__all__ = ["ABSENT", "dates", "decimal_comma", "decimal_point", "parse_text", "parse_typed"]
 
 ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Texts that stand for a missing number or date. In a category only the empty text does: 'None' may be a name."""
 
 _ISO = "%Y-%m-%d"
-_FLAGS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+_FLAGS = {"true": True, "false": False, "yes": True, "no": False}
 
 
 def dates(pattern: str) -> Callable[[str], str]:
@@ -27,38 +39,70 @@ def dates(pattern: str) -> Callable[[str], str]:
     return parse
 
 
-def parse_text(column: Column, text: str) -> object:
+def parse_text(column: Column, text: str, notation: Notation = decimal_point) -> Any:
     """The value that a raw text stands for, None where it stands for a missing one.
+
+    Args:
+        column: whose text it is.
+        text: as it stands in the table.
+        notation: how the column's numbers are written, where the contract names no parser.
 
     Raises:
         ValueError: the text is not a value of this kind.
     """
-    text = text.strip()
+    text = normal(text)
     if not text or (column.kind is not Kind.CATEGORY and text.lower() in ABSENT):
         return None
     if column.parse is not None:
         return column.parse(text)
-    if column.kind in (Kind.REAL, Kind.INTEGER):
-        return _number(text)
-    if column.kind is Kind.FLAG:
-        try:
-            return _FLAGS[text.lower()]
-        except KeyError:
-            raise ValueError(f"{text[:40]!r} is neither true nor false") from None
+    match column.kind:
+        case Kind.REAL | Kind.INTEGER:
+            return notation(text)
+        case Kind.FLAG:
+            return _flag(text)
+        case Kind.TIMESTAMP if len(text) == len("2023-05-31"):  # how pandas writes a column of midnights
+            return f"{text}T00:00:00"
     return text
 
 
-def _number(text: str) -> float | int:
+def _flag(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        if (number := plain(text)) in (0, 1):
+            return bool(number)
     try:
-        return int(text) if text.lstrip("+-").isdigit() and len(text) < 20 else float(text.replace("_", "x"))
-    except ValueError:
-        raise ValueError(f"{text[:40]!r} is not a number") from None
+        return _FLAGS[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text[:40]!r} is neither true nor false") from None
 
 
-def parse_typed(column: Column, value: object) -> object:
-    """The request's form of a value that a typed file (Parquet) holds: dates as texts, decimals as numbers."""
-    if isinstance(value, datetime.datetime) and column.kind is Kind.DATE and value.time() == datetime.time():
-        return value.date().isoformat()
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, datetime.date) else value
+def parse_typed(column: Column, cell: object) -> Any:
+    """The request's form of a number, flag or date that a typed file holds in a column of such; None if it is missing.
+
+    Raises:
+        ValueError: it is not a value of this column: a time of day in a column of dates.
+        ContractError: the column's own `parse` reads it as another value.
+    """
+    value = _plain(column, cell)
+    if column.parse is None or value is None or isinstance(column.parse, Notation):
+        return value
+    with contextlib.suppress(ValueError):
+        parsed, read = column.parse(str(value)), reader(column)
+        if parsed != value and read(parsed) != read(value):
+            raise ContractError(
+                f"The file has the {column.kind} {shown(value)} in '{column.name}', which the column's `parse` reads "
+                f"as {shown(parsed)}. Leave `parse` out for this file, or bring the column as text."
+            )
+    return value
+
+
+def _plain(column: Column, cell: object) -> Any:
+    if cell is None:
+        return None
+    if isinstance(cell, datetime.datetime):
+        midnight = column.kind is Kind.DATE and cell.time() == datetime.time()
+        return cell.date().isoformat() if midnight else cell.isoformat()
+    if isinstance(cell, datetime.date):
+        return cell.isoformat() + ("T00:00:00" if column.kind is Kind.TIMESTAMP else "")
+    if isinstance(cell, decimal.Decimal):
+        return int(cell) if math.isfinite(cell) and cell == cell.to_integral_value() else float(cell)
+    return cell

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection
 
 from validation.contract import Column, Kind, Unseen
+from validation.names import normal
 
 Value = float | int | str | None
 Reader = Callable[[object], Value]
@@ -84,11 +85,12 @@ def _read_flag(value: object) -> float:
 def _text(value: object) -> str:
     if type(value) is not str:
         raise InvalidValue(f"{shown(value)} is not a text")
-    if not value.strip():
-        raise InvalidValue("an empty text says nothing; send null where a value is missing")
     if len(value) > LONGEST_TEXT:
         raise InvalidValue(f"a text of {len(value)} characters is too long; at most {LONGEST_TEXT}")
-    return value
+    text = normal(value)
+    if not text:
+        raise InvalidValue("an empty text says nothing; send null where a value is missing")
+    return text
 
 
 def _category(column: Column, choices: Collection[str] | None) -> Reader:
@@ -98,12 +100,12 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
     def read(value: object) -> str | None:
         if choices is not None and type(value) is str and value in choices:
             return value
-        text = _text(value)
-        if choices is None:
+        text = _text(value)  # only names that are not there as they are written cost this
+        if choices is None or text in choices:
             return text
         if column.unseen is Unseen.WARN:
             return None
-        raise InvalidValue(f"{shown(text)} is not {article} {noun} that the model knows")
+        raise InvalidValue(f"{shown(value)} is not {article} {noun} that the model knows")
 
     return read
 

@@ -22,6 +22,10 @@ FEATURE = Column(name="size", kind=Kind.REAL)
         ({"name": "a", "kind": Kind.REAL, "choices": ("x",)}, "only categories have choices"),
         ({"name": "a", "kind": Kind.REAL, "unseen": Unseen.WARN}, "only categories have choices"),
         ({"name": "a", "kind": Kind.CATEGORY, "choices": ("x", "x")}, "a choice twice"),
+        (
+            {"name": "a", "kind": Kind.CATEGORY, "choices": ("\u00e9", "b", "e\u0301 ")},
+            "'.xe9' and 'e.u0301 ' are one name",
+        ),
         ({"name": "a", "kind": Kind.REAL, "role": Role.TIME}, "must be a date"),
         ({"name": "a", "kind": Kind.DATE, "role": Role.TIME, "nullable": True}, "never null"),
     ],
@@ -41,6 +45,16 @@ def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
         ((TARGET, FEATURE, dataclasses.replace(FEATURE, name="b")), "share the source"),
         ((dataclasses.replace(TARGET, nullable=True), FEATURE), "cannot be nullable"),
         (
+            (dataclasses.replace(TARGET, kind=Kind.DATE), FEATURE),
+            "'price' is a date; a model learns numbers or classes",
+        ),
+        ((dataclasses.replace(TARGET, kind=Kind.TIMESTAMP), FEATURE), "is a timestamp"),
+        (
+            (dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("a", "b", "c")), FEATURE),
+            "has 3 classes .a, b, c.",
+        ),
+        ((dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("a",)), FEATURE), "has one class"),
+        (
             (TARGET, FEATURE, *(Column(name=name, kind=Kind.DATE, role=Role.TIME) for name in "ab")),
             "At most one column orders",
         ),
@@ -49,6 +63,17 @@ def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
 def test_contract_refuses_contradictions(columns: tuple[Column, ...], says: str) -> None:
     with pytest.raises(ContractError, match=says):
         Contract(columns)
+
+
+def test_choices_and_headers_have_one_form() -> None:
+    column = Column(
+        name="a",
+        kind=Kind.CATEGORY,
+        choices=("S\u0327is\u0327li", " Bes\u0327iktas\u0327"),
+        source="I\u0307lc\u0327e\u00a0",
+    )
+    assert column.choices == ("Şişli", "Beşiktaş")
+    assert column.source == "İlçe"
 
 
 @pytest.mark.parametrize("change", [{"help": "other"}, {"source": "other"}, {"example": 1}, {"parse": str}])

@@ -1,5 +1,6 @@
 """Requests to columns: what is refused, in which words, and that nothing else is touched."""
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.strategies import ODD_VALUES, any_rows, good_rows
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.decode import MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
 from validation.errors import RowsRejected
+from validation.names import normal
 
 WIDE = Contract(
     (
@@ -89,6 +91,24 @@ def test_a_refused_name_comes_with_the_nearest_ones_first() -> None:
     [error] = DECODER.decode([{**GOOD, "romos": 1}]).errors
     assert error.expected is not None
     assert error.expected[0] == "rooms"
+
+
+@given(name=st.text(max_size=8))
+def test_a_name_has_one_form(name: str) -> None:
+    form = normal(name)
+    assert normal(form) == form == normal(unicodedata.normalize("NFD", name)) == normal(f"\u00a0{name} ")
+    assert form.isascii() <= (form == " ".join(form.split()))
+
+
+def test_a_name_in_another_form_is_the_same_value() -> None:
+    decoder = RowDecoder(WIDE, {"city": ["Şişli", "São Paulo"], "shop": ["a"]})
+    forms = (unicodedata.normalize("NFD", "São Paulo"), "São\u00a0Paulo", "  São   Paulo\t", "São Paulo")
+    decoded = decoder.decode([{**GOOD, "city": form, "shop": "a\u200b", "size": " L "} for form in forms])
+    assert decoded.whole().records == [decoded.records[0]] * 4
+    assert decoded.records[0][:3] == ("São Paulo", "a", "L")
+    assert decoded.warnings == {}
+    [error] = decoder.decode([{**GOOD, "city": "Sisli"}]).errors
+    assert error.message == "'Sisli' is not a city that the model knows"
 
 
 def test_an_unseen_name_that_may_pass_is_missing_with_a_warning() -> None:

@@ -34,16 +34,17 @@ def test_typed_arrays_are_not_coerced(column: str, value: float) -> None:
     table.loc[1, column] = value
     with pytest.raises(SchemaErrors) as caught:
         gates.requests(WIDE, WORDS).validate(table, lazy=True)
-    assert gates.reasons(WIDE, caught.value).index.tolist() == [1]
+    assert gates.failures(WIDE, caught.value)["row"].tolist() == [1]
 
 
 def test_reasons_are_the_decoders_words() -> None:
     table = pd.DataFrame([{**GOOD, "area": -1.0, "city": None}, GOOD])
     with pytest.raises(SchemaErrors) as caught:
         gates.requests(WIDE, WORDS).validate(table, lazy=True)
-    assert set(gates.reasons(WIDE, caught.value)[0].split("; ")) == {
-        "city: is missing",
-        "area: -1 is below the minimum of 0 m2",
+    failures = gates.failures(WIDE, caught.value)
+    assert set(failures[["row", "column", "reason"]].itertuples(index=False, name=None)) == {
+        (0, "city", "is missing"),
+        (0, "area", "-1 is below the minimum of 0 m2"),
     }
 
 
