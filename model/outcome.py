@@ -40,15 +40,16 @@ class Trend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last: float
 
     def index(self, columns: Columns) -> np.ndarray:
-        """What deflated targets are multiplied with, shape (rows,).
+        """What deflated targets are multiplied with, float32 of shape (rows,).
 
         Growth goes on for as long after the last training row as training is long, and stands still before and after.
+        The last digits of a float64 exponential differ from one processor to another, and answers must not.
         """
         days = days_since_1970(columns[self.column])
         until = 2 * self.last - self.first
         within = np.minimum(np.maximum(days, self.first), until)  # np.clip takes four times as long for one row
         growth: np.ndarray = np.exp(self.rate / DAYS_A_YEAR * (within - self.last))
-        return growth
+        return growth.astype(np.float32)
 
 
 def days_since_1970(times: np.ndarray) -> np.ndarray:

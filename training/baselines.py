@@ -14,12 +14,14 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from model.features import FeatureMatrix, only_known
 from training import tables
+from training.digits import rounded
 from validation.contract import Contract
 
 _FOREST_ROWS = 20_000
 _NAMES = 50
 _PRIOR_ROWS = 10
 """How many rows of the overall share a group's share is mixed with: a group of one would answer 0 or 1."""
+_BITS = 16  # of the linear model's answers: five digits
 _FAR = 1e30
 """Numbers beyond are taken for this one: scikit-learn squares them, and its trees hold them in 32 bits."""
 
@@ -58,9 +60,12 @@ class Baselines:
             OneHotEncoder(max_categories=_NAMES, handle_unknown="infrequent_if_exist"),
         )
         scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        model = LogisticRegression(max_iter=1_000) if self._classifies else Ridge()
-        pipeline = make_pipeline(make_column_transformer((names, codes), (scaled, numbers)), model)
-        return self._answers(pipeline.fit(known, targets), rows)
+        # to the end of what a float64 can say: how far other solvers come depends on the order their BLAS adds in
+        logistic = LogisticRegression(solver="newton-cholesky", tol=1e-10)
+        pipeline = make_pipeline(
+            make_column_transformer((names, codes), (scaled, numbers)), logistic if self._classifies else Ridge()
+        )
+        return rounded(self._answers(pipeline.fit(known, targets), rows), _BITS)
 
     def _forest(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         kind: Callable[..., Any] = RandomForestClassifier if self._classifies else RandomForestRegressor

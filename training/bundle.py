@@ -9,7 +9,7 @@ import pandas as pd
 from model import bundle, golden
 from model.predictor import Predictor
 from problems.base import Problem
-from training import tables, train
+from training import digits, tables, train
 from training.split import TRAIN
 from training.workspace import Workspace, say, whole_folder
 from validation.contract import Contract, Kind
@@ -27,7 +27,8 @@ def main(problem: Problem) -> None:
     files = {name: text.encode() for name, text in learned.boosters.items()}
     files[bundle.REFERENCE] = _encoded(_reference(problem.contract, silver))
     recorded, base_value = golden.record(learned.predictor(problem), _golden_rows(problem.contract, silver))
-    files[bundle.GOLDEN] = _encoded(recorded)
+    scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
+    files[bundle.GOLDEN] = _encoded(msgspec.structs.replace(recorded, scores=scores))
     manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, base_value, files)
     with whole_folder(workspace.bundle) as folder:
         bundle.write(folder, manifest, files)

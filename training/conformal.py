@@ -8,6 +8,7 @@ import numpy as np
 
 from model.outcome import Regression, Trend
 from problems.base import Problem
+from training import digits
 from validation.decode import Columns
 
 ENOUGH_ROWS = 100
@@ -30,6 +31,7 @@ def calibrate(
         spread: what the second booster says about them, above 0, shape (rows,).
         columns: their inputs.
     """
+    spread = digits.rounded(spread, digits.ANSWERS)
     scores = np.abs(errors) / spread
     names = {column.name: columns[column.name] for column in problem.contract.categories}
     target = problem.contract.target

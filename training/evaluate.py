@@ -10,7 +10,7 @@ from model.features import FeatureMatrix
 from model.outcome import Binary, Regression
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
-from training import metrics, slices, tables
+from training import digits, metrics, slices, tables
 from training.baselines import Baselines
 from training.crossvalidate import cross_validate
 from training.probability import before_calibration
@@ -44,6 +44,7 @@ def main(problem: Problem) -> None:
     predictor = open_predictor(workspace.bundle)
     aims = Targets(problem, silver)
     answered, scores = tables.ask(predictor, silver[split == TEST])
+    scores = digits.rounded(scores, digits.ANSWERS)
     test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
     fitted = predictor.manifest.fitted
     others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, aims.classes)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from training.digits import rounded
+
 Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
 Score = dict[str, float | None]
@@ -19,6 +21,7 @@ ECE_BINS = 10
 MOST_EXPLAINED = 1_000
 """SHAP values cost; as many rows show what there is to see."""
 _CERTAIN = 1e-15
+_BITS = 32  # nine digits
 
 
 def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
@@ -40,10 +43,11 @@ def sample(rows: int, most: int) -> np.ndarray:
 def interval(value: float, resampled: np.ndarray) -> Score:
     """A value with its 95 % percentile interval; None where it is not defined, as R² of a constant target."""
     defined = resampled[np.isfinite(resampled)]
-    low, high = np.quantile(defined, LEVELS).tolist() if len(defined) else (np.nan, np.nan)
+    low, high = np.quantile(defined, LEVELS) if len(defined) else (np.nan, np.nan)
+    numbers = rounded(np.array([value, low, high]), _BITS).tolist()
     return {
         name: number if np.isfinite(number) else None
-        for name, number in (("value", float(value)), ("low", low), ("high", high))
+        for name, number in zip(("value", "low", "high"), numbers, strict=True)
     }
 
 

@@ -4,9 +4,11 @@ import numpy as np
 
 from model.outcome import DAYS_A_YEAR, Trend, days_since_1970
 from problems.base import Problem
+from training.digits import rounded
 from validation.contract import Kind
 from validation.decode import Columns
 
+_RATE_BITS = 20  # six digits, more than a rate is known to
 _CERTAIN = 5.0
 """How many standard errors the growth must be away from none: on a table without growth there must be no trend."""
 _OWN = 1e-12
@@ -51,6 +53,7 @@ def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
     without = np.sum((actual_later - later @ plain) ** 2)
     within = np.sum((actual_later - later @ growing - rate * years_later) ** 2)
     certain = abs(rate) >= _CERTAIN * doubt and within < without  # false, too, where numbers overflowed
+    rate = float(rounded(np.array(rate), _RATE_BITS))
     return Trend(time.name, rate, float(days.min()), float(days.max())) if certain else None
 
 
