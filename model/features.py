@@ -1,14 +1,18 @@
 """From a problem's columns to the model matrix, the same way in training and in serving."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from problems.base import Problem
+from problems.base import Problem, owners
 from validation.decode import Columns
 from validation.errors import ContractError
+from validation.values import shown
+
+_NAME = re.compile(r"[^\s,:\"\[\]{}]+")
 
 
 class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,21 +39,66 @@ def fit(problem: Problem, columns: Columns) -> Fitted:
         columns: the inputs and the target of the training split.
 
     Raises:
-        ContractError: the state that `fit` returned is nothing that JSON holds.
+        ContractError: `fit` returned what JSON does not give back as it was, or `features` has a name that LightGBM
+            does not take or that belongs to no input.
     """
     vocabularies = {
         column.name: list(column.choices) if column.choices is not None else _names(columns[column.name])
         for column in problem.contract.categories
     }
     columns = only_known(columns, vocabularies)
-    try:
-        state = msgspec.json.decode(msgspec.json.encode(problem.fit(columns)), type=dict[str, Any])
-    except (TypeError, msgspec.ValidationError) as error:
-        raise ContractError(f"The fit of '{problem.name}' must return what JSON can hold: {error}.") from error
+    state = _as_json(problem, problem.fit(columns))
     inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
     features = problem.features(inputs, state)
+    for name in features:
+        _demand_name(problem, name)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
     return Fitted(vocabularies, state, encodings, list(features))
+
+
+def _as_json(problem: Problem, state: object) -> dict[str, Any]:
+    """What `fit` returned as a bundle gives it back, which is the same, or ContractError; tuples become lists."""
+    try:
+        read = msgspec.json.decode(msgspec.json.encode(state), type=dict[str, Any])
+    except (TypeError, msgspec.ValidationError) as error:
+        raise ContractError(f"The fit of '{problem.name}' must return what JSON can hold: {error}.") from error
+    changed = _changed(state, read, "the state")
+    if changed:
+        raise ContractError(
+            f"The fit of '{problem.name}' must return what JSON can hold: {changed}. Keys are texts and numbers "
+            "finite; None stands for a value that there is not."
+        )
+    return read
+
+
+def _changed(value: Any, read: Any, where: str) -> str:
+    """What JSON gives back as something else, and where; empty if there is nothing."""
+    if isinstance(value, dict) and isinstance(read, dict):
+        odd = next((key for key in value if key not in read), None)
+        if odd is not None:
+            return f"{where} has the key {shown(odd)}"
+        return next(filter(None, (_changed(value[key], read[key], f"{where}[{key!r}]") for key in value)), "")
+    if isinstance(value, list | tuple) and isinstance(read, list):
+        return next(
+            filter(None, (_changed(*pair, f"{where}[{i}]") for i, pair in enumerate(zip(value, read, strict=True)))), ""
+        )
+    return "" if type(value) is type(read) and value == read else f"{where} is {shown(value)}"
+
+
+def _demand_name(problem: Problem, name: str) -> None:
+    """Raise ContractError for the name of a feature that LightGBM would refuse or change, or that is nobody's."""
+    if not _NAME.fullmatch(name):
+        raise ContractError(
+            f"The features of '{problem.name}' have one named {name!r}; LightGBM takes no name that is empty or has a "
+            "blank or one of , : \" [ ] { } in it. Names are like 'date.month' or 'pickup+dropoff.km'."
+        )
+    inputs = [column.name for column in problem.contract.inputs]
+    strange = next((owner for owner in owners(name) if owner not in inputs), None)
+    if strange is not None:
+        raise ContractError(
+            f"The feature {name!r} of '{problem.name}' belongs to {strange!r} by its name, which is no input of the "
+            "contract. The part before the dot names the columns that it is made of, with + between them."
+        )
 
 
 def only_known(columns: Columns, vocabularies: Mapping[str, Collection[str]]) -> Columns:

@@ -17,6 +17,7 @@ _PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 """The objectives whose raw score is the value; gamma, poisson and tweedie have its logarithm."""
 _ODD = ("objective_type", "app", "application", "loss", "reg_sqrt")
 """Other names of "objective", and what would have LightGBM learn square roots."""
+_LINEAR = ("linear_tree", "linear_trees")
 ClassWeights = Mapping[str, float] | Literal["balanced"] | None
 
 
@@ -67,6 +68,11 @@ class Targets:
         odd = sorted(name for name in settings if name in _ODD)
         if odd:
             raise SettingsError(f"The booster's {odd[0]!r} is not supported; an objective is called 'objective'.")
+        if any(settings.get(name) for name in _LINEAR):
+            raise SettingsError(
+                "The booster's linear_tree is not supported: LightGBM has no SHAP values for linear trees, and every "
+                "answer here can be explained. Leave it out."
+            )
 
     def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
         """A weight for each row, shape (rows,), or None; raises SettingsError for a class that there is not."""

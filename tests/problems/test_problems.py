@@ -5,6 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -185,6 +186,67 @@ def test_categorical_features_hold_texts(flights: Problem) -> None:
     columns = {column.name: np.array(["a", "b"], dtype=object) for column in flights.contract.inputs}
     with pytest.raises(ContractError, match="its values are texts"):
         fit(problem, {**columns, "price": np.zeros(2)})
+
+
+def learned(flights: Problem, state: Any = None, feature: str = "origin.share") -> Fitted:
+    """What a problem learns whose `fit` returns `state` and that has one feature."""
+    problem = Problem(
+        name="p",
+        title="",
+        contract=flights.contract,
+        fit=lambda columns: {} if state is None else state,
+        features=lambda columns, state: {feature: np.zeros(2)},
+    )
+    columns = {column.name: np.array(["a", "b"], dtype=object) for column in flights.contract.inputs}
+    return fit(problem, {**columns, "price": np.zeros(2)})
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"means": {"Oslo": float("nan")}}, "the state['means']['Oslo'] is nan"),
+        ({"bounds": [1.0, float("inf")]}, r"the state['bounds'][1] is inf"),
+        ({"means": {3: 1.0}}, "the state['means'] has the key 3"),
+        ({"known": {"a"}}, "the state['known'] is {'a'}"),
+        ({"mean": np.float64(1)}, "numpy.float64 is unsupported"),
+        (["a"], "Expected `object`, got `array`"),
+    ],
+)
+def test_a_state_that_json_would_change_is_refused(flights: Problem, state: Any, says: str) -> None:
+    with pytest.raises(ContractError, match="The fit of 'p' must return what JSON can hold") as caught:
+        learned(flights, state)
+    assert says in str(caught.value)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(state=st.dictionaries(st.text(max_size=3), JSON_VALUES, max_size=3))
+def test_a_state_is_served_as_it_was_returned(flights: Problem, state: dict[str, Any]) -> None:
+    assert learned(flights, state).state == state
+    assert learned(flights, {"pair": (1, 2.5)}).state == {"pair": [1, 2.5]}
+
+
+@pytest.mark.parametrize(
+    "feature", ["origin.a b", "origin.a:b", 'origin."a"', "origin.[m2]", "origin.a,b", "", "origin.a\tb"]
+)
+def test_names_that_lightgbm_does_not_take_are_refused_before_anything_is_learned(
+    flights: Problem, feature: str
+) -> None:
+    with pytest.raises(
+        ContractError, match=r"The features of 'p' have one named .* LightGBM takes no name that is empty"
+    ):
+        learned(flights, feature=feature)
+
+
+def test_a_feature_belongs_to_inputs_by_its_name(flights: Problem) -> None:
+    assert learned(flights, feature="origin+destination.Şişli=1").feature_names == ["origin+destination.Şişli=1"]
+    with pytest.raises(ContractError, match=r"The feature 'origin\+town.km' of 'p' belongs to 'town' by its name"):
+        learned(flights, feature="origin+town.km")
 
 
 def test_every_example_is_a_value_of_its_column() -> None:

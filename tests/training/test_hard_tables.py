@@ -139,6 +139,7 @@ def test_a_target_too_large_for_lightgbm(outcome: Outcome) -> None:
         (PRICE, {"objective": "gamma"}, "The booster's objective is 'gamma', whose raw scores are not the values"),
         (GONE, {"objective": "cross_entropy"}, "objective is 'cross_entropy'"),
         (PRICE, {"reg_sqrt": True}, "The booster's 'reg_sqrt' is not supported"),
+        (GONE, {"linear_tree": True}, "LightGBM has no SHAP values for linear trees"),
     ],
 )
 def test_objectives_whose_scores_are_no_answers(
