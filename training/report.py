@@ -1,7 +1,9 @@
 """Metrics for a person: the table at the end of a run."""
 
+from pathlib import Path
 from typing import Any
 
+from model import bundle
 from problems.base import Problem
 from training.workspace import Workspace, read_json
 
@@ -23,7 +25,7 @@ _MOST_REASONS = 3
 
 
 def main(problem: Problem) -> None:
-    """Print what the last evaluation found, and whether the model it judged is the one that is served."""
+    """Print what the last evaluation found and, if it judged another model than is served, the figures of that one."""
     workspace = Workspace(problem.name)
     document = read_json(workspace.metrics)
     print("\n".join([table(document), *_served(workspace, document["version"])]))
@@ -38,15 +40,19 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
         return []
     number = f"Version {receipt['registry_version']}"
     if receipt["promoted"]:
-        return [
-            f"{number} is not champion any more; {tag} is what is served. "
-            f"See `python -m training registry list {workspace.problem}`."
-        ]
-    reasons = told(receipt["reasons"], workspace.problem, receipt["registry_version"])
-    return [
-        f"{number} was REFUSED: {reasons}.",
-        f"The champion {tag} is what is served; the table is about the other.",
-    ]
+        fate = f"{number}, which the table is about, is not served any more"
+    else:
+        fate = f"{number}, which the table is about, was REFUSED: "
+        fate += told(receipt["reasons"], workspace.problem, receipt["registry_version"])
+    return [f"{fate}.", f"What is served is {tag}, on the test rows of its own table:", table(_metrics(tag))]
+
+
+def _metrics(tag: str) -> dict[str, Any]:
+    """What the evaluation found of a packaged model."""
+    import bentoml  # which takes a second to import, and most runs serve the model that they judged
+
+    metrics: dict[str, Any] = read_json(Path(bentoml.models.get(tag).path) / bundle.MANIFEST)["metrics"]
+    return metrics
 
 
 def told(reasons: list[str], problem: str, version: object) -> str:

@@ -111,8 +111,8 @@ def test_make_serve_says_that_the_newest_was_refused(registry: Registry, story: 
     write_json(registry.project.folder / PLACE.registered, receipt)
     write_json(registry.project.folder / PLACE.packaged, {"tag": story[1][0]["packaged"]})
     printed = registry.project.training("report flights")
-    assert "Version 3 was REFUSED: worse where destination is Natal (RN)" in printed
-    assert f"The champion {story[1][0]['packaged']} is what is served; the table is about the other." in printed
+    assert "Version 3, which the table is about, was REFUSED: worse where destination is Natal (RN)" in printed
+    assert f"What is served is {story[1][0]['packaged']}, on the test rows of its own table:" in printed
 
 
 def test_one_that_is_truly_better_is_promoted(story: Story) -> None:
@@ -160,6 +160,17 @@ def test_nothing_is_promoted_while_another_run_is_in_progress(registry: Registry
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert "Another run is in progress" in registry.command("promote 3", fails=True)
+
+
+def test_figures_are_told_of_what_is_served(registry: Registry, story: Story) -> None:
+    registry.command("promote 3")
+    printed = registry.project.training("report flights")
+    judged, served = printed.split("Version 4, which the table is about, is not served any more.\nWhat is served is ")
+    assert served.startswith(f"flights:{story[1][2]['bundle']}, on the test rows of its own table:\n")
+    rmse = [
+        line.split()[1] for part in (judged, served) for line in part.splitlines() if line.strip().startswith("model")
+    ]
+    assert len(set(rmse)) == 2
 
 
 def test_mistakes_are_sentences(story: Story) -> None:
