@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,7 +20,12 @@ SUFFIXES = (".csv", ".parquet")
 MOST_ROWS = 200_000
 """One of 100,000 takes the page from 240 to 400 MB, with reasons; whoever runs it needs that for two at a time."""
 _SEPARATORS = ",;\t|"
-_TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+_TRUE, _FALSE = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
+_WHOLE = re.compile(r"[+-]?[0-9]+\.0")
+_COMMA = re.compile(
+    r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(?:\.[0-9]{3}){2,}|[0-9]*,(?:[0-9]{1,2}|[0-9]{4,}))"
+)
+_POINT = re.compile(r"[+-]?[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})")
 
 
 class TableError(Exception):
@@ -51,6 +57,7 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     if lacking:
         there = ", ".join(str(name) for name in table.columns[:20])
         raise TableError(f"{path.name} lacks {_listed(lacking)}. It has: {there}.")
+    _demand_points(path, model, table)
     return table
 
 
@@ -121,9 +128,24 @@ def _demand_fits(path: Path, rows: int) -> None:
         raise TableError(f"{path.name} has {rows:,} rows; this page takes {MOST_ROWS:,}. Upload it in parts.")
 
 
+def _demand_points(path: Path, model: Model, table: pd.DataFrame) -> None:
+    """Raise TableError for numbers with decimal commas, of which 1.250 would be read a thousand times too small."""
+    for column in model.inputs:
+        if column.kind in ("integer", "real") and column.name in table.columns:
+            texts = [text.strip() for text in table[column.name].unique() if isinstance(text, str)]
+            comma = next(filter(_COMMA.fullmatch, texts), None)
+            if comma is not None and not any(map(_POINT.fullmatch, texts)):
+                raise TableError(
+                    f"{path.name} writes the numbers of {column.name} with a decimal comma ({comma}). Save it with "
+                    "decimal points, as in 1250.5."
+                )
+
+
 def _sent(column: Column, value: Any) -> Any:
     if isinstance(value, Decimal):
         value = float(value)
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
@@ -132,7 +154,7 @@ def _sent(column: Column, value: Any) -> Any:
         day = value.date() if isinstance(value, datetime) else value
         return day.isoformat() if column.kind == "date" else value.isoformat()
     if column.kind == "category":
-        return str(value)
+        return _name(column, str(value))
     if column.kind == "flag" and value in (0, 1):
         return bool(value)
     return value if isinstance(value, bool | int | float) else str(value)
@@ -148,7 +170,13 @@ def _parsed(column: Column, text: str) -> Any:
         case "integer" | "real":
             return _number(short)
         case _:
-            return text if column.kind == "category" else short
+            return _name(column, text) if column.kind == "category" else short
+
+
+def _name(column: Column, text: str) -> str:
+    """A name, which a column with missing cells may have made 100.0 of 100."""
+    whole = _WHOLE.fullmatch(text.strip()) and text not in (column.choices or ())
+    return text.strip().removesuffix(".0") if whole else text
 
 
 def _number(text: str) -> int | float | str | None:

@@ -81,6 +81,8 @@ def test_what_was_added_stands_behind_what_was_there(suffix: str, rows: list[tup
         ("YES", {"flag": True}),
         ("0", {"flag": False}),
         ("maybe", {"flag": "maybe"}),
+        ("1.0", {"flag": True}),
+        ("100.0", {"name": "100"}),
         (" 1e3 ", {"number": 1000.0}),
         ("1_000", {"number": "1_000"}),
         ("NaN", {"number": None}),
@@ -96,6 +98,28 @@ def test_texts_become_what_their_columns_hold_or_stay_for_the_service_to_refuse(
 ) -> None:
     [name] = sent
     assert tables.rows(MODEL, pd.DataFrame({name: [text]})) == [sent]
+
+
+def test_what_parquet_holds_is_what_csv_would_have(tmp_path: Path) -> None:
+    table = pd.DataFrame({"flag": [1.0, 0.0], "whole": [3.0, None], "day": ["2024-01-31"] * 2})
+    rows, others = (
+        tables.rows(MODEL, tables.read(written(table.assign(name=names), suffix, tmp_path), MODEL))
+        for suffix, names in ((".parquet", pd.Series([100.0, None])), (".csv", pd.Series(["100.0", ""])))
+    )
+    assert rows == others
+    assert rows[0] == {"name": "100", "flag": True, "whole": 3, "day": "2024-01-31"}
+    table = pd.DataFrame({"name": [b"S\xc3\xa3o"], "day": ["2024-01-31"]})
+    assert tables.rows(MODEL, tables.read(written(table, ".parquet", tmp_path), MODEL))[0]["name"] == "São"
+
+
+@pytest.mark.parametrize("cell", ["1.250.000", "12,5", "1.250,00", "-0,25"])
+def test_numbers_with_a_decimal_comma_are_refused(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"day;number\n2024-01-31;45.485\n2024-01-31;{cell}\n")
+    with pytest.raises(TableError, match=f"writes the numbers of number with a decimal comma .{cell}"):
+        tables.read(path, MODEL)
+    path.write_text(f"day;number\n2024-01-31;45.48\n2024-01-31;{cell}\n")
+    assert tables.rows(MODEL, tables.read(path, MODEL))[1]["number"] == cell  # a mistake, for the service to name
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
