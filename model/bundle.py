@@ -13,6 +13,7 @@ Reading parses, then audits, and only then is anything constructed (`model.predi
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from model.features import Fitted
 from model.outcome import Outcome, Regression
 from problems import base
 from problems.base import Problem
+from validation.contract import Column, Kind
 from validation.errors import BundleError, ContractError
 
 T = TypeVar("T")
@@ -33,6 +35,8 @@ MODEL = "model.txt"
 GOLDEN = "golden.json"
 REFERENCE = "reference.json"
 SPREAD = "spread.txt"
+_A_SECOND: Mapping[Kind, float] = {Kind.DATE: 1 / 86_400, Kind.TIMESTAMP: 1e6}
+"""What `Reference` keeps times in, as their readers give it."""
 CARDS = ("card.md", "card.html")
 NEEDED = (MODEL, GOLDEN, REFERENCE)
 ALLOWED = (*NEEDED, SPREAD, *CARDS)
@@ -83,6 +87,14 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     columns: dict[str, dict[str, Any]]
     rows: int
+
+    def deciles(self, column: Column) -> list[float]:
+        """Eleven values of a number or time, from the least to the greatest, as its reader gives them.
+
+        None at all for other columns, and where training saw no value.
+        """
+        a_second = _A_SECOND.get(column.kind, 1.0)
+        return [value * a_second for value in self.columns.get(column.name, {}).get("deciles", ())]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Predictor:
         self.contract = bundle.problem.contract
         self.name = manifest.problem
         self.version = manifest.version
-        self._decoder = RowDecoder(self.contract, manifest.fitted.vocabularies)
+        self._decoder = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle))
         self._matrix = FeatureMatrix(bundle.problem, manifest.fitted)
         self.outcome = manifest.outcome
         self._booster = _booster(bundle, bundles.MODEL)
@@ -197,6 +197,12 @@ def _prototype(name: str, *arguments: Any) -> Any:
     function = lgb.basic._LIB[name]
     function.argtypes = arguments
     return function
+
+
+def _ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
+    """The least and the greatest value that training saw of each number and time."""
+    deciles = {column.name: bundle.reference.deciles(column) for column in bundle.problem.contract.inputs}
+    return {name: (seen[0], seen[-1]) for name, seen in deciles.items() if seen}
 
 
 def _booster(bundle: Bundle, name: str) -> lgb.Booster:

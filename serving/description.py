@@ -1,22 +1,16 @@
 """What `GET /v1/models/{model}` says about a model: enough to ask it, to judge it and to know where it comes from."""
 
-import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from model.bundle import Bundle, Reference
-from validation.contract import Contract, Kind
+from validation.contract import Column, Contract, Kind
+from validation.values import written
 
 MOST_CHOICES = 1_000
 """A category with more names than this is described without them."""
-_EPOCH = datetime.datetime(1970, 1, 1)
-_WRITTEN: Mapping[Kind, Callable[[datetime.datetime], str]] = {
-    Kind.DATE: lambda instant: instant.date().isoformat(),
-    Kind.TIMESTAMP: lambda instant: instant.isoformat(timespec="seconds"),
-}
-"""How requests carry times."""
 
 
 def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -50,18 +44,16 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 
 def _reference(contract: Contract, reference: Reference) -> dict[str, Any]:
     """The distributions of the training split, with values as requests carry them."""
-    seen = reference.columns
-    columns = {one.name: _seen(one.kind, seen[one.name]) for one in contract.columns if one.name in seen}
+    columns = {one.name: _seen(one, reference) for one in contract.columns if one.name in reference.columns}
     return {"rows": reference.rows, "columns": columns}
 
 
-def _seen(kind: Kind, entry: Mapping[str, Any]) -> dict[str, Any]:
-    seen = dict(entry)
-    if kind in _WRITTEN and "deciles" in seen:
-        instants = (_EPOCH + datetime.timedelta(seconds=second) for second in seen["deciles"])
-        seen["deciles"] = [_WRITTEN[kind](instant) for instant in instants]
+def _seen(column: Column, reference: Reference) -> dict[str, Any]:
+    seen = dict(reference.columns[column.name])
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        seen["deciles"] = [written(column.kind, value) for value in reference.deciles(column)]
     if "shares" in seen and len(seen["shares"]) > MOST_CHOICES:
         del seen["shares"]
-    elif kind is Kind.FLAG:
+    elif column.kind is Kind.FLAG:
         seen["shares"] = {name.lower(): share for name, share in seen["shares"].items()}
     return seen

@@ -67,7 +67,11 @@ def instruments() -> Instruments:
         Gauge(
             "boxwood_waiting_rows", "Rows let in and not answered yet.", ("verb", *_MODEL), multiprocess_mode="livesum"
         ),
-        Counter("boxwood_unseen_values", "Values that training did not see, taken for missing.", (*_MODEL, "column")),
+        Counter(
+            "boxwood_unseen_values",
+            "Names that training did not see, and numbers far from all that it saw.",
+            (*_MODEL, "column"),
+        ),
         Gauge("boxwood_warm_up_seconds", "Time to load and prove a model.", _MODEL, multiprocess_mode="livemax"),
     )
 

@@ -36,6 +36,7 @@ class Outcome:
         path: the table with its answers.
         rows: how many there were.
         refused: how many of them the service refused.
+        warned: how many of them it answered with a warning.
         name: of the file.
         versions: of the model that answered; two, if another took its place meanwhile.
         ignored: columns that were not sent.
@@ -47,6 +48,7 @@ class Outcome:
     name: str
     rows: int
     refused: int = 0
+    warned: int = 0
     versions: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     first: list[tuple[Row, dict[str, Any] | None]] = field(default_factory=list)
@@ -107,6 +109,7 @@ def _note(outcome: Outcome, asked: list[Row], predicted: Answers, first: int) ->
     if predicted.version not in outcome.versions:
         outcome.versions.append(predicted.version)
     outcome.refused += sum(said is None for said in predicted.rows)
+    outcome.warned += sum(bool(said and said["warnings"]) for said in predicted.rows)
     outcome.first += list(zip(asked, predicted.rows, strict=True))[: SHOWN - len(outcome.first)]
     for error in predicted.errors[: SHOWN - len(outcome.errors)]:
         outcome.errors.append((first + error["row"] + 1, error.get("column") or "", error["message"]))

@@ -59,7 +59,11 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     """One explanation: a sentence, and the way from the base value to the prediction."""
     story = explaining.why(model, row, explanation)
     return _filled(
-        "why", row=_described(model, row), sentence=explaining.sentence(model, story), **_waterfall(model, story)
+        "why",
+        row=_described(model, row),
+        said={"warnings": explanation.get("warnings")},
+        sentence=explaining.sentence(model, story),
+        **_waterfall(model, story),
     )
 
 

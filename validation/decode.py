@@ -5,12 +5,14 @@ A row that does not satisfy the contract becomes errors and nothing else: the ro
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import RowsRejected
+from validation.ranges import Range
 from validation.values import InvalidValue, Reader, Value, nearest, reader, shown
 from validation.wire import RowError
 
@@ -124,12 +126,18 @@ _ARRAYS: dict[Kind, Callable[[Sequence[Any]], np.ndarray]] = {
 class RowDecoder:
     """Reads JSON rows as one contract and one model's vocabularies have it."""
 
-    def __init__(self, contract: Contract, vocabularies: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        vocabularies: Mapping[str, Collection[str]],
+        ranges: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    ) -> None:
         """Compile the contract.
 
         Args:
             contract: what a row is.
             vocabularies: the values that training saw, for the categories that leave them open.
+            ranges: the least and the greatest value that training saw of numbers and times, as readers give them.
         """
         self.contract = contract
         self._choices: dict[str, Collection[str] | None] = {
@@ -139,6 +147,12 @@ class RowDecoder:
             (column, reader(column, self._choices[column.name])) for column in contract.inputs
         ]
         self._keys: list[tuple[Column, Reader]] = [(column, reader(column)) for column in contract.keys]
+        self._ranges = [
+            (place, limits.low, limits.high, limits)
+            for place, column in enumerate(contract.inputs)
+            if column.name in ranges
+            for limits in [Range.of(column, *ranges[column.name])]
+        ]
         self._known = {column.name for column in (*contract.inputs, *contract.keys)}
 
     def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
@@ -162,7 +176,7 @@ class RowDecoder:
         refused_before = decoded.refused
         used = 0
         values: list[Value] = []
-        unseen: list[str] = []
+        warnings: list[str] = []
         for column, read in self._inputs:
             value = row.get(column.name, _MISSING)
             if value is not _MISSING:
@@ -179,18 +193,25 @@ class RowDecoder:
                 self._refuse(decoded, position, column, str(error), value)
                 continue
             if read_value is None:
-                unseen.append(f"{column.name}: {shown(value)} was not seen in training and is treated as missing")
+                warnings.append(f"{column.name}: {shown(value)} was not seen in training and is treated as missing")
             values.append(read_value)
         keys = self._read_keys(decoded, position, row) if self._keys else None
         used += len(keys) if keys is not None else 0
         if used != len(row):
             self._refuse_extras(decoded, position, row)
         if decoded.refused == refused_before:
-            if unseen:
-                decoded.warnings[len(decoded.records)] = unseen
+            self._warn_of_far(values, warnings)
+            if warnings:
+                decoded.warnings[len(decoded.records)] = warnings
             decoded.records.append(tuple(values))
             decoded.positions.append(position)
             decoded.keys.append(keys)
+
+    def _warn_of_far(self, values: Sequence[Any], warnings: list[str]) -> None:
+        for place, low, high, limits in self._ranges:
+            value = values[place]
+            if value is not None and not low <= value <= high:
+                warnings.append(limits.warning(value))
 
     def _read_keys(self, decoded: Decoded, position: int, row: dict[str, Any]) -> dict[str, Any]:
         keys: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import difflib
 import math
+import sys
 from collections.abc import Callable, Collection
 
 from validation.contract import Column, Kind, Unseen
@@ -21,6 +22,7 @@ LARGEST_INTEGER = 2**53
 LONGEST_TEXT = 1_000
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_FIRST_DAY = datetime.datetime(1970, 1, 1)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
@@ -47,6 +49,9 @@ def _within(column: Column, value: float) -> float:
 
 
 def _real(column: Column) -> Reader:
+    least = max(-sys.float_info.max if column.ge is None else column.ge, -sys.float_info.max)
+    most = min(sys.float_info.max if column.le is None else column.le, sys.float_info.max)
+
     def read(value: object) -> float:
         if type(value) is not float and type(value) is not int:
             raise InvalidValue(f"{shown(value)} is not a number")
@@ -54,6 +59,8 @@ def _real(column: Column) -> Reader:
             number = float(value)
         except OverflowError:
             number = math.inf
+        if least <= number <= most:  # as nearly all are
+            return number
         if not math.isfinite(number):
             raise InvalidValue(f"{shown(value)} is not a finite number")
         return _within(column, number)
@@ -126,6 +133,15 @@ def _read_timestamp(value: object) -> int:
                 instant = instant.replace(tzinfo=datetime.UTC)
             return (instant - _EPOCH_INSTANT) // _MICROSECOND
     raise InvalidValue(f"{shown(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss")
+
+
+def written(kind: Kind, value: float) -> str:
+    """A number or time, as its reader gives it, as requests write it."""
+    if kind is Kind.DATE:
+        return (_FIRST_DAY + datetime.timedelta(days=value)).date().isoformat()
+    if kind is Kind.TIMESTAMP:
+        return (_FIRST_DAY + datetime.timedelta(microseconds=value)).isoformat(timespec="seconds")
+    return f"{value:.15g}"
 
 
 def reader(column: Column, choices: Collection[str] | None = None) -> Reader:

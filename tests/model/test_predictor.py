@@ -46,6 +46,21 @@ def test_answers_have_the_designed_shape(predictor: Predictor, row: dict[str, An
     assert odd.warnings == ["agency: 'Unheard Of' was not seen in training and is treated as missing"]
 
 
+def test_values_far_from_training_are_named_in_answers_and_explanations(
+    predictor: Predictor, row: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    assert not any(
+        answer.warnings for answer in predictor.predict(rows).predictions
+    )  # later rows, as the market has them
+    far = {**row, "distance_km": 20_000, "date": "2093-05-12"}
+    [answer] = predictor.predict([far]).predictions
+    assert [warning.split(" is far outside of what training saw")[0] for warning in answer.warnings] == [
+        "distance_km: 20000",
+        "date: 2093-05-12",
+    ]
+    assert predictor.explain([far]).explanations[0].warnings == answer.warnings
+
+
 def test_bad_rows_are_refused(predictor: Predictor, row: dict[str, Any]) -> None:
     with pytest.raises(RowsRejected):
         predictor.predict([row, {**row, "cabin": "roof"}])

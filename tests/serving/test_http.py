@@ -255,9 +255,10 @@ def test_pages_of_other_origins_may_not_ask(client: httpx.Client, row: dict[str,
 
 
 def test_explanations_carry_keys_and_warnings_too(client: httpx.Client, row: dict[str, Any]) -> None:
-    rows = [row, {**row, "agency": "Unheard Of", "travel_code": 7}]
+    rows = [row, {**row, "agency": "Unheard Of", "distance_km": 20_000, "travel_code": 7}]
     plain, noted = client.post(EXPLAIN, json={"instances": rows}).json()["explanations"]
     assert not {"warnings", "keys"} & set(plain)
-    [warning] = noted["warnings"]
-    assert warning.startswith("agency: 'Unheard Of' was not seen in training")
+    unseen, far = noted["warnings"]
+    assert unseen.startswith("agency: 'Unheard Of' was not seen in training")
+    assert far.startswith("distance_km: 20000 is far outside of what training saw, ")
     assert noted["keys"] == {"travel_code": 7}

@@ -97,7 +97,8 @@ def test_answers_are_those_of_v1(
         assert result.as_numpy(end).tolist() == [answer["interval"][end] for answer in expected]
     warnings = [text.decode() for text in result.as_numpy("warnings")]
     assert warnings == ["; ".join(answer["warnings"]) for answer in expected]
-    assert warnings[3]
+    assert warnings[3].startswith("agency: 'Unheard Of' was not seen")
+    assert warnings[-1].startswith("distance_km: 3903.9 is far outside of what training saw, ")
     assert len(set(result.as_numpy("prediction_id"))) == len(rows)
     response = result.get_response()
     assert (response["id"] if isinstance(response, dict) else response.id) == "mine"

@@ -70,6 +70,7 @@ def test_answers_are_those_of_v1(fares: Generated, client: httpx.Client, rows: l
     assert len({answer.prediction_id for answer in response.predictions}) == len(rows)
     assert not response.errors
     assert response.predictions[3].warnings
+    assert response.predictions[-1].warnings[0].startswith("distance_km: 3903.9 is far outside of what training saw, ")
 
 
 def test_explanations_are_those_of_v1(fares: Generated, client: httpx.Client, rows: list[dict[str, Any]]) -> None:

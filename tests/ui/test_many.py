@@ -103,6 +103,7 @@ def test_bad_rows_are_told_and_the_others_answered(visitor: Visitor, api: Api, t
     assert came["errors"][1].startswith("cabin: 'busines'")
     assert came["errors"][3].startswith("distance_km: ")
     assert came["warnings"][2] == predictions[1]["warnings"][0]
+    expect(visitor.shown.locator(".preview")).to_contain_text("1 has warnings")
     errors = visitor.shown.get_by_role("region", name="Errors").locator("tbody tr")
     assert [row.locator("td").all_inner_texts()[:2] for row in errors.all()] == [["2", "cabin"], ["4", "distance_km"]]
     expect(visitor.shown.get_by_role("region", name="The first rows")).to_contain_text(HOSTILE)

@@ -1,0 +1,36 @@
+"""Numbers and times far from all that training saw. They are answered, with a warning: nothing was learned there."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from validation.contract import Column, Kind
+from validation.values import written
+
+_BEYOND: Mapping[Kind, float] = {Kind.INTEGER: 0.1, Kind.REAL: 0.1, Kind.DATE: 1.0, Kind.TIMESTAMP: 1.0}
+"""How far beyond the range of training a value is far from it, in widths of that range.
+
+Of n rows like those of training, one lies beyond their range by chance: a margin is for what moves on. Numbers have a
+tenth. Times always move on: they have as long again as training was, which is also how long `Trend` lets growth go on.
+"""
+
+
+class Range(NamedTuple):
+    """What training saw of a column, and from where on a value is far from it; as the column's reader gives values."""
+
+    column: Column
+    seen: tuple[float, float]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, column: Column, least: float, greatest: float) -> "Range":
+        """The range of a column of numbers or times in which training saw values from `least` to `greatest`."""
+        margin = _BEYOND[column.kind] * (greatest - least)
+        return cls(column, (least, greatest), least - margin, greatest + margin)
+
+    def warning(self, value: float) -> str:
+        """What the answer to a row with a value far from training says of it."""
+        column, (least, greatest) = self.column, (written(self.column.kind, end) for end in self.seen)
+        unit = f" {column.unit}" if column.unit else ""
+        said = written(column.kind, value)
+        return f"{column.name}: {said} is far outside of what training saw, {least} to {greatest}{unit}"
