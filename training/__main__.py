@@ -59,13 +59,13 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "registry":
         from training import registry
 
-        with stores.failures():
+        with stores.in_use():
             registry.main(problem, options.action, options.versions)
         return
     # each stage imports what it needs: MLflow alone takes seconds
     main_of_stage = importlib.import_module(f"training.{options.command}").main
     if options.command in STAGES[-2:]:
-        with stores.failures():
+        with stores.in_use():
             main_of_stage(problem)
     else:
         main_of_stage(problem)

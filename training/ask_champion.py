@@ -1,6 +1,6 @@
 """Asks a registered model for its answers; a program of its own, because the model brings its own code along.
 
-python -P training/ask_champion.py MODEL-URI ROWS.jsonl ANSWERS.parquet
+python -P training/ask_champion.py MODEL ROWS.jsonl ANSWERS.parquet
 """
 
 import json
@@ -11,9 +11,9 @@ import mlflow
 import pandas as pd
 
 
-def main(uri: str, asked: str, answered: str) -> None:
+def main(folder: str, asked: str, answered: str) -> None:
     """Answer the rows; columns that the model does not know are left out, those it lacks are missing."""
-    model = mlflow.pyfunc.load_model(uri).unwrap_python_model()
+    model = mlflow.pyfunc.load_model(folder).unwrap_python_model()
     columns: dict[str, list[object]] = {column.name: [] for column in model.predictor.contract.inputs}
     with Path(asked).open() as lines:
         for row in map(json.loads, lines):

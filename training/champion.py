@@ -23,7 +23,7 @@ _ASK = Path(__file__).with_name("ask_champion.py")
 
 
 def current(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The champion, or None where there is none or its files are gone: the database may outlive them.
+    """The champion, or None where there is none. Its files may be gone: whoever needs them is told so.
 
     Raises:
         MlflowException: the registry cannot say. That is no answer: nobody is promoted because of it.
@@ -31,10 +31,7 @@ def current(client: MlflowClient, name: str) -> ModelVersion | None:
     if not client.search_registered_models(f"name = '{name}'", max_results=1):
         return None
     number = client.get_registered_model(name).aliases.get(CHAMPION)
-    if number is None:
-        return None
-    version = client.get_model_version(name, number)
-    return version if has_files(version) else None
+    return None if number is None else client.get_model_version(name, number)
 
 
 def has_files(version: ModelVersion) -> bool:
@@ -56,8 +53,26 @@ def crown(client: MlflowClient, version: ModelVersion) -> None:
 
 
 def download(version: ModelVersion, folder: Path) -> Path:
-    """Fetch a version's bundle into an empty folder; returns where it lies."""
-    return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder))) / "artifacts" / "bundle"
+    """Fetch a version's bundle into an empty folder; returns where it lies.
+
+    Raises:
+        StoreError: the registry has the version, and its files are gone.
+    """
+    try:
+        return _model(version, folder) / "artifacts" / "bundle"
+    except StoreError as error:
+        raise StoreError(
+            f"'{version.name}' {error}. Bring them back from a copy, or promote a version that has its files: "
+            f"`python -m training registry promote {version.name} VERSION`."
+        ) from error
+
+
+def _model(version: ModelVersion, folder: Path) -> Path:
+    """Fetch all of a version's files into an empty folder; returns where they lie."""
+    if not has_files(version):
+        where = MlflowClient().get_model_version_download_uri(version.name, version.version)
+        raise StoreError(f"version {version.version} has no files in {where}, where the registry expects them")
+    return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder)))
 
 
 def ask(version: ModelVersion, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -68,14 +83,15 @@ def ask(version: ModelVersion, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
         refuses the row.
 
     Raises:
-        StoreError: it cannot be loaded or asked; the message says why.
+        StoreError: its files are gone, or it cannot be loaded or asked; the message says why.
     """
     with tempfile.TemporaryDirectory() as temporary:
+        model = _model(version, Path(temporary) / "model")
         asked, answered = Path(temporary) / "rows.jsonl", Path(temporary) / "answers.parquet"
         with asked.open("w") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         done = subprocess.run(
-            [sys.executable, "-P", str(_ASK), _uri(version), str(asked), str(answered)],
+            [sys.executable, "-P", str(_ASK), str(model), str(asked), str(answered)],
             cwd=temporary,
             # its modules have the names of today's, which must not be found
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},

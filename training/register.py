@@ -90,6 +90,10 @@ def _decide(
             f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
         )
         return Decision(False, [reason], str(best.version) if best else None)
+    same = best is not None and best.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
+    if best is not None and same and not champion.has_files(best):
+        reason = f"it is the same model as version {best.version}, the champion, whose files are gone"
+        return Decision(True, [reason], str(best.version))
     return promote.decide(problem, workspace, best)
 
 
@@ -161,7 +165,7 @@ def _register(
 def _experiment(name: str) -> None:
     client = MlflowClient()
     if client.get_experiment_by_name(name) is None:
-        local = str(stores.MLFLOW_ARTIFACTS.absolute() / name) if stores.uses_local_mlflow() else None
+        local = f"{stores.local_artifacts()}/{name}" if stores.uses_local_mlflow() else None
         client.create_experiment(name, artifact_location=local)
     mlflow.set_experiment(name)
 

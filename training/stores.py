@@ -3,6 +3,8 @@
 import contextlib
 import os
 import re
+import sqlite3
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,14 @@ from validation.errors import StoreError
 BENTOML_HOME = Path("stores/bentoml")
 MLFLOW_DATABASE = Path("stores/mlflow/mlflow.db")
 MLFLOW_ARTIFACTS = Path("stores/mlflow/artifacts")
+LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""The tables and columns in which MLflow's database says where files are, always as absolute paths."""
 _DEFAULTS = {
     "BENTOML_DO_NOT_TRACK": "true",
     "DO_NOT_TRACK": "true",
@@ -39,25 +49,67 @@ def configure() -> None:
 
 
 def _local_mlflow() -> str:
-    return f"sqlite:///{MLFLOW_DATABASE.absolute()}"
+    return f"sqlite:///{urllib.parse.quote(str(MLFLOW_DATABASE.absolute()))}"
+
+
+def _is_local(address: str) -> bool:
+    """Whether an address of MLflow is the project's own database, however it is written."""
+    path = urllib.parse.unquote(address.removeprefix("sqlite:///"))
+    return address.startswith("sqlite:///") and Path(path).absolute() == MLFLOW_DATABASE.absolute()
 
 
 def uses_local_mlflow() -> bool:
     """Whether runs and their files go to the project's own folders."""
-    return os.environ["MLFLOW_TRACKING_URI"] == _local_mlflow()
+    return _is_local(os.environ["MLFLOW_TRACKING_URI"])
+
+
+def local_artifacts() -> str:
+    """The URI of the folder that holds the files of all local runs."""
+    return MLFLOW_ARTIFACTS.absolute().as_uri()
+
+
+def _settle() -> None:
+    """Let everything in the local registry name the files of this folder, wherever it was when they were written.
+
+    MLflow records absolute paths. Without this a project that was moved would find none of its models, and one that was
+    copied would write into the project it is a copy of.
+    """
+    if not MLFLOW_DATABASE.exists():
+        return
+    with contextlib.closing(sqlite3.connect(MLFLOW_DATABASE, timeout=60)) as database, database:
+        present = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        for table, column in LOCATIONS:
+            if table not in present:
+                continue  # killed while MLflow made the database
+            known = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 our own names
+            for (old,) in database.execute(known).fetchall():
+                if (new := _here(old)) != old:
+                    database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))  # noqa: S608
+
+
+def _here(location: str) -> str:
+    """A location among the artifacts of any project's folder, as it is in this one; others as they are."""
+    _, found, tail = location.rpartition(f"/{MLFLOW_ARTIFACTS}/")
+    mine = found and urllib.parse.urlsplit(location).scheme in ("", "file")
+    return f"{local_artifacts()}/{tail}" if mine else location
 
 
 @contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """Turn what MLflow, its server, its database and BentoML raise into sentences; no password is in them."""
+def in_use() -> Iterator[None]:
+    """Work on the stores of this folder; what MLflow, its server, its database and BentoML raise become sentences.
+
+    Raises:
+        StoreError: one of them failed; no password is in the message.
+    """
     from bentoml.exceptions import BentoMLException
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        _settle()
         yield
-    except (MlflowException, BentoMLException, RequestException, SQLAlchemyError) as error:
+    except (MlflowException, BentoMLException, RequestException, SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(_without_login(_told(error))) from error
 
 
@@ -97,7 +149,7 @@ def heal(workspace: Workspace) -> None:
 def registry() -> str:
     """Which registry receipts speak of: its address without user and password, or "local"."""
     address = os.environ.get("MLFLOW_REGISTRY_URI", os.environ["MLFLOW_TRACKING_URI"])
-    return "local" if address == _local_mlflow() else _without_login(address)
+    return "local" if _is_local(address) else _without_login(address)
 
 
 def _holds(workspace: Workspace) -> bool:
