@@ -7,6 +7,7 @@ import msgspec
 
 from model.bundle import Bundle, Reference
 from validation.contract import Column, Contract, Kind
+from validation.parsing import ABSENT
 from validation.values import written
 
 MOST_CHOICES = 1_000
@@ -28,6 +29,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
         "title": opened.problem.title,
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
+        "missing_texts": sorted(ABSENT),
         "reference": _reference(opened.problem.contract, opened.reference),
         "metrics": manifest.metrics,
         "lineage": {

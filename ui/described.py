@@ -57,6 +57,8 @@ class Model(_Said):
     version: str
     title: str
     contract: tuple[Column, ...]
+    missing_texts: frozenset[str] = frozenset({""})
+    """What a table's text says where a number, flag or time is missing, in lower case."""
     reference: Reference = Field(default_factory=Reference)
     metrics: dict[str, Any] | None = None
     lineage: dict[str, Any] = Field(default_factory=dict)

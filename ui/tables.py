@@ -4,7 +4,7 @@ import contextlib
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -67,7 +67,9 @@ def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     What cannot be read stays as it is, so that the service says what is wrong with it.
     """
     columns = [column for column in model.inputs if column.name in table.columns]
-    values = [[_sent(column, value) for value in table[column.name].tolist()] for column in columns]
+    values = [
+        [_sent(column, value, model.missing_texts) for value in table[column.name].tolist()] for column in columns
+    ]
     names = [column.name for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * len(table)
 
@@ -141,7 +143,7 @@ def _demand_points(path: Path, model: Model, table: pd.DataFrame) -> None:
                 )
 
 
-def _sent(column: Column, value: Any) -> Any:
+def _sent(column: Column, value: Any, missing: Collection[str]) -> Any:
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, bytes):
@@ -149,7 +151,7 @@ def _sent(column: Column, value: Any) -> Any:
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        return _parsed(column, value)
+        return _parsed(column, value, missing)
     if isinstance(value, date):  # and datetime, which is one
         day = value.date() if isinstance(value, datetime) else value
         return day.isoformat() if column.kind == "date" else value.isoformat()
@@ -160,9 +162,9 @@ def _sent(column: Column, value: Any) -> Any:
     return value if isinstance(value, bool | int | float) else str(value)
 
 
-def _parsed(column: Column, text: str) -> Any:
+def _parsed(column: Column, text: str, missing: Collection[str]) -> Any:
     short = text.strip()
-    if not short:
+    if not short or (column.kind != "category" and short.lower() in missing):
         return None
     match column.kind:
         case "flag":

@@ -9,6 +9,7 @@ from model import bundle
 from model.bundle import Bundle, Reference
 from serving import description
 from tests.project import Project
+from validation.parsing import ABSENT
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,10 @@ def test_dates_of_any_time_are_written_as_requests_carry_them(opened: Bundle) ->
 def test_a_column_without_any_value_has_no_deciles(opened: Bundle) -> None:
     for name in ("date", "distance_km"):
         assert seen(opened, **{name: {"missing": 1.0, "deciles": []}}) == {name: {"missing": 1.0, "deciles": []}}
+
+
+def test_texts_that_training_takes_for_missing_are_said(opened: Bundle) -> None:
+    assert set(description.of(opened, {})["missing_texts"]) == ABSENT
 
 
 def test_describing_does_not_change_the_bundle(opened: Bundle) -> None:

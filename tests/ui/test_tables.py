@@ -15,6 +15,7 @@ from ui.described import Column, Model
 from ui.tables import TableError
 from validation.contract import Column as Contracted
 from validation.contract import Contract, Kind, Role
+from validation.parsing import ABSENT, parse_text
 
 NAMES = ["a", "NA", "null", " b;c ", 'say "no"', "1", "nan", "0x1", "São Paulo (SP)"]
 CONTRACT = Contract(
@@ -33,6 +34,7 @@ MODEL = Model(
     version="1",
     title="M",
     contract=tuple(Column.model_validate(each.describe()) for each in CONTRACT.columns),
+    missing_texts=frozenset(ABSENT),
 )
 SUFFIXES = pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 
@@ -120,6 +122,13 @@ def test_numbers_with_a_decimal_comma_are_refused(cell: str, tmp_path: Path) -> 
         tables.read(path, MODEL)
     path.write_text(f"day;number\n2024-01-31;45.48\n2024-01-31;{cell}\n")
     assert tables.rows(MODEL, tables.read(path, MODEL))[1]["number"] == cell  # a mistake, for the service to name
+
+
+@pytest.mark.parametrize("column", [column for column in CONTRACT.inputs if column.parse is None], ids=lambda c: c.name)
+@pytest.mark.parametrize("text", [*sorted(ABSENT), "NA", " N/A ", "None"])
+def test_a_text_is_missing_where_training_has_it_missing(column: Contracted, text: str) -> None:
+    [row] = tables.rows(MODEL, pd.DataFrame({column.name: [text]}))
+    assert row[column.name] == (None if parse_text(column, text) is None else text)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
