@@ -42,6 +42,7 @@ class Service:
     """Answers for one or several models."""
 
     def __init__(self) -> None:
+        lifecycle.join()
         try:
             bento = f"{bentoml.server_context.bento_name}:{bentoml.server_context.bento_version}"
             for model in STORED.values():

@@ -8,7 +8,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +36,22 @@ def main() -> None:
         os.environ.setdefault("BENTOML_HOME", str(HERE.parents[3]))
     # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="boxwood-metrics-") as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # as the supervisor does
-        try:
-            service: Any = bentoml.load(str(HERE.parent))
-            bentoml.server_context.bento_name = service.bento.tag.name
-            bentoml.server_context.bento_version = service.bento.tag.version
-            service.inner.audit()
-        except BentoMLException as error:
-            sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
-        print(f"{service.bento.tag} at http://{port.address(host, number)}", flush=True)
-        uvicorn.run(
-            service.to_asgi(is_main=True),
-            host=host,
-            port=number,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=lifecycle.GRACE_SECONDS,
-        )
+    try:
+        service: Any = bentoml.load(str(HERE.parent))
+        bentoml.server_context.bento_name = service.bento.tag.name
+        bentoml.server_context.bento_version = service.bento.tag.version
+        service.inner.audit()
+    except BentoMLException as error:
+        sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
+    print(f"{service.bento.tag} at http://{port.address(host, number)}", flush=True)
+    uvicorn.run(
+        service.to_asgi(is_main=True),
+        host=host,
+        port=number,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=lifecycle.GRACE_SECONDS,
+    )
 
 
 def _http(host: str, number: int) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,7 +24,8 @@ from validation.errors import BoxwoodError, SettingsError
 GRACE_SECONDS = 8
 """What requests in flight get to end after SIGTERM; Cloud Run kills after ten."""
 _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
-"""Set by the supervisor for its workers: its process id and the file for the sentence it must end with."""
+"""Set by the supervisor for its workers: its process id and a folder for their metrics and for a refusal."""
+_REFUSAL, _METRICS = "refusal", "metrics"
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:
@@ -36,28 +38,43 @@ def audit(directories: Iterable[Path], settings: Settings) -> None:
             bundle.read(directory)
     except BoxwoodError as error:
         sys.exit(f"Not starting: {error}")
-    with tempfile.NamedTemporaryFile(prefix="boxwood-refusal-", delete=False) as file:
-        os.environ[_SUPERVISOR] = f"{os.getpid()}:{file.name}"
-    atexit.register(_end, Path(file.name), os.getpid())
+    folder = Path(tempfile.mkdtemp(prefix="boxwood-supervisor-"))
+    (folder / _METRICS).mkdir()
+    os.environ[_SUPERVISOR] = f"{os.getpid()}:{folder}"
+    atexit.register(_end, folder, os.getpid())
+
+
+def join() -> None:
+    """In a worker, before anything is counted: share the counts with the workers of the same supervisor alone.
+
+    BentoML's supervisors have one folder for that in their BENTOML_HOME, which each of them empties when it starts.
+    """
+    if folder := _shared():
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / _METRICS)
+
+
+def _shared() -> Path | None:
+    """The folder of the supervisor that started this process, or that it is itself."""
+    pid, _, path = os.environ.get(_SUPERVISOR, "").partition(":")
+    return Path(path) if pid in (str(os.getppid()), str(os.getpid())) else None
 
 
 def refuse(error: BoxwoodError) -> None:
     """In a worker: say why, and end the supervisor, if any, rather than be started again. Raises SystemExit."""
     sentence = f"Not starting: {error}"
-    pid, _, path = os.environ.get(_SUPERVISOR, "").partition(":")
-    if pid in (str(os.getppid()), str(os.getpid())):
-        Path(path).write_text(sentence)
-        os.kill(int(pid), signal.SIGTERM)
+    if folder := _shared():
+        (folder / _REFUSAL).write_text(sentence)
+        os.kill(int(os.environ[_SUPERVISOR].partition(":")[0]), signal.SIGTERM)
     sys.exit(sentence)
 
 
-def _end(refusal: Path, supervisor: int) -> None:
+def _end(folder: Path, supervisor: int) -> None:
     if os.getpid() != supervisor:
         return
     sentence = ""
     with contextlib.suppress(OSError):
-        sentence = refusal.read_text()
-        refusal.unlink()
+        sentence = (folder / _REFUSAL).read_text()
+    shutil.rmtree(folder, ignore_errors=True)
     if sentence:
         print(sentence, file=sys.stderr, flush=True)
         os._exit(1)  # the supervisor was told to stop and would exit with 0, which means success to whoever started it

@@ -26,6 +26,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
 """The values of texts that may not be just anything."""
 _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
+_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
+"""What Kubernetes puts behind the name of a Service, for each Service of the namespace, into every pod."""
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
 """Names with the prefix that are read elsewhere: where the tests find real tables."""
 
@@ -80,9 +82,13 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the settings; raises SettingsError, naming what there is, for an unknown name or a bad value."""
         known = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
+        links = _service_links(environment)
         values: dict[str, Any] = {}
         for variable, text in environment.items():
             if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+                continue
+            # a Service boxwood-grpc has a BOXWOOD_GRPC_PORT too, which is tcp://…
+            if variable in links and (variable not in known or "://" in text):
                 continue
             if variable not in known:
                 raise SettingsError(f"{variable} is not a setting. There are: {', '.join(known)}.")
@@ -93,6 +99,18 @@ class Settings:
                 else _number(variable, text, *_BOUNDS.get(field.name, (1, _LARGEST)))
             )
         return cls(**values)
+
+
+def _service_links(environment: Mapping[str, str]) -> set[str]:
+    """The variables by which Kubernetes tells a pod of Services; each Service has its host and its port among them."""
+    names = (variable.removesuffix("_SERVICE_HOST") for variable in environment if variable.endswith("_SERVICE_HOST"))
+    services = [f"{name}_" for name in names if f"{name}_SERVICE_PORT" in environment]
+    return {
+        variable
+        for variable in environment
+        for service in services
+        if variable.startswith(service) and _LINK.fullmatch(variable, len(service))
+    }
 
 
 def _is_place(text: str) -> bool:

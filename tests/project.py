@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -174,17 +173,11 @@ class Project:
         self, bento: str, folder: Path, binaries: Path = DEV, **environment: str
     ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
         """The same, with the process of the supervisor."""
-        # its own home: BentoML empties the folder of metrics of a home where another server starts
         folder.mkdir(parents=True, exist_ok=True)
-        home = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
-        for store in ("models", "bentos"):
-            (home / store).symlink_to((self.folder / "stores/bentoml" / store).absolute())
         port = free_port()
         command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
-        variables = {"BENTOML_HOME": str(home), **environment}
-        with self._running(
-            [*command, "--timeout-graceful-shutdown", str(GRACE_SECONDS)], folder, port, variables
-        ) as started:
+        command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
+        with self._running(command, folder, port, environment) as started:
             yield started
 
     @contextlib.contextmanager

@@ -49,14 +49,15 @@ def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
     return dict(found)
 
 
-def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any], metrics: Path) -> None:
-    """Kills a worker: the other goes on answering, and a new one takes its place and away what it left in `metrics`."""
+def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any]) -> None:
+    """Kills a worker: the other goes on answering, and a new one takes its place and away the metrics that it left."""
 
     def workers() -> list[psutil.Process]:
         family = psutil.Process(supervisor.pid).children()
         return [one for one in family if "_bentoml_impl.worker.service" in one.cmdline()]
 
     killed, stays = workers()
+    metrics = killed.environ()["_BOXWOOD_SUPERVISOR"].partition(":")[2] + "/metrics"
     killed.kill()
     psutil.wait_procs([killed], 10)
     with contextlib.suppress(httpx.TransportError):  # a connection that the killed worker had accepted
@@ -64,7 +65,7 @@ def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row:
     while len(workers()) < 2:
         assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
     assert stays in workers()
-    left_behind = [*metrics.rglob(f"gauge_live*_{killed.pid}.db")]
+    left_behind = [*Path(metrics).glob(f"gauge_live*_{killed.pid}.db")]
     assert left_behind
     while any(map(Path.exists, left_behind)):  # until the new one makes its own
         assert server.get("/livez").status_code == 200
@@ -115,7 +116,11 @@ def test_every_request_is_counted_by_how_it_ended(
             with pytest.raises(grpc.RpcError):
                 fares.predict(fares.rows([{**row, "cabin": "roof"}]))
         found = samples(server)
-        mends_itself(supervisor, server, row, tmp_path)
+        with trained.serve(bento, tmp_path / "beside") as other:  # in the same BENTOML_HOME
+            assert other.post(PREDICT, json={"instances": [row]}).status_code == 200
+            assert samples(server) == found
+            assert samples(other)["boxwood_requests_total", "v1", "predict", "ok"] == 1
+        mends_itself(supervisor, server, row)
         assert f'version="{predictor.version}"' in server.get("/metrics").text
     log = (tmp_path / "elsewhere/server.log").read_text().splitlines()
     assert {json.loads(line)["call"] for line in log if "slow" in line} >= {"inference.GRPCInferenceService.ModelInfer"}

@@ -25,6 +25,39 @@ def test_defaults_and_overrides() -> None:
         assert Settings.from_environment({"BOXWOOD_UI": place}).ui == place
 
 
+def service_links(service: str) -> dict[str, str]:
+    """What Kubernetes puts into pods for a Service with the ports `http` and 9090/UDP."""
+    address = "10.96.0.11"
+    links = {
+        "SERVICE_HOST": address,
+        "SERVICE_PORT": "3000",
+        "SERVICE_PORT_HTTP": "3000",
+        "PORT": f"tcp://{address}:3000",
+    }
+    for number, protocol in ((3000, "tcp"), (9090, "udp")):
+        port = f"PORT_{number}_{protocol.upper()}"
+        links |= {port: f"{protocol}://{address}:{number}", f"{port}_PROTO": protocol}
+        links |= {f"{port}_PORT": str(number), f"{port}_ADDR": address}
+    return {f"{service}_{name}": value for name, value in links.items()}
+
+
+@pytest.mark.parametrize("service", ["BOXWOOD", "BOXWOOD_UI", "BOXWOOD_GRPC", "BOXWOOD_SERVICE", "BOXWOOD_2"])
+def test_what_kubernetes_says_of_a_service_is_no_setting(service: str) -> None:
+    links = service_links(service)
+    assert Settings.from_environment(links | {"BOXWOOD_MAX_ROWS": "5", "BOXWOOD_UI": ":7860"}).max_rows == 5
+    with pytest.raises(SettingsError, match=f"{service}_PROT is not a setting"):
+        Settings.from_environment(links | {f"{service}_PROT": "3000"})
+    for misspelt in ("BOXWOOD_GRCP_PORT", "BOXWOOD_SERVICE_HOST", "BOXWOOD_PORT"):
+        with pytest.raises(SettingsError, match=f"{misspelt} is not a setting"):
+            Settings.from_environment({misspelt: "3000"})
+
+
+def test_a_setting_that_has_the_name_of_a_link_is_still_a_setting() -> None:
+    links = service_links("BOXWOOD_GRPC")
+    assert Settings.from_environment(links).grpc_port == 50_051
+    assert Settings.from_environment(links | {"BOXWOOD_GRPC_PORT": "5"}).grpc_port == 5
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
