@@ -210,6 +210,9 @@ def _booster(bundle: Bundle, name: str) -> lgb.Booster:
         booster = lgb.Booster(model_str=bundle.boosters[name])
     except lgb.basic.LightGBMError as error:
         raise BundleError(f"{name} of '{bundle.manifest.problem}' is not a LightGBM model: {error}") from error
+    outputs = booster.num_model_per_iteration()
+    if outputs != 1:  # the scorer has room for one
+        raise BundleError(f"{name} of '{bundle.manifest.problem}' has {outputs} outputs a row; a model here has one.")
     if booster.feature_name() != bundle.manifest.fitted.feature_names:
         raise BundleError(f"{name} of '{bundle.manifest.problem}' was trained on other features than its manifest has.")
     return booster

@@ -1,20 +1,16 @@
 """What a problem is, and the features that a problem has unless it says otherwise."""
 
-import ast
-import hashlib
 import importlib
-import inspect
 import pkgutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
+from problems import sources
 from validation.contract import NAME, Contract, Kind
 from validation.decode import Columns
 from validation.errors import ContractError
@@ -23,6 +19,7 @@ State = Mapping[str, Any]
 Fit = Callable[[Columns], State]
 Features = Callable[[Columns, State], Columns]
 
+_NO_PROBLEMS = ("base", "sources")
 _DAY, _MONTH, _YEAR = np.dtype("datetime64[D]"), np.dtype("datetime64[M]"), np.dtype("datetime64[Y]")
 _SECONDS = np.dtype("timedelta64[s]")
 
@@ -111,8 +108,7 @@ class Problem:
     @cached_property
     def features_hash(self) -> str:
         """sha256 of the source that `fit` and `features` run: a bundle fitted with other source is refused."""
-        sources = sorted({*_sources(self.fit), *_sources(self.features)})
-        return hashlib.sha256("\n".join(sources).encode()).hexdigest()
+        return sources.hash_of(self.fit, self.features)
 
 
 def load(name: str) -> Problem:
@@ -122,76 +118,11 @@ def load(name: str) -> Problem:
     problem = getattr(importlib.import_module(f"problems.{name}"), "PROBLEM", None)
     if not isinstance(problem, Problem) or problem.name != name:
         raise ContractError(f"problems/{name} must define PROBLEM, a problems.base.Problem named {name!r}.")
+    _ = problem.features_hash  # what cannot be compared later is refused now, before anything is trained
     return problem
 
 
 def names() -> list[str]:
     """The problems there are, by name."""
     here = [str(Path(__file__).parent)]
-    return sorted(module.name for module in pkgutil.iter_modules(here) if module.name != "base")
-
-
-def _sources(function: Callable[..., Any]) -> set[str]:
-    """What a function computes: its syntax tree and those of everything of `problems` that it reaches by name.
-
-    Comments, docstrings, layout and what the function does not reach (a contract's texts, say) leave it unchanged;
-    so does the version of Python, whose own `ast.dump` does not promise that.
-    """
-    if function.__name__ == "<lambda>":
-        raise ContractError(f"A fit or features in {function.__module__} is a lambda; give it a name with def.")
-    reached: dict[tuple[str, str], str] = {}
-    read: dict[str, dict[str, ast.stmt]] = {}
-    waiting = [(function.__module__, function.__name__)]
-    while waiting:
-        module, name = waiting.pop()
-        if module not in read:
-            read[module] = _definitions(sys.modules[module])
-        definition = read[module].get(name)
-        if definition is None or (module, name) in reached:
-            continue
-        reached[module, name] = f"{name}: {_tree(definition)}"
-        waiting += _names_in(definition, sys.modules[module])
-    return set(reached.values())
-
-
-def _names_in(definition: ast.stmt, module: ModuleType) -> Iterator[tuple[str, str]]:
-    """The module and name of everything that a definition mentions, followed to where it was defined."""
-    for node in ast.walk(definition):
-        if isinstance(node, ast.Name):
-            found: Any = getattr(module, node.id, None)
-            home = getattr(found, "__module__", None)
-            elsewhere = isinstance(found, FunctionType | type) and str(home).split(".")[0] == "problems"
-            yield (str(home), found.__name__) if elsewhere else (module.__name__, node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            owner = getattr(module, node.value.id, None)
-            if isinstance(owner, ModuleType) and owner.__name__.split(".")[0] == "problems":
-                yield owner.__name__, node.attr
-
-
-def _definitions(module: ModuleType) -> dict[str, ast.stmt]:
-    found: dict[str, ast.stmt] = {}
-    for statement in ast.parse(inspect.getsource(module)).body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = statement
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            found.update({node.id: statement for node in ast.walk(statement) if _is_assigned(node)})
-    return found
-
-
-def _is_assigned(node: ast.AST) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _tree(node: Any) -> Any:
-    """A syntax tree as nested lists, without docstrings and positions."""
-    if isinstance(node, list):
-        return [_tree(item) for item in node if not _is_text(item)]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
-    return [type(node).__name__, *([name, _tree(value)] for name, value in fields)]
-
-
-def _is_text(node: Any) -> bool:
-    """Whether a statement is a bare text, which computes nothing: a docstring."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return sorted(module.name for module in pkgutil.iter_modules(here) if module.name not in _NO_PROBLEMS)

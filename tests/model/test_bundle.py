@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import msgspec
+import numpy as np
 import pytest
 
 from model import bundle, golden
@@ -155,6 +157,17 @@ def test_a_booster_of_other_features_is_refused(folder: Path, name: str) -> None
     text = (folder / file).read_text().replace("duration_hours", "duration_weeks")
     rewrite(folder, **{name: text.encode()})
     with pytest.raises(BundleError, match=rf"{file} of 'flights' was trained on other features"):
+        open_predictor(folder)
+
+
+@pytest.mark.parametrize("name", ["model_txt", "spread_txt"])
+def test_a_booster_of_several_outputs_is_refused(folder: Path, name: str) -> None:
+    """The scorer has room for one number a row: three would be written into what lies behind it."""
+    features = bundle.read_manifest(folder).fitted.feature_names
+    data = lgb.Dataset(np.random.default_rng(1).random((60, len(features))), np.arange(60) % 3, feature_name=features)
+    settings = {"objective": "multiclass", "num_class": 3, "min_data_in_leaf": 1, "verbosity": -1}
+    rewrite(folder, **{name: lgb.train(settings, data, 2).model_to_string().encode()})
+    with pytest.raises(BundleError, match=rf"{name.replace('_', '.')} of 'flights' has 3 outputs a row"):
         open_predictor(folder)
 
 

@@ -1,10 +1,6 @@
 """What every problem must obey, and what makes a bundle's features another's."""
 
-import importlib.util
-import inspect
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -100,82 +96,6 @@ def test_features_that_differ_from_the_fitted_ones_are_refused(flights: Problem)
     problem = Problem(name="p", title="", contract=flights.contract, features=lambda c, s: c)
     with pytest.raises(ContractError, match="depend on the rows"):
         FeatureMatrix(problem, Fitted({}, {}, {}, ["other"]))({"origin": np.zeros(1)})
-
-
-SOURCE = '''
-"""A problem."""
-from problems.base import Problem
-from problems.flights import CONTRACT
-
-SCALE, SHIFT = 2.0, 0.0
-
-def helper(x):
-    return x * SCALE
-
-def features(columns, state):
-    """Twice the distance."""
-    return {"distance_km": helper(columns["distance_km"])}
-
-def unrelated():
-    return 1
-
-PROBLEM = Problem(name="p", title="t", contract=CONTRACT, features=features)
-'''
-
-
-def features_hash(folder: Path, source: str, name: str) -> str:
-    path = folder / f"{name}.py"
-    path.write_text(source)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module: ModuleType = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    problem: Problem = module.PROBLEM
-    return problem.features_hash
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "same"),
-    [
-        ("Twice the distance.", "Distance, doubled.", True),
-        ("A problem.", "Another text.", True),
-        ("return 1", "return 2", True),
-        ('title="t"', 'title="u"', True),
-        ("SCALE, SHIFT = 2.0", "SCALE, SHIFT = 3.0", False),
-        ("x * SCALE", "x + SCALE", False),
-        ("helper(columns", "(columns", False),
-    ],
-)
-def test_only_source_that_features_reach_changes_their_hash(tmp_path: Path, old: str, new: str, same: bool) -> None:
-    assert old in SOURCE
-    before = features_hash(tmp_path, SOURCE, "problem_before")
-    after = features_hash(tmp_path, SOURCE.replace(old, new), "problem_after")
-    assert (before == after) == same
-
-
-def test_what_features_borrow_from_other_problems_is_theirs_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    borrowing = SOURCE.replace(
-        "from problems.base import Problem", "from problems.base import Problem, calendar_features"
-    )
-    borrowing = borrowing.replace('return {"dist', 'return calendar_features(columns, state) | {"dist')
-    before = features_hash(tmp_path, borrowing, "borrowing_before")
-    assert before != features_hash(tmp_path, SOURCE, "not_borrowing")
-    source = inspect.getsource(base)
-    changed = source.replace("(day + 3.0) % 7", "(day + 4.0) % 7")
-    assert changed != source
-    original = inspect.getsource
-    monkeypatch.setattr(inspect, "getsource", lambda module: changed if module is base else original(module))
-    assert before != features_hash(tmp_path, borrowing, "borrowing_after")
-
-
-def test_a_lambda_has_no_source_that_could_be_compared(flights: Problem) -> None:
-    problem = Problem(name="p", title="", contract=flights.contract, features=lambda columns, state: columns)
-    with pytest.raises(ContractError, match="is a lambda"):
-        _ = problem.features_hash
 
 
 def test_categorical_features_hold_texts(flights: Problem) -> None:
