@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from model.features import FeatureMatrix, only_known
 from training import tables
-from training.digits import rounded
+from training.digits import EXACT, exactly, rounded
 from validation.contract import Contract
 
 _FOREST_ROWS = 20_000
@@ -60,12 +60,11 @@ class Baselines:
             OneHotEncoder(max_categories=_NAMES, handle_unknown="infrequent_if_exist"),
         )
         scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        # to the end of what a float64 can say: how far other solvers come depends on the order their BLAS adds in
-        logistic = LogisticRegression(solver="newton-cholesky", tol=1e-10)
-        pipeline = make_pipeline(
-            make_column_transformer((names, codes), (scaled, numbers)), logistic if self._classifies else Ridge()
-        )
-        return rounded(self._answers(pipeline.fit(known, targets), rows), _BITS)
+        model = LogisticRegression(**EXACT) if self._classifies else Ridge()
+        pipeline = make_pipeline(make_column_transformer((names, codes), (scaled, numbers)), model)
+        with exactly():
+            pipeline.fit(known, targets)
+        return rounded(self._answers(pipeline, rows), _BITS)
 
     def _forest(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         kind: Callable[..., Any] = RandomForestClassifier if self._classifies else RandomForestRegressor

@@ -1,6 +1,11 @@
 """LightGBM, the same way for every booster: seeded, deterministic, stopped in time."""
 
+import ctypes
+import difflib
+import json
 import time
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import lightgbm as lgb
@@ -12,6 +17,42 @@ from validation.errors import SettingsError
 SAME_EVERY_TIME = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 _CELLS = 255_000
+_ELSEWHERE = {
+    "num_iterations": "`rounds`",
+    "early_stopping_round": "`stop_after`",
+    "seed": "`seed`",
+    "categorical_feature": "the kinds of the contract's columns",
+}
+"""LightGBM's parameters that are said in another way here."""
+
+
+def demand_known(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for a name that LightGBM does not have, or that says what another one says.
+
+    LightGBM itself ignores both with a warning.
+    """
+    said: dict[str, str] = {}
+    for name in settings:
+        proper = _proper_names().get(name)
+        if proper is None:
+            close = difflib.get_close_matches(name, _proper_names(), n=1)
+            raise ValueError(f"LightGBM has no parameter {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        if proper in _ELSEWHERE:
+            raise ValueError(f"{name!r} is said by {_ELSEWHERE[proper]} here; leave it out of `booster`")
+        if proper in said:
+            raise ValueError(f"{said[proper]!r} and {name!r} are the same parameter of LightGBM; leave one out")
+        said[proper] = name
+
+
+@cache
+def _proper_names() -> dict[str, str]:
+    """LightGBM's own name of each parameter by all names that it takes for it, as its library tells them."""
+    length = ctypes.c_int64()
+    lgb.basic._LIB.LGBM_DumpParamAliases(ctypes.c_int64(0), ctypes.byref(length), None)
+    text = ctypes.create_string_buffer(length.value)
+    lgb.basic._LIB.LGBM_DumpParamAliases(length, ctypes.byref(length), text)
+    aliases: dict[str, list[str]] = json.loads(text.value)
+    return {name: proper for proper, others in aliases.items() for name in (proper, *others)}
 
 
 def histograms(features: int) -> dict[str, int]:

@@ -158,7 +158,13 @@ def _outcome(metrics: dict[str, Any]) -> Iterator[str]:
         yield _table(made, [["-" if decision[n] is None else report.cell(decision[n]) for n in made]], names=0)
     if folds := metrics.get("cross_validation"):
         yield "## Cross-validation"
-        yield f"{folds['folds']} folds, each judged by a model that did not see it."
+        if folds["in_time"]:
+            yield (
+                f"{folds['folds']} stretches of `{folds['in_time']}`, each judged by a model of the rows before it "
+                "(expanding windows)."
+            )
+        else:
+            yield f"{folds['folds']} folds, each judged by a model that did not see it."
         heads = list(folds["scores"])
         yield _table([HEADS[name] for name in heads], [[report.cell(folds["scores"][n]) for n in heads]], names=0)
         each = ", ".join(f"{area:.4f}" for area in folds["roc_auc_of_folds"])

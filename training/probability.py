@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from model.outcome import Binary
-from training.digits import rounded
+from training.digits import EXACT, exactly, rounded
 
 _BITS = 20  # six digits of a slope, more than it is known to
 _CERTAIN = 1e-15
@@ -38,7 +38,8 @@ def calibrate(classes: tuple[str, str], costs: Costs, raw: np.ndarray, positive:
     slope, intercept = 1.0, 0.0
     if 0 < positive.sum() < len(positive) and np.ptp(raw) > 0:
         # a nearly free fit: the weak penalty keeps separable rows from a slope without end
-        fitted = LogisticRegression(C=1e4, solver="newton-cholesky", tol=1e-10).fit(raw[:, None], positive > 0)
+        with exactly():
+            fitted = LogisticRegression(C=1e4, **EXACT).fit(raw[:, None], positive > 0)
         found = rounded(np.array([fitted.coef_[0, 0], fitted.intercept_[0]]), _BITS)
         slope, intercept = found.tolist()
     if slope <= 0:  # calibration rows that contradict the model must not turn it around

@@ -1,5 +1,6 @@
 """Metrics for a person: the table at the end of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,10 @@ def table(document: dict[str, Any]) -> str:
     return "\n".join([title, *lines, *remarks(document)])
 
 
+def _windows(folds: Mapping[str, Any]) -> str:
+    return f" of later rows by `{folds['in_time']}`" if folds["in_time"] else ""
+
+
 def remarks(document: dict[str, Any]) -> list[str]:
     """What else a person should know, a sentence each."""
     said = []
@@ -92,7 +97,7 @@ def remarks(document: dict[str, Any]) -> list[str]:
     if "cross_validation" in document:
         folds = document["cross_validation"]
         said.append(
-            f"In {folds['folds']}-fold cross-validation: mean ROC AUC {folds['mean_roc_auc']:.4f}, "
+            f"In {folds['folds']}-fold cross-validation{_windows(folds)}: mean ROC AUC {folds['mean_roc_auc']:.4f}, "
             f"ECE {cell(folds['scores']['ece'])}."
         )
     if not document["beats_lookup"]:

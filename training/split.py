@@ -37,7 +37,7 @@ def main(problem: Problem) -> None:
     params = workspace.params("split", SplitParams)
     silver = tables.read(workspace.silver)
     time = problem.contract.time
-    order = silver[time.name] if time else shuffled(problem, silver, params.seed)
+    order = ordered(problem, silver, params.seed)
     labels = assign(order, params)
     if not problem.regression:
         Targets(problem, silver)  # refuses a single class here, where every row is seen
@@ -45,6 +45,12 @@ def main(problem: Problem) -> None:
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
     say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
+
+
+def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """What orders the rows: their time, or chance where the contract has none."""
+    time = problem.contract.time
+    return silver[time.name] if time else shuffled(problem, silver, seed)
 
 
 def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:

@@ -15,7 +15,7 @@ from model.outcome import Outcome
 from model.predictor import Predictor
 from problems.base import Problem, owners
 from training import conformal, probability, tables, targets, trend
-from training.boost import boost, histograms, raw_scores
+from training.boost import boost, demand_known, histograms, raw_scores
 from training.split import CALIBRATION, TRAIN, VALIDATION
 from training.workspace import Workspace, say, whole_folder
 from validation import gates
@@ -38,6 +38,9 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
     class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0)]] | Literal["balanced"] | None = None
     costs: probability.Costs = probability.Costs()
+
+    def __post_init__(self) -> None:
+        demand_known(self.booster)
 
 
 class Learned(msgspec.Struct, frozen=True):

@@ -211,11 +211,10 @@ def test_a_rare_class(
 
 
 def test_an_undefined_roc_auc_is_none(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
-    found = outcome(problem(GONE, True), positives(*range(0, 80, 2)), FOLDS)
+    found = outcome(problem(GONE, True), positives(*range(0, 80, 2)), PARAMS)
     assert isinstance(found, dict)
     assert found["scores"]["model"]["roc_auc"] == {"value": None, "low": None, "high": None}
     assert found["scores"]["model"]["log_loss"]["value"] > 0
-    assert found["cross_validation"]["mean_roc_auc"] > 0
     assert "- [-, -]" in capsys.readouterr().out
 
 

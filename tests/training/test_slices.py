@@ -14,6 +14,7 @@ from training.split import SplitParams
 from training.train import TrainParams
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
+from validation.errors import TableError
 
 CONTRACT = Contract(
     (
@@ -109,6 +110,33 @@ def test_cross_validation_finds_nothing_where_there_is_nothing_to_find(churn: Pr
     labels = customers["churn"].sample(frac=1, random_state=1).to_numpy()
     found = cross_validate(churn, HOW, SHARES, customers.assign(churn=labels), folds=3, resamples=20)
     assert found["mean_roc_auc"] == pytest.approx(0.5, abs=0.06)
+
+
+def test_cross_validation_of_rows_in_time_judges_later_ones() -> None:
+    """The share of a class drifts and nothing else tells classes apart: a date says something of its month only."""
+    random = np.random.default_rng(4)
+    days = np.sort(random.integers(0, 1_440, 6_000))
+    share = random.choice([0.1, 0.5, 0.9], 48)[days // 30]
+    contract = Contract(
+        (
+            Column(name="day", kind=Kind.DATE, role=Role.TIME),
+            Column(name="noise", kind=Kind.REAL),
+            Column(name="left", kind=Kind.FLAG, role=Role.TARGET),
+        )
+    )
+    drifting = pd.DataFrame(
+        {
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"),
+            "noise": random.normal(size=6_000),
+            "left": pd.Series(random.random(6_000) < share, dtype="boolean"),
+        }
+    )
+    found = cross_validate(Problem(name="drift", title="", contract=contract), HOW, SHARES, drifting, 5, 20)
+    assert found["in_time"] == "day"
+    assert found["mean_roc_auc"] < 0.6  # 0.75 where folds are drawn at random
+    repeated = drifting.assign(day=drifting["day"].min() + pd.to_timedelta(days // 480, unit="D"))
+    with pytest.raises(TableError, match="'day' has too few different times for 6 stretches"):
+        cross_validate(Problem(name="drift", title="", contract=contract), HOW, SHARES, repeated, 5, 20)
 
 
 def test_class_weights_move_raw_scores_and_calibration_puts_them_right(churn: Problem, customers: pd.DataFrame) -> None:
