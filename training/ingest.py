@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from problems.base import Problem
 from training import raw, tables
@@ -16,7 +17,7 @@ from validation import gates
 from validation.contract import Column, Contract, Kind, demand_two
 from validation.errors import BoxwoodError, ContractError, TableError
 from validation.names import normal
-from validation.numbers import Ambiguous, Notation, decimal_comma, decimal_point, notation
+from validation.numbers import Ambiguous, Notation, decimal_comma, decimal_point, has_decimals, notation
 from validation.parsing import parse_text, parse_typed
 from validation.values import InvalidValue, reader, shown
 
@@ -77,6 +78,8 @@ def read(path: Path, contract: Contract) -> pd.DataFrame:
 def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
     """A raw column's values in storage type, and why which rows could not be read. Each distinct cell is read once."""
     if column.parse is None:
+        if column.kind is Kind.REAL and types.is_numeric_dtype(cells.dtype):
+            return cells.astype("float64"), {}
         cells = raw.restored(column, cells)
     codes, uniques = pd.factorize(cells, use_na_sentinel=True)
     try:
@@ -103,8 +106,11 @@ class _ParserFailed(Exception):
 
 def _distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
     """The values of cells, None where there is none, and by place why cells could not be read."""
+    values: list[Any] = _plain_numbers(column, cells)
+    if values and any(has_decimals(str(cell)) for cell in cells):
+        return values, {}  # the first number that says so is enough where all are numbers with a point
     way = _notation(column, cells)
-    values: list[Any] = _plain_numbers(column, cells) if way is decimal_point else []
+    values = values if way is decimal_point else []
     reasons: dict[int, str] = {}
     for place, cell in enumerate([] if values else cells):
         try:

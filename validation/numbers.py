@@ -69,6 +69,11 @@ def plain(text: str) -> float | int:
         raise ValueError(f"{text[:40]!r} is not a number") from None
 
 
+def has_decimals(text: str) -> bool:
+    """Whether a number has a decimal point that cannot part groups of three digits."""
+    return _DECIMALS.fullmatch(text.strip()) is not None
+
+
 def notation(texts: Iterable[str], *, whole: bool) -> Notation:
     """How the numbers of a column are written.
 
@@ -85,7 +90,7 @@ def notation(texts: Iterable[str], *, whole: bool) -> Notation:
     for text in texts:
         if text.isdecimal():  # as most integers are
             continue
-        if not whole and _DECIMALS.fullmatch(text):  # as most others are
+        if not whole and has_decimals(text):  # as most others are
             points.append(text)
             continue
         if not whole and _EITHER.fullmatch(text):
