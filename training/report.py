@@ -7,6 +7,7 @@ from typing import Any
 from model import bundle
 from problems.base import Problem
 from training.workspace import Workspace, read_json
+from validation.errors import StoreError
 
 HEADS = {
     "rmse": "RMSE",
@@ -51,8 +52,13 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
 def _metrics(tag: str) -> dict[str, Any]:
     """What the evaluation found of a packaged model."""
     import bentoml  # which takes a second to import, and most runs serve the model that they judged
+    from bentoml.exceptions import NotFound
 
-    metrics: dict[str, Any] = read_json(Path(bentoml.models.get(tag).path) / bundle.MANIFEST)["metrics"]
+    try:
+        folder = Path(bentoml.models.get(tag).path)
+    except NotFound as error:
+        raise StoreError(f"{tag} is to be served and is not in the model store; run `make train`.") from error
+    metrics: dict[str, Any] = read_json(folder / bundle.MANIFEST)["metrics"]
     return metrics
 
 
