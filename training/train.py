@@ -23,6 +23,7 @@ from validation.errors import ContractError
 
 FITTED, OUTCOME = "fitted.json", "outcome.json"
 _SPREAD_ROUNDS, _SPREAD_LEAVES = 60, 15
+_FOLDS, _ENOUGH_ERRORS = 5, 20_000
 
 
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,11 +123,14 @@ def learn(
         raw = raw_scores(booster, inputs[CALIBRATION])
         outcome = probability.calibrate(aims.classes, params.costs, raw, actual[CALIBRATION])
     else:
-        errors = {part: actual[part] - raw_scores(booster, inputs[part]) for part in (TRAIN, CALIBRATION)}
-        spread = _spread_booster(params, matrix, inputs[TRAIN], np.abs(errors[TRAIN]))
+        settings, folds = _settings(params, aims, matrix), _folds(problem, parts[TRAIN])
+        wrong = np.abs(_errors(booster, settings, matrix, inputs[TRAIN], actual[TRAIN], folds))
+        judged = np.isfinite(wrong)
+        spread = _spread_booster(params, matrix, inputs[TRAIN][judged], wrong[judged])
         boosters[SPREAD] = spread.model_to_string()
         reached = np.asarray(spread.predict(inputs[CALIBRATION]))
-        outcome = conformal.calibrate(problem, params.coverage, grown, errors[CALIBRATION], reached, known[CALIBRATION])
+        errors = actual[CALIBRATION] - raw_scores(booster, inputs[CALIBRATION])
+        outcome = conformal.calibrate(problem, params.coverage, grown, errors, reached, known[CALIBRATION])
     return Learned(boosters, fitted, outcome), gold
 
 
@@ -158,7 +162,7 @@ def _main_booster(
     inputs: Mapping[str, np.ndarray],
     actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
-    settings = {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
+    settings = _settings(params, aims, matrix)
     aims.demand_plain(settings)
     data, held_out = (
         _dataset(
@@ -172,6 +176,43 @@ def _main_booster(
     )
     held_out.set_reference(data)
     return boost(settings, params.rounds, data, held_out, params.stop_after)
+
+
+def _settings(params: TrainParams, aims: targets.Targets, matrix: FeatureMatrix) -> dict[str, Any]:
+    return {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
+
+
+def _folds(problem: Problem, rows: pd.DataFrame) -> np.ndarray:
+    """Which fold each row is in, shape (rows,); rows with equal inputs are in one, or they would tell each other."""
+    inputs = rows[[column.name for column in problem.contract.inputs]]
+    folds: np.ndarray = (pd.util.hash_pandas_object(inputs, index=False) % _FOLDS).to_numpy()
+    return folds
+
+
+def _errors(
+    booster: lgb.Booster,
+    settings: dict[str, Any],
+    matrix: FeatureMatrix,
+    inputs: np.ndarray,
+    actual: np.ndarray,
+    folds: np.ndarray,
+) -> np.ndarray:
+    """What boosters like this one, of as many trees, err by on rows that they did not learn from; shape (rows,).
+
+    Its own errors on these rows are small wherever it learned them by heart, which is where noise is large. NaN for the
+    rows of further folds where enough rows have an error: each fold costs another training.
+    """
+    errors = np.full(len(actual), np.nan)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        other = booster
+        if not held_out.all():
+            data = _dataset(matrix, inputs[~held_out], actual[~held_out], settings)
+            other = boost(settings, max(booster.best_iteration, 1), data)
+        errors[held_out] = actual[held_out] - raw_scores(other, inputs[held_out])
+        if np.isfinite(errors).sum() >= _ENOUGH_ERRORS:
+            break
+    return errors
 
 
 def _spread_booster(params: TrainParams, matrix: FeatureMatrix, inputs: np.ndarray, wrong: np.ndarray) -> lgb.Booster:

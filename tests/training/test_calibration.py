@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from model.outcome import Trend
 from problems.base import Problem
-from training import conformal, metrics, probability, trend
+from training import conformal, metrics, probability, tables, trend
 from training.targets import Targets
+from training.train import TrainParams, learn
 from validation.contract import Column, Contract, Kind, Role
 from validation.decode import Columns
 from validation.errors import SettingsError, TableError
@@ -247,6 +248,33 @@ def test_a_class_weight_of_an_unknown_class_is_refused() -> None:
     silver = pd.DataFrame({"left": ["No", "Yes"]})
     with pytest.raises(SettingsError, match="class_weights names 'Maybe'; the classes are No, Yes"):
         Targets(leaving(), silver).weights({"Maybe": 2.0}, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+
+
+def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() -> None:
+    """Known noise, ten times as large in a third of the rows, and a booster that learns all of it."""
+    random = np.random.default_rng(2)
+    hard = random.random(12_000) < 0.3
+    x = random.random((12_000, 3))
+    noisy = pd.DataFrame(x, columns=["a", "b", "c"]).assign(
+        hard=pd.Series(hard, dtype="boolean"),
+        y=20 * x[:, 0] + 10 * np.sin(6 * x[:, 1]) + random.normal(size=12_000) * np.where(hard, 10.0, 1.0),
+    )
+    contract = Contract(
+        (
+            *(Column(name=name, kind=Kind.REAL) for name in "abc"),
+            Column(name="hard", kind=Kind.FLAG),
+            Column(name="y", kind=Kind.REAL, role=Role.TARGET),
+        )
+    )
+    booster = {"num_threads": 1, "num_leaves": 127, "min_data_in_leaf": 1}
+    problem, how = Problem(name="noise", title="", contract=contract), TrainParams(200, 200, 1, booster)
+    parts = {"train": noisy[:4_000], "validation": noisy[4_000:4_400], "calibration": noisy[4_400:6_000]}
+    learned, _ = learn(problem, how, parts)
+    test = noisy[6_000:]
+    _, scores = tables.ask(learned.predictor(problem), test)
+    covered = test["y"].between(scores[:, 1], scores[:, 2])
+    easy, difficult = covered[~hard[6_000:]].mean(), covered[hard[6_000:]].mean()
+    assert (easy, difficult) == pytest.approx((0.9, 0.9), abs=0.06)  # by errors on rows that it learned: 0.94 and 0.79
 
 
 def test_the_positive_class_is_the_last_one() -> None:
