@@ -188,7 +188,7 @@ def _read_csv(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def _demand_text(path: Path, start: bytes) -> None:
-    if start.startswith(_UTF16) or b"\0" in start:
+    if start.startswith(_UTF16) or b"\0\0" in (start[::2], start[1::2]):  # with or without a mark
         raise TableError(f"{path.name} is UTF-16 text. Save it as UTF-8, for example with `iconv -f utf-16 -t utf-8`.")
     for magic, what in _WORKBOOKS.items():
         if start.startswith(magic):
