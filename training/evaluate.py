@@ -10,7 +10,7 @@ from model.features import FeatureMatrix
 from model.outcome import Binary, Regression
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
-from training import digits, metrics, slices, tables
+from training import digits, metrics, slices, suspicions, tables
 from training.baselines import Baselines
 from training.crossvalidate import cross_validate
 from training.probability import before_calibration
@@ -58,8 +58,10 @@ def main(problem: Problem) -> None:
     document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=[0]))
     document["refused"] = int((split == TEST).sum()) - len(test)
     document["importance"] = importance(predictor, test)
+    shares = workspace.params("split", SplitParams)
+    document["suspicions"] = suspicions.find(problem, silver, split, shares)
     if params.folds and aims.classes is not None:
-        how, shares = workspace.params("train", TrainParams), workspace.params("split", SplitParams)
+        how = workspace.params("train", TrainParams)
         try:
             document["cross_validation"] = cross_validate(problem, how, shares, silver, params.folds, params.resamples)
         except TableError as error:  # a table can be large enough for a model and too small for folds of it

@@ -88,7 +88,7 @@ def _windows(folds: Mapping[str, Any]) -> str:
 
 def remarks(document: dict[str, Any]) -> list[str]:
     """What else a person should know, a sentence each."""
-    said = []
+    said = [f"Look into this first: {suspicion}" for suspicion in document.get("suspicions", [])]
     if "interval" in document:
         interval = document["interval"]
         said.append(

@@ -39,6 +39,13 @@ def main(problem: Problem) -> None:
     time = problem.contract.time
     order = ordered(problem, silver, params.seed)
     labels = assign(order, params)
+    times = order.nunique()
+    if time and times < len(order) / 2 and TRAIN in missed(labels, params):
+        raise TableError(
+            f"'{time.name}' has {counted(times, 'different value')}, and rows of one time stay together: only "
+            f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
+            "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
+        )
     if not problem.regression:
         Targets(problem, silver)  # refuses a single class here, where every row is seen
     counts = labels.value_counts()
@@ -101,6 +108,14 @@ def assign(order: pd.Series, params: SplitParams) -> pd.Series:
         labels[first_of_ties < chosen] = label
         borders = borders[borders < chosen]
     return pd.Series(labels, index=order.index, dtype="str")
+
+
+def missed(labels: pd.Series, params: SplitParams) -> list[str]:
+    """The splits whose share of the rows is off by more than half of what was asked for, and by two points."""
+    wanted = {TEST: params.test, CALIBRATION: params.calibration, VALIDATION: params.validation}
+    wanted[TRAIN] = 1 - sum(wanted.values())
+    off = {name: abs(float((labels == name).mean()) - share) for name, share in wanted.items()}
+    return [name for name in SPLITS if off[name] > max(wanted[name] / 2, 0.02)]
 
 
 def _nearest(borders: np.ndarray, wanted: float) -> float:

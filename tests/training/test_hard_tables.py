@@ -210,6 +210,13 @@ def test_a_rare_class(
     )
 
 
+def test_a_time_that_leaves_little_to_learn_from_is_refused(outcome: Outcome) -> None:
+    years = table(200).assign(day=pd.to_datetime(pd.Series(2015 + np.arange(200) // 50, dtype="str")))
+    said = outcome(problem(PRICE, True), years)
+    assert isinstance(said, str)
+    assert "'day' has 4 different values, and rows of one time stay together: only 25% of the rows" in said
+
+
 def test_an_undefined_roc_auc_is_none(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     found = outcome(problem(GONE, True), positives(*range(0, 80, 2)), PARAMS)
     assert isinstance(found, dict)
