@@ -100,6 +100,8 @@ class Column:
             object.__setattr__(self, "choices", self._distinct(self.choices))
         if self.role is Role.TIME and (self.kind not in (Kind.DATE, Kind.TIMESTAMP) or self.nullable):
             raise ContractError(f"Column '{self.name}' orders the split: it must be a date or timestamp, never null.")
+        if self.kind is Kind.CATEGORY and isinstance(self.example, str):
+            object.__setattr__(self, "example", normal(self.example))
         object.__setattr__(self, "source", normal(self.source) or self.name)
 
     def _distinct(self, choices: tuple[str, ...]) -> tuple[str, ...]:

@@ -71,9 +71,11 @@ def test_choices_and_headers_have_one_form() -> None:
         kind=Kind.CATEGORY,
         choices=("S\u0327is\u0327li", " Bes\u0327iktas\u0327"),
         source="I\u0307lc\u0327e\u00a0",
+        example="S\u0327is\u0327li ",
     )
     assert column.choices == ("Şişli", "Beşiktaş")
     assert column.source == "İlçe"
+    assert column.example == "Şişli"
 
 
 @pytest.mark.parametrize("change", [{"help": "other"}, {"source": "other"}, {"example": 1}, {"parse": str}])
