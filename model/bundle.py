@@ -24,7 +24,7 @@ from model.features import Fitted
 from model.outcome import Outcome, Regression
 from problems import base
 from problems.base import Problem
-from validation.contract import Column, Kind
+from validation.contract import MOST_LISTED, Column, Kind, Unseen
 from validation.errors import BundleError, ContractError
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ REFERENCE = "reference.json"
 SPREAD = "spread.txt"
 _A_SECOND: Mapping[Kind, float] = {Kind.DATE: 1 / 86_400, Kind.TIMESTAMP: 1e6}
 """What `Reference` keeps times in, as their readers give it."""
+SEVERAL = 5
+"""A name with as many rows in training is hardly one person's."""
 CARDS = ("card.md", "card.html")
 NEEDED = (MODEL, GOLDEN, REFERENCE)
 ALLOWED = (*NEEDED, SPREAD, *CARDS)
@@ -96,6 +98,12 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         a_second = _A_SECOND.get(column.kind, 1.0)
         return [value * a_second for value in self.columns.get(column.name, {}).get("deciles", ())]
 
+    def counts(self, column: Column) -> dict[str, int]:
+        """In how many rows training saw each name of a category."""
+        entry = self.columns.get(column.name, {})
+        there = self.rows * (1 - entry.get("missing", 0.0))
+        return {name: round(share * there) for name, share in entry.get("shares", {}).items()}
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -107,6 +115,18 @@ class Bundle:
     golden: Golden
     reference: Reference
     cards: dict[str, str]
+
+    def names(self, column: Column) -> list[str]:
+        """The names of a category that may be told to anybody, the most common in training first.
+
+        All of those that callers must know. Where there are many and others are answered too, only those with `SEVERAL`
+        rows in training: one with a single row may be somebody's.
+        """
+        known = self.manifest.fitted.vocabularies.get(column.name, [])
+        rows = self.reference.counts(column)
+        if len(known) > MOST_LISTED and column.when_unseen(len(known)) is Unseen.WARN:
+            known = [name for name in known if rows.get(name, 0) >= SEVERAL]
+        return sorted(known, key=lambda name: (-rows.get(name, 0), name))
 
 
 def make_manifest(
@@ -126,7 +146,9 @@ def make_manifest(
     manifest = Manifest(
         **{**identity, "fitted": fitted, "outcome": outcome},
         version=_hash(identity)[:16],
-        contract=[column.describe() for column in problem.contract.columns],
+        contract=[
+            column.describe(len(fitted.vocabularies.get(column.name, ()))) for column in problem.contract.columns
+        ],
     )
     return _digested(manifest)
 

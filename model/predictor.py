@@ -19,6 +19,7 @@ from model.features import FeatureMatrix
 from problems.base import owners
 from validation.decode import Columns, Decoded, Records, RowDecoder, to_arrays
 from validation.errors import BundleError
+from validation.lookup import Lookup
 from validation.wire import Explanation, Explanations, Prediction, Predictions
 
 _FLOAT64 = 1
@@ -37,7 +38,8 @@ class Predictor:
         self.contract = bundle.problem.contract
         self.name = manifest.problem
         self.version = manifest.version
-        self._decoder = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle))
+        self.lookups = {column.name: Lookup(bundle.names(column)) for column in self.contract.categories}
+        self._decoder = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle), self.lookups)
         self._matrix = FeatureMatrix(bundle.problem, manifest.fitted)
         self.outcome = manifest.outcome
         self._booster = _booster(bundle, bundles.MODEL)

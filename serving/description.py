@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from model.bundle import Bundle, Reference
-from validation.contract import Column, Contract, Kind
+from model.bundle import Bundle
+from validation.contract import MOST_LISTED, Column, Kind
 from validation.parsing import ABSENT
 from validation.values import written
 
-MOST_CHOICES = 1_000
-"""A category with more names than this is described without them."""
+MOST_SHARES = 100
+"""Of a category whose names are too many to list, so many of the most common ones are described with their shares."""
 
 
 def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
         "missing_texts": sorted(ABSENT),
-        "reference": _reference(opened.problem.contract, opened.reference),
+        "reference": _reference(opened),
         "metrics": manifest.metrics,
         "lineage": {
             "model": f"{manifest.problem}:{manifest.version}",
@@ -41,21 +41,24 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
-    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_CHOICES else {}
+    return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_LISTED else {}
 
 
-def _reference(contract: Contract, reference: Reference) -> dict[str, Any]:
+def _reference(opened: Bundle) -> dict[str, Any]:
     """The distributions of the training split, with values as requests carry them."""
-    columns = {one.name: _seen(one, reference) for one in contract.columns if one.name in reference.columns}
+    reference, contract = opened.reference, opened.problem.contract
+    columns = {one.name: _seen(one, opened) for one in contract.columns if one.name in reference.columns}
     return {"rows": reference.rows, "columns": columns}
 
 
-def _seen(column: Column, reference: Reference) -> dict[str, Any]:
+def _seen(column: Column, opened: Bundle) -> dict[str, Any]:
+    reference = opened.reference
     seen = dict(reference.columns[column.name])
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         seen["deciles"] = [written(column.kind, value) for value in reference.deciles(column)]
-    if "shares" in seen and len(seen["shares"]) > MOST_CHOICES:
-        del seen["shares"]
+    if "shares" in seen and len(seen["shares"]) > MOST_LISTED:
+        common = {name: seen["shares"][name] for name in opened.names(column)[:MOST_SHARES] if name in seen["shares"]}
+        seen |= {"names": len(seen["shares"]), "shares": common, "others": max(1 - sum(common.values()), 0.0)}
     elif column.kind is Kind.FLAG:
         seen["shares"] = {name.lower(): share for name, share in seen["shares"].items()}
     return seen

@@ -7,12 +7,18 @@ from typing import Any
 import msgspec
 
 from serving import native, problem_details, v1, v2
-from serving.description import MOST_CHOICES
 from serving.models import Models
 from serving.served_model import ServedModel
-from validation.contract import Column, Kind, Unseen
+from validation.contract import MOST_LISTED, Column, Kind, Unseen
 from validation.values import LARGEST_INTEGER, LONGEST_TEXT
-from validation.wire import Explanations, PartialExplanations, PartialPredictions, Predictions, ProblemDetails
+from validation.wire import (
+    ColumnNames,
+    Explanations,
+    PartialExplanations,
+    PartialPredictions,
+    Predictions,
+    ProblemDetails,
+)
 
 _REFERENCE = "#/components/schemas/{name}"
 _TYPES: dict[Kind, dict[str, Any]] = {
@@ -28,6 +34,12 @@ _PARTIAL = {
     "in": "query",
     "schema": {"type": "boolean", "default": False},
     "description": "Answer the good rows beside the errors of the others.",
+}
+_LIKE = {
+    "name": "like",
+    "in": "query",
+    "schema": {"type": "string", "default": ""},
+    "description": "What names begin with, contain or are near to; without it they are the most common ones.",
 }
 _HEADER_LENGTH = {
     "name": "Inference-Header-Content-Length",
@@ -62,7 +74,15 @@ def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
         models: what is served.
         theirs: what BentoML says about its own routes.
     """
-    answers = (Predictions, PartialPredictions, Explanations, PartialExplanations, ProblemDetails, v2.InferAnswer)
+    answers = (
+        Predictions,
+        PartialPredictions,
+        Explanations,
+        PartialExplanations,
+        ProblemDetails,
+        ColumnNames,
+        v2.InferAnswer,
+    )
     _, schemas = msgspec.json.schema_components((*answers, v2.InferRequest), ref_template=_REFERENCE)
     paths: dict[str, Any] = {
         v1.MODELS: {"get": _got("The models, by name")},
@@ -74,7 +94,7 @@ def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
     for model in models:
         name = model.predictor.name
         schemas[f"Row-{name}"] = row(model)
-        paths |= _paths(name)
+        paths |= _paths(name) | _names(name, model.predictor.lookups)
     own = theirs["components"]["schemas"]
     rows = theirs["paths"][native.PATH]["post"]
     rows["requestBody"]["required"] = True
@@ -106,7 +126,7 @@ def row(model: ServedModel) -> dict[str, Any]:
 def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
     schema = dict(_TYPES[column.kind])
     known = list(vocabulary)
-    if known and column.unseen is Unseen.REJECT and len(known) <= MOST_CHOICES:
+    if known and column.when_unseen(len(known)) is Unseen.REJECT and len(known) <= MOST_LISTED:
         schema["enum"] = [*known, *([None] if column.nullable else [])]
     if column.nullable:
         schema["type"] = [schema["type"], "null"]
@@ -143,6 +163,17 @@ def _paths(name: str) -> dict[str, Any]:
         f"/v2/models/{name}/ready": {"get": _got("Whether the model answers")},
         f"/v2/models/{name}/infer": {"post": infer},
     }
+
+
+def _names(name: str, columns: Iterable[str]) -> dict[str, Any]:
+    """Where the names of the categories are looked up."""
+    found = {}
+    for column in columns:
+        got = _got(f"Names of {column} that a text may stand for")
+        got["parameters"] = [_LIKE]
+        got["responses"]["200"]["content"] = {"application/json": {"schema": _reference("ColumnNames")}}
+        found[f"{v1.MODELS}/{name}/columns/{column}"] = {"get": got}
+    return found
 
 
 def _reference(name: str) -> dict[str, str]:

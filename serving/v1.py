@@ -4,12 +4,14 @@ GET  /v1/models                    the models, by name
 GET  /v1/models/{model}            contract, what training saw, metrics, lineage
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
+GET  /v1/models/{model}/columns/{column}?like=text    names of a category that begin so, contain it or are near it
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 
 With ?partial=true the good rows of a request are answered beside the errors of the others.
 """
 
+import urllib.parse
 from http import HTTPStatus
 from typing import Any
 
@@ -35,9 +37,12 @@ from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
 from validation.errors import UnreadableRequest
+from validation.lookup import Lookup
+from validation.wire import ColumnNames
 
 MODELS = "/v1/models"
-
+MOST_NAMES = 20
+"""So many names of a category are told at a time."""
 
 _VARIES = (b"vary", b"Accept")
 # a card needs its own pictures and styles and nothing else, whatever a value in it tries
@@ -62,6 +67,8 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
             f"{path}/card": _Card(model),
             f"{path}/proto": _Proto(model),
         }
+        for column, lookup in model.predictor.lookups.items():
+            found[f"{path}/columns/{column}"] = _Names(column, lookup)
         for verb in (model.predicting, model.explaining):
             found[f"{path}:{verb.name}"] = _Asked(verb, settings, model.calls("v1", verb.name))
     return found
@@ -128,6 +135,21 @@ class _Proto(Endpoint):
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         return self._reply
+
+
+class _Names(Endpoint):
+    """GET: names of a category, for whoever types one."""
+
+    method = "GET"
+
+    def __init__(self, column: str, names: Lookup) -> None:
+        self._column = column
+        self._names = names
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        sent = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
+        typed = sent.get("like", [""])[0]
+        return Reply(encode(ColumnNames(self._column, self._names.like(typed, MOST_NAMES))))
 
 
 def _prefers_html(scope: Scope) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+import yaml
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
-from tests.data import telco
+from tests.data import rents, telco
 from tests.generated import Generated, generated
-from tests.project import ANY_CHALLENGER, SMALL_CHURN, Project, free_port
+from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, Project, free_port
 from training import stores
 from training.__main__ import STAGES
 from training.workspace import Workspace
@@ -129,6 +131,31 @@ def bento(trained: Project, shared: Path) -> str:
         if not tag.exists():
             tag.write_text(trained.build())
         return tag.read_text()
+
+
+@pytest.fixture(scope="session")
+def letting(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The trained project with a second problem: one file, and an entry in params.yaml."""
+    project = Project(trained.copy(tmp_path_factory.mktemp("letting") / "project").folder, own_code=True)
+    shutil.copy(ROOT / "tests/data/letting.py", project.folder / "problems/letting.py")
+    params = project.folder / "params.yaml"
+    document = yaml.safe_load(params.read_text())
+    document["problems"].append("letting")
+    document["letting"] = {name: values for name, values in document["flights"].items() if name != "source"}
+    params.write_text(yaml.safe_dump(document))
+    rents.write_table(project.folder / "rents.csv", 3_000)
+    printed = project.run("python", "-m", "training", "source", "letting", fails=True)
+    assert "'letting' has no simulated table: say which table to use with DATA=path-or-URL" in printed
+    project.run("python", "-m", "training", "source", "letting", "--data", "rents.csv")
+    project.stages(*STAGES, problem="letting")
+    return project
+
+
+@pytest.fixture(scope="session")
+def both(letting: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service that holds both models."""
+    with letting.serve(letting.build(), tmp_path_factory.mktemp("elsewhere")) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")

@@ -219,11 +219,12 @@ def _pictures(plots: Path) -> Iterator[str]:
 def _limits(contract: Contract, manifest: Manifest, source: dict[str, Any]) -> Iterator[str]:
     yield "## Limits"
     limits = list(_limits_of(manifest.outcome))
+    unseens = {c.name: c.when_unseen(len(manifest.fitted.vocabularies.get(c.name, ()))) for c in contract.categories}
     for unseen, what in (
         (Unseen.REJECT, "refused"),
         (Unseen.WARN, "answered as if the value were missing, with a warning"),
     ):
-        if names := [f"`{column.name}`" for column in contract.categories if column.unseen is unseen]:
+        if names := [f"`{column.name}`" for column in contract.categories if unseens[column.name] is unseen]:
             limits.append(f"A row with a value of {', '.join(names)} that the model does not know is {what}.")
     limits.append("SHAP values say what the model does with a column, not what causes the target.")
     if source["origin"] == SIMULATED:

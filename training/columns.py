@@ -31,7 +31,7 @@ def _values(column: Column) -> str:
         bounds.append(", ".join(column.choices))
     if column.kind is Kind.CATEGORY and column.role not in (Role.KEY, Role.FORBIDDEN):
         bounds += ["learned in training"] if column.choices is None else []
-        bounds.append(f"others: {column.unseen}")
+        bounds.append(f"others: {column.when_unseen(0)}")
     if column.nullable:
         bounds.append("may be missing")
     return "; ".join(bounds) or "any"

@@ -36,11 +36,15 @@ class Column(_Said):
 
 
 class Spread(_Said):
-    """What training saw in one column: eleven deciles from the least to the greatest, or the share of each name."""
+    """What training saw in one column: eleven deciles from the least to the greatest, or the share of each name.
+
+    Of very many `names` there are only the shares of the most common ones; the service knows how the others are called.
+    """
 
     missing: float = 0.0
     deciles: tuple[Any, ...] = ()
     shares: dict[str, float] = Field(default_factory=dict)
+    names: int = 0
 
 
 class Reference(_Said):
@@ -96,6 +100,11 @@ class Model(_Said):
     def spread(self, column: Column) -> Spread:
         """What training saw in a column; nothing, where the service does not say."""
         return self.reference.columns.get(column.name, Spread())
+
+    def names(self, column: Column) -> tuple[str, ...]:
+        """The names of a category that are known here, in the order of a list, or the most common first."""
+        shares = self.spread(column).shares
+        return column.choices or tuple(sorted(shares, key=lambda name: -shares[name]))
 
     def row(self, values: Sequence[Any]) -> Row:
         """A row, of the values of all inputs in their order."""

@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Any
 
-from ui.described import Column, Model, Row, Spread
+from ui.described import Column, Model, Row
 
 MOST = 3
 _VARIED = 2
+_UNKNOWN = "unknown"
 
 
 def rows(model: Model) -> list[Row]:
@@ -15,22 +16,24 @@ def rows(model: Model) -> list[Row]:
     More columns than two would soon contradict each other: the service has no rows to give away, and knows no rules
     between columns.
     """
-    example = {column.name: _example(column, model.spread(column)) for column in model.inputs}
+    example = {column.name: _example(model, column) for column in model.inputs}
     varied = sorted(model.inputs, key=lambda column: -model.importance.get(column.name, 0.0))[:_VARIED]
     found: list[Row] = []
     for places in range(MOST):
-        moved = {c.name: _moved(c, model.spread(c), example[c.name], places) for c in varied}
+        moved = {c.name: _moved(model, c, example[c.name], places) for c in varied}
         if (row := {**example, **moved}) not in found:
             found.append(row)
     return found
 
 
-def _example(column: Column, spread: Spread) -> Any:
+def _example(model: Model, column: Column) -> Any:
     """The contract's, or else what is common in the training data."""
+    spread = model.spread(column)
     if column.example is not None or column.nullable:
         return column.example
-    if column.choices:
-        return max(column.choices, key=lambda name: spread.shares.get(name, 0.0))
+    if column.kind == "category":
+        # where no name is told, one that nobody knows: such columns let others pass
+        return max(model.names(column), key=lambda name: spread.shares.get(name, 0.0), default=_UNKNOWN)
     if column.kind == "flag":
         return spread.shares.get("true", 0.0) > 0.5
     if not spread.deciles:
@@ -39,12 +42,13 @@ def _example(column: Column, spread: Spread) -> Any:
     return round(middle) if column.kind == "integer" else middle
 
 
-def _moved(column: Column, spread: Spread, value: Any, places: int) -> Any:
+def _moved(model: Model, column: Column, value: Any, places: int) -> Any:
     """A value so many names or deciles further."""
+    spread, names = model.spread(column), model.names(column)
     if not places:
         return value
-    if column.choices:
-        return column.choices[(_place(column.choices, value) + places) % len(column.choices)]
+    if column.kind == "category":
+        return names[(_place(names, value) + places) % len(names)] if names else value
     if column.kind == "flag":
         return bool(value) ^ bool(places % 2)
     if len(spread.deciles) < 3 or value is None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from markupsafe import escape
 
-from ui import texts, views
+from ui import inputs, texts, views
 from ui.described import Column, Model, Row
 
 FEW = 4
@@ -16,20 +16,6 @@ SHORT = 40
 """So many choices, of so many letters together, are all in view; others are a list to search."""
 _NOT_GIVEN = ""
 """What a missing value is among choices; no column takes an empty text."""
-_INPUT_TYPES = {"date": "date", "timestamp": "datetime-local"}
-# The browser's own date field: it has a label, takes the keyboard, and is the calendar that a phone's owner knows.
-# ${…} and not {{…}}, which Gradio would fill first and then run what came in as JavaScript.
-_DATE_FIELD = """
-<label class="date-field"><span class="field-label">${title}</span><span class="field-help">${help}</span>
-<input type="${type}" step="${step}"></label>
-"""
-_DATE_SCRIPT = """
-const input = element.querySelector('input');
-const show = () => { if (input.value !== (props.value ?? '')) input.value = props.value ?? ''; };
-show();
-watch('value', show);
-input.addEventListener('change', () => { props.value = input.value; trigger('input'); });
-"""
 
 
 class Field(NamedTuple):
@@ -40,13 +26,14 @@ class Field(NamedTuple):
     error: gr.HTML
 
 
-def fields(model: Model) -> list[Field]:
-    """Build the form in the current block."""
+def fields(model: Model, suggest: inputs.Suggest) -> list[Field]:
+    """Build the form in the current block; `suggest` finds the names of columns that have very many."""
     built = []
     with gr.Row(elem_classes="fields"):
         for column in model.inputs:
             with gr.Column(min_width=0, elem_classes="field"):
-                built.append(Field(column, widget(column), gr.HTML(visible=False, js_on_load=None)))
+                many = suggest if model.spread(column).names else None
+                built.append(Field(column, widget(column, many), gr.HTML(visible=False, js_on_load=None)))
     return built
 
 
@@ -98,7 +85,7 @@ def _chosen(column: Column) -> bool:
     return bool(column.choices) or (column.kind == "flag" and column.nullable)
 
 
-def widget(column: Column) -> gr.components.Component:
+def widget(column: Column, suggest: inputs.Suggest | None = None) -> gr.components.Component:
     """What a column's values are given in: a list, a slider, a date field and so on."""
     label = column.title
     if column.unit and column.unit not in label.split():
@@ -116,18 +103,8 @@ def widget(column: Column) -> gr.components.Component:
         return gr.Checkbox(**{**common, "value": bool(column.example)})
     if _chosen(column):
         return _choice(column, common)
-    if column.kind in _INPUT_TYPES:
-        return gr.HTML(
-            common["value"],
-            html_template=_DATE_FIELD,
-            js_on_load=_DATE_SCRIPT,
-            apply_default_css=False,
-            container=True,
-            title=str(escape(label)),
-            help=str(escape(hint)),
-            type=_INPUT_TYPES[column.kind],
-            step="1" if column.kind == "timestamp" else "",
-        )
+    if column.kind in inputs.TYPES or suggest is not None:
+        return inputs.field(column, common["value"], suggest, title=str(escape(label)), hint=str(escape(hint)))
     if column.kind not in ("integer", "real"):
         return gr.Textbox(**common, max_lines=1)
     if column.ge is not None and column.le is not None and not column.nullable:

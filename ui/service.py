@@ -80,6 +80,12 @@ class Service:
                 f"What {self.url} says of '{name}' is not what this page reads: {error.errors()[0]['msg']}."
             ) from error
 
+    async def like(self, name: str, column: str, text: str) -> list[str]:
+        """The names of a category that a text may stand for; raises ServiceError."""
+        path = f"/v1/models/{name}/columns/{column}"
+        said = _document(await self._ask("GET", path, params={"like": text}))
+        return [str(one) for one in said.get("names", [])]
+
     async def card(self, name: str) -> str | None:
         """The model card as Markdown; None if the model has none. Raises ServiceError."""
         answer = await self._ask("GET", f"/v1/models/{name}/card", headers={"accept": "text/markdown"}, good=(200, 404))

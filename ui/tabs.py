@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ def ask(context: Context) -> list[form.Field]:
     model, rows = context.model, examples.rows(context.model)
     with gr.Tab("Ask", id="ask"), gr.Row(elem_classes="ask"):
         with gr.Column(scale=3, min_width=300):
-            fields = form.fields(model)
+            fields = form.fields(model, partial(context.service.like, model.name))
         with gr.Column(scale=2, min_width=300):
             with gr.Row():
                 buttons = [gr.Button(name, size="sm", min_width=80) for name, _ in zip(_NAMES, rows, strict=False)]
@@ -226,7 +227,7 @@ def _most_important(model: Model) -> str:
 
 def _entered(widgets: list[Any]) -> list[Any]:
     """What happens when somebody presses Enter in a field."""
-    return [widget.submit for widget in widgets if isinstance(widget, gr.Textbox | gr.Number)]
+    return [widget.submit for widget in widgets if isinstance(widget, gr.Textbox | gr.Number | gr.HTML)]
 
 
 def _filling(

@@ -32,7 +32,7 @@ def values(model: Model, column: Column, now: Any) -> list[Any]:
     spread = model.spread(column)
     missing: list[Any] = [None] if column.nullable else []
     if not curved(column):
-        names: list[Any] = [False, True] if column.kind == "flag" else list(column.choices or ())
+        names: list[Any] = [False, True] if column.kind == "flag" else list(model.names(column))
         if len(names) > MOST_CHOICES:
             often = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
             names = [name for name in names if name in often]

@@ -52,6 +52,10 @@ class Unseen(enum.StrEnum):
     """Treated as missing, with a warning in the answer."""
 
 
+MOST_LISTED = 1_000
+"""Descriptions of a model list the names of a category that has no more. Of others callers cannot know every name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a contract.
@@ -69,7 +73,7 @@ class Column:
         ge, le: inclusive bounds of a number.
         choices: the values of a category, see `validation.names`; None means that they are learned in training.
         nullable: whether it may be missing or null.
-        unseen: what a category's unknown value gets.
+        unseen: what a category's unknown value gets; see `when_unseen` where left out.
         example: a valid value as requests carry it.
     """
 
@@ -84,7 +88,7 @@ class Column:
     le: float | None = None
     choices: tuple[str, ...] | None = None
     nullable: bool = False
-    unseen: Unseen = Unseen.REJECT
+    unseen: Unseen | None = None
     example: object = None
 
     def __post_init__(self) -> None:
@@ -94,7 +98,7 @@ class Column:
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
         if self.ge is not None and self.le is not None and self.ge > self.le:
             raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
-        if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not Unseen.REJECT):
+        if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not None):
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only categories have choices.")
         if self.choices is not None:
             object.__setattr__(self, "choices", self._distinct(self.choices))
@@ -127,12 +131,23 @@ class Column:
             "le": self.le,
             "choices": list(self.choices) if self.choices is not None else None,
             "nullable": self.nullable,
-            "unseen": self.unseen.value if self.kind is Kind.CATEGORY else None,
+            "unseen": self.unseen.value if self.unseen is not None else None,
         }
 
-    def describe(self) -> dict[str, Any]:
-        """`semantics` and the texts, without empty entries, as JSON can hold them."""
-        entries = {**self.semantics(), "help": self.help or None, "example": self.example}
+    def when_unseen(self, names: int) -> Unseen:
+        """What a name gets that is none of the category's `names` known ones.
+
+        Left to the number of names, it is refused where a contract or a description lists them all, since then it is
+        a mistake. Where thousands were learned there will be new ones, and one of them is no reason to refuse a row.
+        """
+        if self.unseen is not None:
+            return self.unseen
+        return Unseen.WARN if self.choices is None and names > MOST_LISTED else Unseen.REJECT
+
+    def describe(self, names: int = 0) -> dict[str, Any]:
+        """`semantics` with `when_unseen` of so many names, and the texts; without empty entries, as JSON holds them."""
+        unseen = self.when_unseen(names).value if self.kind is Kind.CATEGORY else None
+        entries = {**self.semantics(), "unseen": unseen, "help": self.help or None, "example": self.example}
         return {name: value for name, value in entries.items() if value is not None}
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import RowsRejected
+from validation.lookup import Lookup
 from validation.ranges import Range
-from validation.values import InvalidValue, Reader, Value, nearest, reader, shown
+from validation.values import MOST_COMPARED, InvalidValue, Reader, Value, nearest, reader, shown
 from validation.wire import RowError
 
 T = TypeVar("T")
@@ -131,6 +132,7 @@ class RowDecoder:
         contract: Contract,
         vocabularies: Mapping[str, Collection[str]],
         ranges: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+        lookups: Mapping[str, Lookup] = MappingProxyType({}),
     ) -> None:
         """Compile the contract.
 
@@ -138,7 +140,9 @@ class RowDecoder:
             contract: what a row is.
             vocabularies: the values that training saw, for the categories that leave them open.
             ranges: the least and the greatest value that training saw of numbers and times, as readers give them.
+            lookups: where to look names up that are near to a refused one, for categories with very many.
         """
+        self._lookups = lookups
         self.contract = contract
         self._choices: dict[str, Collection[str] | None] = {
             column.name: _known(column, vocabularies) for column in contract.columns
@@ -245,7 +249,9 @@ class RowDecoder:
                     self._append(decoded, position, name[:64], reason, name, self._known)
 
     def _refuse(self, decoded: Decoded, position: int, column: Column, reason: str, value: object = None) -> None:
-        choices = self._choices.get(column.name) if value is not None else None
+        choices: Collection[str] | Lookup | None = self._choices.get(column.name) if value is not None else None
+        if choices is not None and len(choices) > MOST_COMPARED:
+            choices = self._lookups.get(column.name)
         self._append(decoded, position, column.name, reason, value, choices)
 
     @staticmethod
@@ -255,7 +261,7 @@ class RowDecoder:
         column: str | None,
         reason: str,
         value: object = None,
-        choices: Collection[str] | None = None,
+        choices: Collection[str] | Lookup | None = None,
     ) -> None:
         decoded.refused += 1
         if len(decoded.errors) >= MOST_ERRORS:

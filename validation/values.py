@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Collection
 
 from validation.contract import Column, Kind, Unseen
+from validation.lookup import Lookup
 from validation.names import normal
 
 Value = float | int | str | None
@@ -20,6 +21,8 @@ Reader = Callable[[object], Value]
 LARGEST_INTEGER = 2**53
 """Integers beyond this have no exact double, so they would not be the same number on every transport."""
 LONGEST_TEXT = 1_000
+MOST_COMPARED = 500
+"""A value is compared with every one of so many names; among more, those near to it are looked up."""
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_DAY = datetime.datetime(1970, 1, 1)
@@ -103,6 +106,7 @@ def _text(value: object) -> str:
 def _category(column: Column, choices: Collection[str] | None) -> Reader:
     noun = column.name.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
+    lets_pass = column.when_unseen(len(choices or ())) is Unseen.WARN
 
     def read(value: object) -> str | None:
         if choices is not None and type(value) is str and value in choices:
@@ -110,7 +114,7 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
         text = _text(value)  # only names that are not there as they are written cost this
         if choices is None or text in choices:
             return text
-        if column.unseen is Unseen.WARN:
+        if lets_pass:
             return None
         raise InvalidValue(f"{shown(value)} is not {article} {noun} that the model knows")
 
@@ -171,9 +175,11 @@ def reader(column: Column, choices: Collection[str] | None = None) -> Reader:
             return _read_timestamp
 
 
-def nearest(value: object, choices: Collection[str], most: int = 20) -> list[str]:
-    """Up to `most` of `choices`, those most like `value` first."""
-    if len(choices) > 500:  # comparing with every one of a million names would make errors expensive
+def nearest(value: object, choices: Collection[str] | Lookup, most: int = 20) -> list[str]:
+    """Up to `most` of `choices`, those most like `value` first; of a lookup only those that are like it."""
+    if isinstance(choices, Lookup):
+        return choices.near(str(value), 5)
+    if len(choices) > MOST_COMPARED:
         return []
     text = str(value)[:64]
     close = difflib.get_close_matches(text, choices, n=5, cutoff=0.5)

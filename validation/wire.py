@@ -85,6 +85,13 @@ class PartialExplanations(msgspec.Struct, frozen=True):
     errors: list[RowError]
 
 
+class ColumnNames(msgspec.Struct, frozen=True):
+    """Names of a category that a text may stand for, the best first."""
+
+    column: str
+    names: list[str]
+
+
 class ProblemDetails(msgspec.Struct, frozen=True):
     """An error as RFC 9457 has it (application/problem+json)."""
 

@@ -23,6 +23,7 @@ CONTRACT = Contract(
         Column(name="listed", kind=Kind.TIMESTAMP, example="2024-02-29T10:00:00"),
         Column(name="deposit", kind=Kind.REAL, role=Role.FORBIDDEN, help="Three rents"),
         Column(name="rent", kind=Kind.REAL, role=Role.TARGET, unit="EUR", ge=0),
+        Column(name="landlord", kind=Kind.CATEGORY, help="Who lets it: ten agencies, and owners with a flat or two"),
         Column(name="number", kind=Kind.CATEGORY, role=Role.KEY, source="No"),
     )
 )

@@ -3,12 +3,14 @@
 import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from model import bundle
 from model.bundle import Bundle, Reference
 from serving import description
 from tests.project import Project
+from validation.contract import MOST_LISTED
 from validation.parsing import ABSENT
 
 
@@ -25,11 +27,23 @@ def seen(opened: Bundle, **columns: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("names", "published"), [(description.MOST_CHOICES, True), (1_001, False)])
-def test_shares_of_too_many_names_are_left_out(opened: Bundle, names: int, published: bool) -> None:
-    shares = {f"name {place}": 1 / names for place in range(names)}
-    entry = seen(opened, agency={"missing": 0.25, "shares": shares})["agency"]
-    assert entry == {"missing": 0.25, **({"shares": shares} if published else {})}
+@pytest.mark.parametrize("names", [MOST_LISTED, MOST_LISTED + 1])
+def test_of_too_many_names_only_those_with_several_rows_are_told(opened: Bundle, names: int) -> None:
+    rows = {f"name {place}": 5 if place < 3 else 1 for place in range(names)}
+    shares = {name: count / sum(rows.values()) for name, count in rows.items()}
+    known = {**opened.manifest.fitted.vocabularies, "agency": sorted(rows)}
+    fitted = msgspec.structs.replace(opened.manifest.fitted, vocabularies=known)
+    many = dataclasses.replace(
+        opened,
+        manifest=msgspec.structs.replace(opened.manifest, fitted=fitted),
+        reference=Reference({"agency": {"missing": 0.5, "shares": shares}}, 2 * sum(rows.values())),
+    )
+    entry = description.of(many, {})["reference"]["columns"]["agency"]
+    if names == MOST_LISTED:
+        assert entry == {"missing": 0.5, "shares": shares}
+    else:
+        common = {name: shares[name] for name in ("name 0", "name 1", "name 2")}
+        assert entry == {"missing": 0.5, "names": names, "shares": common, "others": 1 - sum(common.values())}
 
 
 def test_dates_of_any_time_are_written_as_requests_carry_them(opened: Bundle) -> None:

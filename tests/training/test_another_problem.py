@@ -1,20 +1,15 @@
 """A problem that nobody prepared for, with every kind of column, through the same code beside flights."""
 
-import csv
 import datetime
 import json
-import random
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from tests.project import ROOT, Project
-from training.__main__ import STAGES
+from tests.project import Project
+from ui import examples, whatif
+from ui.described import Model
 
 ROW = {
     "city": "Oslo",
@@ -24,70 +19,18 @@ ROW = {
     "furnished": True,
     "built": "1990-01-01",
     "listed": "2024-02-29T10:00:00",
+    "landlord": "Agency 3",
 }
 PREDICT = "/v1/models/letting:predict"
 
 
-def write_table(path: Path, rows: int) -> None:
-    """Rents as a careless website writes them."""
-    chance = random.Random(5)  # noqa: S311 no secret
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(
-            ["No", " Şehir", "energy", "Oda Sayısı", "area", "furnished", "built", "listed", "deposit", "rent"]
-        )
-        for number in range(rows):
-            city, area, living = chance.choice(["Oslo", "Rome", "Ürgüp"]), chance.uniform(20, 200), chance.randint(1, 5)
-            rent = area * {"Oslo": 20, "Rome": 14, "Ürgüp": 6}[city] * chance.uniform(0.9, 1.1)
-            listed = f"2024-0{chance.randint(1, 9)}-1{chance.randint(0, 9)}T0{chance.randint(0, 9)}:30:00"
-            built = "" if number % 7 == 0 else f"19{chance.randint(10, 99)}-05-01"
-            cells = [chance.choice("ABCD"), f"{living}+1" if number % 9 else " ", f" {area:.2f} "]
-            table.writerow(
-                [
-                    f"n{number}",
-                    f"{city} ",
-                    *cells,
-                    chance.choice(["yes", "No", ""]),
-                    built,
-                    listed,
-                    3 * rent,
-                    f"{rent:.2f}",
-                ]
-            )
-
-
-@pytest.fixture(scope="module")
-def project(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The trained project with a second problem: one file, and an entry in params.yaml."""
-    project = Project(trained.copy(tmp_path_factory.mktemp("letting") / "project").folder, own_code=True)
-    shutil.copy(ROOT / "tests/data/letting.py", project.folder / "problems/letting.py")
-    params = project.folder / "params.yaml"
-    document = yaml.safe_load(params.read_text())
-    document["problems"].append("letting")
-    document["letting"] = {name: values for name, values in document["flights"].items() if name != "source"}
-    params.write_text(yaml.safe_dump(document))
-    write_table(project.folder / "rents.csv", 3_000)
-    printed = project.run("python", "-m", "training", "source", "letting", fails=True)
-    assert "'letting' has no simulated table: say which table to use with DATA=path-or-URL" in printed
-    project.run("python", "-m", "training", "source", "letting", "--data", "rents.csv")
-    project.stages(*STAGES, problem="letting")
-    return project
-
-
-@pytest.fixture(scope="module")
-def both(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A service that holds both models."""
-    with project.serve(project.build(), tmp_path_factory.mktemp("elsewhere")) as connected:
-        yield connected
-
-
-def test_the_model_is_judged_like_any_other(project: Project) -> None:
-    metrics = json.loads((project.folder / "data/letting/metrics.json").read_text())
+def test_the_model_is_judged_like_any_other(letting: Project) -> None:
+    metrics = json.loads((letting.folder / "data/letting/metrics.json").read_text())
     assert metrics["beats_lookup"]
     assert metrics["scores"]["model"]["mape"]["value"] < 0.12
     assert metrics["rows"] == 600
     assert metrics["refused"] == 0
-    assert (project.folder / "data/letting/quarantine.csv").read_text().count("\n") == 1
+    assert (letting.folder / "data/letting/quarantine.csv").read_text().count("\n") == 1
 
 
 SAME_MATRIX = """
@@ -108,8 +51,8 @@ np.testing.assert_array_equal(matrix, gold.to_numpy())
 """
 
 
-def test_serving_sees_the_matrix_that_training_saw(project: Project) -> None:
-    project.run("python", "-c", SAME_MATRIX)
+def test_serving_sees_the_matrix_that_training_saw(letting: Project) -> None:
+    letting.run("python", "-c", SAME_MATRIX)
 
 
 def test_one_service_holds_several_models(both: httpx.Client, row: dict[str, Any]) -> None:
@@ -128,7 +71,7 @@ def test_one_service_holds_several_models(both: httpx.Client, row: dict[str, Any
 
 
 def test_missing_unseen_and_forbidden_columns(both: httpx.Client) -> None:
-    bare = {name: ROW[name] for name in ("city", "area", "listed")}
+    bare = {name: ROW[name] for name in ("city", "area", "listed", "landlord")}
     assert both.post(PREDICT, json={"instances": [bare]}).status_code == 200
     [answer] = both.post(PREDICT, json={"instances": [{**ROW, "energy": "Z"}]}).json()["predictions"]
     assert answer["warnings"] == ["energy: 'Z' was not seen in training and is treated as missing"]
@@ -144,11 +87,11 @@ def test_explanations_belong_to_the_callers_columns(both: httpx.Client) -> None:
     assert abs(explanation["contributions"]["area"]) > abs(explanation["contributions"]["built"])
 
 
-def test_what_training_saw_is_told_as_requests_carry_it(project: Project, both: httpx.Client) -> None:
+def test_what_training_saw_is_told_as_requests_carry_it(letting: Project, both: httpx.Client) -> None:
     reference = both.get("/v1/models/letting").json()["reference"]
     seen, written = (
         reference["columns"],
-        json.loads((project.folder / "data/letting/bundle/reference.json").read_text()),
+        json.loads((letting.folder / "data/letting/bundle/reference.json").read_text()),
     )
     assert reference["rows"] == written["rows"]
     assert set(seen) == {*ROW, "rent"}
@@ -162,10 +105,49 @@ def test_what_training_saw_is_told_as_requests_carry_it(project: Project, both: 
         assert [instant.timestamp() for instant in deciles] == [
             second // step * step for second in written["columns"][name]["deciles"]
         ]
-    for name in ("city", "energy", "rooms", "area", "rent"):
+    for name in ("city", "energy", "rooms", "area", "rent"):  # of the landlords there are too many
         assert seen[name] == written["columns"][name]
-    row = {name: seen[name]["deciles"][5] for name in ("rooms", "area", "built", "listed")} | {"city": "Oslo"}
+    row = {name: seen[name]["deciles"][5] for name in ("rooms", "area", "built", "listed")}
+    row |= {"city": "Oslo", "landlord": "Agency 1"}
     assert both.post(PREDICT, json={"instances": [row | {"rooms": round(row["rooms"])}]}).status_code == 200
+
+
+def test_of_very_many_names_the_common_ones_are_told(both: httpx.Client) -> None:
+    """And others are answered: there will be new ones. An owner's name is told to nobody."""
+    described = both.get("/v1/models/letting").json()
+    [column] = [column for column in described["contract"] if column["name"] == "landlord"]
+    assert (column["unseen"], column.get("choices")) == ("warn", None)
+    seen = described["reference"]["columns"]["landlord"]
+    assert set(seen["shares"]) == {f"Agency {number}" for number in range(10)}
+    assert seen["names"] > 1_000
+    assert sum(seen["shares"].values()) + seen["others"] == pytest.approx(1)
+    [answer] = both.post(PREDICT, json={"instances": [{**ROW, "landlord": "Somebody New"}]}).json()["predictions"]
+    assert answer["warnings"] == ["landlord: 'Somebody New' was not seen in training and is treated as missing"]
+
+
+def test_names_are_looked_up_while_they_are_typed(both: httpx.Client) -> None:
+    def like(text: str, column: str = "landlord") -> list[str]:
+        answer = both.get(f"/v1/models/letting/columns/{column}", params={"like": text}).json()
+        assert answer["column"] == column
+        return answer["names"]  # type: ignore[no-any-return]
+
+    assert like("agency 3") == like("3") == ["Agency 3"]
+    assert like("agenzy 3")[0] == "Agency 3"
+    assert len(like("")) == 10
+    assert like("Owner") == []
+    assert like("ürg", "city") == ["Ürgüp"]
+    assert both.get("/v1/models/letting/columns/area").status_code == 404
+    assert f"{PREDICT.removesuffix(':predict')}/columns/landlord" in both.get("/docs.json").json()["paths"]
+
+
+def test_examples_of_the_page_are_always_answered(both: httpx.Client) -> None:
+    model = Model.model_validate(both.get("/v1/models/letting").json())
+    rows = examples.rows(model)
+    assert {row["landlord"] for row in rows} <= {f"Agency {number}" for number in range(10)}
+    landlord = model.input("landlord")
+    rows += whatif.rows(rows[0], landlord, whatif.values(model, landlord, rows[0]["landlord"]))
+    assert len(rows) >= 10
+    assert both.post(PREDICT, json={"instances": rows}).status_code == 200
 
 
 def test_the_contract_describes_its_choices(both: httpx.Client) -> None:

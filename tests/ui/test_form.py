@@ -47,11 +47,16 @@ def model(column: Column) -> Model:
     return Model(name="m", version="1", title="A model", contract=(column, target))
 
 
-@given(columns())
-def test_what_a_form_shows_is_what_it_sends(drawn: tuple[Column, Any]) -> None:
+async def suggest(column: str, text: str) -> list[str]:
+    return [column, text]
+
+
+@given(columns(), st.booleans())
+def test_what_a_form_shows_is_what_it_sends(drawn: tuple[Column, Any], many: bool) -> None:
     column, value = drawn
+    many = many and column.kind == "category" and not column.choices
     described = model(column)
-    widget: Any = form.widget(column)
+    widget: Any = form.widget(column, suggest if many else None)
     [shown] = form.shown(described, {"x": value})
     arrived = widget.preprocess(widget.postprocess(shown))
     assert form.sent(described, [arrived]) == {"x": value}

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from problems.base import Problem
 from tests.strategies import ODD_VALUES, any_rows, good_rows
-from validation.contract import Column, Contract, Kind, Role, Unseen
+from validation.contract import MOST_LISTED, Column, Contract, Kind, Role, Unseen
 from validation.decode import MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
 from validation.errors import RowsRejected
+from validation.lookup import Lookup
 from validation.names import normal
 
 WIDE = Contract(
@@ -116,6 +117,33 @@ def test_an_unseen_name_that_may_pass_is_missing_with_a_warning() -> None:
     assert not decoded.errors
     assert decoded.warnings == {1: ["shop: 'z' was not seen in training and is treated as missing"]}
     assert decoded.records[1][1] is None
+
+
+@pytest.mark.parametrize(
+    ("names", "stated", "passes"),
+    [
+        (MOST_LISTED, None, False),
+        (MOST_LISTED + 1, None, True),
+        (MOST_LISTED + 1, Unseen.REJECT, False),
+        (3, Unseen.WARN, True),
+    ],
+)
+def test_among_very_many_names_there_will_be_new_ones(names: int, stated: Unseen | None, passes: bool) -> None:
+    column = Column(name="flight", kind=Kind.CATEGORY, unseen=stated)
+    contract = Contract((column, Column(name="fare", kind=Kind.REAL, role=Role.TARGET)))
+    known = [f"SG-{number}" for number in range(1_000, 1_000 + names)]
+    decoded = RowDecoder(contract, {"flight": known}, lookups={"flight": Lookup(known)}).decode([{"flight": "SG1002"}])
+    assert (not decoded.errors, bool(decoded.warnings)) == (passes, passes)
+    if not passes:
+        [error] = decoded.errors
+        assert error.expected is not None
+        assert "SG-1002" in error.expected
+    assert column.describe(names)["unseen"] == ("warn" if passes else "reject")
+
+
+def test_a_contract_that_lists_its_choices_means_them() -> None:
+    many = Column(name="x", kind=Kind.CATEGORY, choices=tuple(map(str, range(2 * MOST_LISTED))))
+    assert many.when_unseen(2 * MOST_LISTED) is Unseen.REJECT
 
 
 def test_missing_is_null_where_null_is_allowed_and_an_error_elsewhere() -> None:

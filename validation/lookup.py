@@ -1,0 +1,87 @@
+"""Looking names up among many thousands: those that somebody may have meant by a text, found without reading all."""
+
+import bisect
+import difflib
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from validation.names import normal
+
+READ = 10_000
+"""So many names are read for what stands inside of them: a millisecond's work."""
+_BESIDE = 25
+_LONGEST = 64
+_SHORT, _LETTERS = 32, 40
+"""Slips are tried in texts of so many letters, with so many of the letters that names are made of: 2,600 at most."""
+
+
+class Lookup:
+    """The names of a category in two orders, of their beginnings and of their ends."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Sort names, which come with the most common first."""
+        self._often = [(name.casefold(), name) for name in names]
+        self._names = dict(reversed(self._often))  # of names that differ in case alone the most common one
+        letters = Counter("".join(folded for folded, _ in self._often[:READ]))
+        self._letters = "".join(letter for letter, _ in letters.most_common(_LETTERS))
+        self._sorted = sorted(self._often)
+        self._reversed = sorted((folded[::-1], name) for folded, name in self._often)
+
+    def __len__(self) -> int:
+        return len(self._often)
+
+    def like(self, text: str, most: int) -> list[str]:
+        """Up to `most` names that a text may become: that begin with it, that contain it, that are near it.
+
+        Case does not matter. Without a text they are the most common ones; so are the first of each kind, as far as
+        the first `READ` names go.
+        """
+        wanted = normal(text[:_LONGEST]).casefold()
+        if not wanted:
+            return [name for _, name in self._often[:most]]
+        inside = [pair for pair in itertools.islice(self._often, READ) if wanted in pair[0]]
+        begun = [name for folded, name in inside if folded.startswith(wanted)]
+        begun += self._beginning(wanted, most) if len(begun) < most else []
+        found = list(dict.fromkeys([*begun, *(name for _, name in inside)]))
+        return (found or self.near(text, most))[:most]
+
+    def _beginning(self, wanted: str, most: int) -> list[str]:
+        start = bisect.bisect_left(self._sorted, (wanted,))
+        following = self._sorted[start : start + most]
+        return [name for folded, name in following if folded.startswith(wanted)]
+
+    def near(self, text: str, most: int) -> list[str]:
+        """Up to `most` names that differ a little from a text, the nearest first.
+
+        Only those are compared that are one slip away, or stand beside it by their beginning or by their end.
+        """
+        wanted = normal(text[:_LONGEST]).casefold()
+        slips = [slip for slip in _slips(wanted, self._letters) if slip in self._names]
+        begins = [folded for folded, _ in _around(self._sorted, wanted)]
+        ends = [backwards[::-1] for backwards, _ in _around(self._reversed, wanted[::-1])]
+        beside = {folded[:_LONGEST]: self._names[folded] for folded in (*begins, *ends)}
+        close = difflib.get_close_matches(wanted, beside, n=most, cutoff=0.6)
+        return list(dict.fromkeys([*(self._names[slip] for slip in slips), *(beside[one] for one in close)]))[:most]
+
+
+def _slips(text: str, letters: str) -> Iterator[str]:
+    """A text with another letter in a place, two letters the other way round, one too many or one too few.
+
+    As in Peter Norvig's "How to Write a Spelling Corrector" (2007); long texts have too many of them.
+    """
+    if len(text) > _SHORT:
+        return
+    for place in range(len(text) + 1):
+        before, behind = text[:place], text[place:]
+        yield before + behind[1:]
+        yield before + behind[1:2] + behind[:1] + behind[2:]
+        for letter in letters:
+            yield before + letter + behind[1:]
+            yield before + letter + behind
+
+
+def _around(ordered: Sequence[tuple[str, str]], wanted: str) -> Sequence[tuple[str, str]]:
+    """What stands just before and behind the place of a text."""
+    place = bisect.bisect_left(ordered, (wanted,))
+    return ordered[max(place - _BESIDE, 0) : place + _BESIDE]
