@@ -47,6 +47,8 @@ _TYPES = {
     Kind.INTEGER: DataType.long,
     Kind.REAL: DataType.double,
     Kind.FLAG: DataType.boolean,
+    Kind.DATE: DataType.datetime,
+    Kind.TIMESTAMP: DataType.datetime,
 }
 
 
@@ -155,7 +157,7 @@ def _register(
         )
         for name, text in cards.items():
             mlflow.log_text(text.decode(), name)
-        rows = pd.DataFrame(tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
+        rows = _frame(problem.contract, tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
         model_uri = _log_model(problem, bundle.seal(manifest, metrics, lineage, cards), files, rows)
@@ -201,6 +203,13 @@ def signature(contract: Contract) -> ModelSignature:
     outputs = [ColSpec(DataType.double if numeric else DataType.string, "prediction")]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)
+
+
+def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows as requests carry them as a table of the signature."""
+    frame = pd.DataFrame(rows)
+    times = [column.name for column in contract.inputs if _type(column) is DataType.datetime]
+    return frame.assign(**{name: pd.to_datetime(frame[name]) for name in times})
 
 
 def _type(column: Column) -> DataType:

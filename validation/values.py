@@ -26,6 +26,7 @@ MOST_COMPARED = 500
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_DAY = datetime.datetime(1970, 1, 1)
+_MIDNIGHT = datetime.time()
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
@@ -126,17 +127,40 @@ def _read_date(value: object) -> int:
     if type(value) is str and len(value) == 10 and value[4] == value[7] == "-":
         with contextlib.suppress(ValueError):
             return datetime.date.fromisoformat(value).toordinal() - _EPOCH
-    raise InvalidValue(f"{shown(value)} is not a date; dates are written YYYY-MM-DD")
+    moment = _moment(value)  # pandas writes and holds days as their midnights
+    if moment is None:
+        raise InvalidValue(f"{shown(value)} is not a date; dates are written YYYY-MM-DD{_epoch_hint(value)}")
+    if moment.time() != _MIDNIGHT:
+        raise InvalidValue(f"{shown(value)} has a time of day; dates are written YYYY-MM-DD")
+    return moment.toordinal() - _EPOCH
 
 
 def _read_timestamp(value: object) -> int:
+    moment = _moment(value)
+    if moment is None:
+        hint = _epoch_hint(value)
+        raise InvalidValue(f"{shown(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss{hint}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return (moment - _EPOCH_INSTANT) // _MICROSECOND
+
+
+def _moment(value: object) -> datetime.datetime | None:
+    """A text in ISO 8601 with a time of day, or what Python and pandas hold in its place, as it is written."""
+    if isinstance(value, datetime.datetime):
+        return value
+    if isinstance(value, datetime.date):
+        return datetime.datetime.combine(value, _MIDNIGHT)
     if type(value) is str and len(value) >= 19 and value[4] == value[7] == "-" and value[10] in "Tt ":
         with contextlib.suppress(ValueError, OverflowError):
-            instant = datetime.datetime.fromisoformat(value)
-            if instant.tzinfo is None:
-                instant = instant.replace(tzinfo=datetime.UTC)
-            return (instant - _EPOCH_INSTANT) // _MICROSECOND
-    raise InvalidValue(f"{shown(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss")
+            return datetime.datetime.fromisoformat(value)
+    return None
+
+
+def _epoch_hint(value: object) -> str:
+    """What to do about a number, by which pandas writes times unless it is told otherwise."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return '. A number counts from 1970: pandas writes text with to_json(date_format="iso")' if number else ""
 
 
 def written(kind: Kind, value: float) -> str:

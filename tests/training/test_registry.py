@@ -1,5 +1,6 @@
 """What the registry holds: the run, the version, and a model that MLflow itself can serve."""
 
+import datetime
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
-from training import champion, register
+from training import champion, register, tables
 from training.workspace import Workspace
 
 PLACE = Workspace("flights")
@@ -50,15 +51,26 @@ def test_the_registered_model_answers_like_the_predictor(
     registered: Any, predictor: Predictor, row: dict[str, Any]
 ) -> None:
     rows = [row, {**row, "cabin": "premium"}]
-    answers = registered.predict(pd.DataFrame(rows))
-    assert answers["prediction"].tolist() == [p.prediction for p in predictor.predict(rows).predictions]
+    expected = [p.prediction for p in predictor.predict(rows).predictions]
+    for dates in (pd.to_datetime(pd.Series([row["date"]] * 2)), [datetime.date.fromisoformat(str(row["date"]))] * 2):
+        answers = registered.predict(pd.DataFrame(rows).assign(date=dates))
+        assert answers["prediction"].tolist() == expected
+
+
+def test_the_registered_model_answers_the_projects_own_table(registered: Any, trained: Project) -> None:
+    silver = tables.read(trained.folder / PLACE.silver).head(20)
+    assert registered.predict(silver)["prediction"].between(0, 1e5).all()
+
+
+def dated(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows).assign(date=lambda table: pd.to_datetime(table["date"]))
 
 
 def test_the_registered_model_refuses_what_the_contract_refuses(registered: Any, row: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="row 1, cabin: 'roof' is not a cabin"):
-        registered.predict(pd.DataFrame([row, {**row, "cabin": "roof"}]))
+        registered.predict(dated([row, {**row, "cabin": "roof"}]))
     with pytest.raises(MlflowException, match="missing inputs"):
-        registered.predict(pd.DataFrame([row]).drop(columns="cabin"))
+        registered.predict(dated([row]).drop(columns="cabin"))
 
 
 def test_signature_and_example_are_the_contracts(registered: Any, flights: Problem) -> None:

@@ -1,9 +1,12 @@
 """Requests to columns: what is refused, in which words, and that nothing else is touched."""
 
+import datetime
+import json
 import unicodedata
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +49,31 @@ DECODER = RowDecoder(WIDE, WORDS)
 
 
 @pytest.mark.parametrize(
+    "built",
+    [
+        "1999-12-31T00:00:00",
+        "1999-12-31T00:00:00.000",
+        "1999-12-31 00:00:00",
+        "1999-12-31T00:00:00.000Z",
+        "1999-12-31T00:00:00+02:00",
+        datetime.date(1999, 12, 31),
+        datetime.datetime(1999, 12, 31),
+        pd.Timestamp("1999-12-31", tz="Europe/Berlin"),
+    ],
+)
+def test_a_date_given_as_its_midnight_is_that_date(built: object) -> None:
+    """As pandas writes and holds dates."""
+    one, other = (DECODER.decode([{**GOOD, "built": value}]).whole().records for value in (built, GOOD["built"]))
+    assert one == other
+
+
+def test_pandas_own_records_are_requests() -> None:
+    table = pd.DataFrame([GOOD]).assign(built=pd.Timestamp("1999-12-31"), listed=pd.Timestamp("2024-02-29T10:00:00"))
+    sent = json.loads(table.to_json(orient="records", date_format="iso"))
+    assert DECODER.decode(sent).whole().records == DECODER.decode([GOOD]).whole().records
+
+
+@pytest.mark.parametrize(
     ("change", "column", "says"),
     [
         ({"city": "Romee"}, "city", "'Romee' is not a city that the model knows"),
@@ -71,6 +99,11 @@ DECODER = RowDecoder(WIDE, WORDS)
         ({"built": "2023-02-29"}, "built", "not a date; dates are written YYYY-MM-DD"),
         ({"built": "20230228"}, "built", "not a date"),
         ({"built": "2023-W05-3"}, "built", "not a date"),
+        ({"built": "1999-12-31T10:00:00"}, "built", "has a time of day; dates are written YYYY-MM-DD"),
+        ({"built": "1999-13-31T00:00:00"}, "built", "not a date"),
+        ({"built": 946598400000}, "built", 'pandas writes text with to_json(date_format="iso")'),
+        ({"listed": 946598400000.0}, "listed", 'pandas writes text with to_json(date_format="iso")'),
+        ({"listed": True}, "listed", "True is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss"),
         ({"listed": "2024-02-29"}, "listed", "not a timestamp"),
         ({"listed": "2024-13-29T10:00:00"}, "listed", "not a timestamp"),
         ({"fee": 3.0}, "fee", "leaks the target"),
