@@ -101,15 +101,14 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
         front = Front(behind, lambda: self._routes(behind), nothing)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
         traced = TRACING.traced(front)
-        return (
-            CORSMiddleware(traced, origins, allow_methods=["GET", "POST"], allow_headers=["*"]) if origins else traced
-        )
+        methods = ("GET", "HEAD", "POST")
+        return CORSMiddleware(traced, origins, allow_methods=methods, allow_headers=["*"]) if origins else traced
 
     def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
         return {
             native.PATH: native.Native(behind, SETTINGS, MODELS.default),
             "/": Page(openapi.PAGE),
-            **dict.fromkeys((ui.PATH, f"{ui.PATH}/"), ui.ToPage(SETTINGS.ui)),
+            ui.PATH: ui.ToPage(SETTINGS.ui),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),
             "/metrics": Exposition(),
             **v1.routes(MODELS, SETTINGS),

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import re
-import urllib.parse
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
@@ -12,18 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving import logs, problem_details, telemetry
+from serving import compression, logs, negotiation, problem_details, telemetry
 from serving.models import Models
+from serving.request import headers
 from serving.served_model import Verb
 from serving.telemetry import Calls, Counting
 from validation.errors import (
     CallerLeft,
     Overloaded,
     RequestError,
-    RequestTooLarge,
-    UnknownModel,
-    UnreadableRequest,
-    UnsupportedMedia,
 )
 from validation.wire import ProblemDetails
 
@@ -31,7 +27,9 @@ _PAGE_POLICY = (
     b"content-security-policy",
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 )
-_TRACE = logs.TRACE.encode()
+READS = ("GET", "HEAD")
+_TRACE, _REQUEST = logs.TRACE.encode(), logs.REQUEST.encode()
+_VARIES = (b"vary", b"Accept-Encoding")
 _log = logging.getLogger("boxwood.http")
 T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
@@ -47,9 +45,10 @@ class Reply(NamedTuple):
 
 
 class Endpoint:
-    """An ASGI application that answers one method; errors are problem details."""
+    """An ASGI application that answers one path; errors are problem details."""
 
-    method: str
+    methods: Sequence[str] = ()
+    """Those that it answers; all of them if there are none."""
     calls: Calls | None = None
     """Who counts its requests, if anybody does."""
 
@@ -63,45 +62,62 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != self.method:
-            detail = f"This path answers {self.method}."
-            refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
-            await respond(send, self.refuse(refusal, (b"allow", self.method.encode())))
-            return
+        sent = headers(scope)
+        trace, request = sent.get(_TRACE), sent.get(_REQUEST)
+        caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
         counting = Counting(self.calls)
-        sent = header(scope, _TRACE)
-        trace = None if sent is None else logs.trace_parent(sent.decode("latin-1"))
-        try:
-            with counting:  # ends before the caller has the answer, and may look whether it was counted
-                reply = await self.answer(scope, receive)
-        except RequestError as error:
-            reply = self.refuse(problem_details.of(error), *_retry(error))
-        except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
-            stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
-            reply = self.refuse(problem_details.of(stopping), *_retry(stopping))
-        except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception(logs.line("error", trace, **_where(scope)))
-            reply = self.refuse(problem_details.failure())
-        if trace is not None:
-            reply = reply._replace(headers=[*reply.headers, (_TRACE, trace.encode())])
+        if scope["method"] in self.methods or not self.methods:
+            reply = await self._answered(scope, receive, counting, caller)
+        else:
+            detail = f"This path answers {self.methods[0]}."
+            refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+            reply = self.refuse(refusal, (b"allow", ", ".join(self.methods).encode()))
+        if caller is not logs.NOBODY:
+            reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
         await respond(send, reply)
         if counting.seconds > logs.SLOW_SECONDS:
             ended = {"outcome": counting.outcome, "seconds": round(counting.seconds, 3)}
-            _log.warning(logs.line("slow", trace, **_where(scope), **ended))
+            _log.warning(logs.line("slow", caller, **_where(scope), **ended))
+
+    async def _answered(self, scope: Scope, receive: Receive, counting: Counting, caller: logs.Caller) -> Reply:
+        try:
+            with counting:  # ends before the caller has the answer, and may look whether it was counted
+                reply = await self.answer(scope, receive)
+            return await _compressed(scope, reply)
+        except RequestError as error:
+            return self.refuse(problem_details.of(error), *_encoded(problem_details.headers(error)))
+        except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
+            stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
+            return self.refuse(problem_details.of(stopping), *_encoded(problem_details.headers(stopping)))
+        except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
+            _log.exception(logs.line("error", caller, **_where(scope)))
+            return self.refuse(problem_details.failure())
+
+
+async def _compressed(scope: Scope, reply: Reply) -> Reply:
+    """The reply as its caller would rather have it."""
+    pays = len(reply.body) >= compression.LEAST
+    if not pays and b"accept-encoding" not in headers(scope):
+        return reply
+    encoding = negotiation.encoding_for(scope, pays=pays)
+    if encoding is not None:
+        body = await compression.compressed(reply.body, encoding)
+        reply = Reply(body, reply.media, reply.status, [*reply.headers, (b"content-encoding", encoding.encode())])
+    return reply._replace(headers=[*reply.headers, _VARIES]) if pays or encoding else reply
 
 
 def _where(scope: Scope) -> dict[str, str]:
     return {"method": scope["method"], "path": scope["path"]}
 
 
-def _retry(error: RequestError) -> list[tuple[bytes, bytes]]:
-    return [(b"retry-after", str(error.seconds).encode())] if isinstance(error, Overloaded) else []
+def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in pairs]
 
 
 class Document(Endpoint):
     """GET: a document that is made anew for each caller."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make
@@ -114,7 +130,7 @@ class Document(Endpoint):
 class Page(Endpoint):
     """GET: a page that needs nothing from elsewhere."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, text: str) -> None:
         self._reply = Reply(text.encode(), "text/html; charset=utf-8", headers=[_PAGE_POLICY])
@@ -127,14 +143,14 @@ class Page(Endpoint):
 class Exposition(Endpoint):
     """GET: the metrics of all workers, for Prometheus."""
 
-    method = "GET"
+    methods = READS
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The metrics as text."""
         return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
 
 
-class Elsewhere:
+class Elsewhere(Endpoint):
     """What every path answers that starts like a protocol's and is none of its routes."""
 
     below: str
@@ -146,20 +162,13 @@ class Elsewhere:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def refuse(self, details: ProblemDetails) -> Reply:
-        """An error as the protocol's clients expect it."""
-        return problem(details)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404, with the models' names where a model was asked for."""
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """A 404, with the models' names where a model was asked for."""
         path = scope["path"]
-        details = problem_details.plain(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}. {self.hint}")
-        try:
-            if path.startswith(f"{self.below}/"):
-                self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
-        except UnknownModel as error:
-            details = problem_details.of(error)
-        await respond(send, self.refuse(details))
+        if path.startswith(f"{self.below}/"):
+            self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
+        detail = f"There is nothing at {path[:100]}. {self.hint}"
+        return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
 
 
 class Front:
@@ -196,67 +205,13 @@ class Front:
             return
         path = scope["path"]
         ours = self._routes.get(path)
+        if ours is None and path.endswith("/") and path != "/":
+            path = path[:-1]
+            scope = {**scope, "path": path}
+            ours = self._routes.get(path)
         if ours is None:
             ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
         await (self._behind if ours is None else ours)(scope, receive, send)
-
-
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of that name, in lower case."""
-    for key, value in scope["headers"]:  # `next` with a generator takes twice as long, and each request asks thrice
-        if key == name:
-            return bytes(value)
-    return None
-
-
-def size_of(text: bytes | None) -> int | None:
-    """The number of bytes that a header says; None where it says none that a body could have."""
-    return int(text) if text is not None and text.isdigit() and len(text) < 20 else None
-
-
-def demand_json(scope: Scope) -> None:
-    """Raise UnsupportedMedia for a body that says it is something else than JSON."""
-    media = header(scope, b"content-type")
-    if media is None or media == b"application/json":
-        return
-    media = media.split(b";")[0].strip().lower()
-    if media != b"application/json" and not media.endswith(b"+json"):
-        name = media.decode("latin-1")[:100]
-        raise UnsupportedMedia(
-            f"The body is {name}; send application/json (curl: -H 'content-type: application/json')."
-        )
-
-
-def wants_partial(scope: Scope) -> bool:
-    """Whether `?partial=true` was asked for; raises UnreadableRequest for another value or name."""
-    query: bytes = scope["query_string"]
-    if not query:
-        return False
-    asked = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    values = asked.pop("partial", ["false"])
-    if asked or len(values) != 1 or values[0] not in ("true", "false"):
-        raise UnreadableRequest("The only thing to ask for after the question mark is partial=true or partial=false.")
-    return bool(values[0] == "true")
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body; raises RequestTooLarge as soon as it is above the limit."""
-    length = size_of(header(scope, b"content-length"))
-    if length is not None and length > limit:
-        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {limit} bytes.")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerLeft("The connection closed before the body was complete.")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise RequestTooLarge(f"The body is above the limit of {limit} bytes.")
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

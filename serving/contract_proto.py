@@ -110,7 +110,8 @@ def _responses() -> list[Message]:
             Field(1, "model_name", "string"),
             Field(2, "model_version", "string"),
             Field(3, f"{answer.lower()}s", answer, REPEATED, each),
-            Field(4, "errors", "RowError", REPEATED, "Only where a part of a request was asked for."),
+            Field(4, "errors", "RowError", REPEATED, "The first ones; only where a part of a request was asked for."),
+            Field(5, "error_count", "int64", comment="How many there are in all."),
         ]
         made.append(Message(f"{method}Response", f"What {method} gives.", fields))
     return made

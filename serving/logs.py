@@ -4,6 +4,7 @@ import datetime
 import json
 import logging
 import re
+from typing import NamedTuple
 
 import opentelemetry.trace
 
@@ -11,6 +12,9 @@ SLOW_SECONDS = 1.0
 """A request that takes longer leaves a line in the log."""
 TRACE = "traceparent"
 """The header, or gRPC metadata, of the caller's trace context (W3C), which is sent back."""
+REQUEST = "x-request-id"
+"""The header, or gRPC metadata, with the caller's own name for the request, which is sent back too."""
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -34,15 +38,37 @@ def set_up() -> None:
     ours.propagate = False
 
 
-def trace_parent(sent: str | None) -> str | None:
-    """A trace context; None where there is none or it is malformed."""
-    return sent if sent is not None and _TRACE_PARENT.fullmatch(sent) else None
+class Caller(NamedTuple):
+    """What a caller sent to find the request again, where it is well formed: it is logged, and sent back."""
+
+    trace: str | None = None
+    request: str | None = None
+
+    @classmethod
+    def of(cls, trace: str | bytes | None, request: str | bytes | None) -> "Caller":
+        """Read the values of `TRACE` and `REQUEST`."""
+        return cls(_matching(_TRACE_PARENT, trace), _matching(_REQUEST_ID, request))
+
+    @property
+    def sent_back(self) -> list[tuple[str, str]]:
+        """The headers, or metadata, of the answer."""
+        return [(name, value) for name, value in ((TRACE, self.trace), (REQUEST, self.request)) if value is not None]
 
 
-def line(event: str, trace: str | None, **facts: object) -> str:
+NOBODY = Caller()
+
+
+def _matching(pattern: re.Pattern[str], sent: str | bytes | None) -> str | None:
+    text = sent.decode("latin-1") if isinstance(sent, bytes) else sent
+    return text if text is not None and pattern.fullmatch(text) else None
+
+
+def line(event: str, caller: Caller, **facts: object) -> str:
     """A line of the log."""
     span = opentelemetry.trace.get_current_span().get_span_context()
-    known = {} if trace is None else {"trace_id": trace.split("-")[1]}
+    known = {} if caller.trace is None else {"trace_id": caller.trace.split("-")[1]}
     if span.is_valid:  # of the same trace, where the caller sent one
         known = {"trace_id": f"{span.trace_id:032x}"}
+    if caller.request is not None:
+        known["request_id"] = caller.request
     return json.dumps({"event": event, **facts, **known})

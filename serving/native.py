@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving.admission import demand_fits
-from serving.asgi import Endpoint, Reply, demand_json, read_body
+from serving.asgi import Endpoint, Reply
+from serving.request import demand_json, read_body, without_mark
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from validation.errors import Overloaded, UnreadableRequest
 
 PATH = "/predict"
-_OURS = (b"content-type", b"content-length")
+_OURS = (b"content-type", b"content-length", b"content-encoding")
 
 
 class _Request(BaseModel):
@@ -28,7 +29,7 @@ class _Request(BaseModel):
 class Native(Endpoint):
     """POST: rows in, an answer or errors for each of them out."""
 
-    method = "POST"
+    methods = ("POST",)
 
     def __init__(self, behind: ASGIApp, settings: Settings, model: ServedModel) -> None:
         """Stand before `behind`, BentoML's application, which answers for `model`."""
@@ -41,7 +42,7 @@ class Native(Endpoint):
         """BentoML's answer; raises RequestError for what is no rows."""
         demand_json(scope)
         self._gate.demand_room()
-        body = await read_body(scope, receive, self._settings.max_body_bytes)
+        body = bytes(without_mark(await read_body(scope, receive, self._settings.max_body_bytes)))
         demand_fits(_count(body), self._settings.max_rows)
         reply = await self._asked(scope, receive, body)
         if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -57,8 +57,11 @@ class OpenInference:
         return pb.ServerReadyResponse(ready=True)
 
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
-        """Whether one model answers."""
-        self._find(request.name, request.version)
+        """Whether one model answers; one that is not here does not, as clients say of a 404 over HTTP too."""
+        try:
+            self._find(request.name, request.version)
+        except UnknownModel:
+            return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
 
     async def server_metadata(self, request: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
@@ -79,10 +82,11 @@ class OpenInference:
         predictor = model.predictor
         model.predicting.gate.demand_room()
         rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
-        answer = await model.predict(rows, partial=request.parameters["partial"].bool_param)
+        answer = await model.predict(rows, partial=_partial(request))
         response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
         if isinstance(answer, PartialPredictions):
             response.parameters["errors"].string_param = tensors.errors(answer)
+            response.parameters["error_count"].int64_param = answer.error_count
         for tensor in tensors.answers(predictor, answer, [output.name for output in request.outputs]):
             output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             if request.raw_input_contents:
@@ -91,6 +95,15 @@ class OpenInference:
                 field = getattr(output.contents, _FIELDS[tensor.datatype])
                 field.extend(map(str.encode, tensor.values) if tensor.datatype == TEXT else tensor.values)
         return response
+
+
+def _partial(request: pb.ModelInferRequest) -> bool:
+    sent = request.parameters.get("partial")
+    if sent is None:
+        return False
+    if sent.WhichOneof("parameter_choice") != "bool_param":
+        raise UnreadableRequest("The parameter partial takes a bool_param.")
+    return bool(sent.bool_param)
 
 
 def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:

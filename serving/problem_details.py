@@ -47,6 +47,16 @@ def of(error: RequestError) -> ProblemDetails:
     return details
 
 
+def headers(error: RequestError) -> list[tuple[str, str]]:
+    """The headers beside it."""
+    match error:
+        case Overloaded():
+            return [("retry-after", str(error.seconds))]
+        case UnsupportedMedia() if error.encodings:
+            return [("accept-encoding", error.encodings)]
+    return []
+
+
 def plain(status: HTTPStatus, detail: str) -> ProblemDetails:
     """A problem that HTTP itself has a name for."""
     return ProblemDetails("about:blank", status.phrase, status, detail)

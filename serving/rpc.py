@@ -16,9 +16,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serving import lifecycle, logs, open_inference, port, problem_details, telemetry, tracing, typed
+from serving import lifecycle, logs, open_inference, port, problem_details, reflection, telemetry, tracing, typed
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
@@ -72,7 +71,7 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     """
     probes = health.aio.HealthServicer()
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
-    for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
+    for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR):
         pool.AddSerializedFile(shared.serialized_pb)
     services: dict[ServiceDescriptor, Mapping[str, Call]] = {
         open_inference.SERVICE: open_inference.calls(OpenInference(models, settings))
@@ -83,12 +82,12 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     room = _Room(settings.max_connections)
     handlers = [_handler(service, calls, settings, room, traces) for service, calls in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
+    handlers += reflection.handlers(names, pool)
     servers = []
     for _ in range(_LISTENERS):
         # what has no room of ours, probes and reflection, has this one
         server = grpc.aio.server(maximum_concurrent_rpcs=settings.max_connections, options=_options(settings))
         health_pb2_grpc.add_HealthServicer_to_server(probes, server)
-        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server, pool)
         server.add_generic_rpc_handlers(handlers)
         server.add_insecure_port(port.address(settings.grpc_host, settings.grpc_port))
         servers.append(server)
@@ -155,9 +154,10 @@ class _Method:
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
         metadata = context.invocation_metadata()
-        trace = logs.trace_parent(next((value for key, value in metadata if key == logs.TRACE), None))
-        if trace is not None:
-            context.set_trailing_metadata(((logs.TRACE, trace),))
+        sent = dict(metadata)
+        caller = logs.Caller.of(sent.get(logs.TRACE), sent.get(logs.REQUEST))
+        if caller != logs.NOBODY:
+            context.set_trailing_metadata(tuple(caller.sent_back))
         counting = telemetry.Counting(self._call.counts(None))
         with self._traces.call(self._name, metadata) as span:
             try:
@@ -173,11 +173,11 @@ class _Method:
                     pushback = (_PUSHBACK, str(1_000 * error.seconds))
                     context.set_trailing_metadata((*context.trailing_metadata(), pushback))
             except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-                _log.exception(logs.line("error", trace, call=self._name))
+                _log.exception(logs.line("error", caller, call=self._name))
                 details = problem_details.failure()
             finally:
                 if counting.seconds > logs.SLOW_SECONDS:
-                    _log.warning(logs.line("slow", trace, call=self._name, seconds=round(counting.seconds, 3)))
+                    _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
             code = _CODES[HTTPStatus(details.status)]
             tracing.ended(span, code)
         return await _abort(context, code, details)

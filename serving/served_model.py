@@ -104,9 +104,8 @@ class ServedModel:
     def _scores(self, records: Records) -> np.ndarray:
         """The scores of a batch; see `Predictor.scores`."""
         self.predicting.gate.show()
-        scores = self.predictor.scores(records)
-        self.metrics.predicted(scores[:, 0].tolist())
-        return scores
+        self.metrics.batch_rows.observe(len(records))
+        return self.predictor.scores(records)
 
     async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
         """Answer rows.
@@ -122,34 +121,48 @@ class ServedModel:
         with self.predicting.gate.admit(len(rows)):
             if len(rows) <= PART:
                 decoded = self._checked(self.predictor.decode(rows), partial)
-                answers = self.predictor.answers(decoded, await self._batcher.submit(decoded.records))
+                scores = await self._batcher.submit(decoded.records)
+                self.metrics.answered(scores[:, 0].tolist())
+                answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers = await self._predict_in_parts(rows, partial)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.refused:
             return Predictions(name, version, answers)
-        return PartialPredictions(name, version, decoded.spread(answers), decoded.errors)
+        return PartialPredictions(name, version, decoded.spread(answers), decoded.errors, decoded.refused)
 
     async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
         """One large request at a time: several that took turns would hold up single rows as many times as long."""
         answers: list[Prediction] = []
+        values: list[list[float]] = []
         async with self._in_time(), self._large:
             decoded = self.predictor.decode([])
             for first in range(0, len(rows), PART):
                 part = rows[first : first + PART]
-                made, seconds = _timed(self._predict_part, part, decoded, partial)
+                (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
                 answers += made
+                values.append(scores)
                 self.predicting.gate.took(len(part), seconds)
                 await asyncio.sleep(0)
-        return self._checked(decoded, partial), answers
+            self._checked(decoded, partial)
+            for part_values in values:
+                self.metrics.answered(part_values)
+                await asyncio.sleep(0)
+        return decoded, answers
 
-    def _predict_part(self, rows: Sequence[object], decoded: Decoded, partial: bool) -> list[Prediction]:
-        """The answers to a part of a request, whose rows before are in `decoded`; none where it is refused anyway."""
+    def _predict_part(
+        self, rows: Sequence[object], decoded: Decoded, partial: bool
+    ) -> tuple[list[Prediction], list[float]]:
+        """The answers to a part of a request and what they say; none where it is refused anyway.
+
+        The rows before it are in `decoded`.
+        """
         first = len(decoded.records)
         self.predictor.decode(rows, after=decoded)
         if decoded.refused and not partial:
-            return []
-        return self.predictor.answers(decoded, self._scores(decoded.records[first:]), first)
+            return [], []
+        scores = self._scores(decoded.records[first:])
+        return self.predictor.answers(decoded, scores, first), scores[:, 0].tolist()
 
     async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
@@ -161,7 +174,7 @@ class ServedModel:
         name, version = self.predictor.name, self.predictor.version
         if not decoded.refused:
             return Explanations(name, version, explained)
-        return PartialExplanations(name, version, decoded.spread(explained), decoded.errors)
+        return PartialExplanations(name, version, decoded.spread(explained), decoded.errors, decoded.refused)
 
     async def _explanations(self, records: Records) -> list[Explanation]:
         """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
@@ -193,10 +206,13 @@ class ServedModel:
         return self._checked(decoded, partial)
 
     def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
+        """This, if it will do; counts what was odd about the rows that get an answer."""
+        if not partial:
+            decoded.whole()
         for texts in decoded.warnings.values():
             for text in texts:
                 self.metrics.unseen(text.split(":")[0])
-        return decoded if partial else decoded.whole()
+        return decoded
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
@@ -207,6 +223,7 @@ class ServedModel:
                 if not one.refused:
                     merged.extend(one)
             scores = await self._batcher.submit(merged.records)
+            self.metrics.answered(scores[:, 0].tolist())
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
         return [
             {"errors": [_without_row(error) for error in one.errors]}

@@ -176,9 +176,8 @@ class ModelMetrics:
         self.batch_rows = made.batch_rows.labels(*self._model)
         self.warm_up = made.warm_up.labels(*self._model)
 
-    def predicted(self, values: Sequence[float]) -> None:
-        """Count what a batch of rows got."""
-        self.batch_rows.observe(len(values))
+    def answered(self, values: Sequence[float]) -> None:
+        """Count the predictions that callers get."""
         for value in values:
             self._predictions.observe(value)
 

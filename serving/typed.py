@@ -102,6 +102,7 @@ class Call:
             model_name=answer.model_name,
             model_version=answer.model_version,
             errors=msgspec.to_builtins(getattr(answer, "errors", [])),
+            error_count=getattr(answer, "error_count", 0),
             **{self._name: answers},
         )
 

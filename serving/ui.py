@@ -6,7 +6,8 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope
 
 from serving import port, problem_details
-from serving.asgi import Endpoint, Reply, header, problem
+from serving.asgi import READS, Endpoint, Reply, problem
+from serving.request import header
 from validation.errors import UnreadableRequest
 from validation.values import shown
 
@@ -18,7 +19,7 @@ _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,255})(?::[0-9]{0,5})?")
 class ToPage(Endpoint):
     """GET: a redirect to the page, if there is one."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, place: str) -> None:
         """Redirect to `place`, as `Settings.ui` has it."""

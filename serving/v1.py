@@ -8,7 +8,8 @@ GET  /v1/models/{model}/columns/{column}?like=text    names of a category that b
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 
-With ?partial=true the good rows of a request are answered beside the errors of the others.
+With ?partial=true, or a member "partial" of the body or of its "parameters", the good rows of a request are answered
+beside the errors of the others.
 """
 
 import urllib.parse
@@ -20,23 +21,13 @@ from starlette.types import ASGIApp, Receive, Scope
 
 from serving import contract_proto, problem_details
 from serving.admission import demand_fits
-from serving.asgi import (
-    Document,
-    Elsewhere,
-    Endpoint,
-    Reply,
-    asked,
-    demand_json,
-    encode,
-    problem,
-    read_body,
-    wants_partial,
-)
+from serving.asgi import READS, Document, Elsewhere, Endpoint, Reply, asked, encode, problem
 from serving.models import Models
+from serving.negotiation import prefers_html
+from serving.request import demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
-from validation.errors import UnreadableRequest
 from validation.lookup import Lookup
 from validation.wire import ColumnNames
 
@@ -49,10 +40,19 @@ _VARIES = (b"vary", b"Accept")
 _CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
+class _Parameters(msgspec.Struct, frozen=True):
+    partial: bool = False
+
+
 class _Instances(msgspec.Struct):
+    """What is asked; members that nobody knows here are ignored, as the protocol's other servers do."""
+
     instances: list[Any]
+    partial: bool = False
+    parameters: _Parameters = _Parameters()
 
 
+_HINT = 'Send {"instances": [row, …]}, a row being an object of columns.'
 _decode = msgspec.json.Decoder(_Instances).decode
 
 
@@ -83,7 +83,7 @@ class Nothing(Elsewhere):
 class _Asked(Endpoint):
     """POST: rows in, answers out."""
 
-    method = "POST"
+    methods = ("POST",)
 
     def __init__(self, verb: Verb, settings: Settings, calls: Calls) -> None:
         self.calls = calls
@@ -93,30 +93,23 @@ class _Asked(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         demand_json(scope)
         self._verb.gate.demand_room()  # what is refused need not be read
-        rows = _rows(await read_body(scope, receive, self._settings.max_body_bytes))
+        request = parsed(_decode, await read_body(scope, receive, self._settings.max_body_bytes), _HINT)
+        rows = request.instances
         demand_fits(len(rows), self._settings.max_rows)
-        return Reply(encode(await asked(self._verb, rows, receive, partial=wants_partial(scope))))
-
-
-def _rows(body: bytes) -> list[Any]:
-    try:
-        return _decode(body).instances
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRequest(
-            f'{error}. Send {{"instances": [row, …]}}, a row being an object of columns.'
-        ) from error
+        partial = wants_partial(scope) or request.partial or request.parameters.partial
+        return Reply(encode(await asked(self._verb, rows, receive, partial=partial)))
 
 
 class _Card(Endpoint):
     """GET: the model card, in the form that the caller prefers."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, model: ServedModel) -> None:
         self._model = model
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        page = _prefers_html(scope)
+        page = prefers_html(scope, "text/markdown")
         card = self._model.card(page=page)
         if card is None:
             detail = f"The model '{self._model.predictor.name}' has no card: its bundle was not sealed with one."
@@ -128,7 +121,7 @@ class _Card(Endpoint):
 class _Proto(Endpoint):
     """GET: what callers generate their gRPC client from."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, model: ServedModel) -> None:
         self._reply = Reply(contract_proto.text(model.predictor.problem).encode(), "text/plain; charset=utf-8")
@@ -140,7 +133,7 @@ class _Proto(Endpoint):
 class _Names(Endpoint):
     """GET: names of a category, for whoever types one."""
 
-    method = "GET"
+    methods = READS
 
     def __init__(self, column: str, names: Lookup) -> None:
         self._column = column
@@ -150,23 +143,3 @@ class _Names(Endpoint):
         sent = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
         typed = sent.get("like", [""])[0]
         return Reply(encode(ColumnNames(self._column, self._names.like(typed, MOST_NAMES))))
-
-
-def _prefers_html(scope: Scope) -> bool:
-    """Whether the Accept headers (RFC 9110, 12.5.1) rank text/html above text/markdown."""
-    ranges: dict[str, float] = {}
-    for key, value in scope["headers"]:
-        if key == b"accept":
-            ranges.update(map(_ranked, value.decode("latin-1").lower().split(",")))
-    anything = ranges.get("text/*", ranges.get("*/*", 0.0))
-    return ranges.get("text/html", anything) > ranges.get("text/markdown", anything)
-
-
-def _ranked(accepted: str) -> tuple[str, float]:
-    """A media range and its weight; 0 where that is no number."""
-    media, *parameters = (part.strip() for part in accepted.split(";"))
-    weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-    try:
-        return media, float(weight)
-    except ValueError:
-        return media, 0.0

@@ -18,20 +18,9 @@ from msgspec import UNSET, UnsetType
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving import problem_details, tensors
-from serving.asgi import (
-    Document,
-    Elsewhere,
-    Endpoint,
-    Reply,
-    asked,
-    demand_json,
-    encode,
-    header,
-    read_body,
-    size_of,
-    wants_partial,
-)
+from serving.asgi import Document, Elsewhere, Endpoint, Reply, asked, encode
 from serving.models import Models
+from serving.request import demand_json, header, parsed, read_body, size_of, wants_partial
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
@@ -90,6 +79,7 @@ class InferAnswer(msgspec.Struct):
     parameters: dict[str, Any] | UnsetType = UNSET
 
 
+_HINT = 'Send {"inputs": [tensor, …]}, a tensor being a column.'
 _decode = msgspec.json.Decoder(InferRequest).decode
 
 
@@ -116,21 +106,21 @@ class Nothing(Elsewhere):
 
     below, ends, hint = MODELS, "/", "GET /v2 is the server."
 
-    def refuse(self, details: ProblemDetails) -> Reply:
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
         """An error with the member that this protocol's clients read."""
-        return _problem(details)
+        return _problem(details, *headers)
 
 
-def _problem(details: ProblemDetails) -> Reply:
+def _problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
     """An error, with the member that this protocol's clients read."""
     body = encode({"error": details.detail, **msgspec.to_builtins(details)})
-    return Reply(body, problem_details.MEDIA_TYPE, details.status)
+    return Reply(body, problem_details.MEDIA_TYPE, details.status, headers)
 
 
 class _Infer(Endpoint):
     """POST: tensors in, tensors out."""
 
-    method = "POST"
+    methods = ("POST",)
 
     def __init__(self, model: ServedModel, settings: Settings) -> None:
         self.calls = model.calls("v2", "predict")
@@ -138,7 +128,7 @@ class _Infer(Endpoint):
         self._settings = settings
 
     def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
-        return _problem(details)._replace(headers=headers)
+        return _problem(details, *headers)
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         length = header(scope, _LENGTH)
@@ -151,13 +141,21 @@ class _Infer(Endpoint):
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
-        partial = wants_partial(scope) or request.parameters.get("partial") is True  # as gRPC has it
+        partial = wants_partial(scope) or _partial(request.parameters)
         answer = await asked(verb, rows, receive, partial=partial)
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):
-            document.parameters = {"errors": tensors.errors(answer)}
+            document.parameters = {"errors": tensors.errors(answer), "error_count": answer.error_count}
         return _reply(document, made, request)
+
+
+def _partial(parameters: dict[str, Any]) -> bool:
+    """Whether the parameter `partial` asks for a part of the answers, as gRPC has it."""
+    partial = parameters.get("partial", False)
+    if type(partial) is not bool:
+        raise UnreadableRequest(f"The parameter partial is {shown(partial)}; it takes true or false.")
+    return partial
 
 
 def _read(body: bytes, length: bytes | None) -> tuple[InferRequest, memoryview]:
@@ -166,10 +164,7 @@ def _read(body: bytes, length: bytes | None) -> tuple[InferRequest, memoryview]:
     if end is None or end > len(body):
         raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
     view = memoryview(body)
-    try:
-        return _decode(view[:end]), view[end:]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRequest(f'{error}. Send {{"inputs": [tensor, …]}}, a tensor being a column.') from error
+    return parsed(_decode, view[:end], _HINT), view[end:]
 
 
 def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:

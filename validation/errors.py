@@ -65,7 +65,11 @@ class RequestTooLarge(RequestError):
 
 
 class UnsupportedMedia(RequestError):
-    """The body is in a format that the endpoint does not read."""
+    """The body is in a format that the endpoint does not read; `encodings` are those that it does."""
+
+    def __init__(self, message: str, encodings: str = "") -> None:
+        self.encodings = encodings
+        super().__init__(message)
 
 
 class RowsRejected(RequestError):

@@ -68,12 +68,16 @@ class Explanations(msgspec.Struct, frozen=True):
 
 
 class PartialPredictions(msgspec.Struct, frozen=True):
-    """What `:predict` answers to a part of a request: null in the places of the rows that `errors` are about."""
+    """What `:predict` answers to a part of a request: null in the places of the rows that were refused.
+
+    `errors` are the first hundred reasons, `error_count` says how many there are in all.
+    """
 
     model_name: str
     model_version: str
     predictions: list[Prediction | None]
     errors: list[RowError]
+    error_count: int
 
 
 class PartialExplanations(msgspec.Struct, frozen=True):
@@ -83,6 +87,7 @@ class PartialExplanations(msgspec.Struct, frozen=True):
     model_version: str
     explanations: list[Explanation | None]
     errors: list[RowError]
+    error_count: int
 
 
 class ColumnNames(msgspec.Struct, frozen=True):

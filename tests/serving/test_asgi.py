@@ -42,6 +42,16 @@ def test_a_failure_is_logged_with_its_trace_and_says_nothing_else(caplog: pytest
     assert record.exc_info is not None
 
 
+def test_the_callers_name_for_a_request_is_logged_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, "boxwood.http"):
+        response = ask(lambda: 1 / 0, **{"x-request-id": "order-17/3"})
+    assert response.headers["x-request-id"] == "order-17/3"
+    assert json.loads(caplog.records[0].getMessage())["request_id"] == "order-17/3"
+    assert ask(dict, traceparent=TRACE, **{"x-request-id": "a"}).headers["traceparent"] == TRACE
+    for odd in ("", "two words", "x" * 129, "tab\there"):
+        assert "x-request-id" not in ask(dict, **{"x-request-id": odd}).headers
+
+
 @pytest.mark.parametrize("trace", ["", "00-xyz", TRACE + "-1", TRACE.upper(), "\r\n"])
 def test_malformed_traces_are_not_sent_back(trace: str) -> None:
     assert "traceparent" not in ask(dict, traceparent=trace.strip()).headers
@@ -61,7 +71,7 @@ def test_slow_requests_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch:
 
 def test_what_is_still_worked_on_when_the_server_ends_is_told_so() -> None:
     class Endless(Endpoint):
-        method = "GET"
+        methods = ("GET",)
 
         async def answer(self, scope: Scope, receive: Receive) -> Reply:
             await asyncio.Event().wait()

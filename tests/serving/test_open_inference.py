@@ -16,8 +16,6 @@ import numpy as np
 import pytest
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from model.predictor import Predictor
 from serving import tensors
@@ -74,6 +72,7 @@ def test_the_server_describes_itself(triton: Triton, predictor: Predictor) -> No
     assert client.is_server_ready()
     assert client.is_model_ready("flights")
     assert client.is_model_ready("flights", predictor.version)
+    assert client.is_model_ready("trains") is client.is_model_ready("flights", "1") is False
     options = {"as_json": True} if triton.over is over_grpc else {}
     assert client.get_server_metadata(**options)["name"] == "boxwood"
     described = client.get_model_metadata("flights", **options)
@@ -160,6 +159,7 @@ def test_a_part_of_a_request_can_be_answered(
     predictions = list(values["prediction"].fp64_contents)
     assert [place for place, value in enumerate(predictions) if math.isnan(value)] == [1]
     assert values["prediction_id"].bytes_contents[1] == b""
+    assert response.parameters["error_count"].int64_param == 1
     errors = msgspec.json.decode(response.parameters["errors"].string_param, type=list[RowError])
     assert [error.row for error in errors] == [1]
     named = client.post(f"{PREDICT}?partial=true", json={"instances": rows}).json()["predictions"]
@@ -178,18 +178,9 @@ def test_a_part_of_a_request_can_be_answered(
     for query, parameters in (("?partial=true", {}), ("", {"partial": True})):
         answer = client.post(f"{INFER}{query}", json={"inputs": inputs, "parameters": parameters}).json()
         assert json.loads(answer["parameters"]["errors"])[0]["row"] == 1
-
-
-def test_health_and_reflection(client: httpx.Client, grpc_address: str) -> None:
-    with grpc.insecure_channel(grpc_address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        for service in ("", "inference.GRPCInferenceService"):
-            answer = health.Check(health_pb2.HealthCheckRequest(service=service))
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        reflected = ProtoReflectionDescriptorDatabase(channel)
-        assert "inference.GRPCInferenceService" in reflected.get_services()
-        described = reflected.FindFileContainingSymbol("inference.GRPCInferenceService")
-        assert "ModelInferRequest" in {message.name for message in described.message_type}
+        assert answer["parameters"]["error_count"] == 1
+    wrong = client.post(INFER, json={"inputs": inputs, "parameters": {"partial": "true"}})
+    assert "takes true or false" in problem_of_v2(wrong, 400)["detail"]
 
 
 @pytest.mark.parametrize(

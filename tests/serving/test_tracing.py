@@ -55,8 +55,9 @@ def test_a_request_is_a_span_of_its_callers_trace(
         assert answer.status_code == 200
         assert answer.headers["traceparent"] == TRACE
         with grpc.insecure_channel(f"127.0.0.1:{variables['BOXWOOD_GRPC_PORT']}") as channel:
-            _, call = channel.unary_unary(SERVER_LIVE).with_call(b"", metadata=(("traceparent", TRACE),))
-            assert ("traceparent", TRACE) in [tuple(one) for one in call.trailing_metadata()]
+            sent = (("traceparent", TRACE), ("x-request-id", "order-17"))
+            _, call = channel.unary_unary(SERVER_LIVE).with_call(b"", metadata=sent)
+            assert set(sent) <= {tuple(one) for one in call.trailing_metadata()}
             with pytest.raises(grpc.RpcError):
                 channel.unary_unary(MODEL_READY)(b"no message")
     spans: dict[str, Any] = {}

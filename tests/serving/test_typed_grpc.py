@@ -103,6 +103,7 @@ def test_a_part_of_a_request_can_be_answered(
         assert [as_json(answer) for answer in answers] == [without(one or {}) for one in expected[name]]
         errors = [MessageToDict(error, always_print_fields_with_no_presence=True) for error in response.errors]
         assert [{**error, "row": int(error["row"])} for error in errors] == expected["errors"]
+        assert response.error_count == expected["error_count"] == len(errors)
 
 
 def test_nan_is_a_missing_number_and_infinity_is_none(
