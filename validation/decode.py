@@ -29,6 +29,8 @@ MOST_ERRORS = 100
 """How many row errors an answer lists; beyond that only their number is said."""
 MOST_SUGGESTIONS = 10
 """How many of them name the nearest valid values: finding those is what a hostile request could make expensive."""
+LOOKED_UP = 5
+"""As so many of them counts one whose names are looked up among very many: that takes a millisecond or two."""
 
 _MISSING: Any = object()
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -269,7 +271,7 @@ class RowDecoder:
         expected = None
         if choices and decoded.suggestions < MOST_SUGGESTIONS:
             expected = nearest(value, choices) or None
-            decoded.suggestions += 1
+            decoded.suggestions += LOOKED_UP if isinstance(choices, Lookup) else 1
         decoded.errors.append(RowError(position, column, reason, expected))
 
 

@@ -10,10 +10,10 @@ from validation.names import normal
 
 READ = 10_000
 """So many names are read for what stands inside of them: a millisecond's work."""
-_BESIDE = 25
+_BESIDE = 10
 _LONGEST = 64
-_SHORT, _LETTERS = 32, 40
-"""Slips are tried in texts of so many letters, with so many of the letters that names are made of: 2,600 at most."""
+_SHORT, _LETTERS = 20, 36
+"""Slips are tried in texts of so many letters, with so many of the letters that names are made of: 1,500 at most."""
 
 
 class Lookup:

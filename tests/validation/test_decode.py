@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from problems.base import Problem
 from tests.strategies import ODD_VALUES, any_rows, good_rows
 from validation.contract import MOST_LISTED, Column, Contract, Kind, Role, Unseen
-from validation.decode import MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
+from validation.decode import LOOKED_UP, MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
 from validation.errors import RowsRejected
 from validation.lookup import Lookup
 from validation.names import normal
@@ -222,6 +222,17 @@ def test_suggestions_are_few_whatever_is_sent() -> None:
     decoded = DECODER.decode([{**GOOD, "city": "Osloo"}] * 50 + [{f"column{number}": 1 for number in range(10_000)}])
     assert decoded.refused == 50 + 10_000 + 5
     assert sum(error.expected is not None for error in decoded.errors) == MOST_SUGGESTIONS
+
+
+def test_lookups_among_very_many_names_are_fewer_still() -> None:
+    known = [f"SG-{number}" for number in range(MOST_LISTED)]
+    decoder = RowDecoder(
+        Contract((Column(name="flight", kind=Kind.CATEGORY), Column(name="fare", kind=Kind.REAL, role=Role.TARGET))),
+        {"flight": known},
+        lookups={"flight": Lookup(known)},
+    )
+    decoded = decoder.decode([{"flight": "SG999"}] * 50)
+    assert sum(error.expected is not None for error in decoded.errors) == MOST_SUGGESTIONS // LOOKED_UP
 
 
 def test_keys_come_back_as_they_were_sent() -> None:
