@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import connection, lifecycle, logs, native, openapi, pins, ui, v1, v2
+from serving import connection, lifecycle, logs, native, openapi, pins, platforms, ui, v1, v2
 from serving.asgi import Document, Exposition, Front, Page
 from serving.models import Models
 from serving.settings import Settings
@@ -107,6 +107,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
         return {
             native.PATH: native.Native(behind, SETTINGS, MODELS.default),
+            **platforms.routes(MODELS.default, SETTINGS, os.environ),
             "/": Page(openapi.PAGE),
             ui.PATH: ui.ToPage(SETTINGS.ui),
             "/docs.json": Document(lambda: openapi.document(MODELS, self.openapi_spec.asdict())),

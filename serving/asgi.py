@@ -128,16 +128,18 @@ class Document(Endpoint):
 
 
 class Page(Endpoint):
-    """GET: a page that needs nothing from elsewhere."""
+    """GET: a page that needs nothing from elsewhere, for browsers; others hear that the server lives, as V1 has it."""
 
     methods = READS
 
     def __init__(self, text: str) -> None:
-        self._reply = Reply(text.encode(), "text/html; charset=utf-8", headers=[_PAGE_POLICY])
+        vary = (b"vary", b"Accept")
+        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary, _PAGE_POLICY])
+        self._alive = Reply(encode({"status": "alive"}), headers=[vary])
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """The page."""
-        return self._reply
+        """The page, or a word."""
+        return self._page if negotiation.prefers_html(scope, "application/json") else self._alive
 
 
 class Exposition(Endpoint):

@@ -164,7 +164,13 @@ def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: 
         BOXWOOD_MAX_REQUEST_SECONDS="1",
         BOXWOOD_CORS_ORIGINS=f"{ours}, https://b.example",
         BOXWOOD_UI=":7860",
+        AIP_HEALTH_ROUTE="/v1/endpoints/1/deployedModels/2",
+        AIP_PREDICT_ROUTE="/v1/endpoints/1/deployedModels/2:predict",
     ) as connected:
+        assert connected.get("/v1/endpoints/1/deployedModels/2").status_code == 200
+        vertex = {"instances": [row], "parameters": None}
+        asked = connected.post("/v1/endpoints/1/deployedModels/2:predict", json=vertex)
+        assert len(asked.json()["predictions"]) == 1
         for host in ("box", "[::1]"):
             redirect = connected.get("/ui", headers={"host": f"{host}:3000"})
             assert (redirect.status_code, redirect.headers["location"]) == (307, f"http://{host}:7860")
@@ -174,8 +180,8 @@ def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: 
         assert connected.post(PREDICT, json={"instances": [row] * 2}).status_code == 200
         assert connected.post(PREDICT, json={"instances": [row] * 3}).status_code == 413
         for origin, allowed in ((ours, ours), ("https://evil.example", None)):
-            asked = {"origin": origin, "access-control-request-method": "POST"}
-            preflight = connected.options(PREDICT, headers=asked)
+            preflights = {"origin": origin, "access-control-request-method": "POST"}
+            preflight = connected.options(PREDICT, headers=preflights)
             assert preflight.headers.get("access-control-allow-origin") == allowed
             answer = connected.post(PREDICT, json={"instances": [row]}, headers={"origin": origin})
             assert answer.headers.get("access-control-allow-origin") == allowed
