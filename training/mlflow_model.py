@@ -6,11 +6,11 @@ MLflow runs this file; nothing else imports it.
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from model import tabular
 from model.predictor import open_predictor
 
 
@@ -24,7 +24,7 @@ class BundleModel(PythonModel):  # type: ignore[misc]
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """The answers to a table of inputs: predictions, with interval or probabilities beside them.
+        """The answers to a table of inputs, one row each, with the columns that the signature names.
 
         With `params={"partial": True}` a refused row gets missing values instead of failing the call.
         """
@@ -33,9 +33,9 @@ class BundleModel(PythonModel):  # type: ignore[misc]
         if decoded.refused and not (params or {}).get("partial"):
             first = decoded.errors[0]
             raise ValueError(f"{decoded.refused} errors, first: row {first.row}, {first.column}: {first.message}")
-        scores = self.predictor.scores(decoded.records)
-        answers = [msgspec.to_builtins(self.predictor.outcome.answer(score)) for score in scores.tolist()]
-        frame = pd.json_normalize(answers) if answers else pd.DataFrame({"prediction": []})
+        outcome, contract = self.predictor.outcome, self.predictor.contract
+        answers = self.predictor.answers(decoded, self.predictor.scores(decoded.records))
+        frame = pd.DataFrame([tabular.row(answer) for answer in answers], columns=tabular.columns(outcome, contract))
         return frame.set_axis(model_input.index[decoded.positions]).reindex(model_input.index)
 
 

@@ -22,8 +22,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from model import bundle
+from model import bundle, tabular
 from model.bundle import Lineage, Manifest
+from model.outcome import Outcome, Regression
 from problems.base import Problem
 from training import card, champion, promote, report, stores, tables
 from training.promote import Decision
@@ -37,6 +38,8 @@ EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
 DECISION_TAG, REASONS_TAG, COMPARED_TAG, WITHDRAWN_TAG = "decision", "reasons", "compared_with", "withdrawn"
+LONGEST_DESCRIPTION = 5_000
+"""MLflow's database has no room for more."""
 LONGEST_TAG = 4_000
 
 LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
@@ -141,14 +144,7 @@ def _register(
         lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(flat(workspace.document()))
-        mlflow.log_metrics(
-            {
-                f"{who}.{name}": score["value"]
-                for who, scores in metrics["scores"].items()
-                for name, score in scores.items()
-                if score["value"] is not None
-            }
-        )
+        mlflow.log_metrics(_figures(metrics))
         mlflow.log_dict(metrics, "metrics.json")
         mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
         mlflow.log_artifacts(str(workspace.plots), "plots")
@@ -161,7 +157,27 @@ def _register(
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
         model_uri = _log_model(problem, bundle.seal(manifest, metrics, lineage, cards), files, rows)
-    return mlflow.register_model(model_uri, problem.name, tags=tags)
+    version = mlflow.register_model(model_uri, problem.name, tags=tags)
+    client = MlflowClient()
+    client.update_registered_model(problem.name, f"{problem.title}. Each version's description is its model card.")
+    client.update_model_version(version.name, version.version, _shortened(cards["card.md"].decode()))
+    return version
+
+
+def _shortened(text: str) -> str:
+    """As much of a card as a description may hold, in whole lines."""
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    rest = "\n\n… the rest is in card.md, among the artifacts of the run."
+    return text[: LONGEST_DESCRIPTION - len(rest)].rpartition("\n")[0] + rest
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, float]:
+    """The evaluation as MLflow's metrics, `<predictor>.<metric>`."""
+    scores = {f"{who}.{name}": score for who, found in metrics["scores"].items() for name, score in found.items()}
+    if "interval" in metrics:
+        scores["model.interval_coverage"] = metrics["interval"]["covered"]
+    return {name: score["value"] for name, score in scores.items() if score["value"] is not None}
 
 
 def _experiment(name: str) -> None:
@@ -189,18 +205,21 @@ def _log_model(problem: Problem, sealed: Manifest, files: dict[str, bytes], rows
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": str(folder)},
             code_paths=["validation", "problems", "model"],
-            signature=signature(problem.contract),
+            signature=signature(problem.contract, sealed.outcome),
             input_example=rows,
             pip_requirements=[f"{name}=={version}" for name, version in _versions(*ANSWERING).items()],
         )
     return str(logged.model_uri)
 
 
-def signature(contract: Contract) -> ModelSignature:
+def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
     """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
-    numeric = contract.target.kind in (Kind.INTEGER, Kind.REAL)
-    outputs = [ColSpec(DataType.double if numeric else DataType.string, "prediction")]
+    keys = {f"key_{column.name}": _type(column) for column in contract.keys}
+    inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
+    numeric = isinstance(outcome, Regression)
+    texts = {"warnings": DataType.string, "prediction": DataType.double if numeric else DataType.string, **keys}
+    outputs = [ColSpec(texts.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)
 

@@ -8,6 +8,7 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.types import DataType
 
 from model.predictor import Predictor
 from problems.base import Problem
@@ -73,8 +74,44 @@ def test_the_registered_model_refuses_what_the_contract_refuses(registered: Any,
         registered.predict(dated([row]).drop(columns="cabin"))
 
 
-def test_signature_and_example_are_the_contracts(registered: Any, flights: Problem) -> None:
-    assert registered.metadata.signature == register.signature(flights.contract)
+def test_signature_and_example_are_the_contracts(registered: Any, flights: Problem, predictor: Predictor) -> None:
+    signature = registered.metadata.signature
+    assert signature == register.signature(flights.contract, predictor.outcome)
     names = [column.name for column in flights.contract.inputs]
-    assert registered.metadata.signature.inputs.input_names() == names
+    assert signature.inputs.input_names() == [*names, "travel_code", "user_code"]
+    assert signature.inputs.required_input_names() == names
+    assert signature.inputs.input_dict()["date"].type is DataType.datetime
     assert list(registered.input_example.columns) == names
+
+
+def test_answers_have_the_columns_of_the_signature(registered: Any, row: dict[str, Any]) -> None:
+    """No name needs backticks in Spark, and neither warnings nor keys are lost."""
+    answers = registered.predict(dated([{**row, "agency": "Nobody", "travel_code": 7}, row]))
+    assert list(answers.columns) == registered.metadata.signature.outputs.input_names()
+    assert all(name.isidentifier() for name in answers.columns)
+    assert "'Nobody'" in answers["warnings"][0]
+    assert answers["warnings"][1] == ""
+    assert answers["key_travel_code"][0] == 7
+    assert (answers["interval_low"] < answers["prediction"]).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, about pandas and matplotlib
+def test_mlflows_own_evaluation_runs(registered: Any, trained: Project) -> None:
+    silver = tables.read(trained.folder / PLACE.silver).tail(300)
+    found = mlflow.models.evaluate(
+        registered,
+        silver,
+        targets="price",
+        model_type="regressor",
+        predictions="prediction",
+        evaluators="regressor",  # the default ones add SHAP, which takes columns of numbers only
+    )
+    assert found.metrics["r2_score"] > 0.5
+
+
+def test_a_version_is_described_by_its_card(registry: mlflow.MlflowClient) -> None:
+    version = registry.get_model_version_by_alias("flights", champion.CHAMPION)
+    assert version.description.startswith("# Fare of a flight")
+    assert len(version.description) <= register.LONGEST_DESCRIPTION
+    assert "Fare of a flight" in registry.get_registered_model("flights").description
+    assert 0.8 < registry.get_run(version.run_id).data.metrics["model.interval_coverage"] <= 1
