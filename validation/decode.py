@@ -14,7 +14,8 @@ from validation.contract import Column, Contract, Kind, Role
 from validation.errors import RowsRejected
 from validation.lookup import Lookup
 from validation.ranges import Range
-from validation.values import MOST_COMPARED, InvalidValue, Reader, Value, nearest, reader, shown
+from validation.similar import Similar
+from validation.values import InvalidValue, Reader, Value, reader, shown
 from validation.wire import RowError
 
 T = TypeVar("T")
@@ -27,10 +28,12 @@ Records = Sequence[tuple[Value, ...]]
 
 MOST_ERRORS = 100
 """How many row errors an answer lists; beyond that only their number is said."""
-MOST_SUGGESTIONS = 10
-"""How many of them name the nearest valid values: finding those is what a hostile request could make expensive."""
-LOOKED_UP = 5
-"""As so many of them counts one whose names are looked up among very many: that takes a millisecond or two."""
+MOST_NAMES = 500
+"""A value is compared with every one of so many names; among more, those near to it are looked up."""
+MOST_COMPARED = 16_000
+"""How many letters of valid names the errors of a request are compared with, half a millisecond's work or so, before no
+error names valid values any more; a single comparison may go beyond. An answer lists no more letters than that either.
+"""
 
 _MISSING: Any = object()
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -48,7 +51,7 @@ class Decoded:
         warnings: what was odd about each record, by its index in `records`.
         errors: the first `MOST_ERRORS` reasons for refusing rows.
         refused: how many reasons there are in all.
-        suggestions: how many of the errors name nearest valid values.
+        compared: how many letters of valid names were compared with what was refused.
     """
 
     total: int
@@ -58,7 +61,7 @@ class Decoded:
     warnings: dict[int, list[str]] = field(default_factory=dict)
     errors: list[RowError] = field(default_factory=list)
     refused: int = 0
-    suggestions: int = 0
+    compared: int = 0
 
     def whole(self) -> "Decoded":
         """This, if every row is good; raises RowsRejected otherwise."""
@@ -160,6 +163,10 @@ class RowDecoder:
             for limits in [Range.of(column, *ranges[column.name])]
         ]
         self._known = {column.name for column in (*contract.inputs, *contract.keys)}
+        self._similar = {
+            name: Similar(choices) for name, choices in self._choices.items() if choices and len(choices) <= MOST_NAMES
+        }
+        self._columns = Similar(self._known)
 
     def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
         """Read rows as JSON gave them; never raises, whatever they are.
@@ -248,13 +255,11 @@ class RowDecoder:
                     self._append(decoded, position, name, "this column leaks the target; leave it out")
                 case _:
                     reason = f"{shown(name)} is not a column of this model"
-                    self._append(decoded, position, name[:64], reason, name, self._known)
+                    self._append(decoded, position, name[:64], reason, name, self._columns)
 
     def _refuse(self, decoded: Decoded, position: int, column: Column, reason: str, value: object = None) -> None:
-        choices: Collection[str] | Lookup | None = self._choices.get(column.name) if value is not None else None
-        if choices is not None and len(choices) > MOST_COMPARED:
-            choices = self._lookups.get(column.name)
-        self._append(decoded, position, column.name, reason, value, choices)
+        similar = self._similar.get(column.name, self._lookups.get(column.name)) if value is not None else None
+        self._append(decoded, position, column.name, reason, value, similar)
 
     @staticmethod
     def _append(
@@ -263,15 +268,15 @@ class RowDecoder:
         column: str | None,
         reason: str,
         value: object = None,
-        choices: Collection[str] | Lookup | None = None,
+        similar: Similar | Lookup | None = None,
     ) -> None:
         decoded.refused += 1
         if len(decoded.errors) >= MOST_ERRORS:
             return
         expected = None
-        if choices and decoded.suggestions < MOST_SUGGESTIONS:
-            expected = nearest(value, choices) or None
-            decoded.suggestions += LOOKED_UP if isinstance(choices, Lookup) else 1
+        if similar is not None and decoded.compared < MOST_COMPARED:
+            expected = similar.nearest(value if isinstance(value, str) else shown(value)) or None
+            decoded.compared += similar.letters
         decoded.errors.append(RowError(position, column, reason, expected))
 
 

@@ -1,12 +1,12 @@
 """Looking names up among many thousands: those that somebody may have meant by a text, found without reading all."""
 
 import bisect
-import difflib
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from validation.names import normal
+from validation.similar import alike, pairs
 
 READ = 10_000
 """So many names are read for what stands inside of them: a millisecond's work."""
@@ -21,6 +21,8 @@ class Lookup:
 
     def __init__(self, names: Sequence[str]) -> None:
         """Sort names, which come with the most common first."""
+        self.letters = 8_000
+        """The work of one search, whatever the names, in letters of names compared as `Similar` has it."""
         self._often = [(name.casefold(), name) for name in names]
         self._names = dict(reversed(self._often))  # of names that differ in case alone the most common one
         letters = Counter("".join(folded for folded, _ in self._often[:READ]))
@@ -61,8 +63,12 @@ class Lookup:
         begins = [folded for folded, _ in _around(self._sorted, wanted)]
         ends = [backwards[::-1] for backwards, _ in _around(self._reversed, wanted[::-1])]
         beside = {folded[:_LONGEST]: self._names[folded] for folded in (*begins, *ends)}
-        close = difflib.get_close_matches(wanted, beside, n=most, cutoff=0.6)
-        return list(dict.fromkeys([*(self._names[slip] for slip in slips), *(beside[one] for one in close)]))[:most]
+        close = alike(wanted, ((name, pairs(folded)) for folded, name in beside.items()), most)
+        return list(dict.fromkeys([*(self._names[slip] for slip in slips), *close]))[:most]
+
+    def nearest(self, text: str) -> list[str]:
+        """What the error for a text suggests: a few that are near it, and no others."""
+        return self.near(text, 5)
 
 
 def _slips(text: str, letters: str) -> Iterator[str]:

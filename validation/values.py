@@ -6,13 +6,11 @@ already a typed array, and for their messages. So both give one verdict, in the 
 
 import contextlib
 import datetime
-import difflib
 import math
 import sys
 from collections.abc import Callable, Collection
 
 from validation.contract import Column, Kind, Unseen
-from validation.lookup import Lookup
 from validation.names import normal
 
 Value = float | int | str | None
@@ -21,8 +19,6 @@ Reader = Callable[[object], Value]
 LARGEST_INTEGER = 2**53
 """Integers beyond this have no exact double, so they would not be the same number on every transport."""
 LONGEST_TEXT = 1_000
-MOST_COMPARED = 500
-"""A value is compared with every one of so many names; among more, those near to it are looked up."""
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_DAY = datetime.datetime(1970, 1, 1)
@@ -197,14 +193,3 @@ def reader(column: Column, choices: Collection[str] | None = None) -> Reader:
             return _read_date
         case Kind.TIMESTAMP:
             return _read_timestamp
-
-
-def nearest(value: object, choices: Collection[str] | Lookup, most: int = 20) -> list[str]:
-    """Up to `most` of `choices`, those most like `value` first; of a lookup only those that are like it."""
-    if isinstance(choices, Lookup):
-        return choices.near(str(value), 5)
-    if len(choices) > MOST_COMPARED:
-        return []
-    text = str(value)[:64]
-    close = difflib.get_close_matches(text, choices, n=5, cutoff=0.5)
-    return [*close, *sorted(choice for choice in choices if choice not in close)][:most]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from problems.base import Problem
 from tests.strategies import ODD_VALUES, any_rows, good_rows
 from validation.contract import MOST_LISTED, Column, Contract, Kind, Role, Unseen
-from validation.decode import LOOKED_UP, MOST_ERRORS, MOST_SUGGESTIONS, RowDecoder, to_arrays
+from validation.decode import MOST_COMPARED, MOST_ERRORS, RowDecoder, to_arrays
 from validation.errors import RowsRejected
 from validation.lookup import Lookup
 from validation.names import normal
@@ -218,21 +218,38 @@ def test_errors_are_counted_and_the_first_are_listed() -> None:
     assert len(caught.value.errors) == MOST_ERRORS
 
 
-def test_suggestions_are_few_whatever_is_sent() -> None:
-    decoded = DECODER.decode([{**GOOD, "city": "Osloo"}] * 50 + [{f"column{number}": 1 for number in range(10_000)}])
-    assert decoded.refused == 50 + 10_000 + 5
-    assert sum(error.expected is not None for error in decoded.errors) == MOST_SUGGESTIONS
+@pytest.mark.parametrize("length", [4, 20, 1_000])
+def test_the_work_of_suggestions_is_bounded_whatever_is_sent(length: int) -> None:
+    """Ten misspelt values once cost as much as ten comparisons of all their names, however long these were."""
+    names = [f"{number:0{length}}" for number in range(400)]
+    columns = [Column(name=f"c{number}", kind=Kind.CATEGORY) for number in range(10)]
+    contract = Contract((*columns, Column(name="y", kind=Kind.REAL, role=Role.TARGET)))
+    decoder = RowDecoder(contract, {column.name: names for column in columns})
+    decoded = decoder.decode([{column.name: "x" * length for column in columns}] * 20)
+    work = 400 * length
+    assert decoded.refused == 200
+    assert sum(error.expected is not None for error in decoded.errors) == -(-MOST_COMPARED // work)
+    assert decoded.compared < MOST_COMPARED + work
+    decoded = decoder.decode([{f"column{number}": 1 for number in range(10_000)}])
+    assert sum(len("".join(error.expected or ())) for error in decoded.errors) <= MOST_COMPARED + 20
+
+
+def test_all_errors_name_what_is_few() -> None:
+    errors = DECODER.decode([{**GOOD, "city": "Osloo"}] * 50 + [{**GOOD, "city": 10**5_000}]).errors
+    assert [(error.expected or ())[:1] for error in errors[:50]] == [["Oslo"]] * 50
+    assert errors[50].expected == ["Oslo", "Rome"]
 
 
 def test_lookups_among_very_many_names_are_fewer_still() -> None:
     known = [f"SG-{number}" for number in range(MOST_LISTED)]
+    lookup = Lookup(known)
     decoder = RowDecoder(
         Contract((Column(name="flight", kind=Kind.CATEGORY), Column(name="fare", kind=Kind.REAL, role=Role.TARGET))),
         {"flight": known},
-        lookups={"flight": Lookup(known)},
+        lookups={"flight": lookup},
     )
     decoded = decoder.decode([{"flight": "SG999"}] * 50)
-    assert sum(error.expected is not None for error in decoded.errors) == MOST_SUGGESTIONS // LOOKED_UP
+    assert sum(error.expected is not None for error in decoded.errors) == MOST_COMPARED // lookup.letters == 2
 
 
 def test_keys_come_back_as_they_were_sent() -> None:
