@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from problems.base import Problem
-from training.workspace import Workspace, read_json, say, sha256, whole_folder, write_json
+from training.workspace import Workspace, read_json, recover, say, sha256, whole_folder, write_json
 from validation.errors import ContractError, SettingsError, TableError
 
 SIMULATED = "simulated"
@@ -41,6 +41,7 @@ def main(problem: Problem, data: str | None = None) -> None:
     """
     workspace = Workspace(problem.name)
     workspace.demand_listed()
+    recover(workspace.raw)
     if not data:
         origin = read_json(workspace.source)["origin"] if workspace.table else SIMULATED
         if origin != SIMULATED:

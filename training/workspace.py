@@ -20,7 +20,6 @@ from validation.errors import SettingsError, StoreError, TableError
 T = TypeVar("T")
 PARAMS = Path("params.yaml")
 _LOCK = Path(".dvc/run.lock")
-"""The Makefile locks the same file."""
 
 
 @dataclass(frozen=True)
@@ -167,31 +166,54 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place once everything is written, or is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path)
     for left in path.parent.glob(f".{path.name}.*"):  # by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    replaced = temporary.with_name(f"{temporary.name}.old")
     try:
         yield temporary
         temporary.chmod(0o755)
         with contextlib.suppress(FileNotFoundError):
-            path.rename(replaced)  # in one step: a folder that is being deleted must not be taken for whole
+            path.rename(_before(path))
         temporary.rename(path)
     finally:
+        recover(path)
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def recover(path: Path) -> None:
+    """Bring a folder back whose replacement was interrupted; afterwards no version lies beside it.
+
+    Whatever is under the name of the version before is whole: it gets the name, and loses it, in one step.
+    """
+    before = _before(path)
+    if before.exists() and not path.exists():
+        before.rename(path)
+    elif before.exists():
+        discarded = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) / "before"
+        before.rename(discarded)
+        shutil.rmtree(discarded.parent, ignore_errors=True)
+
+
+def _before(path: Path) -> Path:
+    """Where the version before lies while `whole_folder` replaces it."""
+    return path.with_name(f".{path.name}.before")
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """The right to change what is registered and served; raises StoreError while `make train` or another has it."""
+def alone() -> Iterator[int]:
+    """The right to change what is registered and served; raises StoreError while `make train` or another has it.
+
+    Yields:
+        The file descriptor of the lock: a process that inherits it keeps the lock as long as it runs.
+    """
     _LOCK.parent.mkdir(exist_ok=True)
     with _LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError("Another run is in progress in this folder; nothing was changed.") from error
-        yield
+        yield file.fileno()
 
 
 def write_json(path: Path, document: Any) -> None:
