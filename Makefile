@@ -19,7 +19,8 @@ BASE ?= docker.io/library/python:3.11-slim
 
 DEV := .venv
 SERVING := .venv-serving
-export BENTOML_HOME ?= $(CURDIR)/stores/bentoml
+# always this folder's: an activated environment may be of another copy of the project
+export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
 # relative, because make takes no blanks in the names of targets
 BENTO := stores/bentoml/bento-$(PROBLEM).tag
@@ -38,7 +39,23 @@ export BOXWOOD_GRPC_PORT ?= $(GRPC_PORT)
 export BOXWOOD_WORKERS ?= $(WORKERS)
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: help setup train serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+# an environment knows its folder by name: where that was moved, it is made again
+MOVED := $(shell cd $(DEV) 2>/dev/null && [ -s .ready ] && [ "$$(cat .ready)" != "$$(pwd -P)" ] && echo yes)
+ifeq ($(MOVED),yes)
+$(info setup: the folder was moved or copied, so its environments are made again)
+$(shell rm -f $(DEV)/.ready $(DEV)/bin/uv $(SERVING)/.ready)
+endif
+
+# so that `bentoml list`, `mlflow ui` and notebooks find the project's stores where the environment is activated
+define ACTIVATED
+BENTOML_HOME="$${VIRTUAL_ENV%/*}/stores/bentoml"
+MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///stores/mlflow/mlflow.db}"
+MLFLOW_BACKEND_STORE_URI="$${MLFLOW_BACKEND_STORE_URI:-sqlite:///stores/mlflow/mlflow.db}"
+export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
+endef
+export ACTIVATED
+
+.PHONY: help setup train scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -51,14 +68,15 @@ setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets d
 $(DEV)/bin/uv: requirements/uv.txt
 	@echo 'setup: bringing uv'
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Boxwood needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Say which with PYTHON=…")'
-	@$(PYTHON) -m venv $(DEV) >/dev/null || { echo 'Python cannot make environments. On Debian: apt-get install python3-venv' >&2; rm -rf $(DEV); exit 1; }
+	@$(PYTHON) -m venv --clear $(DEV) >/dev/null || { echo 'Python cannot make environments. On Debian: apt-get install python3-venv' >&2; rm -rf $(DEV); exit 1; }
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
 $(DEV)/.ready: requirements/dev.txt $(DEV)/bin/uv
 	@echo 'setup: installing the locked packages (a minute or two the first time)'
 	@VIRTUAL_ENV=$(DEV) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
-	@touch $@
+	@grep -qs stores/mlflow $(DEV)/bin/activate || echo "$$ACTIVATED" >> $(DEV)/bin/activate
+	@cd $(DEV) && pwd -P > .ready
 
 $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@echo 'setup: installing the serving environment'
@@ -66,11 +84,13 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@VIRTUAL_ENV=$(SERVING) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/serving.txt
 	@touch $@
 
-train: $(DEV)/.ready ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@exec 9>.dvc/run.lock; flock --nonblock 9 || { echo 'Another run is in progress in this folder.' >&2; exit 1; }; \
-	python -m training source $(PROBLEM) --data "$$DATA" 9>&-; \
-	dvc repro package@$(PROBLEM) 9>&-; \
-	python -m training report $(PROBLEM) 9>&-
+train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
+	@python -m training run $(PROBLEM) --data "$$DATA"
+
+# DVC works with Git where this is a clone, and has to be told where it is none
+scm: $(DEV)/.ready
+	@if [ ! -e .git ]; then grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true; \
+	elif grep -qs no_scm .dvc/config.local; then dvc config --local --unset core.no_scm; fi
 
 bento: train ## build the Bento of the packaged model
 	@bentoml get "$$(cat $(BENTO) 2>/dev/null || echo none)" --output path >/dev/null 2>&1 || rm -f $(BENTO)
@@ -83,12 +103,11 @@ $(BENTO): $(CODE) $(RECEIPT)
 	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
-push: $(DEV)/.ready ## give the table and what was made of it to the DVC remote
-	@dvc add --quiet data/$(PROBLEM)/raw
+push: $(DEV)/.ready scm ## give the table and what was made of it to the DVC remote
 	@dvc push --with-deps package@$(PROBLEM)
-	@echo 'push: commit dvc.lock and data/$(PROBLEM)/raw.dvc, by which others pull'
+	@echo 'push: commit dvc.lock, by which others pull'
 
-pull: $(DEV)/.ready ## bring them from the DVC remote, if one is configured
+pull: $(DEV)/.ready scm ## bring them from the DVC remote, if one is configured
 	@if [ -n "$$(dvc config core.remote 2>/dev/null)" ]; then dvc pull --with-deps package@$(PROBLEM); \
 	else echo 'pull: no DVC remote is configured; the pipeline will run from its table'; fi
 

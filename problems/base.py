@@ -115,7 +115,12 @@ def load(name: str) -> Problem:
     """The problem of that name; raises ContractError, naming those there are, if there is none."""
     if name not in names():
         raise ContractError(f"There is no problem {name!r} in problems/. There are: {', '.join(names())}.")
-    problem = getattr(importlib.import_module(f"problems.{name}"), "PROBLEM", None)
+    module = importlib.import_module(f"problems.{name}")
+    if not hasattr(module, "__path__"):
+        raise ContractError(
+            f"problems/{name}.py must be problems/{name}/__init__.py: the pipeline tells problems by their folders."
+        )
+    problem = getattr(module, "PROBLEM", None)
     if not isinstance(problem, Problem) or problem.name != name:
         raise ContractError(f"problems/{name} must define PROBLEM, a problems.base.Problem named {name!r}.")
     _ = problem.features_hash  # what cannot be compared later is refused now, before anything is trained

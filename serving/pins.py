@@ -28,7 +28,8 @@ def tags(argument: str, folder: Path) -> list[str]:
     for tag in named:
         if not _EXACT.fullmatch(tag):
             raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like name:0123456789abcdef.")
-    found = named or [json.loads(path.read_text())["tag"] for path in sorted((folder / RECEIPTS).glob("*.json"))]
+    receipts = (json.loads(path.read_text()) for path in sorted((folder / RECEIPTS).glob("*.json")))
+    found = named or [receipt["tag"] for receipt in receipts if receipt["tag"]]  # null: only experiments were run yet
     if not found:
         raise SettingsError("There is no packaged model to serve. Run `make train` first.")
     names = [tag.split(":")[0] for tag in found]

@@ -70,7 +70,7 @@ def trained(shared: Path) -> Project:
         if (folder / "stores/bentoml/packaged/flights.json").exists():
             return Project(folder)
         project = Project.create(folder)
-        project.train()
+        project.run("dvc", "repro")
         return project
 
 
@@ -101,7 +101,8 @@ def retrained(trained: Project, shared: Path) -> Retrained:
     """The trained project as a git clone, with a second champion, after a run that was killed. Not to be changed.
 
     `told`: what DVC printed "before", in the run after the killed one ("repro") and "again"; whether the stage that
-    was killed left something that looks "trained"; the "bento" that was built before.
+    was killed left something that looks "trained"; the "bento" that was built before; what DVC says changed of
+    "metrics" and "params" since the commit.
     """
     folder = shared / "retrained" / "project"
     told = folder.with_name("told.json")
@@ -112,6 +113,8 @@ def retrained(trained: Project, shared: Path) -> Retrained:
 
 
 def _retrain(project: Project) -> dict[str, Any]:
+    shutil.copy(ROOT / ".gitignore", project.folder)
+    (project.folder / ".dvc/config.local").unlink()  # DVC works with Git from now on
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x", "--no-verify")):
         who = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
         subprocess.run(["git", *who, *command], cwd=project.folder, check=True, capture_output=True)
@@ -120,7 +123,8 @@ def _retrain(project: Project) -> dict[str, Any]:
     project.change_params({"train": {"rounds": 20}, **ANY_CHALLENGER})
     project.kill_when(repro, lambda line: line.startswith("> python -m training train"))
     told["trained_after_kill"] = (project.folder / Workspace("flights").trained).exists()
-    return told | {"repro": project.run(*repro), "again": project.run(*repro)}
+    told |= {"repro": project.run(*repro), "again": project.run(*repro)}
+    return told | {what: json.loads(project.run("dvc", what, "diff", "--json")) for what in ("metrics", "params")}
 
 
 @pytest.fixture(scope="session")
@@ -135,18 +139,19 @@ def bento(trained: Project, shared: Path) -> str:
 
 @pytest.fixture(scope="session")
 def letting(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The trained project with a second problem: one file, and an entry in params.yaml."""
+    """The trained project with a second problem: a folder with one file, and an entry in params.yaml."""
     project = Project(trained.copy(tmp_path_factory.mktemp("letting") / "project").folder, own_code=True)
-    shutil.copy(ROOT / "tests/data/letting.py", project.folder / "problems/letting.py")
+    (project.folder / "problems/letting").mkdir()
+    shutil.copy(ROOT / "tests/data/letting.py", project.folder / "problems/letting/__init__.py")
     params = project.folder / "params.yaml"
     document = yaml.safe_load(params.read_text())
-    document["problems"].append("letting")
-    document["letting"] = {name: values for name, values in document["flights"].items() if name != "source"}
+    document["letting"] = document["flights"] | {"source": {}}
     params.write_text(yaml.safe_dump(document))
     rents.write_table(project.folder / "rents.csv", 3_000)
     printed = project.run("python", "-m", "training", "source", "letting", fails=True)
     assert "'letting' has no simulated table: say which table to use with DATA=path-or-URL" in printed
-    project.run("python", "-m", "training", "source", "letting", "--data", "rents.csv")
+    printed = project.run("python", "-m", "training", "source", "letting", "--data", "rents.csv")
+    assert "params.yaml lists 'letting' among the problems from now on" in printed
     project.stages(*STAGES, problem="letting")
     return project
 

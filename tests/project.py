@@ -25,7 +25,7 @@ DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
 CODE = ("model", "problems", "serving", "training", "validation", "requirements", "service.py", "bentofile.yaml")
 MAKEFILES = ("Makefile", "deploy/release.mk")
-PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config")
+PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
 _COMMANDS = """
 import sys
 from training.__main__ import main
@@ -72,6 +72,7 @@ class Project:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
+        (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # as make does where there is no Git
         project = cls(folder)
         project.change_params(changes)
         return project
@@ -136,9 +137,8 @@ class Project:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def train(self, *source: str, problem: str = "flights") -> str:
-        """Bring the raw table and run the pipeline."""
-        self.run("python", "-m", "training", "source", problem, *source)
-        return self.run("dvc", "repro", f"package@{problem}")
+        """Bring the raw table and run the pipeline, as `make train` does."""
+        return self.run("python", "-m", "training", "run", problem, *source)
 
     def training(self, *commands: str, fails: bool = False) -> str:
         """Run `python -m training COMMAND` for each, in one process, which is sooner done."""

@@ -9,7 +9,7 @@ from training import stores
 from training.workspace import Workspace
 from validation.errors import BoxwoodError, TableError
 
-STAGES = ("ingest", "clean", "split", "train", "bundle", "evaluate", "plot", "register", "package")
+STAGES = ("source", "ingest", "clean", "split", "train", "bundle", "evaluate", "plot", "register", "package")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options)
     except (BoxwoodError, OSError) as error:
         print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
-        if isinstance(error, TableError) and options.command in STAGES:
+        if isinstance(error, TableError) and options.command in STAGES[1:]:
             print(
                 f"The table stays in {Workspace(options.problem).raw} until another is brought: "
                 f"`make train PROBLEM={options.problem} DATA=path-or-URL`. What is served has not changed.",
@@ -33,13 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    source = commands.add_parser("source", help="bring a raw table into the workspace")
-    source.add_argument("--data", help='path or URL of a table, or "simulated"')
+    run = commands.add_parser("run", help="`make train`: bring the table, run the stages that are due, report")
     report = commands.add_parser("report", help="print the metrics of the last evaluation")
     columns = commands.add_parser("columns", help="print the contract as a Markdown table")
     for stage in STAGES:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
-    for command in (source, report, columns, *(commands.choices[stage] for stage in STAGES)):
+    for command in (run, commands.choices["source"]):
+        command.add_argument("--data", help='path or URL of a table, or "simulated"')
+    for command in (run, report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     registry = commands.add_parser("registry", help="versions in the registry: list, show, diff, promote, rollback")
     registry.add_argument("action", choices=("list", "show", "diff", "promote", "rollback"))
@@ -50,11 +51,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     problem = base.load(options.problem)
-    if options.command == "source":
-        from training import source
-
-        source.main(problem, options.data)
-        stores.heal(Workspace(problem.name))
+    if options.command in ("run", "source"):
+        importlib.import_module(f"training.{options.command}").main(problem, options.data)
         return
     if options.command == "registry":
         from training import registry
@@ -65,6 +63,8 @@ def _run(options: argparse.Namespace) -> None:
     # each stage imports what it needs: MLflow alone takes seconds
     main_of_stage = importlib.import_module(f"training.{options.command}").main
     if options.command in STAGES[-2:]:
+        if stores.experiment(Workspace(problem.name), options.command):
+            return
         with stores.in_use():
             main_of_stage(problem)
     else:

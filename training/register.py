@@ -28,7 +28,7 @@ from model.outcome import Outcome, Regression
 from problems.base import Problem
 from training import card, champion, promote, report, stores, tables
 from training.promote import Decision
-from training.workspace import Workspace, read_json, say, write_json
+from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.contract import Column, Contract, Kind
 
 CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
@@ -79,6 +79,7 @@ def main(problem: Problem) -> None:
         workspace.registered,
         {
             "bundle": manifest.version,
+            "metrics": sha256(workspace.metrics),
             "registry": stores.registry(),
             "registry_version": str(version.version),
             "champion": str(reigning.version) if reigning else None,

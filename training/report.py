@@ -38,7 +38,7 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
     if not workspace.registered.exists() or not workspace.packaged.exists():
         return []
     tag, receipt = read_json(workspace.packaged)["tag"], read_json(workspace.registered)
-    if tag.endswith(f":{judged}"):
+    if not tag or tag.endswith(f":{judged}"):
         return []
     number = f"Version {receipt['registry_version']}"
     if receipt["promoted"]:

@@ -23,10 +23,10 @@ _TIMEOUT = 30.0
 
 
 class SourceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The simulated table's size and seed."""
+    """The simulated table's size and seed, where the problem has a simulator."""
 
-    rows: Annotated[int, msgspec.Meta(ge=1)]
-    seed: int
+    rows: Annotated[int, msgspec.Meta(ge=1)] = 100_000
+    seed: int = 1
 
 
 def main(problem: Problem, data: str | None = None) -> None:
@@ -40,8 +40,13 @@ def main(problem: Problem, data: str | None = None) -> None:
         TableError: there is no such file, it is empty or in another format, or the URL does not answer.
     """
     workspace = Workspace(problem.name)
-    workspace.demand_listed()
+    params = workspace.params("source", SourceParams)
     recover(workspace.raw)
+    _bring(problem, workspace, params, data)
+    workspace.list_problem()
+
+
+def _bring(problem: Problem, workspace: Workspace, params: SourceParams, data: str | None) -> None:
     if not data:
         origin = read_json(workspace.source)["origin"] if workspace.table else SIMULATED
         if origin != SIMULATED:
@@ -49,7 +54,7 @@ def main(problem: Problem, data: str | None = None) -> None:
             return
         data = SIMULATED
     if data == SIMULATED:
-        _simulate(problem, workspace)
+        _simulate(problem, workspace, params)
     elif data.startswith(("http://", "https://")):
         _keep(problem, workspace, data)
     elif "://" in data:
@@ -64,10 +69,9 @@ def main(problem: Problem, data: str | None = None) -> None:
         _keep(problem, workspace, str(path))
 
 
-def _simulate(problem: Problem, workspace: Workspace) -> None:
+def _simulate(problem: Problem, workspace: Workspace, params: SourceParams) -> None:
     if problem.simulator is None:
         raise SettingsError(f"'{problem.name}' has no simulated table: say which table to use with DATA=path-or-URL.")
-    params = workspace.params("source", SourceParams)
     module, function = problem.simulator.split(":")
     description = {"origin": SIMULATED, "rows": params.rows, "seed": params.seed, "simulator": _source_hash(module)}
     if workspace.table and description.items() <= read_json(workspace.source).items():

@@ -1,14 +1,16 @@
 """The two stores that outlive a run, MLflow's and BentoML's: where they are, and whether they hold what they should."""
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import sqlite3
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.workspace import Workspace, read_json, say
+from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.errors import StoreError
 
 BENTOML_HOME = Path("stores/bentoml")
@@ -22,6 +24,11 @@ LOCATIONS = (
     ("model_versions", "storage_location"),
 )
 """The tables and columns in which MLflow's database says where files are, always as absolute paths."""
+_LOCAL = "local"
+_ROOM = 1 << 20
+"""What SQLite needs for a journal, in bytes."""
+_EXPERIMENT = "DVC_EXP_BASELINE_REV"
+"""DVC sets it for the stages of `dvc exp run` and `dvc queue`."""
 _DEFAULTS = {
     "BENTOML_DO_NOT_TRACK": "true",
     "DO_NOT_TRACK": "true",
@@ -46,6 +53,8 @@ def configure() -> None:
     places = {"BENTOML_HOME": str(BENTOML_HOME.absolute()), "MLFLOW_TRACKING_URI": _local_mlflow()}
     for name, value in {**places, **_DEFAULTS}.items():
         os.environ[name] = os.environ.get(name) or value
+    if uses_local_mlflow():  # whatever folder a command works in
+        os.environ["MLFLOW_TRACKING_URI"] = _local_mlflow()
 
 
 def _local_mlflow() -> str:
@@ -117,16 +126,35 @@ def _told(error: BaseException) -> str:
     import requests
     from sqlalchemy.exc import OperationalError
 
+    if _disk_is_full(error):
+        return f"The disk that holds {Path('stores').absolute()} is full. Make room and run `make train` again."
     mlflow = f"MLflow at {os.environ['MLFLOW_TRACKING_URI']}"
     if "MLFLOW_REGISTRY_URI" in os.environ:
         mlflow += f" with the registry at {os.environ['MLFLOW_REGISTRY_URI']}"
-    silence = (requests.ConnectionError, requests.Timeout, OperationalError)
-    if not isinstance(error, silence) and not isinstance(error.__context__, silence):
+    silence = (requests.ConnectionError, requests.Timeout, OperationalError, sqlite3.Error)
+    causes = list(_causes(error))
+    if not any(isinstance(cause, silence) for cause in causes[:2]):
         return f"{error} ({mlflow}, BentoML at {os.environ['BENTOML_HOME']})"
-    cause: BaseException = error
-    while cause.__context__ is not None:
-        cause = cause.__context__
-    return f"{mlflow} cannot be reached: {cause}. Is it running, and is MLFLOW_TRACKING_URI its address?"
+    if any(isinstance(cause, sqlite3.Error) for cause in causes):
+        return f"{mlflow}: its database cannot be used: {causes[-1]}."
+    return f"{mlflow} cannot be reached: {causes[-1]}. Is it running, and is MLFLOW_TRACKING_URI its address?"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came of, the first cause last."""
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """Whether that is the reason; SQLite says so in words, or cannot open its files."""
+    full = any(
+        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(cause)
+        for cause in _causes(error)
+    )
+    in_sqlite = any(isinstance(cause, sqlite3.Error) for cause in _causes(error))
+    return full or (in_sqlite and shutil.disk_usage(".").free < _ROOM)
 
 
 def _without_login(text: str) -> str:
@@ -134,27 +162,54 @@ def _without_login(text: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
+def look() -> None:
+    """Ask MLflow's server whether it is there, before anything is trained for it; raises StoreError if it is not."""
+    if uses_local_mlflow() and registry() == _LOCAL:
+        return
+    with in_use():
+        from mlflow import MlflowClient
+
+        MlflowClient().search_experiments(max_results=1)
+        MlflowClient().search_registered_models(max_results=1)
+
+
+def experiment(workspace: Workspace, stage: str) -> bool:
+    """Whether this is an experiment of DVC, which registers and packages nothing; DVC wants a receipt all the same."""
+    if not os.environ.get(_EXPERIMENT):
+        return False
+    say(stage, "nothing to do in an experiment; `make train` registers what it left in the workspace")
+    for receipt, nothing in ((workspace.registered, {"registry": None}), (workspace.packaged, {"tag": None})):
+        if not receipt.exists():
+            write_json(receipt, nothing)
+    return True
+
+
 def heal(workspace: Workspace) -> None:
-    """Drop receipts of things that their store no longer holds, so that the next `dvc repro` makes them again."""
-    if workspace.registered.exists() and not _holds(workspace):
-        say("stores", "MLflow does not hold the model any more; it will be registered again")
+    """Drop receipts of what their store does not hold, so that the next `dvc repro` brings it there."""
+    if workspace.registered.exists() and (reason := _unregistered(workspace)):
+        say("stores", f"{reason}; it will be registered")
         workspace.registered.unlink()
     if workspace.packaged.exists():
-        name, version = read_json(workspace.packaged)["tag"].split(":")
-        if not (Path(os.environ["BENTOML_HOME"]) / "models" / name / version / "model.yaml").exists():
-            say("stores", f"{name}:{version} is gone from the BentoML store; it will be imported again")
+        tag = read_json(workspace.packaged)["tag"]
+        if not tag or not (Path(os.environ["BENTOML_HOME"]) / "models" / tag.replace(":", "/") / "model.yaml").exists():
+            say("stores", f"{tag or 'the champion'} is not in the BentoML store; it will be imported")
             workspace.packaged.unlink()
 
 
 def registry() -> str:
     """Which registry receipts speak of: its address without user and password, or "local"."""
     address = os.environ.get("MLFLOW_REGISTRY_URI", os.environ["MLFLOW_TRACKING_URI"])
-    return "local" if _is_local(address) else _without_login(address)
+    return _LOCAL if _is_local(address) else _without_login(address)
 
 
-def _holds(workspace: Workspace) -> bool:
-    """Whether the receipt is of the registry in use and, where that is local, its files are there."""
-    if read_json(workspace.registered)["registry"] != registry():
-        return False
+def _unregistered(workspace: Workspace) -> str | None:
+    """Why the registry's receipt does not speak for what was evaluated last; None if it does."""
+    receipt = read_json(workspace.registered)
     artifacts = MLFLOW_ARTIFACTS / workspace.problem
-    return not uses_local_mlflow() or (MLFLOW_DATABASE.exists() and artifacts.is_dir())
+    if receipt["registry"] != registry() or (
+        uses_local_mlflow() and not (MLFLOW_DATABASE.exists() and artifacts.is_dir())
+    ):
+        return "MLflow does not hold the model"
+    if workspace.metrics.exists() and receipt["metrics"] != sha256(workspace.metrics):
+        return "what was evaluated last is not registered yet"
+    return None

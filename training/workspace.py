@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
+from ruamel.yaml import YAML
 
 from validation.errors import SettingsError, StoreError, TableError
 
@@ -111,15 +112,19 @@ class Workspace:
         """A folder with pictures of the evaluation."""
         return self.folder / "plots"
 
-    def demand_listed(self) -> None:
-        """Raise SettingsError if params.yaml does not list this problem, for which DVC then has no stages."""
-        listed = _parameters().get("problems")
-        if not isinstance(listed, list) or self.problem not in listed:
-            raise SettingsError(
-                f"{PARAMS} does not list '{self.problem}' under 'problems', so the pipeline has no stages for it. Add "
-                f"it there, and its parameters as an entry '{self.problem}'."
-            )
-        self.document()
+    def list_problem(self) -> None:
+        """Let params.yaml list this problem, so that DVC has stages for it."""
+        editor = YAML()
+        editor.preserve_quotes, editor.width = True, 4_096
+        document = editor.load(PARAMS)
+        listed = document.setdefault("problems", [])
+        if not isinstance(listed, list):
+            raise SettingsError(f"{PARAMS}: 'problems' must be a list of names.")
+        if self.problem not in listed:
+            listed.append(self.problem)
+            with whole_file(PARAMS) as temporary:
+                editor.dump(document, temporary)
+            say("source", f"{PARAMS} lists '{self.problem}' among the problems from now on")
 
     def document(self) -> dict[str, Any]:
         """All parameters of this problem in params.yaml."""

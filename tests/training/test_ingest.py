@@ -230,7 +230,7 @@ def test_parameters_are_checked(flights: Problem, here: Path) -> None:
         ("quarantine_limit", "quarantine_limits", "flights.clean: Object .*quarantine_limits"),
         ("quarantine_limit: 0.01", "quarantine_limit: some", "Expected `float`, got `str`"),
         ("  clean:", "  clear:", "has no entry 'clean'"),
-        ("problems: [flights, churn]", "problems: [flights, churn", "cannot be read"),
+        ("problems: [flights]", "problems: [flights", "cannot be read"),
     ):
         assert old in text
         (here / PARAMS).write_text(text.replace(old, new))

@@ -3,11 +3,13 @@
 import ast
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.env import DVC_EXP_BASELINE_REV
 
 from tests.conftest import Retrained
 from tests.project import CODE, ROOT, Project
@@ -82,6 +84,56 @@ def test_a_git_clone_works_like_a_bare_folder(retrained: Retrained) -> None:
     assert json.loads(stored.read_text())["lineage"]["git_commit"] == f"{head}-dirty"
 
 
+def test_dvc_compares_with_the_commit(retrained: Retrained) -> None:
+    changed = retrained.told["params"]["params.yaml"]["flights.train.rounds"]
+    assert (changed["old"], changed["new"]) == (60, 20)
+    assert retrained.told["metrics"][str(PLACE.metrics)]["scores.model.rmse.value"]["diff"] > 0
+
+
+def test_an_experiment_registers_nothing(project: Project) -> None:
+    """Until `make train` finds what it left in the workspace."""
+    metrics = project.folder / PLACE.metrics
+    metrics.write_text(metrics.read_text() + " ")
+    receipts = [project.folder / PLACE.registered, project.folder / PLACE.packaged]
+    before = [path.read_text() for path in receipts]
+    commands = [(sys.executable, "-m", "training", stage, "flights") for stage in ("register", "package")]
+    trial = replace(project, variables={DVC_EXP_BASELINE_REV: "0" * 40})
+    for command in commands:
+        assert "nothing to do in an experiment" in trial.run(*command)
+    assert [path.read_text() for path in receipts] == before
+    assert "what was evaluated last is not registered yet; it will be registered" in project.train()
+    for path in receipts:
+        path.unlink()
+    for command in commands:  # DVC wants what a stage says it makes, in a folder where nothing was registered yet too
+        trial.run(*command)
+    assert project.receipt()["tag"] is None
+    assert " test rows, errors in USD" in project.training("report flights")
+    assert ran(project.train()) == ["register", "package"]
+    assert project.receipt()["tag"] == json.loads(before[1])["tag"]
+
+
+@pytest.mark.slow
+def test_dvc_runs_experiments(retrained: Retrained, tmp_path: Path) -> None:
+    project = retrained.project.copy(tmp_path / "project")
+    receipts = [project.receipt("registered"), project.receipt()]
+    printed = project.run("dvc", "exp", "run", "--name", "trial", "--set-param", "flights.evaluate.resamples=60")
+    assert ran(printed)[0] == "evaluate"
+    assert "register: nothing to do in an experiment" in printed
+    assert [project.receipt("registered"), project.receipt()] == receipts
+    shown = project.run("dvc", "exp", "show", "--csv")
+    assert "trial" in shown
+
+
+def test_a_problem_is_no_dependency_of_another(project: Project) -> None:
+    def noted(name: str) -> str:
+        module = project.folder / "problems" / name / "__init__.py"
+        module.write_text(module.read_text() + "# a comment\n")
+        return project.run("dvc", "status", "package@flights")
+
+    assert UP_TO_DATE in noted("churn")
+    assert "problems/flights" in noted("flights")
+
+
 def test_test_rows_teach_the_model_nothing(project: Project) -> None:
     """Other test rows, and neither what is learned nor when training stops changes."""
     before = {path.name: path.read_bytes() for path in (project.folder / PLACE.trained).iterdir()}
@@ -134,10 +186,10 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
     shutil.rmtree(project.folder / "stores/bentoml/bentos")  # BentoML deletes no model that a Bento uses
     project.run("bentoml", "models", "delete", tag, "--yes")
     (project.folder / "stores/mlflow/mlflow.db").unlink()
-    printed = project.run("python", "-m", "training", "source", "flights")
-    assert "it will be registered again" in printed
-    assert "it will be imported again" in printed
-    project.stages("register", "package")
+    printed = project.train()
+    assert "it will be registered" in printed
+    assert "it will be imported" in printed
+    assert ran(printed) == ["register", "package"]
     assert project.receipt()["tag"] == tag
     assert tag.split(":")[1] in project.run("bentoml", "models", "list")
 
@@ -145,10 +197,7 @@ def test_what_is_lost_inside_the_stores_heals_too(project: Project) -> None:
 @pytest.mark.slow
 def test_lost_artifacts_are_registered_again(project: Project) -> None:
     shutil.rmtree(project.folder / "stores/mlflow/artifacts")
-    printed = project.run("python", "-m", "training", "source", "flights")
-    assert "MLflow does not hold the model any more; it will be registered again" in printed
-    assert not (project.folder / PLACE.registered).exists()
-    project.stages("register")
+    assert "MLflow does not hold the model; it will be registered" in project.train()
     receipt = project.receipt("registered")
     assert (receipt["registry_version"], receipt["champion"]) == ("2", "2")
     assert receipt["reasons"] == ["it is the same model as version 1, the champion, whose files are gone"]
@@ -171,8 +220,7 @@ def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
 @pytest.mark.slow
 def test_another_registry_gets_the_model_too(project: Project) -> None:
     elsewhere = f"sqlite:///{project.folder / 'other.db'}"
-    project.run("python", "-m", "training", "source", "flights", MLFLOW_TRACKING_URI=elsewhere)
-    printed = project.run("dvc", "repro", "package@flights", MLFLOW_TRACKING_URI=elsewhere)
+    printed = replace(project, variables={"MLFLOW_TRACKING_URI": elsewhere}).train()
     assert ran(printed)[0] == "register"
     assert project.receipt("registered")["registry"] == elsewhere
 

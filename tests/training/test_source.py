@@ -113,14 +113,15 @@ def test_a_url_that_fails_leaves_nothing(flights: Problem, website: str, name: s
     assert list(PLACE.folder.iterdir()) == []
 
 
-def test_a_problem_that_the_pipeline_does_not_know_is_refused_at_the_start(flights: Problem) -> None:
-    text = PARAMS.read_text()
-    PARAMS.write_text(text.replace("problems: [flights, churn]", "problems: [churn]"))
-    with pytest.raises(
-        SettingsError, match=r"params\.yaml does not list 'flights' under 'problems', so the pipeline has"
-    ):
-        source.main(flights, "simulated")
-    PARAMS.write_text(text.replace("\nflights:", "\nfares:"))
+def test_a_problem_without_parameters_is_refused_at_the_start(flights: Problem) -> None:
+    PARAMS.write_text(PARAMS.read_text().replace("\nflights:", "\nfares:"))
     with pytest.raises(SettingsError, match=r"params\.yaml has no entry 'flights'"):
         source.main(flights, "simulated")
     assert not PLACE.folder.exists()
+
+
+def test_a_problem_whose_table_was_brought_gets_its_stages(flights: Problem) -> None:
+    text = PARAMS.read_text()
+    PARAMS.write_text(text.replace("problems: [flights]", "problems: [churn]"))
+    source.main(flights, "simulated")
+    assert PARAMS.read_text() == text.replace("problems: [flights]", "problems: [churn, flights]")
