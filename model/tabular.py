@@ -14,7 +14,7 @@ from validation.wire import Prediction
 def columns(outcome: Outcome, contract: Contract) -> list[str]:
     """The names of the answers' columns, in order."""
     if isinstance(outcome, Binary):
-        more = list(_probabilities(outcome.classes).values())
+        more = list(probabilities(outcome.classes).values())
     else:
         more = ["interval_low", "interval_high", "interval_coverage"]
     return ["prediction", *more, "warnings", *(f"key_{column.name}" for column in contract.keys)]
@@ -26,12 +26,12 @@ def row(answer: Prediction) -> dict[str, object]:
     if answer.interval:
         told |= {f"interval_{name}": getattr(answer.interval, name) for name in ("low", "high", "coverage")}
     if answer.probabilities:
-        names = _probabilities(answer.probabilities)
+        names = probabilities(answer.probabilities)
         told |= {names[label]: share for label, share in answer.probabilities.items()}
     return told | {f"key_{name}": value for name, value in (answer.keys or {}).items()}
 
 
-def _probabilities(labels: Iterable[str]) -> dict[str, str]:
+def probabilities(labels: Iterable[str]) -> dict[str, str]:
     """The column of each label, by its place where labels differ in other signs only."""
     plain = {label: re.sub(r"[^0-9A-Za-z]", "_", label) for label in labels}
     if len(set(plain.values())) < len(plain):

@@ -34,7 +34,11 @@ def assert_intervals_hold(metrics: Any) -> None:
 def flights_project(real_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The parameters as they are published, on the published table."""
     project = Project.create(tmp_path_factory.mktemp("flights") / "project", changes={})
-    project.train("--data", str(real_tables / "flights/flights.csv"))
+    project.training(f"source flights --data {real_tables / 'flights/flights.csv'}")
+    said = project.run("dvc", "repro", "package@flights", fails=True)
+    assert "There is no champion of 'flights', and so nothing to serve. Version 1 was refused: " in said
+    assert "it does not beat the lookup of group means (rmse " in said
+    project.training("registry promote flights 1")
     return project
 
 

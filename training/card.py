@@ -15,7 +15,7 @@ from typing import Any
 from model.bundle import CARDS, Lineage, Manifest
 from model.outcome import Binary, Regression, Trend
 from problems.base import Problem
-from training import columns, page, report
+from training import columns, copies, page, report
 from training.report import HEADS
 from training.source import SIMULATED
 from validation.contract import Contract, Unseen
@@ -106,6 +106,8 @@ def _data(problem: Problem, metrics: dict[str, Any], lineage: Lineage) -> Iterat
     yield _table(("rows for", "rows"), splits)
     time = problem.contract.time
     yield "The splits follow each other in time." if time else "The splits are drawn at random."
+    if metrics["duplicates"]["rows"]:
+        yield f"{copies.told(metrics['duplicates'])}."
     shown = tuple(
         dataclasses.replace(
             column,
@@ -129,6 +131,7 @@ def _quality(metrics: dict[str, Any]) -> Iterator[str]:
     heads = [name for name in HEADS if name in metrics["scores"]["model"]]
     rows = [[text(who), *(report.cell(scores[name]) for name in heads)] for who, scores in metrics["scores"].items()]
     yield _table(["", *(HEADS[name] for name in heads)], rows)
+    yield f"Models are compared by {HEADS[metrics['loss']['name']]}, which is what this one was trained on."
     if metrics["beats_lookup"]:
         yield "The model beats a lookup of group means."
     remarks = report.remarks(metrics)

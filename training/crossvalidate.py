@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 
 from model.predictor import Predictor
 from problems.base import Problem
@@ -22,8 +21,9 @@ def cross_validate(
 ) -> dict[str, Any]:
     """Judge a classification by folds; calibration happens inside each, on rows that its test does not have.
 
-    Without a time column folds are drawn at random, stratified. With one they are expanding windows: each stretch of
-    time is judged by a model of all rows before it, and the first stretch only teaches.
+    Without a time column folds are drawn at random, with the same share of each class, and copies of a row are in one.
+    With it they are expanding windows: each stretch of time is judged by a model of all rows before it, and the first
+    stretch only teaches.
 
     Returns:
         The metrics of all judged rows with bootstrap intervals, the ROC AUC of each fold, and the time column if any.
@@ -38,7 +38,7 @@ def cross_validate(
         raise TableError(f"The rarer class has {counted(rare, 'row')}; each fold needs one at least.")
     predicted = np.full(len(silver), np.nan)
     areas = []
-    for known, asked in _folds(problem, silver, actual, folds, shares.seed):
+    for known, asked in _folds(problem, silver, folds, shares.seed):
         predictor = _taught(problem, how, shares, silver.iloc[known])
         answered, answers = tables.ask(predictor, silver.iloc[asked])
         places = asked[answered]
@@ -61,21 +61,19 @@ def cross_validate(
     }
 
 
-def _folds(
-    problem: Problem, silver: pd.DataFrame, actual: np.ndarray, folds: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each fold the places of the rows that teach and of those that are judged."""
     time = problem.contract.time
-    if time is None:
-        yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(silver, actual)
-        return
-    # as many rows in each stretch as equal times allow, which stay together
-    earlier = silver[time.name].rank(method="min").to_numpy() - 1
-    stretch = (earlier * (folds + 1) // len(silver)).astype(int)
-    if len(set(stretch)) <= folds:
-        raise TableError(f"'{time.name}' has too few different times for {folds + 1} stretches of them.")
-    for later in range(1, folds + 1):
-        yield np.flatnonzero(stretch < later), np.flatnonzero(stretch == later)
+    stretches = folds if time is None else folds + 1
+    # as many rows in each as equal times, or copies of one row, allow: those stay together
+    earlier = ordered(problem, silver, seed).rank(method="min").to_numpy() - 1
+    stretch = (earlier * stretches // len(silver)).astype(int)
+    if len(set(stretch)) < stretches:
+        few = "The table has too few different rows" if time is None else f"'{time.name}' has too few different times"
+        raise TableError(f"{few} for {stretches} stretches of them.")
+    for judged in range(stretches - folds, stretches):
+        taught = stretch != judged if time is None else stretch < judged
+        yield np.flatnonzero(taught), np.flatnonzero(stretch == judged)
 
 
 def _taught(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame) -> Predictor:

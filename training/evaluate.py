@@ -10,7 +10,7 @@ from model.features import FeatureMatrix
 from model.outcome import Binary, Regression
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
-from training import digits, metrics, slices, suspicions, tables
+from training import copies, digits, loss, metrics, slices, suspicions, tables
 from training.baselines import Baselines
 from training.crossvalidate import cross_validate
 from training.probability import before_calibration
@@ -53,7 +53,10 @@ def main(problem: Problem) -> None:
     if scores.shape[1] > 1:
         table["low"], table["high"] = scores[:, 1], scores[:, 2]
     tables.write(workspace.evaluation, table)
-    document = _document(problem, predictor, test, table, list(answers), params)
+    booster = workspace.params("train", TrainParams).booster
+    stated = loss.stated(booster.get("objective", aims.objective), booster)
+    document = _document(problem, predictor, test, table, list(answers), params, stated)
+    document["duplicates"] = copies.summary(silver, [column.name for column in problem.contract.inputs])
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
     document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=[0]))
     document["refused"] = int((split == TEST).sum()) - len(test)
@@ -77,20 +80,22 @@ def _document(
     table: pd.DataFrame,
     candidates: list[str],
     params: EvaluateParams,
+    stated: dict[str, Any],
 ) -> dict[str, Any]:
     outcome = predictor.manifest.outcome
-    judge = metrics.JUDGES[outcome.task]
+    judge = metrics.judge(outcome.task, loss.of(stated))
     weights = metrics.draws(len(test), params.resamples, params.seed)
     actual = table[ACTUAL].to_numpy()
     scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
-    loss = metrics.LOSS_NAMES[outcome.task]
+    by = stated["name"]
     document: dict[str, Any] = {
         "version": predictor.version,
         "task": outcome.task,
         "rows": len(test),
         "unit": problem.contract.target.unit,
+        "loss": stated,
         "scores": scores,
-        "beats_lookup": metrics.number(scores["model"][loss]) < metrics.number(scores["lookup"][loss]),
+        "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
     }
     if isinstance(outcome, Regression):
         covered = table[ACTUAL].between(table["low"], table["high"]).to_numpy()

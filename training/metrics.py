@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from training.digits import rounded
+from training.loss import Loss, log_loss
 
 Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
 Score = dict[str, float | None]
 Scores = dict[str, Score]
+Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]
 
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
 MOST_EXPLAINED = 1_000
 """SHAP values cost; as many rows show what there is to see."""
-_CERTAIN = 1e-15
 _BITS = 32  # nine digits
 
 
@@ -77,16 +78,10 @@ def _defined(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.where(where, values, np.nan)
 
 
-def _log_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    sure = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
-    loss: np.ndarray = -np.where(actual > 0, np.log(sure), np.log1p(-sure))
-    return loss
-
-
 def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
-    return np.column_stack([_log_loss(actual, predicted), (predicted - actual) ** 2, gaps])
+    return np.column_stack([log_loss(actual, predicted), (predicted - actual) ** 2, gaps])
 
 
 def _binary(means: np.ndarray) -> dict[str, np.ndarray]:
@@ -165,16 +160,24 @@ def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return means
 
 
-JUDGES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]] = {
+JUDGES: Mapping[str, Judge] = {
     "regression": regression,
     "binary": binary,
 }
-LOSSES: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "regression": lambda actual, predicted: (actual - predicted) ** 2,
-    "binary": _log_loss,
-}
-"""By what a model is judged, by the task's name; and the loss of each row, by whose mean models are compared."""
-LOSS_NAMES: Mapping[str, str] = {"regression": "rmse", "binary": "log_loss"}
+"""By what a model is judged, by the task's name."""
+
+
+def judge(task: str, loss: Loss) -> Judge:
+    """What judges the models of a task: all its metrics, and the loss that was trained on if it is none of them."""
+
+    def scores(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        found = JUDGES[task](actual, predicted, weights)
+        if loss.name not in found:
+            losses = loss.rows(actual, predicted)
+            found[loss.name] = interval(float(losses.mean()), means_of(losses[:, None], weights)[:, 0])
+        return found
+
+    return scores
 
 
 def number(score: Mapping[str, Any]) -> float:

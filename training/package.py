@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from model import bundle
 from problems.base import Problem
 from training import champion
-from training.workspace import Workspace, say, write_json
+from training.workspace import Workspace, read_json, say, write_json
 from validation.errors import StoreError
 
 REGISTRY_VERSION = "registry_version"
@@ -22,10 +22,24 @@ def main(problem: Problem) -> None:
     """Import the champion unless the store has it, and leave a receipt with its exact tag."""
     best = champion.current(mlflow.MlflowClient(), problem.name)
     if best is None:
-        raise StoreError(f"MLflow holds no champion of '{problem.name}'; run `make train`.")
+        raise StoreError(_nothing(problem))
     tag = bring(best)
     leave_receipt(problem, tag)
     say("package", f"{tag} is in the BentoML model store; it is registry version {best.version}, the champion")
+
+
+def _nothing(problem: Problem) -> str:
+    """What to do where there is no champion: a first model that was refused is served only if a person says so."""
+    receipt = Workspace(problem.name).registered
+    if not receipt.exists():
+        return f"MLflow holds no champion of '{problem.name}'; run `make train`."
+    last = read_json(receipt)
+    number = last["registry_version"]
+    return (
+        f"There is no champion of '{problem.name}', and so nothing to serve. Version {number} was refused: "
+        f"{last['reasons'][0]}. Its figures: `python -m training report {problem.name}`. To serve it all the same: "
+        f"`python -m training registry promote {problem.name} {number}`, and then `make serve PROBLEM={problem.name}`."
+    )
 
 
 def bring(version: ModelVersion) -> str:

@@ -11,11 +11,12 @@ import shap
 from model.outcome import DAYS_A_YEAR, Regression, days_since_1970
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
-from training import plots, tables
+from training import loss, plots, tables
 from training.evaluate import ACTUAL
-from training.metrics import LOSSES, MOST_EXPLAINED, sample
+from training.loss import Loss
+from training.metrics import MOST_EXPLAINED, sample
 from training.probability import before_calibration
-from training.workspace import Workspace, counted, say, whole_folder
+from training.workspace import Workspace, counted, read_json, say, whole_folder
 from validation.contract import Column, Kind
 
 MOST_DEPENDENCES = 4
@@ -29,13 +30,14 @@ def main(problem: Problem) -> None:
     answers = tables.read(workspace.evaluation)
     test = tables.read(workspace.silver).loc[answers.index]
     predictor = open_predictor(workspace.bundle)
+    stated = loss.of(read_json(workspace.metrics)["loss"])
     with whole_folder(workspace.plots) as folder:
-        draw(folder, predictor, test, answers)
+        draw(folder, predictor, test, answers, stated)
         pictures = len(list(folder.iterdir()))
     say("plot", f"{counted(pictures, 'picture')} of {counted(len(test), 'test row')}")
 
 
-def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame) -> None:
+def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
     """Write all pictures of one model.
 
     Args:
@@ -43,10 +45,11 @@ def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.Dat
         predictor: the model.
         test: silver rows, all of which it answers.
         answers: what the evaluation wrote about them, row by row.
+        stated: the loss that the model is judged by.
     """
     _errors(folder, predictor, answers)
     _contributions(folder, predictor, test.iloc[sample(len(test), MOST_EXPLAINED)])
-    _cases(folder, predictor, test, answers)
+    _cases(folder, predictor, test, answers, stated)
 
 
 def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
@@ -85,10 +88,10 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
         plots.dependence(folder / f"dependence-{column.name}.png", one, title, predictor.outcome.space)
 
 
-def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame) -> None:
+def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
     """Waterfalls of the rows with the least, the median and the greatest loss."""
     actual, predicted = answers[ACTUAL].to_numpy(), answers["model"].to_numpy()
-    order = np.argsort(LOSSES[predictor.outcome.task](actual, predicted), kind="stable")
+    order = np.argsort(stated.rows(actual, predicted), kind="stable")
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):

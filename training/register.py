@@ -26,8 +26,9 @@ from model import bundle, tabular
 from model.bundle import Lineage, Manifest
 from model.outcome import Outcome, Regression
 from problems.base import Problem
-from training import card, champion, promote, report, stores, tables
+from training import card, champion, copies, promote, report, stores, tables
 from training.promote import Decision
+from training.split import TEST
 from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.contract import Column, Contract, Kind
 
@@ -37,7 +38,7 @@ VERSION_TAG = "bundle"
 EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
-DECISION_TAG, REASONS_TAG, COMPARED_TAG, WITHDRAWN_TAG = "decision", "reasons", "compared_with", "withdrawn"
+DECISION_TAG, REASONS_TAG, COMPARED_TAG = "decision", "reasons", "compared_with"
 LONGEST_DESCRIPTION = 5_000
 """MLflow's database has no room for more."""
 LONGEST_TAG = 4_000
@@ -67,7 +68,7 @@ def main(problem: Problem) -> None:
         decision = Decision(True, [best.tags.get(REASONS_TAG, "")])
         say("register", f"bundle {manifest.version} is version {version.version} already, the champion")
     else:
-        decision = _decide(problem, workspace, best, version)
+        decision = _decide(client, problem, workspace, best, version)
         if version is None:
             version = _register(problem, workspace, manifest, tags, decision)
         _record(client, version, decision)
@@ -89,18 +90,23 @@ def main(problem: Problem) -> None:
 
 
 def _decide(
-    problem: Problem, workspace: Workspace, best: ModelVersion | None, version: ModelVersion | None
+    client: MlflowClient,
+    problem: Problem,
+    workspace: Workspace,
+    best: ModelVersion | None,
+    version: ModelVersion | None,
 ) -> Decision:
-    if version is not None and version.tags.get(WITHDRAWN_TAG):
+    if version is not None and version.tags.get(champion.WITHDRAWN_TAG):
         reason = (
             f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
         )
         return Decision(False, [reason], str(best.version) if best else None)
+    record = champion.best(client, best) if best is not None else champion.Best("")
     same = best is not None and best.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
     if best is not None and same and not champion.has_files(best):
         reason = f"it is the same model as version {best.version}, the champion, whose files are gone"
-        return Decision(True, [reason], str(best.version))
-    return promote.decide(problem, workspace, best)
+        return Decision(True, [reason], str(best.version), best.tags.get(champion.BEST_TAG) or None, record.above)
+    return promote.decide(problem, workspace, best, record)
 
 
 def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
@@ -109,6 +115,8 @@ def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> 
         DECISION_TAG: "promoted" if decision.promoted else "refused",
         REASONS_TAG: "; ".join(decision.reasons)[:LONGEST_TAG],
         COMPARED_TAG: decision.compared_with or "",
+        champion.BEST_TAG: decision.best or "",
+        champion.ABOVE_TAG: str(decision.above_best),
     }
     for name, value in tags.items():
         client.set_model_version_tag(version.name, version.version, name, value)
@@ -157,7 +165,8 @@ def _register(
         rows = _frame(problem.contract, tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
-        model_uri = _log_model(problem, bundle.seal(manifest, metrics, lineage, cards), files, rows)
+        sealed = bundle.seal(manifest, metrics, lineage, cards)
+        model_uri = _log_model(problem, sealed, files, rows, _learned(problem, workspace))
     version = mlflow.register_model(model_uri, problem.name, tags=tags)
     client = MlflowClient()
     client.update_registered_model(problem.name, f"{problem.title}. Each version's description is its model card.")
@@ -195,16 +204,27 @@ def _log_dataset(problem: Problem, source: dict[str, Any], rows: pd.DataFrame) -
     mlflow.log_input(dataset, context="training")
 
 
-def _log_model(problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame) -> str:
+def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
+    """By what the rows that the model learned from are known again, without their order."""
+    silver, parts = tables.read(workspace.silver), tables.read(workspace.split)["split"]
+    inputs = [column.name for column in problem.contract.inputs]
+    known = copies.hashes(silver, inputs, problem.contract.target.name)[(parts != TEST).to_numpy()]
+    return known.drop_duplicates().sort_values([copies.INPUTS, copies.ROWS], ignore_index=True)
+
+
+def _log_model(
+    problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame, learned: pd.DataFrame
+) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
         bundle.write(folder, sealed, files)
         bundle.read(folder)  # nothing is registered that could not be read back
+        tables.write(Path(temporary) / champion.LEARNED, learned)
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
-            artifacts={"bundle": str(folder)},
+            artifacts={"bundle": str(folder), "learned": str(Path(temporary) / champion.LEARNED)},
             code_paths=["validation", "problems", "model"],
             signature=signature(problem.contract, sealed.outcome),
             input_example=rows,

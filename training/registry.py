@@ -1,17 +1,13 @@
 """The registry for people: what there is, what changed, and going forward or back by hand."""
 
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from model import bundle
 from problems.base import Problem
 from training import champion, package, register
 from training.workspace import alone
@@ -80,7 +76,7 @@ class _Registry:
         now = str(self.champion().version)
         for number in reversed(champion.history(self._client, self._problem.name)):
             earlier = self.version(number)
-            if number != now and not earlier.tags.get(register.WITHDRAWN_TAG):
+            if number != now and not earlier.tags.get(champion.WITHDRAWN_TAG):
                 return earlier
         raise StoreError(f"There was no champion of '{self._problem.name}' before version {now}.")
 
@@ -100,7 +96,7 @@ class _Registry:
         for version in self._all():
             mark = "*" if now and now.version == version.version else " "
             tags = version.tags
-            decision = "withdrawn" if tags.get(register.WITHDRAWN_TAG) else tags.get(register.DECISION_TAG, "-")
+            decision = "withdrawn" if tags.get(champion.WITHDRAWN_TAG) else tags.get(register.DECISION_TAG, "-")
             name = tags.get(register.VERSION_TAG, "-")
             lines.append(f"{mark} {version.version:>4}  {name}  {decision:<9}  {tags.get(register.REASONS_TAG, '')}")
         return "\n".join(lines) or f"'{self._problem.name}' has no versions. Run `make train`."
@@ -142,6 +138,7 @@ class _Registry:
         self._set(version, register.DECISION_TAG, "promoted")
         decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
+        self._set(version, champion.BEST_TAG, "")  # what a person says is good is what the next are measured by
         self._crown(version, tag)
 
     def roll_back(self, version: ModelVersion) -> None:
@@ -150,23 +147,21 @@ class _Registry:
         if now.version == version.version:
             raise StoreError(f"Version {version.version} is the champion already.")
         today, then = self._manifest(now), self._manifest(version)
-        broken = compatibility.breaking(
-            today["contract"], then["contract"], today["fitted"]["vocabularies"], then["fitted"]["vocabularies"]
-        )
+        broken = compatibility.breaking(today, then) + compatibility.forgotten(today, then)
         if broken:
             raise StoreError(
                 f"Version {version.version} would break callers of version {now.version}: {'; '.join(broken[:5])}. "
                 "Nothing was changed; roll back to a version with today's contract."
             )
         tag = self._bring(version)  # what can fail comes first
-        self._set(now, register.WITHDRAWN_TAG, "true")
+        self._set(now, champion.WITHDRAWN_TAG, "true")
         self._crown(version, tag)
 
     def _set(self, version: ModelVersion, tag: str, value: str) -> None:
         self._client.set_model_version_tag(version.name, version.version, tag, value)
 
     def _crown(self, version: ModelVersion, tag: str) -> None:
-        self._client.delete_model_version_tag(version.name, version.version, register.WITHDRAWN_TAG)
+        self._client.delete_model_version_tag(version.name, version.version, champion.WITHDRAWN_TAG)
         champion.crown(self._client, version)
         package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
@@ -180,9 +175,8 @@ class _Registry:
 
     def _manifest(self, version: ModelVersion) -> dict[str, Any]:
         """A version's manifest as JSON, whatever code wrote it."""
-        with tempfile.TemporaryDirectory() as temporary:
-            path = champion.download(version, Path(temporary)) / bundle.MANIFEST
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        with champion.fetched(version) as model:
+            return model.manifest()
 
 
 def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

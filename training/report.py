@@ -18,6 +18,10 @@ HEADS = {
     "within_10_percent": "within 10 %",
     "roc_auc": "ROC AUC",
     "log_loss": "log loss",
+    "pinball": "pinball loss",
+    "huber": "Huber loss",
+    "fair": "fair loss",
+    "bounded_mape": "MAPE, target 1 at least",
     "brier": "Brier",
     "ece": "ECE",
 }
@@ -116,13 +120,15 @@ def remarks(document: dict[str, Any]) -> list[str]:
 
 def _ahead(document: dict[str, Any]) -> list[str]:
     """The predictors whose mean loss is below the model's."""
+    scores = document["scores"]
+    # models that were evaluated before their loss was stated were judged by one of these
+    loss = document.get("loss", {}).get("name") or ("rmse" if "rmse" in scores["model"] else "log_loss")
     losses = {
-        name: scores[loss]["value"]
-        for name, scores in document["scores"].items()
-        for loss in ("rmse", "log_loss")
-        if scores.get(loss) and scores[loss]["value"] is not None
+        name: score[loss]["value"]
+        for name, score in scores.items()
+        if score.get(loss) and score[loss]["value"] is not None
     }
-    return [name for name, loss in losses.items() if loss < losses.get("model", loss)]
+    return [name for name, value in losses.items() if value < losses.get("model", value)]
 
 
 def cell(score: dict[str, float | None]) -> str:

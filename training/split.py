@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from training import tables
+from training import copies, tables
 from training.targets import Targets
 from training.workspace import Workspace, counted, say
 from validation.errors import TableError
@@ -52,6 +52,9 @@ def main(problem: Problem) -> None:
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
     say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
+    repeated = copies.summary(silver, [column.name for column in problem.contract.inputs])
+    if repeated["rows"]:
+        say("split", copies.told(repeated))
 
 
 def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
@@ -64,21 +67,27 @@ def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
     """A random order, in which each class of a classification is spread evenly: any stretch has its share of each.
 
     It is drawn from what stands in a row, so a row keeps its place, but for a few at the borders, when the table grows:
-    the next model is not judged by rows that the champion learned from.
+    the next model is not judged by rows that the champion learned from. Copies have one place, see `training.copies`.
     """
-    chance = _drawn(silver, seed)
+    chance = _drawn(problem, silver, seed)
     if problem.regression:
         return chance
-    within_class = chance.groupby(silver[problem.contract.target.name]).rank(pct=True)
-    return pd.Series(np.lexsort((chance, within_class)).argsort(), index=silver.index)
+    classes = silver[problem.contract.target.name]
+    ranks = chance.groupby(classes).rank()
+    within_class = (ranks - 0.5) / classes.map(classes.value_counts())
+    within_class = within_class.groupby(chance).transform("mean")  # of copies, which may be of both classes
+    order = np.lexsort((chance, within_class))
+    places = np.empty(len(silver), dtype=np.int64)
+    places[order] = np.cumsum(np.diff(chance.to_numpy()[order], prepend=chance.iloc[order[0]]) != 0)
+    return pd.Series(places, index=silver.index)
 
 
-def _drawn(silver: pd.DataFrame, seed: int) -> pd.Series:
-    """A number for each row, drawn from the seed, its cells, and how many rows like it stand before it."""
-    cells = pd.util.hash_pandas_object(silver, index=False, hash_key=f"{seed:016d}"[-16:])
-    return pd.util.hash_pandas_object(
-        pd.DataFrame({"cells": cells, "earlier": cells.groupby(cells).cumcount()}), index=False
-    )
+def _drawn(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """A number for each row, drawn from the seed and from what the row is known by."""
+    inputs = [column.name for column in problem.contract.inputs]
+    known = copies.hashes(silver, inputs, problem.contract.target.name)
+    rows = copies.identities(known, copies.together(silver, inputs))
+    return pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "seed": seed}), index=False)
 
 
 def assign(order: pd.Series, params: SplitParams) -> pd.Series:

@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from training import tables
+from training import loss, tables
 from validation.contract import Kind
 from validation.errors import SettingsError, TableError
 from validation.names import normal
 
 _LARGEST = 1e37
-_PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
-"""The objectives whose raw score is the value; gamma, poisson and tweedie have its logarithm."""
 _ODD = ("objective_type", "app", "application", "loss", "reg_sqrt")
 """Other names of "objective", and what would have LightGBM learn square roots."""
 _LINEAR = ("linear_tree", "linear_trees")
@@ -59,7 +57,7 @@ class Targets:
 
     def demand_plain(self, settings: Mapping[str, Any]) -> None:
         """Raise SettingsError if LightGBM's parameters make its raw scores something else than answers here are."""
-        plain = _PLAIN if self.classes is None else (self.objective,)
+        plain = loss.OF_NUMBERS if self.classes is None else (self.objective,)
         if settings["objective"] not in plain:
             raise SettingsError(
                 f"The booster's objective is {settings['objective']!r}, whose raw scores are not the values that are "

@@ -3,37 +3,64 @@
 Works on contracts as manifests describe them, since one of the two may be of code that is not here.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 Described = Sequence[Mapping[str, Any]]
-Vocabularies = Mapping[str, Collection[str]]
+Manifest = Mapping[str, Any]
 
-_SENT = ("feature", "time", "key")
+_INPUTS = ("feature", "time")
+_SENT = (*_INPUTS, "key")
+_MOST_NAMES = 3
 
 
-def breaking(before: Described, after: Described, known: Vocabularies, known_after: Vocabularies) -> list[str]:
-    """Why rows for `before` may be refused by, or mean something else to, a model of `after`; empty if they never are.
+def inputs(manifest: Manifest) -> list[str]:
+    """The columns that a model sees."""
+    return [column["name"] for column in manifest["contract"] if column["role"] in _INPUTS]
+
+
+def target(manifest: Manifest) -> Mapping[str, Any]:
+    """The column that a model predicts."""
+    [found] = [column for column in manifest["contract"] if column["role"] == "target"]
+    return dict(found)
+
+
+def breaking(before: Manifest, after: Manifest) -> list[str]:
+    """Why rows for one model may be refused by, or mean something else to, another; empty if its contract takes them.
+
+    Names that a column has only learned are no part of the contract, see `forgotten`.
 
     Args:
-        before: the columns that callers send today, as `Column.describe` has them.
-        after: the columns of the other contract.
-        known: the values of today's categories.
-        known_after: the values of the other model's categories.
+        before: the manifest of the model that callers ask today, as JSON.
+        after: that of the other model.
     """
-    old = {column["name"]: column for column in before if column["role"] in _SENT}
-    new = {column["name"]: column for column in after if column["role"] in _SENT}
+    old, new = (
+        {c["name"]: (n, c) for n, c in enumerate(m["contract"], 1) if c["role"] in _SENT} for m in (before, after)
+    )
     reasons = [f"'{name}' is not a column there" for name in old if name not in new]
-    for name, column in new.items():
+    for name, (number, column) in new.items():
         if name in old:
-            reasons += [f"'{name}' {reason}" for reason in _column(old[name], column)]
-            reasons += _values(name, column, known.get(name, ()), known_after.get(name))
-        elif column["role"] != "key" and not column["nullable"]:
+            was, described = old[name]
+            known = before["fitted"]["vocabularies"].get(name, ())
+            reasons += [
+                f"'{name}' {reason}" for reason in _column(described, column) + _choices(described, column, known)
+            ]
+            if number != was:  # what a caller of the typed gRPC service calls it
+                reasons.append(f"'{name}' is field {number} of the row there instead of {was}")
+        elif not _optional(column):
             reasons.append(f"'{name}' is required there")
-    [target], [other] = ([c for c in columns if c["role"] == "target"] for columns in (before, after))
-    for what in ("name", "kind", "unit", "choices"):
-        if target.get(what) != other.get(what):
-            reasons.append(f"the target's {what} is {other.get(what)!r} instead of {target.get(what)!r}")
+    return reasons + list(_answers(before, after))
+
+
+def forgotten(before: Manifest, after: Manifest) -> list[str]:
+    """The names that a model learned, and that another refuses because it did not: a sentence a column."""
+    reasons = []
+    for column in after["contract"]:
+        name, known = column["name"], after["fitted"]["vocabularies"]
+        if column.get("unseen") == "reject" and column.get("choices") is None and name in known:
+            missing = sorted(set(before["fitted"]["vocabularies"].get(name, ())) - set(known[name]))
+            if missing:
+                reasons.append(f"'{name}' does not know {_some(missing)} there")
     return reasons
 
 
@@ -49,16 +76,22 @@ def changes(before: Described, after: Described) -> list[str]:
     return lines
 
 
+def _optional(column: Mapping[str, Any]) -> bool:
+    return column["role"] == "key" or bool(column["nullable"])
+
+
 def _column(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     reasons = []
     if old["kind"] != new["kind"]:
         reasons.append(f"is of kind {new['kind']} there instead of {old['kind']}")
     if old.get("unit") != new.get("unit"):
         reasons.append(f"is in {new.get('unit')!r} there instead of {old.get('unit')!r}")
-    if old["nullable"] and not new["nullable"]:
+    if _optional(old) and not _optional(new):
         reasons.append("may not be missing there")
     if old.get("unseen") == "warn" and new.get("unseen") == "reject":
         reasons.append("refuses values that it does not know there")
+    if old["role"] == "key" and new["role"] != "key":
+        reasons.append("is no key there and is not sent back")
     lowest, highest = (float("-inf"), float("inf"))
     if new.get("ge", lowest) > old.get("ge", lowest):
         reasons.append(f"starts at {new['ge']:g} there")
@@ -67,10 +100,30 @@ def _column(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return reasons
 
 
-def _values(name: str, column: Mapping[str, Any], known: Collection[str], after: Collection[str] | None) -> list[str]:
-    if column.get("unseen") != "reject" or after is None:
+def _choices(old: Mapping[str, Any], new: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """What a contract that states the names of a column takes back; `known` are those that the older model learned."""
+    stated = new.get("choices")
+    if new.get("unseen") != "reject" or (stated is None and old.get("choices") is None):
         return []
-    missing = sorted(set(known) - set(after))
-    if not missing:
-        return []
-    return [f"'{name}' does not know {', '.join(map(repr, missing[:3]))}{' …' * (len(missing) > 3)} there"]
+    if stated is None:
+        return ["takes only the names there that training saw"]
+    missing = sorted(set(old.get("choices") or known) - set(stated))
+    return [f"does not know {_some(missing)} there"] if missing else []
+
+
+def _answers(before: Manifest, after: Manifest) -> Iterator[str]:
+    old, new = target(before), target(after)
+    for what in ("name", "kind", "unit", "choices"):
+        if old.get(what) != new.get(what):
+            yield f"the target's {what} is {new.get(what)!r} instead of {old.get(what)!r}"
+    classes = [manifest["outcome"].get("classes") for manifest in (before, after)]
+    if classes[0] != classes[1] and old.get("choices") == new.get("choices"):
+        yield f"the answers are {_shape(classes[1])} instead of {_shape(classes[0])}"
+
+
+def _shape(classes: Collection[str] | None) -> str:
+    return "numbers" if classes is None else f"probabilities of {' and '.join(map(repr, classes))}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:_MOST_NAMES])) + " …" * (len(names) > _MOST_NAMES)

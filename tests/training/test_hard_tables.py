@@ -13,7 +13,7 @@ import yaml
 
 from problems import base
 from problems.base import Problem
-from training import bundle, clean, evaluate, ingest, report, split, train
+from training import bundle, clean, evaluate, ingest, promote, report, split, train
 from training.workspace import Workspace, read_json, sha256, write_json
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.errors import BoxwoodError
@@ -115,6 +115,24 @@ def test_tiny_tables(outcome: Outcome, target: Column, in_time: bool, rows: int)
         assert "Bring" in found
     else:
         assert found["rows"] >= 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_noise_is_noise_however_often_it_is_written(outcome: Outcome, times: int) -> None:
+    chance = np.random.default_rng(2)
+    noise = pd.DataFrame(chance.normal(size=(500, 4)), columns=["x0", "x1", "x2", "price"])
+    asked = Problem(
+        name="hard",
+        title="Noise",
+        contract=Contract((*(Column(name=f"x{n}", kind=Kind.REAL) for n in range(3)), PRICE)),
+    )
+    found = outcome(asked, pd.concat([noise] * times))
+    assert isinstance(found, dict)
+    assert found["duplicates"] == {"rows": 500 * (times - 1), "together": 500 * (times - 1)}
+    assert found["scores"]["model"]["r2"]["value"] < 0.05
+    decision = promote.decide(asked, Workspace(asked.name), None)
+    assert not decision.promoted
+    assert decision.reasons[0].startswith("it is the first model; it does not beat the lookup of group means (rmse ")
 
 
 @IN_TIME

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 
 from model.features import FeatureMatrix
 from model.predictor import Predictor
-from problems import base
 from problems.base import Problem
 from tests.project import Project
-from training import baselines, evaluate, metrics, report, tables
+from training import baselines, copies, evaluate, metrics, report, tables
 from training.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
 from training.workspace import Workspace
+from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 
 
@@ -50,30 +51,90 @@ def test_splits_have_their_shares() -> None:
     assert counts.to_dict() == {TRAIN: 550, VALIDATION: 100, CALIBRATION: 150, TEST: 200}
 
 
+CHANCE = Problem(
+    name="chance",
+    title="Whether somebody leaves",
+    contract=Contract(
+        (
+            Column(name="x", kind=Kind.REAL),
+            Column(name="y", kind=Kind.CATEGORY, nullable=True),
+            Column(name="gone", kind=Kind.CATEGORY, role=Role.TARGET, choices=("No", "Yes")),
+        )
+    ),
+)
+
+
+def customers(rows: int) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    names = np.array(["a", "b", None], dtype=object)[random.integers(0, 3, rows)]
+    return pd.DataFrame({"x": random.normal(size=rows), "y": names, "gone": random.choice(["No", "Yes"], rows)})
+
+
 def test_without_time_the_order_is_by_chance_and_each_class_is_spread_evenly() -> None:
     """Random shares of a rare class would differ from split to split, and calibration needs both classes."""
-    churn = base.load("churn")
-    silver = pd.DataFrame({"churn": ["Yes"] * 100 + ["No"] * 900})
-    labels = assign(shuffled(churn, silver, 1), SHARES)
+    silver = customers(1_000).assign(gone=["Yes"] * 100 + ["No"] * 900)
+    labels = assign(shuffled(CHANCE, silver, 1), SHARES)
     for name, rows in (("train", 550), ("validation", 100), ("calibration", 150), ("test", 200)):
         assert (labels == name).sum() == rows
-        assert (silver["churn"][labels == name] == "Yes").sum() == pytest.approx(rows / 10, abs=1)
-    assert not labels.equals(assign(shuffled(churn, silver, 2), SHARES))
-    assert labels.equals(assign(shuffled(churn, silver, 1), SHARES))
+        assert (silver["gone"][labels == name] == "Yes").sum() == pytest.approx(rows / 10, abs=1)
+    assert not labels.equals(assign(shuffled(CHANCE, silver, 2), SHARES))
+    assert labels.equals(assign(shuffled(CHANCE, silver, 1), SHARES))
 
 
 def test_a_row_keeps_its_split_when_the_table_grows() -> None:
-    random = np.random.default_rng(3)
-    table = pd.DataFrame({"x": random.normal(size=3_000), "churn": random.choice(["No", "Yes"], 3_000)})
-    churn = base.load("churn")
-    before, after = (assign(shuffled(churn, table.head(rows), 1), SHARES) for rows in (2_500, 3_000))
+    table = customers(3_000)
+    before, after = (assign(shuffled(CHANCE, table.head(rows), 1), SHARES) for rows in (2_500, 3_000))
     judged_before_and_learned = (before == "test") & (after[before.index] != "test")
     learned_and_judged = (before != "test") & (after[before.index] == "test")
     assert judged_before_and_learned.mean() < 0.02
     assert learned_and_judged.mean() < 0.02
     shifted = pd.concat([table.tail(500), table.head(2_500)]).reset_index(drop=True)
-    moved = assign(shuffled(churn, shifted, 1), SHARES).iloc[500:].reset_index(drop=True)
+    moved = assign(shuffled(CHANCE, shifted, 1), SHARES).iloc[500:].reset_index(drop=True)
     assert (moved != after.iloc[:2_500]).mean() < 0.02
+
+
+INPUTS = ["x", "y"]
+
+
+@settings(max_examples=20)
+@given(times=st.lists(st.integers(1, 4), min_size=100, max_size=150), order=st.randoms(use_true_random=False))
+def test_copies_stay_in_one_split_whatever_their_target(times: list[int], order: random.Random) -> None:
+    repeated = np.repeat(np.arange(len(times)), times).tolist()
+    order.shuffle(repeated)
+    silver = customers(len(times)).iloc[repeated].reset_index(drop=True)
+    silver["gone"] = [order.choice(["No", "Yes"]) for _ in repeated]
+    labels = assign(shuffled(CHANCE, silver, 1), SHARES)
+    assert labels.groupby(repeated).nunique().max() == 1
+    assert copies.summary(silver, INPUTS) == {"rows": len(silver) - len(times), "together": len(silver) - len(times)}
+    for name, share in ((TEST, 0.2), (CALIBRATION, 0.15), (VALIDATION, 0.1)):
+        assert (labels == name).sum() == pytest.approx(share * len(silver), abs=5)
+
+
+def test_rows_of_a_kind_that_is_common_are_no_copies() -> None:
+    """With few columns of few values all rows have twins; kept together, the model would be asked for kinds that
+    taught nothing."""
+    random = np.random.default_rng(0)
+    silver = pd.DataFrame({"x": random.choice([1.0, 2.0, 3.0], 900), "y": random.choice(["a", "b"], 900)})
+    silver["gone"] = random.choice(["No", "Yes"], 900)
+    labels = assign(shuffled(CHANCE, silver, 1), SHARES)
+    assert copies.summary(silver, INPUTS) == {"rows": 894, "together": 0}
+    assert set(labels.groupby([silver["x"], silver["y"]]).nunique()) == {4}
+    # a column more, and still half of the rows are of one kind
+    mixed = customers(900).assign(y="a")
+    mixed.loc[:449, "x"] = 0.0
+    labels = assign(shuffled(CHANCE, mixed, 1), SHARES)
+    assert labels[:450].value_counts(normalize=True)[TEST] == pytest.approx(0.2, abs=0.06)
+    assert copies.summary(mixed, INPUTS) == {"rows": 449, "together": 0}
+
+
+def test_a_row_is_known_again_whatever_the_types_of_its_table() -> None:
+    silver = customers(50).assign(x=np.arange(50.0))
+    learned = copies.hashes(silver.head(30), INPUTS, "gone")
+    wider = silver.assign(x=silver["x"].astype("Int64"), y=silver["y"].astype("string"), more=1)[::-1]
+    known = copies.hashes(wider, INPUTS, "gone")
+    for whole in (True, False):
+        again = copies.found(known, pd.Series(whole, index=known.index), learned)
+        assert sorted(again.index[again]) == list(range(30))
 
 
 def number(score: dict[str, float | None], name: str) -> float:

@@ -1,16 +1,20 @@
 """What classifications are judged by, against scikit-learn and by hand."""
 
 import json
+from typing import Any
 
+import lightgbm
 import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import metrics
+from training import loss, metrics
 
 ONCE = np.ones((1, 4))
+METRICS = {"regression": "rmse", "binary": "binary_logloss"}
+"""What LightGBM calls the metric where it has another name than the objective."""
 
 
 def binary(actual: np.ndarray, predicted: np.ndarray, resamples: int = 50) -> metrics.Scores:
@@ -86,15 +90,44 @@ def test_shares_have_intervals_and_leave_out_resamples_without_rows() -> None:
     assert nothing == {"value": 0.75, "low": None, "high": None}
 
 
-@pytest.mark.parametrize("task", ["regression", "binary"])
-def test_what_models_are_compared_by_is_what_they_are_judged_by(task: str) -> None:
+@pytest.mark.parametrize(
+    ("objective", "name"),
+    [
+        ("regression", "rmse"),
+        ("regression_l1", "mae"),
+        ("huber", "huber"),
+        ("fair", "fair"),
+        ("quantile", "pinball"),
+        ("mape", "bounded_mape"),
+        ("binary", "log_loss"),
+    ],
+)
+def test_what_models_are_compared_by_is_what_they_are_trained_on_and_judged_by(objective: str, name: str) -> None:
     random = np.random.default_rng(3)
     predicted = random.uniform(0.05, 0.95, 300)
-    actual = (random.random(300) < predicted).astype(np.float64)
-    judged = metrics.JUDGES[task](actual, predicted, metrics.draws(300, 5, 1))[metrics.LOSS_NAMES[task]]["value"]
-    assert judged is not None
-    mean = float(metrics.LOSSES[task](actual, predicted).mean())
-    assert (judged**2 if task == "regression" else judged) == pytest.approx(mean)
+    actual = random.random(300) * 4
+    if objective == "binary":
+        actual = (random.random(300) < predicted).astype(np.float64)
+    settings = {"alpha": 0.3, "fair_c": 0.7}
+    stated = loss.stated(objective, {**settings, "num_leaves": 4})
+    assert stated == {"name": name, "objective": objective, **settings}
+    judge = metrics.judge("binary" if objective == "binary" else "regression", loss.of(stated))
+    judged = metrics.number(judge(actual, predicted, metrics.draws(300, 5, 1))[name])
+    answered = np.log(predicted / (1 - predicted)) if objective == "binary" else predicted
+    data = lightgbm.Dataset(np.arange(300.0)[:, None], actual, init_score=answered)
+    how = {"objective": objective, "metric": METRICS.get(objective, objective), "learning_rate": 1e-12, **settings}
+    measured: dict[str, Any] = {}
+    lightgbm.train(
+        {**how, "verbosity": -1},
+        data,
+        num_boost_round=1,
+        valid_sets=[data],
+        callbacks=[lightgbm.record_evaluation(measured)],
+    )
+    [[trained]] = measured["training"].values()
+    assert judged == pytest.approx(trained)
+    mean = float(loss.of(stated).rows(actual, predicted).mean())
+    assert loss.of(stated).score(mean) == pytest.approx(judged)
 
 
 def test_a_score_that_is_not_defined_is_worse_than_any() -> None:

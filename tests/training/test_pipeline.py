@@ -217,6 +217,20 @@ def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
     assert "`python -m training registry promote flights VERSION` promotes it all the same" in reason
 
 
+def test_a_first_model_that_loses_to_the_lookup_is_served_only_if_a_person_says_so(project: Project) -> None:
+    for store in (PLACE.registered, PLACE.packaged, Path("stores/mlflow/mlflow.db")):
+        (project.folder / store).unlink()
+    metrics = project.folder / PLACE.metrics
+    metrics.write_text(metrics.read_text().replace('"beats_lookup": true', '"beats_lookup": false'))
+    printed = project.training("register flights", "package flights", fails=True)
+    assert "register: flights version 1 is refused: it is the first model; it does not beat the lookup" in printed
+    assert "There is no champion of 'flights', and so nothing to serve. Version 1 was refused: it is the" in printed
+    assert "To serve it all the same: `python -m training registry promote flights 1`, and then `make serve" in printed
+    assert not (project.folder / PLACE.packaged).exists()
+    assert "is version 1 already, the champion" in project.training("registry promote flights 1", "register flights")
+    assert project.receipt()["tag"] == f"flights:{project.receipt('registered')['bundle']}"
+
+
 @pytest.mark.slow
 def test_another_registry_gets_the_model_too(project: Project) -> None:
     elsewhere = f"sqlite:///{project.folder / 'other.db'}"

@@ -15,7 +15,7 @@ from model.outcome import Binary, Outcome, Regression
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
-from training import card, metrics, plot, tables
+from training import card, loss, metrics, plot, tables
 from training.evaluate import ACTUAL
 from training.probability import before_calibration
 from validation.contract import Column, Contract, Kind, Role
@@ -55,7 +55,7 @@ def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str,
     if numeric:
         answers["low"], answers["high"] = scores[:, 1], scores[:, 2]
     folder.mkdir()
-    plot.draw(folder, predictor, silver, answers)
+    plot.draw(folder, predictor, silver, answers, loss.of({"objective": "regression" if numeric else "binary"}))
     return {path.stem: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from problems.base import Problem
 from tests.project import Project, free_port
-from training import champion, promote, tables
+from training import champion, loss, promote, tables
 from training.split import TEST
 from training.workspace import Workspace, write_json
 
 PLACE = Workspace("flights")
 AWAY = "Recife (PE)"
+SQUARED = loss.of({"objective": "regression"})
 Receipt = dict[str, Any]
 
 
@@ -64,7 +67,7 @@ def wrong_for_one_city(known: pd.DataFrame) -> None:
     known.loc[known["destination"] == "Natal (RN)", "price"] *= 1.15
 
 
-CHALLENGERS = ((10, without_a_city), (60, shuffled), (60, wrong_for_one_city), (60,))
+CHALLENGERS = ((12, without_a_city), (60, shuffled), (60, wrong_for_one_city), (60,))
 Story = tuple[Registry, list[Receipt]]
 
 
@@ -128,7 +131,7 @@ def test_decisions_and_differences_can_be_read(story: Story) -> None:
     lines = printed.splitlines()
     assert [line.replace("*", " ").split()[2] for line in lines[:4]] == ["promoted", "refused", "refused", "promoted"]
     assert [line[:1] for line in lines[:4]] == [" ", " ", " ", "*"]
-    assert "train.rounds: 10 → 60" in printed
+    assert "train.rounds: 12 → 60" in printed
     assert "model.rmse: " in printed
     assert "contract:\n  no change" in printed
     shown = json.loads(printed[printed.index("\n{") :])
@@ -205,5 +208,39 @@ def test_verdicts(flights: Problem, factor: float, where: slice, refused: str) -
     table = pd.DataFrame({c.name: "x" for c in flights.contract.categories}, index=range(4_000))
     table["agency"] = ["a"] * 300 + ["b"] * 3_700
     table["date"] = pd.Timestamp("2023-01-01")
-    found = promote.refusals(flights.contract, table, new, losses, "regression", promote.PromoteParams())
+    found = promote.refusals(flights.contract, table, new, losses, SQUARED, promote.PromoteParams())
     assert str(found).startswith(refused)
+
+
+@pytest.mark.parametrize(("factors", "chance"), [((1.0, 1.2), False), ((0.1, 2.1), True)], ids=["surely", "perhaps"])
+def test_a_difference_within_chance_is_called_that(flights: Problem, factors: tuple[float, ...], chance: bool) -> None:
+    random = np.random.default_rng(1)
+    old = random.pareto(3, 400)
+    new = old * random.choice(factors, 400)
+    table = pd.DataFrame({c.name: "x" for c in flights.contract.categories}, index=range(400))
+    table["date"] = pd.Timestamp("2023-01-01")
+    absolute = loss.of({"objective": "regression_l1"})
+    params = promote.PromoteParams(slice_rows=500)
+    [reason] = promote.refusals(flights.contract, table, new, old, absolute, params)
+    assert reason.startswith(f"worse: mae {new.mean():.4g} instead of {old.mean():.4g} on 400 rows, a mean loss +")
+    assert reason.endswith(": the difference is within chance") == chance
+
+
+@given(
+    steps=st.lists(st.tuples(st.floats(0.9, 1.05), st.booleans()), min_size=1, max_size=60),
+    tolerance=st.sampled_from([0.0, 0.02, 0.1]),
+)
+def test_no_chain_of_champions_becomes_worse_than_the_best_of_them(
+    steps: list[tuple[float, bool]], tolerance: float
+) -> None:
+    """Each step is a challenger's loss, as a multiple of the champion's, and whether the best can still be asked."""
+    champion_loss = best_loss = recorded = 1.0
+    for step, asked in steps:
+        challenger = champion_loss * step
+        above = promote.above(step, recorded, challenger / best_loss if asked else None)
+        assert above == pytest.approx(challenger / best_loss)
+        if step > 1 + tolerance or above > 1 + tolerance:
+            continue
+        champion_loss, recorded = challenger, max(above, 1.0)
+        best_loss = min(best_loss, champion_loss)
+        assert champion_loss <= best_loss * (1 + tolerance) * (1 + 1e-9)
