@@ -93,7 +93,7 @@ class Holdout:
 
 
 def numbers(answers: pd.DataFrame, classes: Sequence[str] | None) -> pd.Series:
-    """The numbers in a version's answers that are compared; missing where it refused the row or predicts something else.
+    """The numbers that are compared in a version's answers; missing where it refused the row or predicts other things.
 
     Args:
         answers: what `champion.Fetched.ask` returned.

@@ -90,7 +90,10 @@ def test_probabilities_are_found_whatever_code_a_version_has() -> None:
     classes = ("No", "Left us")
     today, before = (
         pd.DataFrame({"prediction": ["No", None], name: [0.25, None]})
-        for name in (tabular.columns(Binary(classes, 1.0, 0.0, 0.5), base.load("flights").contract)[2], "probabilities.Left us")
+        for name in (
+            tabular.columns(Binary(classes, 1.0, 0.0, 0.5), base.load("flights").contract)[2],
+            "probabilities.Left us",
+        )
     )
     for answers in (today, before):
         assert rivals_of.numbers(answers, classes).fillna(-1).tolist() == [0.25, -1]
