@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -127,6 +127,12 @@ class Document(Endpoint):
         return Reply(encode(self._make()))
 
 
+class Alive(TypedDict):
+    """What `GET /` says to who is no browser."""
+
+    status: str
+
+
 class Page(Endpoint):
     """GET: a page that needs nothing from elsewhere, for browsers; others hear that the server lives, as V1 has it."""
 
@@ -135,7 +141,7 @@ class Page(Endpoint):
     def __init__(self, text: str) -> None:
         vary = (b"vary", b"Accept")
         self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary, _PAGE_POLICY])
-        self._alive = Reply(encode({"status": "alive"}), headers=[vary])
+        self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The page, or a word."""

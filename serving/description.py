@@ -1,7 +1,7 @@
 """What `GET /v1/models/{model}` says about a model: enough to ask it, to judge it and to know where it comes from."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -14,7 +14,21 @@ MOST_SHARES = 100
 """Of a category whose names are too many to list, so many of the most common ones are described with their shares."""
 
 
-def of(opened: Bundle, labels: Mapping[str, str]) -> dict[str, Any]:
+class Described(TypedDict):
+    """What `GET /v1/models/{model}` says."""
+
+    name: str
+    version: str
+    title: str
+    ready: bool
+    contract: list[dict[str, Any]]
+    missing_texts: list[str]
+    reference: dict[str, Any]
+    metrics: dict[str, Any] | None
+    lineage: dict[str, Any]
+
+
+def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
     """Contract with all known values, what training saw of each column, metrics and lineage.
 
     Args:

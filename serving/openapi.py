@@ -1,12 +1,14 @@
 """OpenAPI for all routes: rows from the contracts, answers from the structs that are encoded, BentoML's as it says."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from serving import native, problem_details, v1, v2
+from serving import description, native, platforms, problem_details, tensors, v1, v2
+from serving.asgi import Alive
 from serving.models import Models
 from serving.served_model import ServedModel
 from validation.contract import MOST_LISTED, Column, Kind, Unseen
@@ -48,6 +50,33 @@ _HEADER_LENGTH = {
     "description": "How many bytes of the body are JSON, where raw tensors stand behind it.",
 }
 _RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
+_FAILED = {
+    "500": {
+        "description": "The service failed",
+        "content": {problem_details.MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="ProblemDetails")}}},
+    }
+}
+_DESCRIPTION = "Predictions and explanations of LightGBM models, each with the model that gave it."
+_STRUCTURES = (
+    Predictions,
+    PartialPredictions,
+    Explanations,
+    PartialExplanations,
+    ProblemDetails,
+    ColumnNames,
+    Alive,
+    v1.Names,
+    v2.InferRequest,
+    v2.InferAnswer,
+    v2.Live,
+    v2.Ready,
+    v2.ModelReady,
+    tensors.ServerMetadata,
+    tensors.ModelMetadata,
+    description.Described,
+    platforms.Pong,
+    platforms.Invocation,
+)
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -74,38 +103,57 @@ def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
         models: what is served.
         theirs: what BentoML says about its own routes.
     """
-    answers = (
-        Predictions,
-        PartialPredictions,
-        Explanations,
-        PartialExplanations,
-        ProblemDetails,
-        ColumnNames,
-        v2.InferAnswer,
-    )
-    _, schemas = msgspec.json.schema_components((*answers, v2.InferRequest), ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components(_STRUCTURES, ref_template=_REFERENCE)
     paths: dict[str, Any] = {
-        v1.MODELS: {"get": _got("The models, by name")},
-        "/v2": {"get": _got("The server, as the Open Inference Protocol has it")},
-        "/v2/health/live": {"get": _got("Whether the server runs")},
-        "/v2/health/ready": {"get": _got("Whether all models answer")},
-        "/metrics": {"get": _got("For Prometheus", "text/plain")},
+        "/": {"get": _got("Whether the server lives; a page for browsers", Alive)},
+        v1.MODELS: {"get": _got("The models, by name", v1.Names)},
+        "/v2": {"get": _got("The server, as the Open Inference Protocol has it", tensors.ServerMetadata)},
+        "/v2/health/live": {"get": _got("Whether the server runs", v2.Live)},
+        "/v2/health/ready": {"get": _got("Whether all models answer", v2.Ready)},
+        "/metrics": {"get": _got("For Prometheus", media=("text/plain",))},
+        platforms.PING: {"get": _got("Whether the default model answers", platforms.Pong)},
+        platforms.INVOCATIONS: {
+            "post": _asked(
+                "Predict rows in one of MLflow's forms, by the default model",
+                _reference("Invocation"),
+                "Predictions",
+                "PartialPredictions",
+            )
+        },
     }
+    paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = {}
     for model in models:
         name = model.predictor.name
         schemas[f"Row-{name}"] = row(model)
         paths |= _paths(name) | _names(name, model.predictor.lookups)
-    own = theirs["components"]["schemas"]
     rows = theirs["paths"][native.PATH]["post"]
     rows["requestBody"]["required"] = True
     rows["responses"] = {"200": rows["responses"][HTTPStatus.OK], **_refusals()}
     return {
-        **theirs,
         "openapi": "3.1.0",
-        "info": {**theirs["info"], "title": "Boxwood"},
-        "paths": {**theirs["paths"], **paths},
-        "components": {**theirs["components"], "schemas": {**own, **schemas}},
+        "info": {"title": "Boxwood", "version": theirs["info"]["version"], "description": _DESCRIPTION},
+        "servers": theirs["servers"],
+        "tags": theirs["tags"],
+        "paths": _named({**theirs["paths"], **paths}),
+        "components": {"schemas": _whole(schemas)},
     }
+
+
+def _named(paths: dict[str, Any]) -> dict[str, Any]:
+    """Operations with an id each, for generated clients to name their functions by, and a summary."""
+    for path, operations in paths.items():
+        for operation in operations.values():
+            operation["operationId"] = re.sub(r"\W+", "_", path).strip("_") or "root"
+            operation.setdefault("summary", operation.get("description", path))
+    return paths
+
+
+def _whole(schema: Any) -> Any:
+    """A schema whose arrays all say what is in them, be it anything; generators drop operations with others."""
+    if isinstance(schema, dict):
+        whole = {name: _whole(value) for name, value in schema.items()}
+        return {"items": {}, **whole} if schema.get("type") == "array" else whole
+    return [_whole(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def row(model: ServedModel) -> dict[str, Any]:
@@ -150,17 +198,17 @@ def _paths(name: str) -> dict[str, Any]:
     infer = _asked("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
     infer["parameters"].append(_HEADER_LENGTH)
     for message in (infer["requestBody"], infer["responses"]["200"]):
-        message["content"][v2.BINARY] = {}
-    card = _got("The model card", "text/markdown", "text/html")
+        message["content"][v2.BINARY] = {"schema": {"type": "string", "format": "binary"}}
+    card = _got("The model card", media=("text/markdown", "text/html"))
     card["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
     return {
-        path: {"get": _got("Contract, what training saw, metrics and lineage")},
+        path: {"get": _got("Contract, what training saw, metrics and lineage", description.Described)},
         f"{path}/card": {"get": card},
-        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", "text/plain")},
+        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", media=("text/plain",))},
         f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
         f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
-        f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model")},
-        f"/v2/models/{name}/ready": {"get": _got("Whether the model answers")},
+        f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model", tensors.ModelMetadata)},
+        f"/v2/models/{name}/ready": {"get": _got("Whether the model answers", v2.ModelReady)},
         f"/v2/models/{name}/infer": {"post": infer},
     }
 
@@ -169,9 +217,8 @@ def _names(name: str, columns: Iterable[str]) -> dict[str, Any]:
     """Where the names of the categories are looked up."""
     found = {}
     for column in columns:
-        got = _got(f"Names of {column} that a text may stand for")
+        got = _got(f"Names of {column} that a text may stand for", ColumnNames)
         got["parameters"] = [_LIKE]
-        got["responses"]["200"]["content"] = {"application/json": {"schema": _reference("ColumnNames")}}
         found[f"{v1.MODELS}/{name}/columns/{column}"] = {"get": got}
     return found
 
@@ -180,9 +227,10 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": _REFERENCE.format(name=name)}
 
 
-def _got(summary: str, *media: str) -> dict[str, Any]:
-    content: dict[str, Any] = {one: {} for one in media or ("application/json",)}
-    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": {"description": summary, "content": content}}}
+def _got(summary: str, answer: type | None = None, media: Sequence[str] = ("application/json",)) -> dict[str, Any]:
+    schema = {} if answer is None else {"schema": _reference(answer.__name__)}
+    got = {"description": summary, "content": dict.fromkeys(media, schema)}
+    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": got, **_FAILED}}
 
 
 def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
@@ -195,6 +243,7 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
         "responses": {
             "200": {"description": "One answer a row", "content": {"application/json": {"schema": answer}}},
             **_refusals(),
+            **_FAILED,
         },
     }
 

@@ -10,7 +10,7 @@ requirements for inference" and MLflow's "Deploy MLflow model as a local inferen
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +29,12 @@ _HINT = (
     'Send {"dataframe_split": {"columns": […], "data": [[…], …]}}, {"dataframe_records": [row, …]}, '
     '{"instances": [row, …]} or {"inputs": {column: [value, …], …}}.'
 )
+
+
+class Pong(TypedDict):
+    """What `/ping` says."""
+
+    status: str
 
 
 class Split(msgspec.Struct):
@@ -60,7 +66,7 @@ _decode = msgspec.json.Decoder(Invocation).decode
 
 def routes(model: ServedModel, settings: Settings, environment: Mapping[str, str]) -> dict[str, ASGIApp]:
     """The applications for the default model, by path; Vertex AI's variables are read from `environment`."""
-    ready = Document(lambda: {"status": "ready"})
+    ready = Document(lambda: Pong(status="ready"))
     invoked = _Invoked(model, settings)
     found: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
     named = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))

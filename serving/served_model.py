@@ -232,7 +232,7 @@ class ServedModel:
             for one in decoded
         ]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""
         return self._description
 

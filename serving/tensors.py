@@ -6,7 +6,7 @@ missing value of a column that may be missing. Everything else is for the decode
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 import numpy as np
@@ -39,41 +39,64 @@ class Tensor(NamedTuple):
     values: Sequence[Any]
 
 
-class Meant(NamedTuple):
-    """What a model says about a tensor that it takes or gives; -1 stands for the number of rows."""
+class ServerMetadata(TypedDict):
+    """What the protocol's server metadata says."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(TypedDict):
+    """A tensor that a model takes or gives; -1 stands for the number of rows."""
 
     name: str
     datatype: str
-    shape: Sequence[int]
+    shape: list[int]
 
 
-SERVER: Mapping[str, Any] = {"name": "boxwood", "version": "2", "extensions": ["binary_tensor_data"]}
-"""What the protocol's server metadata says."""
+class ModelMetadata(TypedDict):
+    """What the protocol's model metadata says."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+SERVER: ServerMetadata = {"name": "boxwood", "version": "2", "extensions": ["binary_tensor_data"]}
 _PLATFORM = "boxwood_lightgbm"
 
 
-def metadata(predictor: Predictor) -> dict[str, Any]:
+def metadata(predictor: Predictor) -> ModelMetadata:
     """What the protocol's model metadata says: what a model takes and gives."""
-    described = {
-        side: [meant._asdict() for meant in found]
-        for side, found in (("inputs", inputs(predictor.contract)), ("outputs", outputs(predictor)))
+    return {
+        "name": predictor.name,
+        "versions": [predictor.version],
+        "platform": _PLATFORM,
+        "inputs": inputs(predictor.contract),
+        "outputs": outputs(predictor),
     }
-    return {"name": predictor.name, "versions": [predictor.version], "platform": _PLATFORM, **described}
 
 
-def inputs(contract: Contract) -> list[Meant]:
+def inputs(contract: Contract) -> list[TensorMetadata]:
     """The tensors that a model takes."""
-    return [Meant(c.name, _KINDS.get(c.kind, TEXT), [-1]) for c in (*contract.inputs, *contract.keys)]
+    return [_meant(c.name, _KINDS.get(c.kind, TEXT)) for c in (*contract.inputs, *contract.keys)]
 
 
-def outputs(predictor: Predictor) -> list[Meant]:
+def outputs(predictor: Predictor) -> list[TensorMetadata]:
     """The tensors that a model gives."""
     outcome = predictor.outcome
     if isinstance(outcome, Binary):
-        values = [Meant("prediction", TEXT, [-1]), Meant("probabilities", "FP64", [-1, len(outcome.classes)])]
+        values = [_meant("prediction", TEXT), _meant("probabilities", "FP64", len(outcome.classes))]
     else:
-        values = [Meant(name, "FP64", [-1]) for name in ("prediction", "low", "high")]
-    return [*values, Meant("prediction_id", TEXT, [-1]), Meant("warnings", TEXT, [-1])]
+        values = [_meant(name, "FP64") for name in ("prediction", "low", "high")]
+    return [*values, _meant("prediction_id", TEXT), _meant("warnings", TEXT)]
+
+
+def _meant(name: str, datatype: str, *inner: int) -> TensorMetadata:
+    return {"name": name, "datatype": datatype, "shape": [-1, *inner]}
 
 
 def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[dict[str, Any]]:
@@ -127,18 +150,18 @@ def answers(predictor: Predictor, answer: Predictions | PartialPredictions, want
     Raises:
         UnreadableRequest: there is no output of such a name.
     """
-    there = {meant.name: meant for meant in outputs(predictor)}
+    there = {meant["name"]: meant for meant in outputs(predictor)}
     unknown = next((name for name in wanted if name not in there), None)
     if unknown is not None:
         raise UnreadableRequest(f"There is no output {shown(unknown)}. There are: {', '.join(there)}.")
     return [_answered(there[name], answer.predictions) for name in wanted or there]
 
 
-def _answered(meant: Meant, answers: Sequence[Prediction | None]) -> Tensor:
-    values_of, inner = _VALUES[meant.name], meant.shape[1:]
-    blank: list[Any] = ["" if meant.datatype == TEXT else math.nan] * math.prod(inner)
+def _answered(meant: TensorMetadata, answers: Sequence[Prediction | None]) -> Tensor:
+    values_of, inner = _VALUES[meant["name"]], meant["shape"][1:]
+    blank: list[Any] = ["" if meant["datatype"] == TEXT else math.nan] * math.prod(inner)
     values = [value for answer in answers for value in (blank if answer is None else values_of(answer))]
-    return Tensor(meant.name, meant.datatype, [len(answers), *inner], values)
+    return Tensor(meant["name"], meant["datatype"], [len(answers), *inner], values)
 
 
 _VALUES: Mapping[str, Callable[[Any], Sequence[Any]]] = {

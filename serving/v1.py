@@ -14,7 +14,7 @@ beside the errors of the others.
 
 import urllib.parse
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope
@@ -40,6 +40,12 @@ _VARIES = (b"vary", b"Accept")
 _CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
+class Names(TypedDict):
+    """What `GET /v1/models` says."""
+
+    models: list[str]
+
+
 class _Parameters(msgspec.Struct, frozen=True):
     partial: bool = False
 
@@ -58,7 +64,7 @@ _decode = msgspec.json.Decoder(_Instances).decode
 
 def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
-    names = Document(lambda: {"models": [model.predictor.name for model in models]})
+    names = Document(lambda: Names(models=[model.predictor.name for model in models]))
     found: dict[str, ASGIApp] = {"/v1": Nothing(models), MODELS: names}
     for model in models:
         path = f"{MODELS}/{model.predictor.name}"

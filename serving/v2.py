@@ -11,7 +11,7 @@ The source is the protocol's specification (github.com/kserve/open-inference-pro
 """
 
 import functools
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -79,6 +79,25 @@ class InferAnswer(msgspec.Struct):
     parameters: dict[str, Any] | UnsetType = UNSET
 
 
+class Live(TypedDict):
+    """Whether the server runs."""
+
+    live: bool
+
+
+class Ready(TypedDict):
+    """Whether all models answer."""
+
+    ready: bool
+
+
+class ModelReady(TypedDict):
+    """Whether one model answers."""
+
+    name: str
+    ready: bool
+
+
 _HINT = 'Send {"inputs": [tensor, …]}, a tensor being a column.'
 _decode = msgspec.json.Decoder(InferRequest).decode
 
@@ -87,15 +106,15 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
     found: dict[str, ASGIApp] = {
         "/v2": Document(lambda: tensors.SERVER),
-        "/v2/health/live": Document(lambda: {"live": True}),
-        "/v2/health/ready": Document(lambda: {"ready": True}),
+        "/v2/health/live": Document(lambda: Live(live=True)),
+        "/v2/health/ready": Document(lambda: Ready(ready=True)),
     }
     for model in models:
         name, version = model.predictor.name, model.predictor.version
         for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
             found |= {
                 path: Document(functools.partial(tensors.metadata, model.predictor)),
-                f"{path}/ready": Document(functools.partial(dict, name=name, ready=True)),
+                f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
                 f"{path}/infer": _Infer(model, settings),
             }
     return found

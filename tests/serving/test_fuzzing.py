@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from problems import base
-from serving import native
+from serving import native, platforms
 from serving.tensors import NUMPY, TEXT
 from tests.project import DEV
 from tests.serving.test_http import EXPLAIN, PREDICT
@@ -36,12 +36,19 @@ def schemathesis(server: httpx.Client, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-# no schema says that the tensors of a request have one length, so not all that it calls right is accepted there
-TENSORS = ("--include-path", INFER, "--checks", ",".join(AS_DESCRIBED))
-OTHERS = ("--exclude-path", INFER, "--checks", ",".join((*AS_DESCRIBED, "positive_data_acceptance")))
+# no schema says that the columns of a request have one length, so not all that it calls right is accepted there
+COLUMNS = ("--include-path", INFER, "--include-path", platforms.INVOCATIONS, "--checks", ",".join(AS_DESCRIBED))
+OTHERS = (
+    "--exclude-path",
+    INFER,
+    "--exclude-path",
+    platforms.INVOCATIONS,
+    "--checks",
+    ",".join((*AS_DESCRIBED, "positive_data_acceptance")),
+)
 
 
-@pytest.mark.parametrize("options", [TENSORS, OTHERS], ids=["tensors", "others"])
+@pytest.mark.parametrize("options", [COLUMNS, OTHERS], ids=["columns", "others"])
 @pytest.mark.parametrize("examples", [pytest.param(60, marks=pytest.mark.slow), 5], ids=["slow", "short"])
 def test_every_operation_does_what_its_description_says(
     client: httpx.Client, tmp_path: Path, options: tuple[str, ...], examples: int
@@ -108,7 +115,7 @@ queries = st.sampled_from(["", "?partial=true", "?partial=false", "?partial=true
     string.ascii_letters + "%=&;?+0/\\", max_size=20
 ).map("?{}".format)
 framings = st.sampled_from(["length", "chunked", "short", "long", "both", "none"])
-POSTS = st.sampled_from([PREDICT, EXPLAIN, INFER, native.PATH])
+POSTS = st.sampled_from([PREDICT, EXPLAIN, INFER, native.PATH, platforms.INVOCATIONS])
 METHODS = st.sampled_from(["POST"] * 6 + ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 
 

@@ -1,5 +1,6 @@
 """The OpenAPI document: every route is in it, and what it says about rows and answers is so."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -26,6 +27,38 @@ def test_every_route_is_there(document: Any, client: httpx.Client) -> None:
         for method in methods:
             assert client.request(method, path).status_code not in (404, 405), (method, path)
     assert {PREDICT, EXPLAIN, "/v2/models/flights/infer", "/metrics", "/predict", "/readyz"} <= set(document["paths"])
+
+
+def test_operations_are_whole_for_generators(document: Any, client: httpx.Client) -> None:
+    operations = {
+        (method, path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    ids = [operation["operationId"] for operation in operations.values()]
+    assert len(set(ids)) == len(ids)
+    assert all(one.isidentifier() for one in ids)
+    assert all(operation["summary"] for operation in operations.values())
+    assert "contact" not in document["info"]
+    assert len(document["info"]["description"]) < 200
+    assert not [schema for schema in every(document) if schema.get("type") == "array" and "items" not in schema]
+    components = document["components"]["schemas"]
+    for schema in every(document):
+        if "$ref" in schema:
+            assert schema["$ref"].removeprefix("#/components/schemas/") in components
+    for (method, path), operation in operations.items():
+        described = operation["responses"]["200"].get("content", {}).get("application/json", {})
+        if method == "get" and described:
+            name = described["schema"]["$ref"].rsplit("/", 1)[1]
+            validator(document, name).validate(client.get(path).json())
+
+
+def every(schema: Any) -> Iterator[dict[str, Any]]:
+    """All objects inside of a document."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from every(inner)
 
 
 def test_rows_are_described_by_the_contract(document: Any, predictor: Predictor, row: dict[str, Any]) -> None:
