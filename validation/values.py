@@ -144,7 +144,7 @@ def _read_timestamp(value: object) -> int:
 def _moment(value: object) -> datetime.datetime | None:
     """A text in ISO 8601 with a time of day, or what Python and pandas hold in its place, as it is written."""
     if isinstance(value, datetime.datetime):
-        return value
+        return value if value == value else None  # pandas' NaT is a datetime, and unlike itself  # noqa: PLR0124
     if isinstance(value, datetime.date):
         return datetime.datetime.combine(value, _MIDNIGHT)
     if type(value) is str and len(value) >= 19 and value[4] == value[7] == "-" and value[10] in "Tt ":

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from problems import base
-from tests.training.test_hard_tables import GONE, PARAMS, PRICE, STAGES, problem, table
+from tests.training.conftest import GONE, PARAMS, PRICE, STAGES, problem, table
 from training.workspace import Workspace, sha256, write_json
 from validation.contract import Column, Kind
 

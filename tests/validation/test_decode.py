@@ -104,6 +104,8 @@ def test_pandas_own_records_are_requests() -> None:
         ({"built": 946598400000}, "built", 'pandas writes text with to_json(date_format="iso")'),
         ({"listed": 946598400000.0}, "listed", 'pandas writes text with to_json(date_format="iso")'),
         ({"listed": True}, "listed", "True is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss"),
+        ({"built": pd.NaT}, "built", "NaT is not a date"),
+        ({"listed": pd.NaT}, "listed", "NaT is not a timestamp"),
         ({"listed": "2024-02-29"}, "listed", "not a timestamp"),
         ({"listed": "2024-13-29T10:00:00"}, "listed", "not a timestamp"),
         ({"fee": 3.0}, "fee", "leaks the target"),
