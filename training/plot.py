@@ -15,6 +15,7 @@ from training import loss, plots, tables
 from training.evaluate import ACTUAL
 from training.loss import Loss
 from training.metrics import MOST_EXPLAINED, sample
+from training.privacy import PrivacyParams
 from training.probability import before_calibration
 from training.workspace import Workspace, counted, read_json, say, whole_folder
 from validation.contract import Column, Kind
@@ -31,25 +32,27 @@ def main(problem: Problem) -> None:
     test = tables.read(workspace.silver).loc[answers.index]
     predictor = open_predictor(workspace.bundle)
     stated = loss.of(read_json(workspace.metrics)["loss"])
+    real = workspace.params("privacy", PrivacyParams).real_rows
     with whole_folder(workspace.plots) as folder:
-        draw(folder, predictor, test, answers, stated)
+        draw(folder, predictor, test, answers, stated if real else None)
         pictures = len(list(folder.iterdir()))
     say("plot", f"{counted(pictures, 'picture')} of {counted(len(test), 'test row')}")
 
 
-def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
-    """Write all pictures of one model.
+def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, cases: Loss | None) -> None:
+    """Write the pictures of one model.
 
     Args:
         folder: where to.
         predictor: the model.
         test: silver rows, all of which it answers.
         answers: what the evaluation wrote about them, row by row.
-        stated: the loss that the model is judged by.
+        cases: the loss by which three single rows are chosen and explained, with their values; None for no such rows.
     """
     _errors(folder, predictor, answers)
     _contributions(folder, predictor, test.iloc[sample(len(test), MOST_EXPLAINED)])
-    _cases(folder, predictor, test, answers, stated)
+    if cases is not None:
+        _cases(folder, predictor, test, answers, cases)
 
 
 def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:

@@ -162,7 +162,7 @@ def _register(
         )
         for name, text in cards.items():
             mlflow.log_text(text.decode(), name)
-        rows = _frame(problem.contract, tables.rows(problem.contract, tables.read(workspace.silver).head(5)))
+        rows = _frame(problem.contract, bundle.read(workspace.bundle).golden.rows[:5])
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
         sealed = bundle.seal(manifest, metrics, lineage, cards)
@@ -247,7 +247,7 @@ def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
 
 def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as requests carry them as a table of the signature."""
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=[column.name for column in contract.inputs])
     times = [column.name for column in contract.inputs if _type(column) is DataType.datetime]
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in times})
 

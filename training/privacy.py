@@ -1,0 +1,43 @@
+"""What of single rows of the table leaves the machine that trains: nothing, unless params.yaml says so."""
+
+import math
+import re
+
+import msgspec
+import numpy as np
+
+from model.bundle import SEVERAL
+
+_RANGES = re.compile(r"^feature_infos=.*$", re.MULTILINE)
+_RANGE = re.compile(r"\[[^\]]*\]")
+
+
+class PrivacyParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`real_rows`: whether bundles, cards and the registry may show single rows, and the least and greatest values."""
+
+    real_rows: bool = False
+
+
+def end(values: np.ndarray, places: slice) -> float:
+    """The mean of some of the least or the greatest values, which says of none what it was.
+
+    Statistical agencies call it microaggregation (Hundepool et al., "Statistical Disclosure Control", 2012).
+
+    Args:
+        values: sorted, shape (rows,), one at least.
+        places: of the least `SEVERAL`, or of the greatest.
+    """
+    few = values[places].tolist()
+    return float(few[0]) if few[0] == few[-1] else math.fsum(few) / len(few)
+
+
+LEAST, GREATEST = slice(None, SEVERAL), slice(-SEVERAL, None)
+
+
+def without_ranges(booster: str) -> str:
+    """A booster's text without the least and the greatest value of each feature, which LightGBM writes and never asks.
+
+    Args:
+        booster: in LightGBM's text format.
+    """
+    return _RANGES.sub(lambda line: _RANGE.sub("[0:0]", line[0]), booster, count=1)
