@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib.util
 import os
 import re
 import shutil
@@ -83,6 +84,10 @@ def _settle() -> None:
     MLflow records absolute paths. Without this a project that was moved would find none of its models, and one that was
     copied would write into the project it is a copy of.
     """
+    if not uses_local_mlflow() and registry() != _LOCAL:
+        return
+    _refuse_percent()
+    MLFLOW_DATABASE.parent.mkdir(parents=True, exist_ok=True)  # MLflow makes it only where its name needs no quoting
     if not MLFLOW_DATABASE.exists():
         return
     with contextlib.closing(sqlite3.connect(MLFLOW_DATABASE, timeout=60)) as database, database:
@@ -94,6 +99,16 @@ def _settle() -> None:
             for (old,) in database.execute(known).fetchall():
                 if (new := _here(old)) != old:
                     database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))  # noqa: S608
+
+
+def _refuse_percent() -> None:
+    """Raise StoreError where MLflow cannot open a database: it reads a % in its own path as configparser's syntax."""
+    mlflow = importlib.util.find_spec("mlflow")  # without importing it, which takes seconds
+    if mlflow and mlflow.origin and "%" in mlflow.origin:
+        raise StoreError(
+            f"MLflow cannot work from {Path(mlflow.origin).parent}: a folder above it has a % in its name. Rename that "
+            "folder, or use an environment that lies elsewhere."
+        )
 
 
 def _here(location: str) -> str:
@@ -165,6 +180,7 @@ def _without_login(text: str) -> str:
 def look() -> None:
     """Ask MLflow's server whether it is there, before anything is trained for it; raises StoreError if it is not."""
     if uses_local_mlflow() and registry() == _LOCAL:
+        _refuse_percent()
         return
     with in_use():
         from mlflow import MlflowClient

@@ -4,6 +4,7 @@ import fcntl
 import json
 import sqlite3
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_a_server_that_is_down_is_asked_before_anything_is_trained(project: Proj
     away = {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     printed = project.run("python", "-m", "training", "run", "flights", fails=True, **away)
     assert f"run flights: MLflow at {address} cannot be reached: [Errno 111] Connection refused." in printed
+    assert "stage" not in printed
+
+
+def test_a_folder_that_mlflow_cannot_lie_in_is_named_before_anything_is_trained(project: Project) -> None:
+    packages = project.folder / "a%2Fb"
+    packages.symlink_to(sysconfig.get_path("purelib"))
+    from_there = {"PYTHONPATH": f"{project.environment['PYTHONPATH']}:{packages}"}
+    printed = project.run("python", "-m", "training", "run", "flights", fails=True, **from_there)
+    assert f"MLflow cannot work from {packages}/mlflow: a folder above it has a % in its name" in printed
     assert "stage" not in printed
 
 
