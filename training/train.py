@@ -118,18 +118,15 @@ def learn(
         actual = {part: values / grown.index(known[part]) for part, values in actual.items()}
     booster = _main_booster(params, aims, matrix, inputs, actual)
     boosters = {MODEL: booster.model_to_string(num_iteration=booster.best_iteration)}
+    raw = raw_scores(booster, inputs[CALIBRATION])
     outcome: Outcome
     if aims.classes is not None:
-        raw = raw_scores(booster, inputs[CALIBRATION])
         outcome = probability.calibrate(aims.classes, params.costs, raw, actual[CALIBRATION])
     else:
-        settings, folds = _settings(params, aims, matrix), _folds(problem, parts[TRAIN])
-        wrong = np.abs(_errors(booster, settings, matrix, inputs[TRAIN], actual[TRAIN], folds))
-        judged = np.isfinite(wrong)
-        spread = _spread_booster(params, matrix, inputs[TRAIN][judged], wrong[judged])
+        folds = _folds(problem, parts[TRAIN])
+        spread = _spread_booster(params, aims, matrix, booster, inputs[TRAIN], actual[TRAIN], folds)
         boosters[SPREAD] = spread.model_to_string()
-        reached = np.asarray(spread.predict(inputs[CALIBRATION]))
-        errors = actual[CALIBRATION] - raw_scores(booster, inputs[CALIBRATION])
+        reached, errors = np.asarray(spread.predict(inputs[CALIBRATION])), actual[CALIBRATION] - raw
         outcome = conformal.calibrate(problem, params.coverage, grown, errors, reached, known[CALIBRATION])
     return Learned(boosters, fitted, outcome), gold
 
@@ -215,8 +212,19 @@ def _errors(
     return errors
 
 
-def _spread_booster(params: TrainParams, matrix: FeatureMatrix, inputs: np.ndarray, wrong: np.ndarray) -> lgb.Booster:
+def _spread_booster(
+    params: TrainParams,
+    aims: targets.Targets,
+    matrix: FeatureMatrix,
+    booster: lgb.Booster,
+    inputs: np.ndarray,
+    actual: np.ndarray,
+    folds: np.ndarray,
+) -> lgb.Booster:
     """A small booster of how large the first one's errors are; its own errors are made good by calibration."""
+    wrong = np.abs(_errors(booster, _settings(params, aims, matrix), matrix, inputs, actual, folds))
+    judged = np.isfinite(wrong)
+    inputs, wrong = inputs[judged], wrong[judged]
     floor = max(float(np.quantile(wrong, 0.01)), 1e-9 * max(float(wrong.max()), 1e-300), 1e-12)
     settings = {**histograms(len(matrix.names)), **params.booster}
     settings |= {"objective": "gamma", "num_leaves": _SPREAD_LEAVES, "seed": params.seed}
