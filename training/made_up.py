@@ -102,8 +102,9 @@ def _rounded(number: float, low: float, high: float) -> float:
 def _regions(matrix: np.ndarray) -> np.ndarray:
     """Which part of each feature's values a row is in: 0 missing, 1 the lower half of the range, 2 the upper."""
     missing = np.isnan(matrix)
-    low = np.where(missing, np.inf, matrix).min(axis=0)
-    high = np.where(missing, -np.inf, matrix).max(axis=0)
+    empty = missing.all(axis=0)
+    low = np.where(empty, 0.0, np.where(missing, np.inf, matrix).min(axis=0))
+    high = np.where(empty, 0.0, np.where(missing, -np.inf, matrix).max(axis=0))
     upper = np.where(missing, -np.inf, matrix) > low / 2 + high / 2
     regions: np.ndarray = np.where(missing, 0, 1 + upper)
     return regions

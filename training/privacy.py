@@ -28,7 +28,8 @@ def end(values: np.ndarray, places: slice) -> float:
         places: of the least `SEVERAL`, or of the greatest.
     """
     few = values[places].tolist()
-    return float(few[0]) if few[0] == few[-1] else math.fsum(few) / len(few)
+    mean = math.fsum(value / len(few) for value in few)  # their sum may be beyond the largest float
+    return float(min(max(mean, few[0]), few[-1]))
 
 
 LEAST, GREATEST = slice(None, SEVERAL), slice(-SEVERAL, None)

@@ -22,6 +22,7 @@ PRICE = Column(name="price", kind=Kind.REAL, role=Role.TARGET)
 GONE = Column(name="gone", kind=Kind.CATEGORY, role=Role.TARGET, choices=("No", "Yes"))
 PARAMS: dict[str, Any] = {
     "clean": {"quarantine_limit": 0.01},
+    "privacy": {"real_rows": False},
     "split": {"test": 0.2, "calibration": 0.1, "validation": 0.05, "seed": 1},
     "train": {
         "rounds": 20,
