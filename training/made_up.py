@@ -20,7 +20,8 @@ from validation.decode import RowDecoder, to_arrays
 from validation.errors import TableError
 from validation.values import written
 
-_TRIED = 2_000
+_TRIED, _FEWEST, _CELLS = 2_000, 100, 500_000
+"""So many rows are tried, and fewer of a table with more than a few hundred columns."""
 _MISSING = 0.1
 """The share of rows that lack a value of a column in which training saw missing ones."""
 _STEPS = 3
@@ -56,25 +57,25 @@ def rows(problem: Problem, learned: Learned, reference: Reference, count: int) -
 
 def _tried(contract: Contract, learned: Learned, reference: Reference) -> list[dict[str, Any]]:
     random = np.random.default_rng(0)
+    count = max(min(_TRIED, _CELLS // len(contract.inputs)), _FEWEST)
     values = {}
     for column in contract.inputs:
-        drawn = _drawn(column, reference, learned.fitted.vocabularies.get(column.name, []), random)
-        missing = random.random(_TRIED) < _MISSING  # drawn for every column, so that one does not change the others
+        drawn = _drawn(column, reference, learned.fitted.vocabularies.get(column.name, []), random.random(count))
+        missing = random.random(count) < _MISSING  # drawn for every column, so that one does not change the others
         if column.nullable and reference.columns[column.name]["missing"] > 0:
             drawn = [None if lacks else value for value, lacks in zip(drawn, missing.tolist(), strict=True)]
         values[column.name] = drawn
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
-def _drawn(column: Column, reference: Reference, vocabulary: list[str], random: np.random.Generator) -> list[Any]:
-    """Values of one column, as requests carry them."""
-    places = random.random(_TRIED)
+def _drawn(column: Column, reference: Reference, vocabulary: list[str], places: np.ndarray) -> list[Any]:
+    """Values of one column, as requests carry them: where they stand in it, as numbers from 0 to 1."""
     if column.kind in (Kind.CATEGORY, Kind.FLAG):
         names = _names(column, reference, vocabulary)
         return [names[int(place * len(names))] if names else None for place in places.tolist()]
     deciles = reference.deciles(column)
     if not deciles:
-        return [None] * _TRIED
+        return [None] * len(places)
     numbers = np.interp(places, np.linspace(0, 1, len(deciles)), deciles).tolist()
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         return [written(column.kind, math.floor(number)) for number in numbers]
