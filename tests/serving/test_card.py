@@ -100,7 +100,7 @@ def test_there_may_be_no_card(trained: Project, ask: Ask) -> None:
 def test_other_methods_are_refused(ask: Ask) -> None:
     response = ask(method="POST")
     problem(response, 405)
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_a_service_has_the_card_of_its_model(client: httpx.Client, predictor: Predictor) -> None:

@@ -56,7 +56,8 @@ def problem(column: Column, target: Column | None = None) -> Problem:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose parameters have the problem, as the current one."""
     monkeypatch.chdir(tmp_path)
-    PARAMS.write_text(yaml.safe_dump({"problems": ["kinds"], "kinds": {"source": {}, "clean": {"quarantine_limit": 0.5}}}))
+    params = {"source": {}, "clean": {"quarantine_limit": 0.5}}
+    PARAMS.write_text(yaml.safe_dump({"problems": ["kinds"], "kinds": params}))
     return tmp_path
 
 
