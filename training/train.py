@@ -23,7 +23,7 @@ from validation.errors import ContractError
 
 FITTED, OUTCOME = "fitted.json", "outcome.json"
 _SPREAD_ROUNDS, _SPREAD_LEAVES = 60, 15
-_FOLDS, _ENOUGH_ERRORS = 5, 20_000
+_FOLDS, _ENOUGH_ERRORS = 10, 20_000
 
 
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
