@@ -1,8 +1,9 @@
 """A column with thousands of names, in a browser: its field suggests them, and its examples are answered."""
 
-from pathlib import Path
+from pathlib import re
 
 import httpx
+import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -19,7 +20,7 @@ def test_names_are_suggested_and_examples_answered(both: httpx.Client, browser: 
         for example in ("Example", "Another", "A third one"):
             visitor.page.get_by_role("button", name=example, exact=True).click()
             expect(visitor.answer).to_be_visible()
-            expect(field).to_have_value("Agency 1")
+            expect(field).to_have_value(re.compile(r"^Agency \d$"))
         expect(visitor.page.get_by_role("alert")).to_have_count(0)
         field.fill("agency")
         suggested = visitor.field("landlord").locator("option")
