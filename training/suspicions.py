@@ -52,9 +52,10 @@ def _giveaways(problem: Problem, silver: pd.DataFrame) -> Iterator[str]:
     rows = silver.iloc[metrics.sample(len(silver), _ROWS)]
     actual = pd.Series(Targets(problem, silver).encode(rows), index=rows.index)
     target = problem.contract.target.name
+    known = tables.inputs(problem.contract, rows)
     numbers = (column for column in problem.contract.inputs if column.kind in (Kind.INTEGER, Kind.REAL))
     for column in numbers:
-        values = pd.Series(tables.inputs(problem.contract, rows)[column.name], index=rows.index).dropna()
+        values = pd.Series(known[column.name], index=rows.index).dropna()
         if len(values) < _ENOUGH or values.nunique() < 3 or actual[values.index].nunique() < 2:
             continue
         alike = _likeness(values, actual[values.index], classes=not problem.regression)
