@@ -1,9 +1,9 @@
 """A column with thousands of names, in a browser: its field suggests them, and its examples are answered."""
 
-from pathlib import re
+import re
+from pathlib import Path
 
 import httpx
-import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
