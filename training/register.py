@@ -248,8 +248,10 @@ def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
 def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as requests carry them as a table of the signature."""
     frame = pd.DataFrame(rows, columns=[column.name for column in contract.inputs])
-    times = [column.name for column in contract.inputs if _type(column) is DataType.datetime]
-    return frame.assign(**{name: pd.to_datetime(frame[name]) for name in times})
+    types = {column.name: _type(column) for column in contract.inputs}
+    times = {name: pd.to_datetime(frame[name]) for name, kind in types.items() if kind is DataType.datetime}
+    numbers = {name: frame[name].astype("float64") for name, kind in types.items() if kind is DataType.double}
+    return frame.assign(**times, **numbers)
 
 
 def _type(column: Column) -> DataType:
