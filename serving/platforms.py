@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope
 
 from serving.admission import demand_fits
 from serving.asgi import Document, Endpoint, Reply, asked, encode
-from serving.request import demand_json, parsed, read_body, wants_partial
+from serving.request import Options, demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from validation.errors import UnreadableRequest
@@ -42,12 +42,6 @@ class Split(msgspec.Struct):
 
     columns: list[str]
     data: list[list[Any]]
-
-
-class Options(msgspec.Struct):
-    """What may be asked for beside the rows."""
-
-    partial: bool = False
 
 
 class Invocation(msgspec.Struct):

@@ -15,6 +15,12 @@ _HEADERS = "boxwood.headers"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+class Options(msgspec.Struct, frozen=True):
+    """What may be asked for beside the rows of a body."""
+
+    partial: bool = False
+
+
 def headers(scope: Scope) -> Mapping[bytes, bytes]:
     """The headers by their names in lower case; of several of one name the first."""
     known: Mapping[bytes, bytes] | None = scope.get(_HEADERS)

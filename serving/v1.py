@@ -24,7 +24,7 @@ from serving.admission import demand_fits
 from serving.asgi import READS, Document, Elsewhere, Endpoint, Reply, asked, encode, problem
 from serving.models import Models
 from serving.negotiation import prefers_html
-from serving.request import demand_json, parsed, read_body, wants_partial
+from serving.request import Options, demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
@@ -46,16 +46,12 @@ class Names(TypedDict):
     models: list[str]
 
 
-class _Parameters(msgspec.Struct, frozen=True):
-    partial: bool = False
-
-
 class _Instances(msgspec.Struct):
     """What is asked; members that nobody knows here are ignored, as the protocol's other servers do."""
 
     instances: list[Any]
     partial: bool = False
-    parameters: _Parameters = _Parameters()
+    parameters: Options = Options()
 
 
 _HINT = 'Send {"instances": [row, …]}, a row being an object of columns.'
