@@ -35,7 +35,7 @@ _PARTIAL = {
     "name": "partial",
     "in": "query",
     "schema": {"type": "boolean", "default": False},
-    "description": "Answer the good rows beside the errors of the others.",
+    "description": "Answer the good rows beside the errors of the others. It may stand in the body as well.",
 }
 _LIKE = {
     "name": "like",
@@ -46,15 +46,17 @@ _LIKE = {
 _HEADER_LENGTH = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
-    "schema": {"type": "integer", "minimum": 0},
-    "description": "How many bytes of the body are JSON, where raw tensors stand behind it.",
+    "schema": {"type": "integer", "minimum": len(b'{"inputs":[]}')},
+    "description": "How many bytes of the body are JSON, where raw tensors stand behind it; without it, all.",
 }
 _RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
-_FAILED = {
-    "500": {
-        "description": "The service failed",
-        "content": {problem_details.MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="ProblemDetails")}}},
-    }
+_PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="ProblemDetails")}}}
+_FAILED = {"500": {"description": "The service failed", "content": _PROBLEM}}
+_TEXT = {"schema": {"type": "string"}}
+_PROBES = {
+    "/healthz": "Whether the process runs; Kubernetes asks /livez since 1.16",
+    "/livez": "Whether the process runs",
+    "/readyz": "Whether all models answer their golden rows, so that requests may come",
 }
 _DESCRIPTION = "Predictions and explanations of LightGBM models, each with the model that gave it."
 _STRUCTURES = (
@@ -110,25 +112,18 @@ def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
         "/v2": {"get": _got("The server, as the Open Inference Protocol has it", tensors.ServerMetadata)},
         "/v2/health/live": {"get": _got("Whether the server runs", v2.Live)},
         "/v2/health/ready": {"get": _got("Whether all models answer", v2.Ready)},
-        "/metrics": {"get": _got("For Prometheus", media=("text/plain",))},
+        "/metrics": {"get": _got("For Prometheus", texts=("text/plain",))},
         platforms.PING: {"get": _got("Whether the default model answers", platforms.Pong)},
-        platforms.INVOCATIONS: {
-            "post": _asked(
-                "Predict rows in one of MLflow's forms, by the default model",
-                _reference("Invocation"),
-                "Predictions",
-                "PartialPredictions",
-            )
-        },
+        platforms.INVOCATIONS: {"post": _invoked()},
     }
-    paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = {}
+    paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = _TEXT
+    most = _native(theirs["paths"][native.PATH]["post"])
     for model in models:
         name = model.predictor.name
         schemas[f"Row-{name}"] = row(model)
+        schemas |= _instances(name, most)
         paths |= _paths(name) | _names(name, model.predictor.lookups)
-    rows = theirs["paths"][native.PATH]["post"]
-    rows["requestBody"]["required"] = True
-    rows["responses"] = {"200": rows["responses"][HTTPStatus.OK], **_refusals()}
+    paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": theirs["info"]["version"], "description": _DESCRIPTION},
@@ -188,29 +183,73 @@ def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
     return schema
 
 
+def _invoked() -> dict[str, Any]:
+    summary = "Predict rows in one of MLflow's forms, by the default model"
+    post = _asked(summary, _reference("Invocation"), "Predictions", "PartialPredictions")
+    return post | {"parameters": [_PARTIAL]}
+
+
+def _native(post: dict[str, Any]) -> str:
+    """Mend what BentoML says about its own route; returns in words how many rows one request may have.
+
+    Where a number stands as `maxItems`, more are invalid to who reads schemas, which is 422, and here they are 413.
+    """
+    post["requestBody"]["required"] = True
+    post["responses"] = {"200": post["responses"][HTTPStatus.OK], **_refusals(), **_FAILED}
+    rows = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]
+    most = f"At most {rows.pop('maxItems')} rows; more get 413."
+    rows["description"] = most
+    return most
+
+
+def _instances(name: str, most: str) -> dict[str, Any]:
+    """What V1 takes: rows as the contract has them, or, where the good ones are enough, whatever may be a row."""
+    rows = {"type": "array", "items": _reference(f"Row-{name}"), "description": most}
+    whole = {"type": "boolean", "const": False, "default": False}
+    some = {"type": "boolean", "const": True, "description": "Answer the good rows beside the errors of the others."}
+    return {
+        f"Instances-{name}": {
+            "type": "object",
+            "title": f"Rows of {name}, all of which are answered or none",
+            "properties": {"instances": rows, "partial": whole},
+            "required": ["instances"],
+        },
+        "PartialInstances": {
+            "type": "object",
+            "title": "Rows of which some may be bad",
+            "description": "`?partial=true` says the same of the other form of the body.",
+            "properties": {"instances": {"type": "array", "items": {}, "description": most}, "partial": some},
+            "required": ["instances", "partial"],
+        },
+    }
+
+
 def _paths(name: str) -> dict[str, Any]:
     path = f"{v1.MODELS}/{name}"
-    instances = {
-        "type": "object",
-        "properties": {"instances": {"type": "array", "items": _reference(f"Row-{name}")}},
-        "required": ["instances"],
-    }
+    instances = {"anyOf": [_reference(f"Instances-{name}"), _reference("PartialInstances")]}
     infer = _asked("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
-    infer["parameters"].append(_HEADER_LENGTH)
+    infer["parameters"] = [_PARTIAL, _HEADER_LENGTH]
     for message in (infer["requestBody"], infer["responses"]["200"]):
         message["content"][v2.BINARY] = {"schema": {"type": "string", "format": "binary"}}
-    card = _got("The model card", media=("text/markdown", "text/html"))
-    card["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
-    return {
+    found = {
         path: {"get": _got("Contract, what training saw, metrics and lineage", description.Described)},
-        f"{path}/card": {"get": card},
-        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", media=("text/plain",))},
+        f"{path}/card": {"get": _got("The model card", texts=("text/markdown", "text/html"))},
+        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", texts=("text/plain",))},
         f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
         f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
         f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model", tensors.ModelMetadata)},
         f"/v2/models/{name}/ready": {"get": _got("Whether the model answers", v2.ModelReady)},
         f"/v2/models/{name}/infer": {"post": infer},
     }
+    return _of_a_model(found)
+
+
+def _of_a_model(paths: dict[str, Any]) -> dict[str, Any]:
+    """Operations that answer 404 once their model is served no more, as clients made of this may live to see."""
+    for operations in paths.values():
+        for operation in operations.values():
+            operation["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
+    return paths
 
 
 def _names(name: str, columns: Iterable[str]) -> dict[str, Any]:
@@ -220,17 +259,25 @@ def _names(name: str, columns: Iterable[str]) -> dict[str, Any]:
         got = _got(f"Names of {column} that a text may stand for", ColumnNames)
         got["parameters"] = [_LIKE]
         found[f"{v1.MODELS}/{name}/columns/{column}"] = {"get": got}
-    return found
+    return _of_a_model(found)
 
 
 def _reference(name: str) -> dict[str, str]:
     return {"$ref": _REFERENCE.format(name=name)}
 
 
-def _got(summary: str, answer: type | None = None, media: Sequence[str] = ("application/json",)) -> dict[str, Any]:
-    schema = {} if answer is None else {"schema": _reference(answer.__name__)}
-    got = {"description": summary, "content": dict.fromkeys(media, schema)}
-    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": got, **_FAILED}}
+def _got(summary: str, answer: type | None = None, texts: Sequence[str] = ()) -> dict[str, Any]:
+    """A GET: of a document as JSON, or of a text in one of some forms."""
+    documents = {} if answer is None else {"application/json": {"schema": _reference(answer.__name__)}}
+    got = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
+    refused = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
+    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": got, **refused, **_FAILED}}
+
+
+def _probe(summary: str) -> dict[str, Any]:
+    """One of BentoML's probes, which answer an empty line."""
+    probe = _got(summary, texts=("text/plain",))
+    return probe | {"tags": ["Infrastructure"]}
 
 
 def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
@@ -238,7 +285,6 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
     return {
         "summary": summary,
         "tags": ["Boxwood"],
-        "parameters": [_PARTIAL],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "One answer a row", "content": {"application/json": {"schema": answer}}},
@@ -250,9 +296,10 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
 
 def _refusals(*only: HTTPStatus) -> dict[str, Any]:
     """How a request may be refused; without `only`, in every way that one to a model that is there may be."""
-    content = {problem_details.MEDIA_TYPE: {"schema": _reference("ProblemDetails")}}
+    late = HTTPStatus.REQUEST_TIMEOUT
+    titles = {**problem_details.TITLES, late: "The request did not arrive in time"}
     return {
-        str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": content}
-        for status, title in problem_details.TITLES.items()
+        str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": _PROBLEM}
+        for status, title in sorted(titles.items())
         if (status in only if only else status is not HTTPStatus.NOT_FOUND)
     }

@@ -85,6 +85,44 @@ def test_the_schema_and_the_service_give_one_verdict(
     assert client.post(PREDICT, json={"instances": [{**row, **change}]}).status_code == 422
 
 
+def test_where_a_part_is_enough_rows_may_be_anything(document: Any, client: httpx.Client, row: dict[str, Any]) -> None:
+    """Else a client that was generated from the document could not send the very rows that `partial` is for."""
+    forms = document["paths"][PREDICT]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+    whole, some = (validator(document, form["$ref"].rsplit("/", 1)[1]) for form in forms)
+    bad: dict[str, Any] = {"instances": [row, {**row, "cabin": "roof"}, 1]}
+    assert whole.is_valid({"instances": [row]})
+    assert not whole.is_valid(bad)
+    assert not some.is_valid(bad)
+    asked = bad | {"partial": True}
+    assert some.is_valid(asked)
+    assert not whole.is_valid(asked)
+    answer = client.post(PREDICT, json=asked).json()
+    validator(document, "PartialPredictions").validate(answer)
+    assert answer["error_count"] == 2
+
+
+def test_operations_tell_how_they_may_be_refused(document: Any, client: httpx.Client) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            expected = {"200", "500", "503"} | ({"400", "408", "413", "415", "422"} if method == "post" else set())
+            assert set(operation["responses"]) == expected | ({"404"} if "/models/" in path else set()), path
+            for answer in operation["responses"].values():
+                assert all("schema" in media for media in answer["content"].values()), path
+    gone = client.get("/v2/models/yesterdays")
+    assert gone.status_code == 404
+    validator(document, "ProblemDetails").validate(gone.json())
+    rows = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert rows["properties"]["rows"]["description"] == "At most 20000 rows; more get 413."
+
+
+def test_probes_answer_as_described(document: Any, client: httpx.Client) -> None:
+    for path in ("/healthz", "/livez", "/readyz"):
+        answer = client.get(path)
+        [media] = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].split(";")[0] == media
+
+
 def test_answers_are_as_described(document: Any, client: httpx.Client, row: dict[str, Any]) -> None:
     rows = {"instances": [row, {**row, "cabin": "roof"}]}
     good = {"instances": [row]}
