@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +51,30 @@ def customers(churned: Project, silver: pd.DataFrame, model: Predictor) -> list[
     """The customers of the test split, as callers send them."""
     test = tables.read(churned.folder / PLACE.split)["split"] == TEST
     return tables.rows(model.contract, silver[test])
+
+
+@pytest.fixture
+def registered(churned: Project) -> Iterator[Any]:
+    """The model as MLflow has it."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{churned.folder / 'stores/mlflow/mlflow.db'}")
+    yield mlflow.pyfunc.load_model("models:/churn@champion")
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, about pandas and matplotlib
+def test_mlflows_own_evaluation_runs(registered: Any, silver: pd.DataFrame) -> None:
+    """As README has it, on the answers: MLflow's judge of classifications takes a model's whole table for labels."""
+    table = silver.tail(300).astype({"tenure": "int64"})
+    answered = table.assign(**registered.predict(table))
+    kind: Any = {
+        "targets": "churn",
+        "predictions": "prediction",
+        "model_type": "classifier",
+        "evaluators": "classifier",
+    }
+    found = mlflow.models.evaluate(data=answered, **kind)
+    assert found.metrics["accuracy_score"] == (answered["prediction"] == answered["churn"]).mean()
 
 
 @pytest.fixture(scope="module")
