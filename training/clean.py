@@ -46,6 +46,9 @@ def main(problem: Problem) -> None:
             f"{workspace.problem}.clean.quarantine_limit in params.yaml."
         )
     silver = bronze.drop(index=reasons.index, columns=gates.UNREADABLE).reset_index(drop=True)
+    # bronze has floats beside what is missing or no number; nothing of that is left where a value must be there
+    whole = [column.name for column in problem.contract.columns if column.kind is Kind.INTEGER and not column.nullable]
+    silver = silver.astype({name: "int64" for name in whole if name in silver})
     tables.write(workspace.silver, silver)
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
 
