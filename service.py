@@ -60,6 +60,12 @@ class Service:
         """Refuse a bundle before the port opens."""
         lifecycle.audit((Path(model.resolve().path) for model in STORED.values()), SETTINGS)
 
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def supervise() -> None:
+        """Watch over the workers; BentoML calls its hooks in the order of their names."""
+        lifecycle.supervise(SETTINGS)
+
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def listen(self) -> None:
         """Serve gRPC beside HTTP."""
@@ -70,6 +76,7 @@ class Service:
                 self._stop_grpc = await rpc.start(MODELS, SETTINGS, TRACING)
             except Exception as error:  # noqa: BLE001 whatever it is, it would be there again in the next worker
                 lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
+        lifecycle.live()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def finish(self) -> None:

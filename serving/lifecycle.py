@@ -15,17 +15,19 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from model import bundle
-from serving import port
+from serving import logs, port, watchdog
 from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
 
 GRACE_SECONDS = 8
 """What requests in flight get to end after SIGTERM; Cloud Run kills after ten."""
 _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
-"""Set by the supervisor for its workers: its process id and a folder for their metrics and for a refusal."""
-_REFUSAL, _METRICS = "refusal", "metrics"
+"""Set by the supervisor for its workers: its process id and a folder for metrics, signs of life and a refusal."""
+_REFUSAL, _METRICS, _BEATS = "refusal", "metrics", "beats"
+_AGAIN_SECONDS = 0.1
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:
@@ -44,6 +46,37 @@ def audit(directories: Iterable[Path], settings: Settings) -> None:
     atexit.register(_end, folder, os.getpid())
 
 
+def supervise(settings: Settings) -> None:
+    """In the supervisor, after `audit`: replace workers that hang, and obey a signal to stop whenever it comes."""
+    _insist()
+    if settings.max_hang_seconds and (folder := _shared()):
+        (folder / _BEATS).mkdir()
+        logs.set_up()
+        watchdog.start(folder / _BEATS, settings.max_hang_seconds)
+
+
+def _insist() -> None:
+    """Make the supervisor stop when it is told to.
+
+    circus, which it is made of, refuses to stop while it starts workers, tells nobody, and goes on for ever.
+    """
+    from circus.exc import ConflictError  # it is in the supervisor only, and a worker need not load it
+    from circus.sighandler import SysHandler
+
+    def stop(handler: Any) -> None:
+        loop = handler.controller.loop
+
+        def attempt() -> None:
+            try:
+                handler.controller.arbiter.stop()
+            except ConflictError:  # stopping already, too: then the loop ends before there is an end to this
+                loop.call_later(_AGAIN_SECONDS, attempt)
+
+        loop.add_callback_from_signal(attempt)
+
+    SysHandler.quit = stop
+
+
 def join() -> None:
     """In a worker, before anything is counted: share the counts with the workers of the same supervisor alone.
 
@@ -51,6 +84,12 @@ def join() -> None:
     """
     if folder := _shared():
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / _METRICS)
+
+
+def live() -> None:
+    """In a worker that is ready, on its event loop: give signs of life from now on, if somebody looks at them."""
+    if (folder := _shared()) and (folder / _BEATS).is_dir():
+        watchdog.beat(folder / _BEATS)
 
 
 def _shared() -> Path | None:

@@ -16,6 +16,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "max_request_seconds": (1, _DAY),
     "max_answer_seconds": (1, _DAY),
     "max_wait_ms": (1, 1_000 * _DAY),
+    "max_hang_seconds": (0, _DAY),
     "batching": (0, 1),
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
@@ -43,6 +44,7 @@ class Settings:
         max_request_seconds: how long a request may take to arrive, and its answer may wait to be taken.
         max_answer_seconds: how long a large request or an explanation may take until it is refused.
         max_wait_ms: how many milliseconds a request may have to wait for those before it; beyond it is refused.
+        max_hang_seconds: how long a worker's event loop may stand still until the worker is replaced; 0 for ever.
         batching: 1 predicts the rows of concurrent requests together; 0 each request's by themselves.
         workers: how many processes answer.
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
@@ -61,6 +63,7 @@ class Settings:
     max_request_seconds: int = 20
     max_answer_seconds: int = 30
     max_wait_ms: int = 500
+    max_hang_seconds: int = 10
     batching: int = 1
     workers: int = 1
     cors_origins: str = ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import yaml
 
 from serving.lifecycle import GRACE_SECONDS
@@ -208,6 +209,16 @@ class Project:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def workers(supervisor: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The workers of `bentoml serve` that live."""
+    found = []
+    for process in psutil.Process(supervisor.pid).children():
+        with contextlib.suppress(psutil.Error):  # it is just ending
+            if "_bentoml_impl.worker.service" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def merge(document: dict[str, Any], changes: Mapping[str, Any]) -> None:

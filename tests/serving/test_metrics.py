@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model.predictor import Predictor
 from tests.generated import generated
-from tests.project import DEV, Project, free_port
+from tests.project import DEV, Project, free_port, workers
 from tests.serving.over_grpc import infer
 from tests.serving.test_http import EXPLAIN, PREDICT
 from tests.serving.test_open_inference import INFER
@@ -51,20 +51,15 @@ def samples(server: httpx.Client) -> dict[tuple[str, ...], float]:
 
 def mends_itself(supervisor: subprocess.Popen[bytes], server: httpx.Client, row: dict[str, Any]) -> None:
     """Kills a worker: the other goes on answering, and a new one takes its place and away the metrics that it left."""
-
-    def workers() -> list[psutil.Process]:
-        family = psutil.Process(supervisor.pid).children()
-        return [one for one in family if "_bentoml_impl.worker.service" in one.cmdline()]
-
-    killed, stays = workers()
+    killed, stays = workers(supervisor)
     metrics = killed.environ()["_BOXWOOD_SUPERVISOR"].partition(":")[2] + "/metrics"
     killed.kill()
     psutil.wait_procs([killed], 10)
     with contextlib.suppress(httpx.TransportError):  # a connection that the killed worker had accepted
         server.post(PREDICT, json={"instances": [row]})
-    while len(workers()) < 2:
+    while len(workers(supervisor)) < 2:
         assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
-    assert stays in workers()
+    assert stays in workers(supervisor)
     left_behind = [*Path(metrics).glob(f"gauge_live*_{killed.pid}.db")]
     assert left_behind
     while any(map(Path.exists, left_behind)):  # until the new one makes its own

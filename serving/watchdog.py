@@ -1,0 +1,90 @@
+"""The watchdog: a worker whose event loop stands still is killed, so that its callers meet another.
+
+Each worker touches a file of its own from its event loop. The supervisor looks at the files once a second and counts
+how often it saw the same time stamp. It reads no clock: where everything stood still (`docker pause`, a suspended
+machine), so did its own looks, and nobody is killed afterwards.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from serving import logs
+
+SECONDS = 1
+"""Between two touches, and between two looks."""
+_log = logging.getLogger("boxwood.watchdog")
+
+
+def beat(folder: Path) -> None:
+    """In a worker: touch its file for as long as the event loop runs."""
+    loop = asyncio.get_running_loop()
+    file = folder / str(os.getpid())
+
+    def touch() -> None:
+        with contextlib.suppress(OSError):  # where somebody removed the folder, a worker is not watched any more
+            file.touch()
+        loop.call_later(SECONDS, touch)
+
+    touch()
+
+
+def start(folder: Path, most: int) -> None:
+    """In the supervisor: look at the files in `folder`, as `Watch` does, until the process ends."""
+    watch = Watch(folder, most)
+
+    def run() -> None:
+        while True:
+            time.sleep(SECONDS)
+            with contextlib.suppress(OSError):  # the folder goes when the supervisor ends
+                watch.look()
+
+    threading.Thread(target=run, name="watchdog", daemon=True).start()
+
+
+class Watch:
+    """What this process saw of its children that touch a file in `folder`.
+
+    A file that stays as it is for more than `most` looks after the first is of a worker that hangs. One look more than
+    asked for, because one may come right after the machine was stopped.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self._folder = folder
+        self._most = most
+        self._seen: dict[int, tuple[int, int]] = {}
+
+    def look(self) -> None:
+        """Look once; kills the workers that hang."""
+        before, self._seen = self._seen, {}
+        for file in self._folder.iterdir():
+            pid = int(file.name)
+            if not _runs_here(pid):
+                file.unlink(missing_ok=True)  # a process may get the same id, and begins without a file
+                continue
+            touched = file.stat().st_mtime_ns
+            last, looks = before.get(pid, (0, 0))
+            looks = looks + 1 if touched == last else 0
+            if looks <= self._most:
+                self._seen[pid] = (touched, looks)
+                continue
+            os.kill(pid, signal.SIGKILL)
+            file.unlink(missing_ok=True)
+            detail = "Its event loop stood still; it was killed, for BentoML's supervisor to start another."
+            _log.error(logs.line("hung", logs.NOBODY, worker=pid, seconds=looks * SECONDS, detail=detail))
+
+
+def _runs_here(pid: int) -> bool:
+    """Whether it is a child of this process that has not ended."""
+    try:
+        child = psutil.Process(pid)
+        return bool(child.ppid() == os.getpid() and child.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
