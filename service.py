@@ -102,7 +102,10 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker."""
         connection.install(SETTINGS)
-        TRACING.start()
+        try:
+            TRACING.start()
+        except SettingsError as error:
+            lifecycle.refuse(error)
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
         behind = super().to_asgi(is_main)
         front = Front(behind, lambda: self._routes(behind), nothing)

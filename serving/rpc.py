@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from serving import lifecycle, logs, open_inference, port, problem_details, reflection, telemetry, tracing, typed
+from serving import lifecycle, logs, open_inference, port, problem_details, reflection, telemetry, typed
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
@@ -80,13 +80,16 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
         service = typed.service(model.predictor.problem, pool)
         services[service] = typed.calls(service, model, settings)
     room = _Room(settings.max_connections)
-    handlers = [_handler(service, calls, settings, room, traces) for service, calls in services.items()]
+    handlers = [_handler(service, calls, settings, room) for service, calls in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += reflection.handlers(names, pool)
+    interceptors = traces.interceptors()
     servers = []
     for _ in range(_LISTENERS):
         # what has no room of ours, probes and reflection, has this one
-        server = grpc.aio.server(maximum_concurrent_rpcs=settings.max_connections, options=_options(settings))
+        server = grpc.aio.server(
+            maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
+        )
         health_pb2_grpc.add_HealthServicer_to_server(probes, server)
         server.add_generic_rpc_handlers(handlers)
         server.add_insecure_port(port.address(settings.grpc_host, settings.grpc_port))
@@ -99,9 +102,9 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
 
 
 def _handler(
-    service: ServiceDescriptor, calls: Mapping[str, Call], settings: Settings, room: "_Room", traces: Tracing
+    service: ServiceDescriptor, calls: Mapping[str, Call], settings: Settings, room: "_Room"
 ) -> grpc.GenericRpcHandler:
-    methods = [_Method(method, calls[method.name], settings, room, traces) for method in service.methods]
+    methods = [_Method(method, calls[method.name], settings, room) for method in service.methods]
     by_name = {method.name: answers.handler for method, answers in zip(service.methods, methods, strict=True)}
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
 
@@ -139,11 +142,10 @@ class _Room:
 class _Method:
     """Answers the calls of one method: reads the message, counts, and says errors."""
 
-    def __init__(self, method: MethodDescriptor, call: Call, settings: Settings, room: _Room, traces: Tracing) -> None:
+    def __init__(self, method: MethodDescriptor, call: Call, settings: Settings, room: _Room) -> None:
         self._name = method.full_name
         self._call = call
         self._room = room
-        self._traces = traces
         self._seconds = settings.max_request_seconds
         self._type = method.input_type.full_name
         self._read = GetMessageClass(method.input_type).FromString  # gRPC would call what it cannot read our failure
@@ -159,28 +161,23 @@ class _Method:
         if caller != logs.NOBODY:
             context.set_trailing_metadata(tuple(caller.sent_back))
         counting = telemetry.Counting(self._call.counts(None))
-        with self._traces.call(self._name, metadata) as span:
-            try:
-                with counting, self._room:
-                    request = await self._request(context)
-                    counting.calls = self._call.counts(request)
-                    answer = await self._call(request)
-                tracing.ended(span, grpc.StatusCode.OK)
-                return answer
-            except RequestError as error:
-                details = problem_details.of(error)
-                if isinstance(error, Overloaded):
-                    pushback = (_PUSHBACK, str(1_000 * error.seconds))
-                    context.set_trailing_metadata((*context.trailing_metadata(), pushback))
-            except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-                _log.exception(logs.line("error", caller, call=self._name))
-                details = problem_details.failure()
-            finally:
-                if counting.seconds > logs.SLOW_SECONDS:
-                    _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
-            code = _CODES[HTTPStatus(details.status)]
-            tracing.ended(span, code)
-        return await _abort(context, code, details)
+        try:
+            with counting, self._room:
+                request = await self._request(context)
+                counting.calls = self._call.counts(request)
+                return await self._call(request)
+        except RequestError as error:
+            details = problem_details.of(error)
+            if isinstance(error, Overloaded):
+                pushback = (_PUSHBACK, str(1_000 * error.seconds))
+                context.set_trailing_metadata((*context.trailing_metadata(), pushback))
+        except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
+            _log.exception(logs.line("error", caller, call=self._name))
+            details = problem_details.failure()
+        finally:
+            if counting.seconds > logs.SLOW_SECONDS:
+                _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
+        return await _abort(context, _CODES[HTTPStatus(details.status)], details)
 
     async def _request(self, context: grpc.aio.ServicerContext) -> Any:
         try:

@@ -1,27 +1,29 @@
 """Traces by OpenTelemetry, switched on by its own environment variables.
 
-`OTEL_TRACES_EXPORTER` (otlp, console or none) switches them on, and so does an `OTEL_EXPORTER_OTLP_ENDPOINT` alone. The
-SDK reads the others by itself, as its specification says: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
-OTEL_TRACES_SAMPLER, OTEL_BSP_…, OTEL_EXPORTER_OTLP_… (HTTP).
+`OTEL_TRACES_EXPORTER` (otlp, console or none) switches them on, and so does an `OTEL_EXPORTER_OTLP_ENDPOINT` alone.
+`OTEL_EXPORTER_OTLP_PROTOCOL` is http/protobuf or grpc. `OTEL_PYTHON_EXCLUDED_URLS` (regular expressions with commas
+between them) and `OTEL_PYTHON_GRPC_EXCLUDED_SERVICES` (names of services) say what gets no span. The SDK reads the
+others by itself, as its specification says: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER,
+OTEL_BSP_…, OTEL_PROPAGATORS, OTEL_EXPORTER_OTLP_….
 """
 
-import contextlib
+import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 from starlette.types import ASGIApp
 
 from validation.errors import SettingsError
 
 if TYPE_CHECKING:
-    import grpc
+    import grpc.aio
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _EXPORTERS = ("otlp", "console", "none")
+_PROTOCOLS = ("http/protobuf", "grpc")
 _LAST_SECONDS = 1.0
 """How long the last spans may take to be sent; a collector that does not answer holds up no stop."""
 _SERVICE = "OTEL_SERVICE_NAME"
@@ -31,17 +33,24 @@ class Tracing:
     """Makes a span of every request, or does nothing where tracing is off."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the variables; raises SettingsError for an exporter that is not there."""
-        named = environment.get("OTEL_TRACES_EXPORTER", "")
-        self._exporter = named or ("otlp" if any(map(environment.get, _ENDPOINTS)) else "none")
-        if self._exporter not in _EXPORTERS:
-            raise SettingsError(f"OTEL_TRACES_EXPORTER is {named!r}. There are: {', '.join(_EXPORTERS)}.")
+        """Read the variables; raises SettingsError for a value that would have no effect here."""
+        sent = any(map(environment.get, _ENDPOINTS))
+        self._exporter = _choice(environment, _EXPORTERS, "OTEL_TRACES_EXPORTER") or ("otlp" if sent else "none")
+        named = _choice(environment, _PROTOCOLS, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+        self._protocol = named or _PROTOCOLS[0]
+        self._excluded = _patterns(environment, "OTEL_PYTHON_ASGI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
+        services = environment.get("OTEL_PYTHON_GRPC_EXCLUDED_SERVICES", "").split(",")
+        self._excluded_services = [service.strip() for service in services if service.strip()]
         self._on = self._exporter != "none" and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
         self._named = _SERVICE in environment
         self._provider: TracerProvider | None = None
 
     def start(self) -> None:
-        """Send spans from now on; to be called once in a process that answers."""
+        """Send spans from now on; to be called once in a process that answers.
+
+        Raises:
+            SettingsError: OpenTelemetry refuses the value of a variable.
+        """
         if not self._on:
             return
         # a service that sends no traces need not load what would
@@ -51,7 +60,10 @@ class Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
-        provider.add_span_processor(BatchSpanProcessor(self._make()))
+        try:
+            provider.add_span_processor(BatchSpanProcessor(self._make()))
+        except Exception as error:  # exporters raise what they like
+            raise SettingsError(f"Traces cannot be exported as the OTEL_ variables say: {error}.") from error
         trace.set_tracer_provider(provider)
         self._provider = provider
 
@@ -68,9 +80,13 @@ class Tracing:
             from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
             return ConsoleSpanExporter()
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        if self._protocol == "grpc":
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter()
+            return OTLPSpanExporter()
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HTTPSpanExporter
+
+        return HTTPSpanExporter()
 
     def traced(self, application: ASGIApp) -> ASGIApp:
         """The application with a span around each HTTP request."""
@@ -78,26 +94,45 @@ class Tracing:
             return application
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
-        middleware: ASGIApp = OpenTelemetryMiddleware(application, exclude_spans=["receive", "send"])
+        middleware: ASGIApp = OpenTelemetryMiddleware(
+            application, excluded_urls=self._excluded, exclude_spans=["receive", "send"]
+        )
         return middleware
 
-    @contextlib.contextmanager
-    def call(self, method: str, metadata: Sequence[tuple[str, str | bytes]]) -> Iterator[Span]:
-        """A span around a gRPC call, whose caller may have sent its trace context as metadata."""
+    def interceptors(self) -> "list[grpc.aio.ServerInterceptor]":
+        """What makes a span of each gRPC call, for a server; to be asked after `start`."""
         if not self._on:
-            yield INVALID_SPAN
-            return
-        from opentelemetry import propagate, trace
+            return []
+        from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 
-        context = propagate.extract({key: value for key, value in metadata if isinstance(value, str)})
-        kind, what = trace.SpanKind.SERVER, {"rpc.system": "grpc", "rpc.method": method}
-        tracer = trace.get_tracer(__name__)
-        with tracer.start_as_current_span(method, context=context, kind=kind, attributes=what) as span:
-            yield span
+        excluded = filters.any_of(*map(filters.service_name, self._excluded_services))
+        return [aio_server_interceptor(filter_=filters.negate(excluded))]  # type: ignore[no-untyped-call]
 
 
-def ended(span: Span, code: "grpc.StatusCode") -> None:
-    """Say in the span of a gRPC call how it ended; it is an error's where the service failed, not its caller."""
-    span.set_attribute("rpc.grpc.status_code", code.value[0])
-    if code.name == "INTERNAL":
-        span.set_status(StatusCode.ERROR)
+def _choice(environment: Mapping[str, str], choices: tuple[str, ...], *variables: str) -> str:
+    """The value of the first variable that has one, "" without; raises SettingsError if it is none of the choices."""
+    for variable in variables:
+        if value := environment.get(variable):
+            if value not in choices:
+                raise SettingsError(f"{variable} is {value!r}. There are: {', '.join(choices)}.")
+            return value
+    return ""
+
+
+def _patterns(environment: Mapping[str, str], *variables: str) -> str:
+    """The regular expressions of the first variable that is set, with commas between them.
+
+    Raises:
+        SettingsError: one of them is none.
+    """
+    for variable in variables:
+        if variable in environment:
+            for pattern in environment[variable].split(","):
+                try:
+                    re.compile(pattern.strip())
+                except re.error as error:
+                    raise SettingsError(
+                        f"{variable} has {pattern!r}, which is no regular expression: {error}."
+                    ) from None
+            return environment[variable]
+    return ""

@@ -148,10 +148,26 @@ def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str]
     return printed
 
 
-def test_an_unknown_setting_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"BOXWOOD_MAX_ROW": "3"}, "BOXWOOD_MAX_ROW is not a setting."),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+                "OTEL_TRACES_EXPORTER": "otlp",
+            },
+            "Traces cannot be exported as the OTEL_ variables say",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_obeyed_ends_the_start(
+    trained: Project, bento: str, tmp_path: Path, variables: dict[str, str], says: str
+) -> None:
     home = str(trained.folder / "stores/bentoml")
-    printed = refused_start(bento, tmp_path, free_port(), {"BENTOML_HOME": home, "BOXWOOD_MAX_ROW": "3"})
-    assert "Not starting: BOXWOOD_MAX_ROW is not a setting." in printed
+    printed = refused_start(bento, tmp_path, free_port(), {"BENTOML_HOME": home, **variables})
+    assert f"Not starting: {says}" in printed
     assert "Traceback" not in printed
 
 

@@ -1,15 +1,26 @@
-"""OpenTelemetry by its own environment variables: spans arrive at a collector that speaks OTLP."""
+"""OpenTelemetry by its own environment variables: spans arrive at a collector that speaks OTLP, over HTTP or gRPC."""
 
+import concurrent.futures
+import contextlib
 import http.server
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from serving.tracing import Tracing
@@ -18,16 +29,14 @@ from tests.serving.test_asgi import TRACE
 from tests.serving.test_http import PREDICT
 from validation.errors import SettingsError
 
-GRPC_CALL = "inference.GRPCInferenceService.ServerLive"
-SERVER_LIVE = "/inference.GRPCInferenceService/ServerLive"
-MODEL_READY = "/inference.GRPCInferenceService/ModelReady"
-CODES = {GRPC_CALL: 0, "inference.GRPCInferenceService.ModelReady": 3}
+SERVICE = "inference.GRPCInferenceService"
+CODES = {"ServerLive": 0, "ModelReady": 3}
 Spans = queue.Queue[Any]
 
 
-@pytest.fixture
-def collector() -> Iterator[tuple[str, Spans]]:
-    """Where traces can be sent, and the resources with their spans that were."""
+@contextlib.contextmanager
+def over_http() -> Iterator[tuple[str, Spans]]:
+    """The address of a collector, and the resources with their spans that arrive."""
     arrived: Spans = queue.Queue()
 
     class Collector(http.server.BaseHTTPRequestHandler):
@@ -44,38 +53,83 @@ def collector() -> Iterator[tuple[str, Spans]]:
         server.shutdown()
 
 
+@contextlib.contextmanager
+def over_grpc() -> Iterator[tuple[str, Spans]]:
+    """The same over gRPC."""
+    arrived: Spans = queue.Queue()
+
+    class Collector(TraceServiceServicer):
+        def Export(self, request: ExportTraceServiceRequest, context: object) -> ExportTraceServiceResponse:  # noqa: N802
+            for resource in request.resource_spans:
+                arrived.put(resource)
+            return ExportTraceServiceResponse()
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    add_TraceServiceServicer_to_server(Collector(), server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"http://127.0.0.1:{port}", arrived
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(("protocol", "collector"), [("http/protobuf", over_http), ("grpc", over_grpc)])
 def test_a_request_is_a_span_of_its_callers_trace(
-    trained: Project, bento: str, tmp_path: Path, collector: tuple[str, Spans], row: dict[str, Any]
+    trained: Project,
+    bento: str,
+    tmp_path: Path,
+    row: dict[str, Any],
+    protocol: str,
+    collector: Callable[[], AbstractContextManager[tuple[str, Spans]]],
 ) -> None:
-    address, arrived = collector
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
-    variables |= {"OTEL_BSP_SCHEDULE_DELAY": "600000", "BOXWOOD_GRPC_PORT": str(free_port())}
-    with trained.start(bento, tmp_path / "elsewhere", DEV, **variables) as (server, _):
-        answer = server.post(PREDICT, json={"instances": [row]}, headers={"traceparent": TRACE})
-        assert answer.status_code == 200
-        assert answer.headers["traceparent"] == TRACE
-        with grpc.insecure_channel(f"127.0.0.1:{variables['BOXWOOD_GRPC_PORT']}") as channel:
-            sent = (("traceparent", TRACE), ("x-request-id", "order-17"))
-            _, call = channel.unary_unary(SERVER_LIVE).with_call(b"", metadata=sent)
-            assert set(sent) <= {tuple(one) for one in call.trailing_metadata()}
-            with pytest.raises(grpc.RpcError):
-                channel.unary_unary(MODEL_READY)(b"no message")
-    spans: dict[str, Any] = {}
-    while not {f"POST {PREDICT}", *CODES} <= set(spans):  # they wait for the server's end
-        resource = arrived.get(timeout=60)
-        spans |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
-    for name, code in CODES.items():
-        assert {one.key: one.value.int_value for one in spans[name].attributes}["rpc.grpc.status_code"] == code
-        assert spans[name].status.code == Status.STATUS_CODE_UNSET  # what a caller did wrong is no failure of ours
-    for span in (spans[f"POST {PREDICT}"], spans[GRPC_CALL]):
+    port = str(free_port())
+    variables = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "BOXWOOD_GRPC_PORT": port}
+    variables |= {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
+    variables |= {"OTEL_PYTHON_EXCLUDED_URLS": "readyz, /v1/models$"}
+    variables |= {"OTEL_PYTHON_GRPC_EXCLUDED_SERVICES": "grpc.health.v1.Health"}
+    with collector() as (address, arrived):
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = address
+        with trained.start(bento, tmp_path / "elsewhere", DEV, **variables) as (server, _):
+            answer = server.post(PREDICT, json={"instances": [row]}, headers={"traceparent": TRACE})
+            assert answer.status_code == 200
+            assert answer.headers["traceparent"] == TRACE
+            assert server.get("/v1/models").status_code == 200
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                sent = (("traceparent", TRACE), ("x-request-id", "order-17"))
+                _, call = channel.unary_unary(f"/{SERVICE}/ServerLive").with_call(b"", metadata=sent)
+                assert set(sent) <= {tuple(one) for one in call.trailing_metadata()}
+                with pytest.raises(grpc.RpcError):
+                    channel.unary_unary(f"/{SERVICE}/ModelReady")(b"no message")
+                health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        spans: dict[str, Any] = {}
+        while len(spans) < 1 + len(CODES):  # they wait for the server's end
+            resource = arrived.get(timeout=60)
+            spans |= {span.name: span for scope in resource.scope_spans for span in scope.spans}
+    assert set(spans) == {f"POST {PREDICT}", *(f"/{SERVICE}/{method}" for method in CODES)}
+    for method, code in CODES.items():
+        span = spans[f"/{SERVICE}/{method}"]
+        said = {one.key: one.value for one in span.attributes}
+        assert said["rpc.system"].string_value == "grpc"
+        assert (said["rpc.service"].string_value, said["rpc.method"].string_value) == (SERVICE, method)
+        assert said["rpc.grpc.status_code"].int_value == code
+        assert span.status.code == Status.STATUS_CODE_UNSET  # what a caller did wrong is no failure of ours
+    for span in (spans[f"POST {PREDICT}"], spans[f"/{SERVICE}/ServerLive"]):
         assert span.trace_id.hex() == TRACE.split("-")[1]
         assert span.parent_span_id.hex() == TRACE.split("-")[2]
     assert {one.key: one.value.string_value for one in resource.resource.attributes}["service.name"] == "boxwood"
 
 
-def test_an_unknown_exporter_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"OTEL_TRACES_EXPORTER is .jaeger.\. There are: otlp, console, none"):
-        Tracing({"OTEL_TRACES_EXPORTER": "jaeger"})
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("OTEL_TRACES_EXPORTER", "jaeger", "There are: otlp, console, none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "There are: http/protobuf, grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "GRPC", "There are: http/protobuf, grpc"),
+        ("OTEL_PYTHON_EXCLUDED_URLS", "readyz,[", "no regular expression"),
+    ],
+)
+def test_a_value_without_effect_is_refused(variable: str, value: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} .*{says}"):
+        Tracing({variable: value})
 
 
 def test_tracing_is_off_unless_asked_for() -> None:
