@@ -108,15 +108,15 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
             lifecycle.refuse(error)
         nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
         behind = super().to_asgi(is_main)
-        front = Front(behind, lambda: self._routes(behind), nothing)
+        front = Front(behind, self._routes, nothing)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
         traced = TRACING.traced(front)
         methods = ("GET", "HEAD", "POST")
         return CORSMiddleware(traced, origins, allow_methods=methods, allow_headers=["*"]) if origins else traced
 
-    def _routes(self, behind: ASGIApp) -> dict[str, ASGIApp]:
+    def _routes(self) -> dict[str, ASGIApp]:
         return {
-            native.PATH: native.Native(behind, SETTINGS, MODELS.default),
+            native.PATH: native.Native(SETTINGS, MODELS.default),
             **platforms.routes(MODELS.default, SETTINGS, os.environ),
             "/": Page(openapi.PAGE),
             ui.PATH: ui.ToPage(SETTINGS.ui),

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from prometheus_client import Gauge
 
-from serving.batching import PART
 from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
-TURN = 0.05
-"""Seconds, about, that a request is worked on until another has its turn."""
+_TURN_SECONDS = 0.05
+"""How long, about, a request may be worked on until another has its turn."""
+_TURN_ROWS = 256
+"""How many rows of a fast model that may be: a millisecond or two."""
 _NEWER = 0.2
 """What the latest rows count in how long a row takes."""
 
@@ -56,8 +57,8 @@ class Gate:
 
     @property
     def part(self) -> int:
-        """How many rows are worked on in a turn."""
-        return max(1, min(PART, int(TURN / self._seconds_a_row)))
+        """The one definition of a turn: how many rows may be worked on until others have theirs."""
+        return max(1, min(_TURN_ROWS, int(_TURN_SECONDS / self._seconds_a_row)))
 
     def demand_room(self, rows: int = 1) -> None:
         """Refuse so many rows if they would have to wait or would take too long.

@@ -222,8 +222,13 @@ class Front:
         await (self._behind if ours is None else ours)(scope, receive, send)
 
 
-async def _while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns, which is given up if the caller goes away; to be used once the body was read."""
+async def attended(work: Coroutine[Any, Any, T], receive: Receive, *, light: bool) -> T:
+    """What `work` returns; unless it is `light`, it is given up if the caller goes away.
+
+    To be used once the body was read.
+    """
+    if light:
+        return await work
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -237,8 +242,7 @@ async def _while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
 
 async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
     """What a model answers, unless the caller of a request that takes its time goes away."""
-    work = verb.ask(rows, partial=partial)
-    return await (work if len(rows) <= verb.light else _while_there(receive, work))
+    return await attended(verb.ask(rows, partial=partial), receive, light=len(rows) <= verb.light)
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

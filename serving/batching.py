@@ -1,7 +1,7 @@
 """Rows that arrive together are predicted together, and nobody waits for anybody.
 
-A request's rows are put down, and `loop.call_soon` predicts all that were put down in the same turn of the event
-loop. There is no timer: a lone request is predicted at once.
+A request's rows are put down, and `loop.call_soon` predicts what was put down in the same turn of the event loop, as
+much of it as a turn may take. There is no timer: a lone request is predicted at once.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ import numpy as np
 
 from validation.decode import Records
 
-PART = 256
-"""As many rows of a large request are worked on in one turn of the event loop: a millisecond or two."""
-
 
 class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
-    def __init__(self, score: Callable[[Records], np.ndarray], *, merge: bool = True) -> None:
+    def __init__(self, score: Callable[[Records], np.ndarray], part: Callable[[], int], *, merge: bool = True) -> None:
         """Use `score` for merged rows; the first axis of what it returns is the rows.
 
-        Without `merge`, each request's rows are scored by themselves.
+        Args:
+            score: scores rows.
+            part: how many rows may be scored in a turn of the event loop now.
+            merge: whether the rows of several requests are scored together.
         """
         self._score = score
+        self._part = part
         self._merge = merge
         self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
 
@@ -33,7 +34,7 @@ class Batcher:
         return asyncio.get_running_loop()  # a system call before Python 3.12
 
     def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
-        """The scores of these rows, in their order, shape (rows,)."""
+        """The scores of these rows, no more than a turn may take, in their order; the first axis is the rows."""
         future: asyncio.Future[np.ndarray] = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._flush)
@@ -41,9 +42,21 @@ class Batcher:
         return future
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        count = self._count()
+        waiting, self._waiting = self._waiting[:count], self._waiting[count:]
+        if self._waiting:
+            self._loop.call_soon(self._flush)
         for batch in [waiting] if self._merge else [[one] for one in waiting]:
             self._answer(batch)
+
+    def _count(self) -> int:
+        """How many of the requests that wait, one at least, fit into a turn."""
+        left = self._part()
+        for count, (records, _) in enumerate(self._waiting):
+            left -= len(records)
+            if left < 0:
+                return max(1, count)
+        return len(self._waiting)
 
     def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]

@@ -13,7 +13,7 @@ import numpy as np
 from model import bundle
 from serving import description
 from serving.admission import Gate, Resource
-from serving.batching import PART, Batcher
+from serving.batching import Batcher
 from serving.settings import Settings
 from serving.telemetry import Calls, ModelMetrics
 from validation.decode import Decoded, Records
@@ -63,8 +63,13 @@ class Verb(NamedTuple):
     ask: Ask
     gate: Gate
     """Whether there is time for more of them."""
-    light: int
-    """Up to so many rows take so little time that nobody looks whether their caller is still there."""
+    watched: bool
+    """Whether even a turn of it takes so long that somebody looks whether the caller is still there."""
+
+    @property
+    def light(self) -> int:
+        """Up to so many rows are answered without a look whether their caller is still there."""
+        return 0 if self.watched else self.gate.part
 
 
 class ServedModel:
@@ -78,12 +83,12 @@ class ServedModel:
         self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
         rows = opened.golden.rows
         self.predicting = Verb(
-            "predict", self.predict, self._gate("predict", shared.loop, predictor.predict, rows), PART
+            "predict", self.predict, self._gate("predict", shared.loop, predictor.predict, rows), watched=False
         )
         self.explaining = Verb(
-            "explain", self.explain, self._gate("explain", shared.thread, predictor.explain, rows), 0
+            "explain", self.explain, self._gate("explain", shared.thread, predictor.explain, rows), watched=True
         )
-        self._batcher = Batcher(self._scores, merge=bool(shared.settings.batching))
+        self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
         self._seconds = shared.settings.max_answer_seconds
@@ -100,6 +105,10 @@ class ServedModel:
     def calls(self, transport: str, verb: str) -> Calls:
         """Who counts the requests of a transport to this model."""
         return Calls(transport, verb, self.predictor.name, self.predictor.version)
+
+    def _part(self) -> int:
+        """How many rows are decoded and scored in a turn of the event loop."""
+        return self.predicting.gate.part
 
     def _scores(self, records: Records) -> np.ndarray:
         """The scores of a batch; see `Predictor.scores`."""
@@ -119,7 +128,7 @@ class ServedModel:
             Overloaded: it would have to wait too long, or took too long.
         """
         with self.predicting.gate.admit(len(rows)):
-            if len(rows) <= PART:
+            if len(rows) <= self._part():
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 scores = await self._batcher.submit(decoded.records)
                 self.metrics.answered(scores[:, 0].tolist())
@@ -137,8 +146,9 @@ class ServedModel:
         values: list[list[float]] = []
         async with self._in_time(), self._large:
             decoded = self.predictor.decode([])
-            for first in range(0, len(rows), PART):
-                part = rows[first : first + PART]
+            first = 0
+            while part := rows[first : first + self._part()]:
+                first += len(part)
                 (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
                 answers += made
                 values.append(scores)
@@ -199,10 +209,10 @@ class ServedModel:
 
     async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> Decoded:
         """Decode a request; others have their turn after each part of a large one."""
-        decoded = self.predictor.decode(rows[:PART])
-        for start in range(PART, len(rows), PART):
+        decoded = self.predictor.decode(rows[: self._part()])
+        while part := rows[decoded.total : decoded.total + self._part()]:
             await asyncio.sleep(0)
-            self.predictor.decode(rows[start : start + PART], after=decoded)
+            self.predictor.decode(part, after=decoded)
         return self._checked(decoded, partial)
 
     def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
@@ -215,22 +225,46 @@ class ServedModel:
         return decoded
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
-        """Answer every row by itself, in order: a prediction, or the errors of that row and of no other."""
-        with self.predicting.gate.counted(len(rows)):
-            decoded = [self._checked(self.predictor.decode([row]), partial=True) for row in rows]
-            merged = self.predictor.decode([])
-            for one in decoded:
-                if not one.refused:
-                    merged.extend(one)
-            scores = await self._batcher.submit(merged.records)
-            self.metrics.answered(scores[:, 0].tolist())
+        """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
+
+        Raises:
+            RequestTooLarge, Overloaded: as `predict` does.
+        """
+        with self.predicting.gate.admit(len(rows)):
+            if len(rows) <= self._part():
+                return (await self._answer_part(rows, 0))[0]
+            answers: list[dict[str, Any]] = []
+            compared = 0
+            async with self._in_time(), self._large:
+                while part := rows[len(answers) : len(answers) + self._part()]:
+                    answered, compared = await self._answer_part(part, compared)
+                    answers += answered
+            return answers
+
+    async def _answer_part(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
+        """The answers to a turn's rows, and how many letters were compared for their errors and those before.
+
+        Errors are counted row by row, but names are looked for within the budget of one request.
+        """
+        decoded = []
+        merged = self.predictor.decode([])
+        for row in rows:
+            one = self._checked(self.predictor.decode([row], Decoded(0, compared=compared)), partial=True)
+            compared = one.compared
+            decoded.append(one)
+            if not one.refused:
+                merged.extend(one)
+        scores = await self._batcher.submit(merged.records)
+        self.metrics.answered(scores[:, 0].tolist())
         good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
-        return [
+        name, version = self.predictor.name, self.predictor.version
+        answers = [
             {"errors": [_without_row(error) for error in one.errors]}
             if one.refused
-            else {"model_name": self.predictor.name, "model_version": self.predictor.version, **next(good)}
+            else {"model_name": name, "model_version": version, **next(good)}
             for one in decoded
         ]
+        return answers, compared
 
     def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""

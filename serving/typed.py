@@ -19,7 +19,6 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from problems.base import Problem
 from serving import contract_proto, descriptors
 from serving.admission import demand_fits
-from serving.batching import PART
 from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
 from serving.telemetry import Calls
@@ -96,8 +95,8 @@ class Call:
             raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
         demand_fits(len(request.rows), self._most_rows)
         self._verb.gate.demand_room(len(request.rows))
-        answer = await self._verb.ask(await _each(self._read, request.rows), partial=request.partial)
-        answers = await _each(self._message, getattr(answer, self._name))
+        answer = await self._verb.ask(await self._each(self._read, request.rows), partial=request.partial)
+        answers = await self._each(self._message, getattr(answer, self._name))
         return self._response(
             model_name=answer.model_name,
             model_version=answer.model_version,
@@ -109,11 +108,11 @@ class Call:
     def _message(self, answer: msgspec.Struct | None) -> Message:
         return self._one() if answer is None else self._one(**msgspec.to_builtins(answer))
 
-
-async def _each(convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-    """What `convert` makes of each; others have their turn after each part of a large request."""
-    made = [convert(item) for item in items[:PART]]
-    for start in range(PART, len(items), PART):
-        await asyncio.sleep(0)
-        made += [convert(item) for item in items[start : start + PART]]
-    return made
+    async def _each(self, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+        """What `convert` makes of each; others have their turn after each part of a large request."""
+        made: list[T] = []
+        while part := items[len(made) : len(made) + self._verb.gate.part]:
+            if made:
+                await asyncio.sleep(0)
+            made += [convert(item) for item in part]
+        return made

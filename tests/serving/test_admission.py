@@ -4,11 +4,13 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
+import numpy as np
 import pytest
 
 from model import bundle
@@ -19,6 +21,7 @@ from serving.settings import Settings
 from tests.generated import generated
 from tests.project import Project, free_port
 from tests.serving.test_http import EXPLAIN, PREDICT, problem
+from validation.decode import Decoded, Records
 from validation.errors import Overloaded, RequestTooLarge
 
 
@@ -92,6 +95,45 @@ def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[st
     busy.set()
     assert model.explaining.gate.rows == 0
     assert len(asyncio.run(model.explain([row])).explanations) == 1
+
+
+def test_no_way_of_asking_takes_more_than_a_turn(trained: Project, row: dict[str, Any]) -> None:
+    opened = bundle.read(trained.folder / "data/flights/bundle")
+    sizes: list[int] = []
+
+    class Watched(Predictor):
+        """Notes how many rows it gets at a time, and is said to be slow whatever this machine can do."""
+
+        def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
+            note(rows)
+            return super().decode(rows, after)
+
+        def scores(self, records: Records) -> np.ndarray:
+            note(records)
+            return super().scores(records)
+
+    def note(rows: Sequence[object]) -> None:
+        sizes.append(len(rows))
+        model.predicting.gate.took(1, 0.01)
+
+    async def main() -> None:
+        for _ in range(50):
+            model.predicting.gate.took(1, 0.01)
+        assert model.predicting.gate.part == 5
+        [alone] = (await model.predict([row])).predictions
+        assert alone is not None
+        await asyncio.gather(*(model.predict([row] * 3) for _ in range(20)))
+        large = await model.predict([row] * 37)
+        assert [one and one.prediction for one in large.predictions] == [alone.prediction] * 37
+        await model.explain([row] * 17)
+        each = await model.answer_each([row, {}] * 16)
+        assert [answer.get("prediction") for answer in each] == [alone.prediction, None] * 16
+
+    model = ServedModel(Predictor(opened), opened, {}, Shared(Settings(max_wait_ms=10_000)))
+    model.predictor = Watched(opened)
+    asyncio.run(main())
+    assert sum(sizes) > 200
+    assert max(sizes) <= 12  # large requests teach the gate this machine's speed too
 
 
 def test_too_many_explanations_are_refused_and_the_others_answered(

@@ -25,11 +25,16 @@ def rows(*values: float) -> list[tuple[Any, ...]]:
     return [(value,) for value in values]
 
 
+def most() -> int:
+    """How many rows a turn may take."""
+    return 4
+
+
 def test_one_turn_is_one_batch() -> None:
     score = Counting()
 
     async def main() -> list[list[float]]:
-        batcher = Batcher(score)
+        batcher = Batcher(score, most)
         futures = [batcher.submit(rows(1.0)), batcher.submit(rows(2.0, 3.0)), batcher.submit(rows())]
         first = [(await future).tolist() for future in futures]
         return [*first, (await batcher.submit(rows(4.0))).tolist()]
@@ -38,11 +43,38 @@ def test_one_turn_is_one_batch() -> None:
     assert score.sizes == [3, 1]
 
 
+@pytest.mark.parametrize("merge", [True, False])
+def test_a_turn_takes_what_it_may_and_others_come_between(merge: bool) -> None:
+    score = Counting()
+    turns: list[int] = []
+
+    def work(records: Records) -> np.ndarray:
+        turns.append(ticks[0])
+        return score(records)
+
+    ticks = [0]
+
+    async def main() -> list[float]:
+        def tick() -> None:
+            ticks[0] += 1
+            loop.call_soon(tick)
+
+        loop = asyncio.get_running_loop()
+        loop.call_soon(tick)
+        batcher = Batcher(work, most, merge=merge)
+        asked = [rows(0.0, 1.0, 2.0), rows(3.0, 4.0), rows(5.0), rows(6.0), rows(*map(float, range(7, 13))), rows(13.0)]
+        return [value for scores in await asyncio.gather(*map(batcher.submit, asked)) for value in scores.tolist()]
+
+    assert asyncio.run(main()) == list(range(14))
+    assert score.sizes == ([3, 4, 6, 1] if merge else [3, 2, 1, 1, 6, 1])  # what is larger than a turn is alone in it
+    assert len(set(turns)) == 4
+
+
 def test_without_merging_each_request_is_a_batch() -> None:
     score = Counting()
 
     async def main() -> list[list[float]]:
-        batcher = Batcher(score, merge=False)
+        batcher = Batcher(score, most, merge=False)
         return [scores.tolist() for scores in await asyncio.gather(*map(batcher.submit, [rows(1.0), rows(2.0, 3.0)]))]
 
     assert asyncio.run(main()) == [[1.0], [2.0, 3.0]]
@@ -51,7 +83,7 @@ def test_without_merging_each_request_is_a_batch() -> None:
 
 def test_a_cancelled_caller_leaves_the_others_alone() -> None:
     async def main() -> list[float]:
-        batcher = Batcher(Counting())
+        batcher = Batcher(Counting(), most)
         gone, stays = batcher.submit(rows(1.0)), batcher.submit(rows(2.0))
         gone.cancel()
         answer: list[float] = (await stays).tolist()
@@ -67,7 +99,7 @@ def test_a_row_that_cannot_be_scored_fails_its_own_request_only() -> None:
         return Counting()(records)
 
     async def main() -> list[str]:
-        batcher = Batcher(picky)
+        batcher = Batcher(picky, most)
         futures = [batcher.submit(rows(1.0)), batcher.submit([(None,)]), batcher.submit(rows(2.0))]
         return [str(answer) for answer in await asyncio.gather(*futures, return_exceptions=True)]
 
@@ -79,7 +111,7 @@ def test_a_failing_model_tells_everybody() -> None:
         raise RuntimeError("no")
 
     async def main() -> list[str]:
-        batcher = Batcher(fail)
+        batcher = Batcher(fail, most)
         answers = await asyncio.gather(batcher.submit(rows(1.0)), batcher.submit(rows(2.0)), return_exceptions=True)
         return [str(answer) for answer in answers]
 
@@ -88,4 +120,4 @@ def test_a_failing_model_tells_everybody() -> None:
 
 def test_it_needs_an_event_loop() -> None:
     with pytest.raises(RuntimeError):
-        Batcher(Counting()).submit(rows(1.0))
+        Batcher(Counting(), most).submit(rows(1.0))
