@@ -238,6 +238,9 @@ async def attended(work: Coroutine[Any, Any, T], receive: Receive, *, light: boo
     finally:
         working.cancel()
         leaving.cancel()
+        # an error's traceback has this frame, which would have the task, which has the error: such a ring keeps a large
+        # request's rows until the next full collection, and those are rare
+        del working, leaving
 
 
 async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
