@@ -45,6 +45,6 @@ class Native(Endpoint):
         demand_json(scope)
         verb = self._model.predicting
         verb.gate.demand_room()
-        rows = parsed(_decode, await read_body(scope, receive, self._settings.max_body_bytes), _HINT).rows
+        rows = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT).rows
         demand_fits(len(rows), self._settings.max_rows)
         return Reply(encode(await attended(self._model.answer_each(rows), receive, light=len(rows) <= verb.light)))

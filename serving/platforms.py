@@ -74,16 +74,16 @@ class _Invoked(Endpoint):
 
     def __init__(self, model: ServedModel, settings: Settings) -> None:
         self.calls = model.calls("invocations", "predict")
-        self._verb = model.predicting
+        self._model = model
         self._settings = settings
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         demand_json(scope)
-        self._verb.gate.demand_room()
-        sent = parsed(_decode, await read_body(scope, receive, self._settings.max_body_bytes), _HINT)
+        self._model.predicting.gate.demand_room()
+        sent = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT)
         rows = _rows(sent, self._settings.max_rows)
         partial = wants_partial(scope) or any(one and one.partial for one in (sent.params, sent.parameters))
-        return Reply(encode(await asked(self._verb, rows, receive, partial=partial)))
+        return Reply(encode(await asked(self._model.predicting, rows, receive, partial=partial)))
 
 
 def _rows(sent: Invocation, most: int) -> Sequence[Any]:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from serving import compression
+from serving.bodies import Bodies
 from validation.errors import CallerLeft, RequestTooLarge, UnreadableRequest, UnsupportedMedia
 
 T = TypeVar("T")
@@ -63,34 +64,33 @@ def wants_partial(scope: Scope) -> bool:
     return bool(values[0] == "true")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:
     """The whole body, inflated where it came compressed.
 
     Raises:
         RequestTooLarge: it is above the limit as it was sent, or inflated; said as soon as that is known.
         UnsupportedMedia: it is compressed in a way that is not read here.
+        Overloaded: too many bytes of other bodies are arriving.
     """
     encoding = None
     if b"content-encoding" in headers(scope):
         encoding = compression.encoding_of([v for name, v in scope["headers"] if name == b"content-encoding"])
-    body = await _received(scope, receive, limit)
-    return body if encoding is None else await compression.inflated(body, encoding, limit)
-
-
-async def _received(scope: Scope, receive: Receive, limit: int) -> bytes:
     length = size_of(header(scope, b"content-length"))
-    if length is not None and length > limit:
-        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {limit} bytes.")
+    if length is not None and length > bodies.limit:
+        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {bodies.limit} bytes.")
+    with bodies.reading() as reading:
+        body = await _received(receive, reading.add)
+        return body if encoding is None else await compression.inflated(body, encoding, bodies.limit)
+
+
+async def _received(receive: Receive, count: Callable[[int], None]) -> bytes:
     parts: list[bytes] = []
-    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise CallerLeft("The connection closed before the body was complete.")
         part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise RequestTooLarge(f"The body is above the limit of {limit} bytes.")
+        count(len(part))
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)

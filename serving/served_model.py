@@ -14,6 +14,7 @@ from model import bundle
 from serving import description
 from serving.admission import Gate, Resource
 from serving.batching import Batcher
+from serving.bodies import Bodies
 from serving.settings import Settings
 from serving.telemetry import Calls, ModelMetrics
 from validation.decode import Decoded, Records
@@ -45,6 +46,7 @@ class Shared:
         """Make it for one process."""
         self.settings = settings
         self.loop, self.thread = Resource(settings), Resource(settings)
+        self.bodies = Bodies(settings)
         self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
         """The one thread in which explanations are made."""
 
@@ -91,6 +93,8 @@ class ServedModel:
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
+        self.bodies = shared.bodies
+        """What all requests of the process read their bodies into."""
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards

@@ -17,6 +17,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "max_answer_seconds": (1, _DAY),
     "max_wait_ms": (1, 1_000 * _DAY),
     "max_hang_seconds": (0, _DAY),
+    "max_reading_bytes": (0, _LARGEST),
     "batching": (0, 1),
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
@@ -39,6 +40,8 @@ class Settings:
 
     Attributes:
         max_body_bytes: the largest request body.
+        max_reading_bytes: the most bytes of bodies that a worker holds while they arrive, small ones aside; 0 for a
+            sixteenth of the container's memory, divided among the workers.
         max_rows: the most rows of one request.
         max_connections: the most HTTP connections, and the most calls over gRPC, that a worker has open at a time.
         max_request_seconds: how long a request may take to arrive, and its answer may wait to be taken.
@@ -58,6 +61,7 @@ class Settings:
     """
 
     max_body_bytes: int = 16 * 2**20
+    max_reading_bytes: int = 0
     max_rows: int = 20_000
     max_connections: int = 2_000
     max_request_seconds: int = 20

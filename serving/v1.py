@@ -27,7 +27,6 @@ from serving.negotiation import prefers_html
 from serving.request import Options, demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel, Verb
 from serving.settings import Settings
-from serving.telemetry import Calls
 from validation.lookup import Lookup
 from validation.wire import ColumnNames
 
@@ -72,7 +71,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         for column, lookup in model.predictor.lookups.items():
             found[f"{path}/columns/{column}"] = _Names(column, lookup)
         for verb in (model.predicting, model.explaining):
-            found[f"{path}:{verb.name}"] = _Asked(verb, settings, model.calls("v1", verb.name))
+            found[f"{path}:{verb.name}"] = _Asked(model, verb, settings)
     return found
 
 
@@ -87,15 +86,16 @@ class _Asked(Endpoint):
 
     methods = ("POST",)
 
-    def __init__(self, verb: Verb, settings: Settings, calls: Calls) -> None:
-        self.calls = calls
+    def __init__(self, model: ServedModel, verb: Verb, settings: Settings) -> None:
+        self.calls = model.calls("v1", verb.name)
+        self._bodies = model.bodies
         self._verb = verb
         self._settings = settings
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         demand_json(scope)
         self._verb.gate.demand_room()  # what is refused need not be read
-        request = parsed(_decode, await read_body(scope, receive, self._settings.max_body_bytes), _HINT)
+        request = parsed(_decode, await read_body(scope, receive, self._bodies), _HINT)
         rows = request.instances
         demand_fits(len(rows), self._settings.max_rows)
         partial = wants_partial(scope) or request.partial or request.parameters.partial

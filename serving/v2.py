@@ -155,7 +155,7 @@ class _Infer(Endpoint):
             demand_json(scope)
         verb = self._model.predicting
         verb.gate.demand_room()
-        body = await read_body(scope, receive, self._settings.max_body_bytes)
+        body = await read_body(scope, receive, self._model.bodies)
         request, raw = _read(body, length)
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)

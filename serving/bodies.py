@@ -1,0 +1,74 @@
+"""How many bytes of bodies a worker holds while they arrive: senders that never finish must not use its memory up."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from serving.settings import Settings
+from validation.errors import Overloaded, RequestTooLarge
+
+SMALL = 2**16
+"""Bodies up to this size are read whatever else arrives; uvicorn reads as much ahead for each connection."""
+_SHARE = 16
+"""The part of the memory that the bodies of all workers may take: they are joined, parsed and answered beside it."""
+_CGROUP = Path("/sys/fs/cgroup")
+_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
+"""Where version 2 and version 1 of control groups have a container's limit."""
+
+
+def memory(cgroup: Path = _CGROUP) -> int:
+    """The bytes of memory of this container, or of the machine where nothing limits it."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in _LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+            limits.append(int((cgroup / name).read_text()))
+    return min(limits)
+
+
+class Bodies:
+    """The bodies that arrive at one worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Have limits as `settings` say; a single body always finds room."""
+        self.limit = settings.max_body_bytes
+        """The largest body, in bytes."""
+        self._most = settings.max_reading_bytes or max(self.limit, memory() // _SHARE // settings.workers)
+        self._held = 0
+
+    def reading(self) -> "_Reading":
+        """What counts the bytes of one body while it is inside of it."""
+        return _Reading(self)
+
+    def _hold(self, count: int, size: int) -> None:
+        if size > self.limit:
+            raise RequestTooLarge(f"The body is above the limit of {self.limit} bytes.")
+        if size > SMALL and self._held + count > self._most:
+            raise Overloaded(
+                f"{self._held} bytes of other requests are arriving, and the limit is {self._most}. Send this one "
+                "again in a second or two, or its rows in parts."
+            )
+        self._held += count
+
+    def _release(self, size: int) -> None:
+        self._held -= size
+
+
+class _Reading:
+    """One body that arrives. A class, since a generator would cost a small request more."""
+
+    __slots__ = ("_bodies", "_size")
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._size = 0
+
+    def __enter__(self) -> "_Reading":
+        return self
+
+    def add(self, count: int) -> None:
+        """Count a part of so many bytes; raises RequestTooLarge, and Overloaded where too much arrives already."""
+        self._bodies._hold(count, self._size + count)
+        self._size += count
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies._release(self._size)
