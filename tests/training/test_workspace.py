@@ -23,6 +23,7 @@ def replace(folder, calls, kill):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL if kill else signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored behind an &
     sys.addaudithook(interrupt)
     with whole_folder(folder / "raw") as temporary:
         for number in range(3):
