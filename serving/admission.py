@@ -1,8 +1,10 @@
 """Who is let in: a queue that cannot grow, since what waits longest is answered when nobody wants it any more."""
 
+import asyncio
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TypeVar
 
 from prometheus_client import Gauge
 
@@ -15,6 +17,7 @@ _TURN_ROWS = 256
 """How many rows of a fast model that may be: a millisecond or two."""
 _NEWER = 0.2
 """What the latest rows count in how long a row takes."""
+T = TypeVar("T")
 
 
 def demand_fits(rows: int, most: int) -> None:
@@ -59,6 +62,15 @@ class Gate:
     def part(self) -> int:
         """The one definition of a turn: how many rows may be worked on until others have theirs."""
         return max(1, min(_TURN_ROWS, int(_TURN_SECONDS / self._seconds_a_row)))
+
+    async def turns(self, items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+        """The items of a request in parts of a turn each; others have theirs between two of them."""
+        first = 0
+        while part := items[first : first + self.part]:
+            if first:
+                await asyncio.sleep(0)
+            first += len(part)
+            yield part
 
     def demand_room(self, rows: int = 1) -> None:
         """Refuse so many rows if they would have to wait or would take too long.

@@ -150,14 +150,11 @@ class ServedModel:
         values: list[list[float]] = []
         async with self._in_time(), self._large:
             decoded = self.predictor.decode([])
-            first = 0
-            while part := rows[first : first + self._part()]:
-                first += len(part)
+            async for part in self.predicting.gate.turns(rows):
                 (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
                 answers += made
                 values.append(scores)
                 self.predicting.gate.took(len(part), seconds)
-                await asyncio.sleep(0)
             self._checked(decoded, partial)
             for part_values in values:
                 self.metrics.answered(part_values)
@@ -213,9 +210,8 @@ class ServedModel:
 
     async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> Decoded:
         """Decode a request; others have their turn after each part of a large one."""
-        decoded = self.predictor.decode(rows[: self._part()])
-        while part := rows[decoded.total : decoded.total + self._part()]:
-            await asyncio.sleep(0)
+        decoded = self.predictor.decode([])
+        async for part in self.predicting.gate.turns(rows):
             self.predictor.decode(part, after=decoded)
         return self._checked(decoded, partial)
 
@@ -240,7 +236,7 @@ class ServedModel:
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
-                while part := rows[len(answers) : len(answers) + self._part()]:
+                async for part in self.predicting.gate.turns(rows):
                     answered, compared = await self._answer_part(part, compared)
                     answers += answered
             return answers

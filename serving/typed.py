@@ -4,7 +4,6 @@ A row's fields are the values that JSON would have brought; the decoder judges t
 tensors. What the contract has no field for is refused like a surplus column, and not dropped as protobuf does.
 """
 
-import asyncio
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -110,9 +109,4 @@ class Call:
 
     async def _each(self, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
         """What `convert` makes of each; others have their turn after each part of a large request."""
-        made: list[T] = []
-        while part := items[len(made) : len(made) + self._verb.gate.part]:
-            if made:
-                await asyncio.sleep(0)
-            made += [convert(item) for item in part]
-        return made
+        return [convert(item) async for part in self._verb.gate.turns(items) for item in part]
