@@ -8,7 +8,7 @@ import asyncio
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
     multiprocess,
     values,
@@ -92,13 +93,30 @@ def _runs(process: int) -> bool:
     return True
 
 
+class _Workers(multiprocess.MultiProcessCollector):
+    """The counts of all workers, of those too that are just making their files: such a file is empty for a moment."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The sums; raises OSError for a file that cannot be read."""
+        files = [str(file) for file in Path(self._path).glob("*.db") if _size(file)]
+        merged: Iterable[Metric] = self.merge(files)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # a new worker took a dead one's away
+        return 0
+
+
 def exposition() -> bytes:
     """The metrics of all workers in Prometheus' text format."""
     instruments()  # a worker that nobody asked anything yet has zeros to tell
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        _Workers(registry)  # type: ignore[no-untyped-call]
     text: bytes = generate_latest(registry)
     return text
 
