@@ -25,21 +25,27 @@ def memory(cgroup: Path = _CGROUP) -> int:
     return min(limits)
 
 
+def budget(settings: Settings) -> int:
+    """The bytes that a worker may hold of what arrives; a single body always finds room."""
+    return settings.max_reading_bytes or max(settings.max_body_bytes, memory() // _SHARE // settings.workers)
+
+
 class Bodies:
     """The bodies that arrive at one worker."""
 
     def __init__(self, settings: Settings) -> None:
-        """Have limits as `settings` say; a single body always finds room."""
+        """Have limits as `settings` say."""
         self.limit = settings.max_body_bytes
         """The largest body, in bytes."""
-        self._most = settings.max_reading_bytes or max(self.limit, memory() // _SHARE // settings.workers)
+        self._most = budget(settings)
         self._held = 0
 
-    def reading(self) -> "_Reading":
+    def reading(self) -> "Reading":
         """What counts the bytes of one body while it is inside of it."""
-        return _Reading(self)
+        return Reading(self)
 
-    def _hold(self, count: int, size: int) -> None:
+    def hold(self, count: int, size: int) -> None:
+        """Count a part, with which its body has `size` bytes; raises as `Reading.add`."""
         if size > self.limit:
             raise RequestTooLarge(f"The body is above the limit of {self.limit} bytes.")
         if size > SMALL and self._held + count > self._most:
@@ -49,26 +55,30 @@ class Bodies:
             )
         self._held += count
 
-    def _release(self, size: int) -> None:
+    def release(self, size: int) -> None:
+        """Forget a body of so many bytes."""
         self._held -= size
 
 
-class _Reading:
+class Reading:
     """One body that arrives. A class, since a generator would cost a small request more."""
 
     __slots__ = ("_bodies", "_size")
 
     def __init__(self, bodies: Bodies) -> None:
+        """Be one of these bodies."""
         self._bodies = bodies
         self._size = 0
 
-    def __enter__(self) -> "_Reading":
+    def __enter__(self) -> "Reading":
+        """Begin."""
         return self
 
     def add(self, count: int) -> None:
         """Count a part of so many bytes; raises RequestTooLarge, and Overloaded where too much arrives already."""
-        self._bodies._hold(count, self._size + count)
+        self._bodies.hold(count, self._size + count)
         self._size += count
 
     def __exit__(self, *_: object) -> None:
-        self._bodies._release(self._size)
+        """The body was read, or is given up."""
+        self._bodies.release(self._size)

@@ -3,34 +3,46 @@
 grpcio-reflection has v1alpha only. The messages of v1 are the same to the byte, so its servicer answers both.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from serving import messages
+from serving.messages import Messages
+from validation.errors import RequestError
+
 V1 = "grpc.reflection.v1.ServerReflection"
 _ALPHA = ".v1alpha."
 
 
-def handlers(names: Sequence[str], pool: DescriptorPool) -> list[grpc.GenericRpcHandler]:
+def handlers(names: Sequence[str], pool: DescriptorPool, arriving: Messages) -> list[grpc.GenericRpcHandler]:
     """What answers both versions.
 
     Args:
         names: the full names of the services to show, beside these two.
         pool: where their descriptors are, to which those of these two are added.
+        arriving: what reads their messages.
     """
     alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
     for described in (alpha, _renamed(alpha)):
         pool.AddSerializedFile(described.SerializeToString())
     both = (V1, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer([*names, *both], pool=pool)
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
+
+    async def told(_: object, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+        try:
+            asked = arriving.each(context, reflection_pb2.ServerReflectionRequest)
+            async for answer in servicer.ServerReflectionInfo(asked, context):
+                yield answer
+        except RequestError as error:
+            await messages.refuse(context, error)
+
+    serialize = reflection_pb2.ServerReflectionResponse.SerializeToString
+    handler = grpc.stream_stream_rpc_method_handler(told, response_serializer=serialize)
     return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in both]
 
 

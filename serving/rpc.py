@@ -5,48 +5,29 @@ import functools
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http import HTTPStatus
 from types import FrameType
 from typing import Any, Protocol
 
 import grpc
-import msgspec
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
-from serving import lifecycle, logs, open_inference, port, problem_details, reflection, telemetry, typed
+from serving import lifecycle, logs, messages, open_inference, port, problem_details, reflection, telemetry, typed
+from serving.messages import Messages
 from serving.models import Models
 from serving.open_inference import OpenInference
 from serving.settings import Settings
 from serving.telemetry import Calls
 from serving.tracing import Tracing
-from validation.errors import Overloaded, RequestError, UnreadableRequest
-from validation.wire import ProblemDetails
+from validation.errors import Overloaded, RequestError
 
-PROBLEM = "problem-details-bin"
-"""The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
-_CODES: Mapping[HTTPStatus, grpc.StatusCode] = {
-    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
-}
-# Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
-# document four thirds, and would not learn why it was refused.
-_TEXT_BYTES = 600
-_DETAILS_BYTES = 4_000
 _LISTENERS = 16
 """As many gRPC servers share the port in a worker: each takes up one call in a turn of the event loop, and rows that
 arrive in one turn are predicted together. On 8 connections that is two thirds more calls a second than one gets."""
 _IDLE_SECONDS = 300
 """A connection without a call is closed after that, and one with calls is asked whether somebody is still there."""
-_PUSHBACK = "grpc-retry-pushback-ms"
-"""The trailing metadata that clients wait for by themselves before they try again."""
 
 
 class Call(Protocol):
@@ -60,7 +41,6 @@ class Call(Protocol):
 
 
 _log = logging.getLogger("boxwood.grpc")
-_encode = msgspec.json.Encoder().encode
 
 
 async def start(models: Models, settings: Settings, traces: Tracing) -> Callable[[], Awaitable[None]]:
@@ -80,9 +60,10 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
         service = typed.service(model.predictor.problem, pool)
         services[service] = typed.calls(service, model, settings)
     room = _Room(settings.max_connections)
-    handlers = [_handler(service, calls, settings, room) for service, calls in services.items()]
+    arriving = Messages(settings)
+    handlers = [_handler(service, calls, arriving, room) for service, calls in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
-    handlers += reflection.handlers(names, pool)
+    handlers += [_probed(probes, arriving), *reflection.handlers(names, pool, arriving)]
     interceptors = traces.interceptors()
     servers = []
     for _ in range(_LISTENERS):
@@ -90,7 +71,6 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
         server = grpc.aio.server(
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
         )
-        health_pb2_grpc.add_HealthServicer_to_server(probes, server)
         server.add_generic_rpc_handlers(handlers)
         server.add_insecure_port(port.address(settings.grpc_host, settings.grpc_port))
         servers.append(server)
@@ -102,11 +82,36 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
 
 
 def _handler(
-    service: ServiceDescriptor, calls: Mapping[str, Call], settings: Settings, room: "_Room"
+    service: ServiceDescriptor, calls: Mapping[str, Call], arriving: Messages, room: "_Room"
 ) -> grpc.GenericRpcHandler:
-    methods = [_Method(method, calls[method.name], settings, room) for method in service.methods]
+    methods = [_Method(method, calls[method.name], arriving, room) for method in service.methods]
     by_name = {method.name: answers.handler for method, answers in zip(service.methods, methods, strict=True)}
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
+
+
+def _probed(probes: health.aio.HealthServicer, arriving: Messages) -> grpc.GenericRpcHandler:
+    """The health service. As its library has it, gRPC would wait for ever for a message, with any number of them."""
+
+    async def check(_: object, context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckResponse:
+        return await probes.Check(await asked(context), context)
+
+    async def watch(_: object, context: grpc.aio.ServicerContext) -> None:
+        await probes.Watch(await asked(context), context)
+
+    async def asked(context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckRequest:
+        try:
+            return await arriving.one(context, health_pb2.HealthCheckRequest)
+        except RequestError as error:
+            return await messages.refuse(context, error)
+
+    serialize = health_pb2.HealthCheckResponse.SerializeToString
+    return grpc.method_handlers_generic_handler(
+        health.SERVICE_NAME,
+        {
+            "Check": grpc.stream_unary_rpc_method_handler(check, response_serializer=serialize),
+            "Watch": grpc.stream_stream_rpc_method_handler(watch, response_serializer=serialize),
+        },
+    )
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
@@ -142,14 +147,14 @@ class _Room:
 class _Method:
     """Answers the calls of one method: reads the message, counts, and says errors."""
 
-    def __init__(self, method: MethodDescriptor, call: Call, settings: Settings, room: _Room) -> None:
+    def __init__(self, method: MethodDescriptor, call: Call, arriving: Messages, room: _Room) -> None:
         self._name = method.full_name
         self._call = call
         self._room = room
-        self._seconds = settings.max_request_seconds
-        self._type = method.input_type.full_name
-        self._read = GetMessageClass(method.input_type).FromString  # gRPC would call what it cannot read our failure
-        # Callers notice no difference to a method that takes one message; but gRPC waits for that for ever.
+        self._messages = arriving
+        self._kind = GetMessageClass(method.input_type)
+        # Callers notice no difference to a method that takes one message; but gRPC waits for that for ever, and would
+        # call what it cannot read our failure.
         self.handler = grpc.stream_unary_rpc_method_handler(
             self._answer, response_serializer=GetMessageClass(method.output_type).SerializeToString
         )
@@ -163,53 +168,17 @@ class _Method:
         counting = telemetry.Counting(self._call.counts(None))
         try:
             with counting, self._room:
-                request = await self._request(context)
+                request = await self._messages.one(context, self._kind)
                 counting.calls = self._call.counts(request)
                 return await self._call(request)
         except RequestError as error:
-            details = problem_details.of(error)
-            if isinstance(error, Overloaded):
-                pushback = (_PUSHBACK, str(1_000 * error.seconds))
-                context.set_trailing_metadata((*context.trailing_metadata(), pushback))
+            return await messages.refuse(context, error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
             _log.exception(logs.line("error", caller, call=self._name))
-            details = problem_details.failure()
+            return await messages.abort(context, problem_details.failure())
         finally:
             if counting.seconds > logs.SLOW_SECONDS:
                 _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
-        return await _abort(context, _CODES[HTTPStatus(details.status)], details)
-
-    async def _request(self, context: grpc.aio.ServicerContext) -> Any:
-        try:
-            async with asyncio.timeout(self._seconds):
-                sent = await context.read()
-        except TimeoutError:
-            raise UnreadableRequest(f"The message was not there after {self._seconds} seconds.") from None
-        if sent is grpc.aio.EOF:
-            raise UnreadableRequest(f"The call ended without a {self._type}.")
-        try:
-            return self._read(sent)
-        except DecodeError as error:
-            raise UnreadableRequest(f"The request is no {self._type}: {error}.") from error
-
-
-async def _abort(context: grpc.aio.ServicerContext, code: grpc.StatusCode, details: ProblemDetails) -> Any:
-    text = details.detail
-    if isinstance(details.errors, list) and details.errors:
-        first = details.errors[0]
-        text = f"{text} First: row {first.row}, {first.column}: {first.message}"
-    text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
-    trailing = (*context.trailing_metadata(), (PROBLEM, _fitting(details)))
-    return await context.abort(code, text, trailing)
-
-
-def _fitting(details: ProblemDetails) -> bytes:
-    """The document with as many of its errors as a client can receive."""
-    encoded = _encode(details)
-    while len(encoded) > _DETAILS_BYTES and details.errors:
-        details = msgspec.structs.replace(details, errors=details.errors[: len(details.errors) * 3 // 4])
-        encoded = _encode(details)
-    return encoded
 
 
 def _stop_at_sigterm(

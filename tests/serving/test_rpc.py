@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from serving.settings import Settings
 from serving.tensors import NUMPY, TEXT
-from tests.project import Project, free_port
+from tests.project import DEV, Project, free_port
 from tests.serving.over_grpc import message
 from tests.serving.test_bento import refused_start
 from tests.serving.test_metrics import samples
@@ -155,6 +155,49 @@ def test_callers_that_hang_up_leave_nothing_behind(
     assert len(pb.ModelInferResponse.FromString(answer).outputs[0].contents.fp64_contents) == 600
     assert client.get("/readyz").status_code == 200
     assert samples(client).get(failed, 0) == before, "who hangs up is no failure of the service"
+
+
+HEALTH = "/grpc.health.v1.Health"
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+
+
+@pytest.mark.parametrize("method", [f"{HEALTH}/Check", f"{HEALTH}/Watch", REFLECTION])
+def test_probes_and_reflection_say_what_they_cannot_read(channel: grpc.Channel, method: str) -> None:
+    with pytest.raises(grpc.RpcError, match="The request is no grpc") as caught:
+        list(channel.stream_stream(method)(iter([b"\xff\xff\xff"]), timeout=60))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    if method is not REFLECTION:
+        with pytest.raises(grpc.RpcError, match=r"ended without a grpc\.health"):
+            list(channel.stream_stream(method)(iter(()), timeout=60))
+
+
+def test_messages_that_never_come_use_up_no_memory(
+    trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
+) -> None:
+    good = message([row]).SerializeToString()
+    port = free_port()
+    methods = [f"{SERVICE}/ModelInfer", f"{HEALTH}/Check", f"{HEALTH}/Watch", REFLECTION]
+    room = {"BOXWOOD_MAX_READING_BYTES": "1"}  # for the least, which are 8
+    over = threading.Event()
+    with (
+        trained.serve(bento, tmp_path / "elsewhere", DEV, BOXWOOD_GRPC_PORT=str(port), **room) as server,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        silent = [channel.stream_stream(method)(b"" for _ in iter(over.wait, True)) for method in methods * 5]
+        while sum(call.is_active() for call in silent) > 8:
+            assert server.get("/livez").status_code == 200
+        ended = [call for call in silent if not call.is_active()]
+        assert len(ended) == 12, "as many as there is room for may take their time"
+        for call in ended:
+            assert call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "arrives slowly, as 8 others do" in call.details()
+            assert dict(call.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+        assert channel.unary_unary(f"{SERVICE}/ModelInfer")(good, timeout=60)
+        for call in silent:
+            call.cancel()
+        over.set()
+        channel.unary_unary(f"{SERVICE}/ModelInfer")(message([row] * 900).SerializeToString(), timeout=60)
+        assert samples(server)["boxwood_requests_total", "grpc", "predict", "overloaded"] > 0
 
 
 def test_an_address_that_grpc_alone_does_not_take_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:

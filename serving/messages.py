@@ -1,0 +1,142 @@
+"""Messages of calls over gRPC: how they are received, and the words with which a call is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import msgspec
+from google.protobuf.message import DecodeError, Message
+
+from serving import bodies, problem_details
+from serving.settings import Settings
+from validation.errors import Overloaded, RequestError, UnreadableRequest
+from validation.wire import ProblemDetails
+
+PROBLEM = "problem-details-bin"
+"""The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
+_PUSHBACK = "grpc-retry-pushback-ms"
+"""The trailing metadata that clients wait for by themselves before they try again."""
+_CODES: Mapping[HTTPStatus, grpc.StatusCode] = {
+    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
+}
+# Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
+# document four thirds, and would not learn why it was refused.
+_TEXT_BYTES = 600
+_DETAILS_BYTES = 4_000
+_LEAST_SLOW = 8
+"""So many messages may arrive slowly at the same time however little memory there is."""
+_SLOW_SECONDS = 0.1
+
+_encode = msgspec.json.Encoder().encode
+M = TypeVar("M", bound=Message)
+
+
+class Messages:
+    """The messages that arrive at one worker, over all listeners.
+
+    gRPC takes up as much as the largest message for each call that waits for its own. So slow ones are counted: where
+    there are more than the budget of `bodies` has room for, those that have taken longest are refused. Quick ones are
+    read whatever else arrives.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Have limits as `settings` say."""
+        self._seconds = settings.max_request_seconds
+        self._most_slow = max(_LEAST_SLOW, bodies.budget(settings) // settings.max_body_bytes)
+        self._arriving: dict[asyncio.Timeout, float] = {}  # and when each began: the oldest first
+        self._watching = False
+
+    async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
+        """The message of a call that has one; raises as `each`, and UnreadableRequest where there is none."""
+        sent = await self._read(context)
+        if sent is grpc.aio.EOF:
+            raise UnreadableRequest(f"The call ended without a {kind.DESCRIPTOR.full_name}.")
+        return _parsed(sent, kind)
+
+    async def each(self, context: grpc.aio.ServicerContext, kind: type[M]) -> AsyncIterator[M]:
+        """The messages of a call, to its end.
+
+        Raises:
+            UnreadableRequest: one is no message of that kind, or was not there in time.
+            Overloaded: one is slow, and too many others are.
+        """
+        while (sent := await self._read(context)) is not grpc.aio.EOF:
+            yield _parsed(sent, kind)
+
+    async def _read(self, context: grpc.aio.ServicerContext) -> Any:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + self._seconds
+        try:
+            async with asyncio.timeout_at(latest) as limit:
+                self._arriving[limit] = loop.time()
+                self._watch(loop)
+                try:
+                    return await context.read()
+                finally:
+                    self._arriving.pop(limit, None)
+        except TimeoutError:
+            if limit.when() == latest:
+                raise UnreadableRequest(f"The message was not there after {self._seconds} seconds.") from None
+            raise Overloaded(
+                f"The message arrives slowly, as {self._most_slow} others do, and no more may. Send it again in a "
+                "second or two, or its rows in parts."
+            ) from None
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if len(self._arriving) > self._most_slow and not self._watching:
+            self._watching = True
+            loop.call_later(_SLOW_SECONDS, self._refuse_slow, loop)
+
+    def _refuse_slow(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for limit, began in list(self._arriving.items())[: -self._most_slow]:
+            if now - began >= _SLOW_SECONDS and not limit.expired():
+                # not at once: where the event loop stood still, the message may be there already
+                limit.reschedule(min(limit.when() or now, now + _SLOW_SECONDS))
+                del self._arriving[limit]
+        self._watching = False
+        self._watch(loop)
+
+
+def _parsed(sent: bytes, kind: type[M]) -> M:
+    try:
+        message: M = kind.FromString(sent)
+    except DecodeError as error:
+        raise UnreadableRequest(f"The request is no {kind.DESCRIPTOR.full_name}: {error}.") from error
+    return message
+
+
+async def refuse(context: grpc.aio.ServicerContext, error: RequestError) -> NoReturn:
+    """End the call with the error of its request."""
+    if isinstance(error, Overloaded):
+        pushback = (_PUSHBACK, str(1_000 * error.seconds))
+        context.set_trailing_metadata((*context.trailing_metadata(), pushback))
+    await abort(context, problem_details.of(error))
+
+
+async def abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> NoReturn:
+    """End the call with these details."""
+    text = details.detail
+    if isinstance(details.errors, list) and details.errors:
+        first = details.errors[0]
+        text = f"{text} First: row {first.row}, {first.column}: {first.message}"
+    text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    trailing = (*context.trailing_metadata(), (PROBLEM, _fitting(details)))
+    await context.abort(_CODES[HTTPStatus(details.status)], text, trailing)
+    raise AssertionError("gRPC's abort raises.")
+
+
+def _fitting(details: ProblemDetails) -> bytes:
+    """The document with as many of its errors as a client can receive."""
+    encoded = _encode(details)
+    while len(encoded) > _DETAILS_BYTES and details.errors:
+        details = msgspec.structs.replace(details, errors=details.errors[: len(details.errors) * 3 // 4])
+        encoded = _encode(details)
+    return encoded
