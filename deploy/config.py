@@ -26,12 +26,12 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transport: Transport
 
 
-class StartupProbe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a container may take to be ready: `failure_threshold` times `period_seconds`."""
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a container may give no answer: `failure_threshold` times `period_seconds`."""
 
-    period_seconds: Positive = 1
-    timeout_seconds: Positive = 1
-    failure_threshold: Positive = 60
+    period_seconds: Positive
+    timeout_seconds: Positive
+    failure_threshold: Positive
 
 
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +46,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         service_account: as whom the container runs.
         environment: settings of the service.
         secrets: variables from Secret Manager, each `projects/…/secrets/…/versions/…`.
+        startup_probe: how long it may take to be ready.
+        liveness_probe: how long it may hang until it is replaced.
     """
 
     cpu: str = "1"
@@ -60,7 +62,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service_account: str = ""
     environment: Mapping[str, str] = {}
     secrets: Mapping[str, Secret] = {}
-    startup_probe: StartupProbe = StartupProbe()
+    startup_probe: Probe = Probe(period_seconds=1, timeout_seconds=1, failure_threshold=60)
+    liveness_probe: Probe = Probe(period_seconds=10, timeout_seconds=5, failure_threshold=3)
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

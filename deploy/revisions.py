@@ -7,7 +7,7 @@ import msgspec
 from google.cloud import run_v2
 
 from deploy.cloud_run import CloudRun
-from deploy.config import Config, Service
+from deploy.config import Config, Probe, Service, Transport
 from deploy.errors import ConfigError, Unhealthy
 from deploy.golden import Bento
 
@@ -39,14 +39,8 @@ def digest(image: str) -> str:
 
 def template(config: Config, service: Service, called: str, image: str, bento: Bento) -> run_v2.RevisionTemplate:
     """What Cloud Run is to start."""
-    run, grpc = config.run, service.transport == "grpc"
-    probe = run.startup_probe
-    port = run_v2.ContainerPort(name="h2c" if grpc else "http1", container_port=_PORT)
-    asked = (
-        {"grpc": run_v2.GRPCAction(port=_PORT)}
-        if grpc
-        else {"http_get": run_v2.HTTPGetAction(path="/" if service.transport == "page" else "/readyz", port=_PORT)}
-    )
+    run = config.run
+    port = run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=_PORT)
     environment = dict(run.environment)
     if service.transport != "page":
         environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image} | environment
@@ -62,12 +56,8 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
             cpu_idle=run.cpu_idle,
             startup_cpu_boost=run.startup_cpu_boost,
         ),
-        startup_probe=run_v2.Probe(
-            period_seconds=probe.period_seconds,
-            timeout_seconds=probe.timeout_seconds,
-            failure_threshold=probe.failure_threshold,
-            **asked,
-        ),
+        startup_probe=_probe(run.startup_probe, service.transport, "/readyz"),
+        liveness_probe=_probe(run.liveness_probe, service.transport, "/livez"),
     )
     models = {model.model: [model.version, model.registry_version] for model in bento.models}
     return run_v2.RevisionTemplate(
@@ -78,6 +68,21 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
         max_instance_request_concurrency=run.concurrency,
         timeout={"seconds": run.timeout_seconds},
         service_account=run.service_account,
+    )
+
+
+def _probe(probe: Probe, transport: Transport, path: str) -> run_v2.Probe:
+    """The probe on the one port; `path` is where HTTP answers it."""
+    asked = (
+        {"grpc": run_v2.GRPCAction(port=_PORT)}
+        if transport == "grpc"
+        else {"http_get": run_v2.HTTPGetAction(path="/" if transport == "page" else path, port=_PORT)}
+    )
+    return run_v2.Probe(
+        period_seconds=probe.period_seconds,
+        timeout_seconds=probe.timeout_seconds,
+        failure_threshold=probe.failure_threshold,
+        **asked,
     )
 
 

@@ -65,20 +65,23 @@ class Watch:
         """Look once; kills the workers that hang."""
         before, self._seen = self._seen, {}
         for file in self._folder.iterdir():
-            pid = int(file.name)
-            if not _runs_here(pid):
-                file.unlink(missing_ok=True)  # a process may get the same id, and begins without a file
-                continue
-            touched = file.stat().st_mtime_ns
-            last, looks = before.get(pid, (0, 0))
-            looks = looks + 1 if touched == last else 0
-            if looks <= self._most:
-                self._seen[pid] = (touched, looks)
-                continue
-            os.kill(pid, signal.SIGKILL)
-            file.unlink(missing_ok=True)
-            detail = "Its event loop stood still; it was killed, for BentoML's supervisor to start another."
-            _log.error(logs.line("hung", logs.NOBODY, worker=pid, seconds=looks * SECONDS, detail=detail))
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, which is no reason to forget the others
+                self._look_at(file, *before.get(int(file.name), (0, 0)))
+
+    def _look_at(self, file: Path, last: int, looks: int) -> None:
+        pid = int(file.name)
+        if not _runs_here(pid):
+            file.unlink()  # a process may get the same id, and begins without a file
+            return
+        touched = file.stat().st_mtime_ns
+        looks = looks + 1 if touched == last else 0
+        if looks <= self._most:
+            self._seen[pid] = (touched, looks)
+            return
+        os.kill(pid, signal.SIGKILL)
+        detail = "Its event loop stood still; it was killed, for BentoML's supervisor to start another."
+        _log.error(logs.line("hung", logs.NOBODY, worker=pid, seconds=looks * SECONDS, detail=detail))
+        file.unlink()
 
 
 def _runs_here(pid: int) -> bool:

@@ -114,6 +114,10 @@ def test_the_first_deployment_serves_both_transports_privately(releases: Release
         container = service.template.containers[0]
         told_it = {variable.name: variable.value for variable in container.env}
         assert told_it == {"BOXWOOD_TRANSPORT": TRANSPORTS[name], "BOXWOOD_IMAGE": container.image}
+        for probe, path in ((container.startup_probe, "/readyz"), (container.liveness_probe, "/livez")):
+            assert probe.grpc.port if TRANSPORTS[name] == "grpc" else probe.http_get.path == path
+            assert probe.period_seconds
+            assert probe.failure_threshold
 
 
 def test_a_healthy_update_loses_no_request_and_a_rollback_takes_it_back(

@@ -115,6 +115,17 @@ def test_files_of_others_and_of_the_ended_go(worker: subprocess.Popen[bytes], tm
     assert worker.wait(60) == 0
 
 
+def test_a_file_that_goes_during_a_look_forgets_no_other(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    watch = Watch(tmp_path, 3)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as another:
+        (tmp_path / str(another.pid)).symlink_to("gone")  # listed, and not there
+        stop(worker)
+        for _ in range(5):
+            watch.look()
+        assert worker.wait(60) == -signal.SIGKILL
+        another.kill()
+
+
 def test_a_supervisor_that_is_told_to_stop_while_it_starts_a_worker_stops() -> None:
     done = subprocess.run([sys.executable, "-c", SUPERVISOR], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode()
