@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from prometheus_client import Gauge
@@ -53,15 +54,16 @@ class Gate:
         `gauge` tells how many rows waited at the last `show`, or that none does.
         """
         self._resource = resource
-        self._seconds_a_row = seconds_a_row
         self._gauge = gauge
         self.rows = 0
         """How many wait or are worked on now."""
-
-    @property
-    def part(self) -> int:
+        self.part = 1
         """The one definition of a turn: how many rows may be worked on until others have theirs."""
-        return max(1, min(_TURN_ROWS, int(_TURN_SECONDS / self._seconds_a_row)))
+        self._set(seconds_a_row)
+
+    def _set(self, seconds_a_row: float) -> None:
+        self._seconds_a_row = seconds_a_row
+        self.part = max(1, min(_TURN_ROWS, int(_TURN_SECONDS / seconds_a_row)))
 
     async def turns(self, items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
         """The items of a request in parts of a turn each; others have theirs between two of them."""
@@ -92,12 +94,10 @@ class Gate:
                 f"{rows} rows would take more than {resource.longest} seconds; send parts of at most {most} rows."
             )
 
-    @contextlib.contextmanager
-    def admit(self, rows: int) -> Iterator[None]:
+    def admit(self, rows: int) -> AbstractContextManager[None]:
         """Let a request in while its rows are worked on; raises as `demand_room` does."""
         self.demand_room(rows)
-        with self.counted(rows):
-            yield
+        return self.counted(rows)
 
     @contextlib.contextmanager
     def counted(self, rows: int) -> Iterator[None]:
@@ -118,7 +118,7 @@ class Gate:
 
     def took(self, rows: int, seconds: float) -> None:
         """Learn how long the work on so many rows took."""
-        self._seconds_a_row += _NEWER * (seconds / rows - self._seconds_a_row)
+        self._set(self._seconds_a_row + _NEWER * (seconds / rows - self._seconds_a_row))
 
     def show(self) -> None:
         """Set the gauge: once a batch rather than twice a request, since it takes as long as decoding a row."""

@@ -83,7 +83,8 @@ class Endpoint:
         try:
             with counting:  # ends before the caller has the answer, and may look whether it was counted
                 reply = await self.answer(scope, receive)
-            return await _compressed(scope, reply)
+            plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
+            return reply if plain else await _compressed(scope, reply)
         except RequestError as error:
             return self.refuse(problem_details.of(error), *_encoded(problem_details.headers(error)))
         except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
@@ -97,8 +98,6 @@ class Endpoint:
 async def _compressed(scope: Scope, reply: Reply) -> Reply:
     """The reply as its caller would rather have it."""
     pays = len(reply.body) >= compression.LEAST
-    if not pays and b"accept-encoding" not in headers(scope):
-        return reply
     encoding = negotiation.encoding_for(scope, pays=pays)
     if encoding is not None:
         body = await compression.compressed(reply.body, encoding)
@@ -222,13 +221,8 @@ class Front:
         await (self._behind if ours is None else ours)(scope, receive, send)
 
 
-async def attended(work: Coroutine[Any, Any, T], receive: Receive, *, light: bool) -> T:
-    """What `work` returns; unless it is `light`, it is given up if the caller goes away.
-
-    To be used once the body was read.
-    """
-    if light:
-        return await work
+async def attended(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """What `work` returns; it is given up if the caller goes away. To be used once the body was read."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -245,7 +239,8 @@ async def attended(work: Coroutine[Any, Any, T], receive: Receive, *, light: boo
 
 async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
     """What a model answers, unless the caller of a request that takes its time goes away."""
-    return await attended(verb.ask(rows, partial=partial), receive, light=len(rows) <= verb.light)
+    work = verb.ask(rows, partial=partial)
+    return await (work if len(rows) <= verb.light else attended(work, receive))
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

@@ -47,4 +47,5 @@ class Native(Endpoint):
         verb.gate.demand_room()
         rows = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT).rows
         demand_fits(len(rows), self._settings.max_rows)
-        return Reply(encode(await attended(self._model.answer_each(rows), receive, light=len(rows) <= verb.light)))
+        work = self._model.answer_each(rows)
+        return Reply(encode(await (work if len(rows) <= verb.light else attended(work, receive))))

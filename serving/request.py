@@ -8,7 +8,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from serving import compression
-from serving.bodies import Bodies
+from serving.bodies import SMALL, Bodies
 from validation.errors import CallerLeft, RequestTooLarge, UnreadableRequest, UnsupportedMedia
 
 T = TypeVar("T")
@@ -78,22 +78,26 @@ async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:
     length = size_of(header(scope, b"content-length"))
     if length is not None and length > bodies.limit:
         raise RequestTooLarge(f"The body of {length} bytes is above the limit of {bodies.limit} bytes.")
+    body, more = await _part(receive)
+    if not more and encoding is None and len(body) <= min(SMALL, bodies.limit):
+        return body  # most are: all of it was there, and nothing has to be counted
     with bodies.reading() as reading:
-        body = await _received(receive, reading.add)
+        reading.add(len(body))
+        parts = [body]
+        while more:
+            body, more = await _part(receive)
+            reading.add(len(body))
+            parts.append(body)
+        body = b"".join(parts)
         return body if encoding is None else await compression.inflated(body, encoding, bodies.limit)
 
 
-async def _received(receive: Receive, count: Callable[[int], None]) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerLeft("The connection closed before the body was complete.")
-        part = message.get("body", b"")
-        count(len(part))
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """A part of a body, and whether there is more of it."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise CallerLeft("The connection closed before the body was complete.")
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def without_mark(body: bytes | memoryview) -> bytes | memoryview:

@@ -116,7 +116,7 @@ def test_an_error_keeps_nothing_of_its_request() -> None:
         rows = Rows()
         alive = weakref.ref(rows)
         with contextlib.suppress(Overloaded):  # pytest.raises would keep the error
-            await attended(refuse(rows), nobody_leaves, light=False)
+            await attended(refuse(rows), nobody_leaves)
         del rows
         await asyncio.sleep(0)
         await asyncio.sleep(0)
