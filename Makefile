@@ -132,16 +132,16 @@ dev: setup free-port train ## serve the working tree, and again on every change
 	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
 
 image: bento ## build the image IMAGE of the Bento, with docker, podman or buildah
-	@python -m deploy.image $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)
+	@python -m deploy.image.build $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)
 
 image-test: $(DEV)/.ready ## run IMAGE read-only and without capabilities, and prove it
-	@python -m deploy.proof $(IMAGE) --base $(BASE)
+	@python -m deploy.image.proof $(IMAGE) --base $(BASE)
 
 ui-image: $(DEV)/.ready ## build the image PAGE_IMAGE of the page
-	@python -m deploy.image ui --name $(PAGE_IMAGE) --base $(BASE) $(ARGS)
+	@python -m deploy.image.build ui --name $(PAGE_IMAGE) --base $(BASE) $(ARGS)
 
 ui-image-test: $(DEV)/.ready ## prove PAGE_IMAGE in the same way
-	@python -m deploy.proof $(PAGE_IMAGE) --base $(BASE)
+	@python -m deploy.image.proof $(PAGE_IMAGE) --base $(BASE)
 
 check: $(DEV)/.ready ## format, lint, types, import direction, workflows, scripts
 	@ruff format --check .
@@ -190,8 +190,8 @@ screenshots: setup browser-tools ## pictures of a running page (UI_PORT) into do
 bench: setup bento ## measure it beside its peers, to benchmarks/results.md (needs wrk and h2load; 20 minutes)
 	@python -m benchmarks.run $$(cat $(BENTO)) $(ARGS)
 
-proto: $(DEV)/.ready ## generate serving/protos again: Python of the standard's, the problems' from their contracts
-	@python -m grpc_tools.protoc -I. --python_out=. serving/protos/open_inference.proto
+proto: $(DEV)/.ready ## generate serving/rpc/protos again: Python of the standard's, the problems' from their contracts
+	@python -m grpc_tools.protoc -I. --python_out=. serving/rpc/protos/open_inference.proto
 	@python -m serving.contract_proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again

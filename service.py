@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import connection, lifecycle, logs, native, openapi, pins, platforms, ui, v1, v2
-from serving.asgi import Document, Exposition, Front, Page
+from serving import lifecycle, logs, pins
 from serving.models import Models
+from serving.rest import connection, native, openapi, platforms, ui, v1, v2
+from serving.rest.asgi import Document, Exposition, Front, Page
 from serving.settings import Settings
 from serving.tracing import Tracing
 from validation.errors import BoxwoodError, SettingsError
@@ -70,7 +71,7 @@ class Service:
     async def listen(self) -> None:
         """Serve gRPC beside HTTP."""
         if SETTINGS.grpc_port:
-            from serving import rpc  # the supervisor serves nothing and need not load it
+            from serving.rpc import server as rpc
 
             try:
                 self._stop_grpc = await rpc.start(MODELS, SETTINGS, TRACING)

@@ -15,7 +15,7 @@ from model import bundle
 from model.features import FeatureMatrix
 from model.predictor import open_predictor
 from problems import base
-from serving import descriptors
+from serving.rpc import descriptors
 from training.workspace import Workspace
 from validation.decode import to_arrays
 
@@ -56,7 +56,7 @@ def matrix(count: int) -> np.ndarray:
 def tensors(model: str, columns: dict[str, Any]) -> bytes:
     """A ModelInferRequest of one row: a tensor a column, texts and numbers of shape [1], lists of shape [1, length]."""
     # it takes names in the process that other clients of the protocol take too
-    from serving.protos import open_inference_pb2 as pb
+    from serving.rpc.protos import open_inference_pb2 as pb
 
     request = pb.ModelInferRequest(model_name=model)
     for name, value in columns.items():

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from deploy import config, golden, lease, revisions, traffic
-from deploy.cloud_run import CloudRun
+from deploy import config, golden
 from deploy.config import Config
 from deploy.errors import ConfigError, DeployError
-from deploy.ledger import Entry, Ledger
-from deploy.rollback import rollback
-from deploy.rollout import Rollout
+from deploy.release import lease, revisions, traffic
+from deploy.release.cloud_run import CloudRun
+from deploy.release.ledger import Entry, Ledger
+from deploy.release.rollback import rollback
+from deploy.release.rollout import Rollout
 
 _FILE = Path(__file__).parent / "cloudrun.yaml"
 

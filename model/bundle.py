@@ -85,7 +85,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the training split is distributed: for each input and the target, what `training.bundle` writes."""
+    """How the training split is distributed: for each input and the target, what `training.learning.bundle` writes."""
 
     columns: dict[str, dict[str, Any]]
     rows: int

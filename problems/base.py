@@ -86,7 +86,7 @@ class Problem:
         fit: sees the inputs and the target of the training split only, and returns what JSON can hold.
         features: sees the inputs; pure NumPy, called with a whole table in training and with a batch of rows in
             serving. Its arrays are float64 (numbers) or object (names, encoded by what training learned for them).
-        simulator: "module:function" that writes a raw table for those who have none, see `training.source`.
+        simulator: "module:function" that writes a raw table for those who have none, see `training.data.source`.
     """
 
     name: str

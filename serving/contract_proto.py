@@ -206,4 +206,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).parent / "protos")
+    main(Path(__file__).parent / "rpc/protos")

@@ -20,8 +20,8 @@ from problems.base import Problem
 from tests.data import rents, telco
 from tests.generated import Generated, generated
 from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, Project, free_port
-from training import stores
 from training.__main__ import STAGES
+from training.registry import stores
 from training.workspace import Workspace
 
 # How fast this machine is, is not what the properties are about.

@@ -18,7 +18,7 @@ from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
 from tests.project import DEV, ROOT, Project
-from training import columns
+from training.evaluation import columns
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -15,10 +15,10 @@ from tritonclient.grpc import service_pb2
 
 from model.predictor import Predictor
 from tests.generated import Generated, refusal
-from tests.serving.test_http import PREDICT
-from tests.serving.test_open_inference import INFER
+from tests.serving.rest.test_http import PREDICT
+from tests.serving.rpc.test_open_inference import INFER
 from tests.strategies import any_rows
-from validation import gates
+from training.data import gates
 from validation.contract import Contract, Kind
 
 Row = dict[str, Any]

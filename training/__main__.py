@@ -5,11 +5,24 @@ import importlib
 import sys
 
 from problems import base
-from training import stores
+from problems.base import Problem
+from training.registry import stores
 from training.workspace import Workspace
 from validation.errors import BoxwoodError, TableError
 
-STAGES = ("source", "ingest", "clean", "split", "train", "bundle", "evaluate", "plot", "register", "package")
+STAGES = {
+    "source": "data",
+    "ingest": "data",
+    "clean": "data",
+    "split": "data",
+    "train": "learning",
+    "bundle": "learning",
+    "evaluate": "evaluation",
+    "plot": "evaluation",
+    "register": "registry",
+    "package": "registry",
+}
+"""The stages of dvc.yaml in their order, and the package of training/ that has the module of each."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options)
     except (BoxwoodError, OSError) as error:
         print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
-        if isinstance(error, TableError) and options.command in STAGES[1:]:
+        if isinstance(error, TableError) and options.command in STAGES and options.command != "source":
             print(
                 f"The table stays in {Workspace(options.problem).raw} until another is brought: "
                 f"`make train PROBLEM={options.problem} DATA=path-or-URL`. What is served has not changed.",
@@ -51,24 +64,34 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     problem = base.load(options.problem)
-    if options.command in ("run", "source"):
-        importlib.import_module(f"training.{options.command}").main(problem, options.data)
-        return
-    if options.command == "registry":
-        from training import registry
+    # each command imports what it needs: MLflow alone takes seconds
+    match options.command:
+        case "run":
+            from training import run
 
-        with stores.in_use():
-            registry.main(problem, options.action, options.versions)
-        return
-    # each stage imports what it needs: MLflow alone takes seconds
-    main_of_stage = importlib.import_module(f"training.{options.command}").main
-    if options.command in STAGES[-2:]:
-        if stores.experiment(Workspace(problem.name), options.command):
-            return
+            run.main(problem, options.data)
+        case "source":
+            from training.data import source
+
+            source.main(problem, options.data)
+        case "report" | "columns" as command:
+            importlib.import_module(f"training.evaluation.{command}").main(problem)
+        case "registry":
+            from training.registry import commands
+
+            with stores.in_use():
+                commands.main(problem, options.action, options.versions)
+        case stage:
+            _run_stage(problem, stage)
+
+
+def _run_stage(problem: Problem, stage: str) -> None:
+    main_of_stage = importlib.import_module(f"training.{STAGES[stage]}.{stage}").main
+    if STAGES[stage] != "registry":
+        main_of_stage(problem)
+    elif not stores.experiment(Workspace(problem.name), stage):
         with stores.in_use():
             main_of_stage(problem)
-    else:
-        main_of_stage(problem)
 
 
 if __name__ == "__main__":

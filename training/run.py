@@ -9,7 +9,9 @@ from typing import Any
 import psutil
 
 from problems.base import Problem
-from training import report, source, stores
+from training.data import source
+from training.evaluation import report
+from training.registry import stores
 from training.workspace import Workspace, alone, say, write_json
 
 _HELD = Path(".dvc/tmp/rwlock")

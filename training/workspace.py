@@ -69,7 +69,7 @@ class Workspace:
 
     @property
     def split(self) -> Path:
-        """For each silver row what it is for, see `training.split`."""
+        """For each silver row what it is for, see `training.data.split`."""
         return self.folder / "split.parquet"
 
     @property

@@ -58,5 +58,5 @@ PROBLEM = Problem(
     name="flights",
     title="Fare of a flight",
     contract=CONTRACT,
-    simulator="problems.flights.market:simulate",
+    simulator="training.data.simulators.flights:simulate",
 )

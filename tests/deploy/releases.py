@@ -14,9 +14,9 @@ import yaml
 from google.api_core import exceptions
 from google.cloud import run_v2
 
-from deploy import lease, traffic
-from deploy.cloud_run import EMULATOR
 from deploy.config import Transport
+from deploy.release import lease, traffic
+from deploy.release.cloud_run import EMULATOR
 from tests.deploy.administration import Administration
 from tests.deploy.standin import StandIn
 from tests.project import ROOT

@@ -8,8 +8,8 @@ import yaml
 
 from deploy import config
 from deploy.__main__ import main
-from deploy.cloud_run import EMULATOR
 from deploy.errors import ConfigError
+from deploy.release.cloud_run import EMULATOR
 from tests.project import ROOT
 
 SHIPPED = ROOT / "deploy/cloudrun.yaml"

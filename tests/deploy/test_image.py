@@ -1,4 +1,4 @@
-"""The images of a Bento and of the page: the same each time, and proven by `python -m deploy.proof`."""
+"""The images of a Bento and of the page: the same each time, and proven by `python -m deploy.image.proof`."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import image, trim
+from deploy.image import build as image
+from deploy.image import trim
 from tests.project import DEV, ROOT, Project
 
 LOCK = ROOT / "requirements/serving.txt"
@@ -66,8 +67,8 @@ def test_no_password_of_a_git_remote_gets_into_a_label() -> None:
 
 
 def test_without_a_builder_a_sentence_says_so(tmp_path: Path) -> None:
-    tried = {"deploy.image": "No image was built: none of docker, podman, buildah works here."}
-    tried["deploy.proof"] = "No image was tried: neither docker nor podman works here"
+    tried = {"deploy.image.build": "No image was built: none of docker, podman, buildah works here."}
+    tried["deploy.image.proof"] = "No image was tried: neither docker nor podman works here"
     for module, sentence in tried.items():
         done = subprocess.run(
             [DEV / "python", "-m", module, "boxwood:none"],
@@ -102,7 +103,7 @@ def build(engine: str, tmp_path: Path) -> Iterator[Build]:
         context = tmp_path / name.replace(":", "-")
         built.append(name)
         options = ("--name", name, "--context", str(context), "--no-cache")
-        project.run("python", "-m", "deploy.image", what, *options)
+        project.run("python", "-m", "deploy.image.build", what, *options)
         return context
 
     yield run
@@ -136,7 +137,7 @@ def test_the_image_is_what_it_says_and_the_same_each_time(
     engine: str, build: Build, trained: Project, bento: str
 ) -> None:
     first = build(trained, bento, "boxwood-test:first")
-    trained.run("python", "-m", "deploy.proof", "boxwood-test:first")
+    trained.run("python", "-m", "deploy.image.proof", "boxwood-test:first")
     other = build(trained, trained.build(), "boxwood-test:other")
     assert contents(first) == contents(other)
     [base, *packages, own], [*others, _] = layers(engine, "boxwood-test:first"), layers(engine, "boxwood-test:other")
@@ -151,6 +152,6 @@ def test_the_page_has_an_image_of_its_own(engine: str, build: Build, tmp_path: P
     project = Project(tmp_path)
     context = build(project, "ui", "boxwood-test:page")
     assert {path.name for path in context.iterdir()} == {"ui", "requirements.txt", "trim.py"}
-    project.run("python", "-m", "deploy.proof", "boxwood-test:page")
+    project.run("python", "-m", "deploy.image.proof", "boxwood-test:page")
     build(project, "ui", "boxwood-test:page-again")
     assert layers(engine, "boxwood-test:page-again") == layers(engine, "boxwood-test:page")

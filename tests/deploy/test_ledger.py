@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import CloudError
-from deploy.ledger import Entry, Ledger
+from deploy.release.ledger import Entry, Ledger
 
 OLD, NEW = {"boxwood": {"boxwood-a": 100}}, {"boxwood": {"boxwood-b": 100}}
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy import asking, golden
 from deploy.config import Transport
-from deploy.revisions import digest
+from deploy.release.revisions import digest
 from tests.deploy.releases import GRPC, HTTP, TRANSPORTS, Releases, image
 from tests.deploy.standin import How, NetworkFault, StandIn
 from tests.deploy.standin import bento as image_of

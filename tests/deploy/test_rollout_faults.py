@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import traffic
 from deploy.__main__ import main
-from deploy.cloud_run import EMULATOR
-from deploy.revisions import digest
-from deploy.traffic import PREVIOUS, SERVING
+from deploy.release import traffic
+from deploy.release.cloud_run import EMULATOR
+from deploy.release.revisions import digest
+from deploy.release.traffic import PREVIOUS, SERVING
 from tests.deploy.administration import Administration
 from tests.deploy.releases import HTTP, Releases, image
 from tests.deploy.standin import How, Image, NetworkFault, StandIn

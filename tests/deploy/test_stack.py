@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import remotes
 from tests.project import ROOT, free_port
-from tests.serving.test_http import EXPLAIN, PREDICT
+from tests.serving.rest.test_http import EXPLAIN, PREDICT
 
 DEPLOY = ROOT / "deploy"
 SERVICES = remotes.services()

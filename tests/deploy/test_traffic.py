@@ -6,8 +6,8 @@ from google.cloud import run_v2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import traffic
-from deploy.cloud_run import TAKES_TRAFFIC
+from deploy.release import traffic
+from deploy.release.cloud_run import TAKES_TRAFFIC
 
 _LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 

@@ -13,8 +13,8 @@ from model.outcome import Regression
 from model.predictor import Predictor
 from problems.base import Problem, owners
 from tests.project import Project
-from training import tables
-from training.split import TEST
+from training.data import tables
+from training.data.split import TEST
 from training.workspace import Workspace
 from validation.decode import to_arrays
 from validation.errors import RowsRejected

@@ -20,7 +20,7 @@ from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
 from tests.generated import generated
 from tests.project import Project, free_port
-from tests.serving.test_http import EXPLAIN, PREDICT, problem
+from tests.serving.rest.test_http import EXPLAIN, PREDICT, problem
 from validation.decode import Decoded, Records
 from validation.errors import Overloaded, RequestTooLarge
 

@@ -52,7 +52,6 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(trained: Project, b
     folder = trained.folder / "stores/bentoml/bentos" / bento.replace(":", "/")
     entered = {path.relative_to(folder / "src").parts[0] for path in (folder / "src").rglob("*.py")}
     assert entered == {"service.py", "serving", "model", "problems", "validation"}
-    assert not list((folder / "src").rglob("market.py"))
     recorded = yaml.safe_load((folder / "bento.yaml").read_text())
     version = bundle.read_manifest(trained.folder / Workspace("flights").bundle).version
     assert [model["tag"] for model in recorded["services"][0]["models"]] == [f"flights:{version}"]

@@ -11,7 +11,7 @@ import pytest
 from serving.bodies import SMALL, Bodies, memory
 from serving.settings import Settings
 from tests.project import Project
-from tests.serving.test_http import JSON, PREDICT, problem
+from tests.serving.rest.test_http import JSON, PREDICT, problem
 from validation.errors import Overloaded, RequestTooLarge
 
 TRIES = 1_000

@@ -9,11 +9,11 @@ import httpx
 import msgspec
 
 from model.predictor import Predictor
-from serving import native
-from tests.serving.over_grpc import infer_call, message
-from tests.serving.test_http import PREDICT
+from serving.rest import native
+from tests.serving.rest.test_http import PREDICT
+from tests.serving.rpc.over_grpc import infer_call, message
+from tests.serving.rpc.test_open_inference import INFER
 from tests.serving.test_metrics import samples
-from tests.serving.test_open_inference import INFER
 
 CALLERS = 64
 TRANSPORTS = ("v1", "v2", "native", "grpc")

@@ -10,13 +10,13 @@ import pytest
 
 from model import bundle
 from model.predictor import Predictor
-from serving import v1
-from serving.asgi import Front
 from serving.models import Models
+from serving.rest import v1
+from serving.rest.asgi import Front
 from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
 from tests.project import Project
-from tests.serving.test_http import problem
+from tests.serving.rest.test_http import problem
 
 CARD = "/v1/models/flights/card"
 CARDS = {"card.md": "# Fare ≥ 0", "card.html": "<h1>Fare ≥ 0</h1>"}

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from model.predictor import Predictor
 from tests.generated import generated
 from tests.project import DEV, Project, free_port, workers
-from tests.serving.over_grpc import infer
-from tests.serving.test_http import EXPLAIN, PREDICT
-from tests.serving.test_open_inference import INFER
+from tests.serving.rest.test_http import EXPLAIN, PREDICT
+from tests.serving.rpc.over_grpc import infer
+from tests.serving.rpc.test_open_inference import INFER
 
 LABELS = ("transport", "verb", "outcome", "column")
 COUNTED = {

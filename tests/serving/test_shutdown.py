@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.generated import generated
 from tests.project import DEV, Project, free_port
-from tests.serving.test_http import EXPLAIN
+from tests.serving.rest.test_http import EXPLAIN
 
 ROWS = 1_000
 HEAD = f"POST {EXPLAIN} HTTP/1.1\r\nhost: boxwood\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n"

@@ -25,8 +25,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from serving.tracing import Tracing
 from tests.project import DEV, Project, free_port
-from tests.serving.test_asgi import TRACE
-from tests.serving.test_http import PREDICT
+from tests.serving.rest.test_asgi import TRACE
+from tests.serving.rest.test_http import PREDICT
 from validation.errors import SettingsError
 
 SERVICE = "inference.GRPCInferenceService"

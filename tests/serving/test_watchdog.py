@@ -18,8 +18,8 @@ import pytest
 
 from serving.watchdog import Watch
 from tests.project import DEV, ROOT, Project, free_port, workers
-from tests.serving.over_grpc import infer_call, message
-from tests.serving.test_http import PREDICT
+from tests.serving.rest.test_http import PREDICT
+from tests.serving.rpc.over_grpc import infer_call, message
 
 WORKER = """
 import asyncio, pathlib, sys

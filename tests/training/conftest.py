@@ -12,7 +12,9 @@ import yaml
 
 from problems import base
 from problems.base import Problem
-from training import bundle, clean, evaluate, ingest, report, split, train
+from training.data import clean, ingest, split
+from training.evaluation import evaluate, report
+from training.learning import bundle, train
 from training.workspace import Workspace, read_json, sha256, write_json
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.errors import BoxwoodError

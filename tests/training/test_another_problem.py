@@ -37,7 +37,7 @@ SAME_MATRIX = """
 import numpy as np, pathlib
 from model.features import FeatureMatrix
 from model.predictor import open_predictor
-from training import tables
+from training.data import tables
 from training.workspace import Workspace
 from validation.decode import to_arrays
 

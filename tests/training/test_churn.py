@@ -22,8 +22,8 @@ from tests.data import telco
 from tests.generated import generated
 from tests.project import Project, free_port
 from tests.strategies import good_rows
-from training import tables
-from training.split import SPLITS, TEST
+from training.data import tables
+from training.data.split import SPLITS, TEST
 from training.workspace import Workspace
 
 PLACE = Workspace("churn")

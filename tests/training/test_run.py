@@ -12,7 +12,7 @@ import sqlalchemy
 
 from tests.project import Project, free_port
 from tests.training.test_pipeline import UP_TO_DATE
-from training import stores
+from training.registry import stores
 from validation.errors import StoreError
 
 

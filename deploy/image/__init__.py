@@ -1,0 +1,1 @@
+"""Images: how they are built, made small and proven."""

@@ -1,0 +1,1 @@
+"""Releases: how a revision gets its traffic, and how it is taken back."""

@@ -1,0 +1,138 @@
+"""Revisions: what one is made with, what it is called, and whether it is ready."""
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+from google.cloud import run_v2
+
+from deploy.config import Config, Probe, Service, Transport
+from deploy.errors import ConfigError, Unhealthy
+from deploy.golden import Bento
+from deploy.release.cloud_run import CloudRun
+
+_BENTO, _MODELS = "boxwood.dev/bento", "boxwood.dev/models"
+_PORT = 8080
+_READY = "Ready"
+_PAUSE_SECONDS = 0.2
+Facts = Mapping[str, str]
+"""What a revision is: image, bento, models (name:version, with commas between them)."""
+
+
+def name(cloud: CloudRun, config: Config, service: Service, image: str) -> str:
+    """What the revision of an image is called: the same whenever it is asked for, until it failed to start."""
+    if not digest(image):
+        raise ConfigError(f"{image} does not say which image it is for ever. Give it as …@sha256:….")
+    first = f"{service.name}-{digest(image)}-{config.fingerprint(service)}"
+    for attempt in range(1, 100):
+        called = first if attempt == 1 else f"{first}-{attempt}"
+        found = cloud.revision(service.name, called)
+        if found is None or _state(found) != run_v2.Condition.State.CONDITION_FAILED:
+            return called
+    raise ConfigError(f"{image} was tried 99 times on {service.name}. Build another.")
+
+
+def digest(image: str) -> str:
+    """As much of an image's digest as the names of its revisions have; empty if it names none."""
+    return image.partition("@sha256:")[2][:12]
+
+
+def template(config: Config, service: Service, called: str, image: str, bento: Bento) -> run_v2.RevisionTemplate:
+    """What Cloud Run is to start."""
+    run = config.run
+    port = run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=_PORT)
+    environment = dict(run.environment)
+    if service.transport != "page":
+        environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image} | environment
+    container = run_v2.Container(
+        image=image,
+        ports=[port],
+        env=[
+            *(run_v2.EnvVar(name=variable, value=value) for variable, value in environment.items()),
+            *(_secret(variable, where) for variable, where in run.secrets.items()),
+        ],
+        resources=run_v2.ResourceRequirements(
+            limits={"cpu": run.cpu, "memory": run.memory},
+            cpu_idle=run.cpu_idle,
+            startup_cpu_boost=run.startup_cpu_boost,
+        ),
+        startup_probe=_probe(run.startup_probe, service.transport, "/readyz"),
+        liveness_probe=_probe(run.liveness_probe, service.transport, "/livez"),
+    )
+    models = {model.model: [model.version, model.registry_version] for model in bento.models}
+    return run_v2.RevisionTemplate(
+        revision=called,
+        containers=[container],
+        annotations={_BENTO: bento.tag, _MODELS: msgspec.json.encode(models).decode()},
+        scaling=run_v2.RevisionScaling(max_instance_count=run.max_instances),
+        max_instance_request_concurrency=run.concurrency,
+        timeout={"seconds": run.timeout_seconds},
+        service_account=run.service_account,
+    )
+
+
+def _probe(probe: Probe, transport: Transport, path: str) -> run_v2.Probe:
+    """The probe on the one port; `path` is where HTTP answers it."""
+    asked = (
+        {"grpc": run_v2.GRPCAction(port=_PORT)}
+        if transport == "grpc"
+        else {"http_get": run_v2.HTTPGetAction(path="/" if transport == "page" else path, port=_PORT)}
+    )
+    return run_v2.Probe(
+        period_seconds=probe.period_seconds,
+        timeout_seconds=probe.timeout_seconds,
+        failure_threshold=probe.failure_threshold,
+        **asked,
+    )
+
+
+def _secret(variable: str, where: str) -> run_v2.EnvVar:
+    secret, _, version = where.partition("/versions/")
+    selector = run_v2.SecretKeySelector(secret=secret, version=version)
+    return run_v2.EnvVar(name=variable, value_source=run_v2.EnvVarSource(secret_key_ref=selector))
+
+
+def await_ready(cloud: CloudRun, service: str, called: str, seconds: float) -> None:
+    """Come back when a revision is ready; raises Unhealthy when it failed or takes longer."""
+    end = time.monotonic() + seconds
+    while True:
+        found = cloud.revision(service, called)
+        state = None if found is None else _state(found)
+        if state == run_v2.Condition.State.CONDITION_SUCCEEDED:
+            return
+        if found is not None and state == run_v2.Condition.State.CONDITION_FAILED:
+            raise Unhealthy(f"{called} does not start: {_said(found)}")
+        if time.monotonic() > end:
+            raise Unhealthy(f"{called} was not ready after {seconds:.0f} s.")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def facts(revision: run_v2.Revision | None) -> Facts:
+    """What a revision is, for the ledger and for people."""
+    if revision is None:
+        return {}
+    versions = models(revision)
+    return {
+        "image": revision.containers[0].image if revision.containers else "",
+        "bento": revision.annotations.get(_BENTO, ""),
+        "models": ",".join(f"{model}:{version}" for model, (version, _) in versions.items()),
+    }
+
+
+def models(revision: run_v2.Revision) -> Mapping[str, tuple[str, str]]:
+    """Model and registry versions by model."""
+    return msgspec.json.decode(revision.annotations.get(_MODELS, "{}"), type=dict[str, tuple[str, str]])
+
+
+def _ready(revision: run_v2.Revision) -> run_v2.Condition | None:
+    return next((condition for condition in revision.conditions if condition.type_ == _READY), None)
+
+
+def _state(revision: run_v2.Revision) -> run_v2.Condition.State | None:
+    condition = _ready(revision)
+    return None if condition is None else condition.state
+
+
+def _said(revision: run_v2.Revision) -> str:
+    condition = _ready(revision)
+    return condition.message if condition is not None and condition.message else "Cloud Run does not say why."

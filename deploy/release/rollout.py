@@ -1,0 +1,293 @@
+"""A new image gets the traffic step by step, or none of it.
+
+New revisions of every service are made without traffic and asked the golden rows under URLs of their own. Then they get
+5, 25 and 100 % (the file's `steps`), and are watched beside the old ones at each. Whatever is wrong restores the split
+that was there before. What a step does is nothing where it was done already, so a rollout that was cut off is finished
+by running it again.
+"""
+
+import contextlib
+import datetime
+import functools
+from collections.abc import Callable, Mapping
+
+import msgspec
+from google.cloud import run_v2
+
+from deploy import asking, probes
+from deploy.config import Config, Service
+from deploy.errors import CloudError, ConfigError, DeployError, Fenced
+from deploy.golden import Bento
+from deploy.release import lease, registry, revisions, traffic
+from deploy.release.cloud_run import CloudRun
+from deploy.release.lease import Lease
+from deploy.release.ledger import Entry, Ledger
+from deploy.release.traffic import CANDIDATE, PREVIOUS, SERVING
+
+Say = Callable[[str], None]
+
+
+class Rollout:
+    """One image on its way to all traffic of all services."""
+
+    def __init__(self, config: Config, cloud: CloudRun, image: str, bento: Bento, by: str, say: Say) -> None:
+        """Prepare it; `by` is who does it, `say` hears what happens. Raises ConfigError and CloudError."""
+        self._config = config
+        self._cloud = cloud
+        self._image = image
+        self._bento = bento
+        self._say = say
+        self._ledger = Ledger(config.ledger)
+        self._names = {service.name: revisions.name(cloud, config, service, image) for service in config.services}
+        new = Lease.new(by, "rollout", image, waits=config.canary.seconds + config.canary.ready_seconds)
+        self._leases = {service.name: new for service in config.services}
+
+    def plan(self) -> list[str]:
+        """What would be done, a sentence a step; changes nothing."""
+        if self._done():
+            return [f"{self._image} has all traffic already: nothing to do."]
+        steps = []
+        for name, revision in self._names.items():
+            service = self._cloud.service(name)
+            split = traffic.split(service) if service is not None else {}
+            there = self._cloud.revision(name, revision) is not None
+            steps.append(
+                f"{name}: {'go on with' if there else 'make'} {revision} without traffic; now {split or 'nothing'}"
+            )
+        asked = ", ".join(model.model for model in self._bento.models)
+        steps.append(f"ask the golden rows of {asked} of each" if asked else "see that each shows itself")
+        steps += [
+            f"give it {percent} % everywhere and watch it beside the old one" for percent in self._config.canary.steps
+        ]
+        return [*steps, "write down what was done, let the registry's alias follow"]
+
+    def run(self) -> None:
+        """Do it; raises DeployError, with the old split restored wherever that was possible."""
+        if self._done():
+            self._say(f"{self._image} has all traffic already: nothing to do.")
+        else:
+            self._take_all()
+            try:
+                self._move()
+            except Fenced:
+                raise
+            except (DeployError, KeyboardInterrupt) as why:
+                said = str(why) or "Interrupted."
+                self._abort(said)
+                raise type(why)(f"{said} The split from before is restored.") from why
+            except Exception as error:
+                self._abort(repr(error))
+                raise
+            self._finish()
+        registry.follow(self._config.registry, {golden.model: golden.registry_version for golden in self._bento.models})
+
+    def _done(self) -> bool:
+        """Whether nobody is at work and the image has everything."""
+        for name, revision in self._names.items():
+            service = self._cloud.settled(name)
+            if service is None or lease.of(service) or traffic.split(service) != {revision: 100}:
+                return False
+            if traffic.tags(service).get(SERVING) != revision:
+                return False
+        return True
+
+    def _take_all(self) -> None:
+        """All services or none."""
+        try:
+            for service in self._config.services:
+                self._take(service)
+        except (DeployError, KeyboardInterrupt):
+            for name, mine in self._leases.items():
+                with contextlib.suppress(DeployError):
+                    self._cloud.change(name, functools.partial(lease.leave_if_mine, mine))
+            raise
+        first = self._leases[self._config.services[0].name]
+        for name, mine in self._leases.items():  # one id for all, so that the ledger has one rollout
+            self._leases[name] = msgspec.structs.replace(mine, id=first.id)
+
+    def _take(self, service: Service) -> None:
+        """Keep others away, and remember the way back where nobody did before us."""
+
+        def edit(found: run_v2.Service) -> None:
+            lease.demand_free(found, self._leases[service.name])
+            self._leases[service.name] = self._way_back(found, self._leases[service.name])
+            lease.write(found, self._leases[service.name])
+
+        if self._cloud.service(service.name) is not None:
+            self._cloud.change(service.name, edit)
+
+    def _way_back(self, found: run_v2.Service, mine: Lease) -> Lease:
+        other, before, tags = lease.of(found), traffic.split(found), traffic.tags(found)
+        # What somebody else left half done is undone first; what has all traffic was proven before it got that.
+        if other is not None and (mine.same(other) or other.before is None or len(before) > 1):
+            return mine.continuing(other)
+        if not before:
+            raise ConfigError(
+                f"{traffic.short(found.name)} is there and serves nothing. Delete it, or let it serve first."
+            )
+        revision = self._names[traffic.short(found.name)]
+        if before == {revision: 100} and PREVIOUS in tags:  # this service was finished, and another was not
+            before, tags = {tags[PREVIOUS]: 100}, {SERVING: tags[PREVIOUS]}
+        return msgspec.structs.replace(mine, before=before, tags=traffic.ours(tags))
+
+    def _move(self) -> None:
+        for service in self._config.services:
+            self._create(service)
+        for service in self._config.services:
+            self._prove(service)
+        reached = min(self._share(name) for name in self._names)
+        for percent in self._config.canary.steps:
+            if percent >= reached:
+                self._shift(percent)
+                self._watch(percent)
+
+    def _create(self, service: Service) -> None:
+        """A revision without traffic; where there was no service, the only one."""
+        name, revision = service.name, self._names[service.name]
+        there = self._cloud.revision(name, revision) is not None
+        mine = self._leases[name]
+
+        def edit(found: run_v2.Service) -> None:
+            if found.name:
+                lease.demand_mine(found, mine)
+            if not there:
+                found.template = revisions.template(self._config, service, revision, self._image, self._bento)
+            if not found.name:
+                self._open(found)
+            shares = traffic.split(found)
+            if revision not in shares:
+                shares = dict(mine.before or {revision: 100})
+            traffic.put(found, shares, self._tags(name))
+            lease.write(found, mine)
+
+        self._cloud.change(name, edit)
+        revisions.await_ready(self._cloud, name, revision, self._config.canary.ready_seconds)
+        self._say(f"{name}: {revision} is ready")
+
+    def _open(self, found: run_v2.Service) -> None:
+        """What holds for all revisions of a service, and so has to wait until the old one serves no more."""
+        found.invoker_iam_disabled = self._config.run.public
+        found.scaling.min_instance_count = self._config.run.min_instances
+
+    def _tags(self, name: str) -> dict[str, str]:
+        stable = traffic.main(self._leases[name].before or {})
+        return {CANDIDATE: self._names[name], **({SERVING: stable} if stable else {})}
+
+    def _share(self, name: str) -> int:
+        service = self._cloud.service(name)
+        return 0 if service is None else traffic.split(service).get(self._names[name], 0)
+
+    def _prove(self, service: Service) -> None:
+        with self._api(service, CANDIDATE) as candidate:
+            probes.prove(candidate, self._bento.models, self._names[service.name])
+        self._say(f"{service.name}: {self._names[service.name]} answers as it must")
+
+    def _api(self, service: Service, tag: str) -> asking.Api:
+        found = self._cloud.settled(service.name)
+        if found is None:
+            raise CloudError(f"{service.name} was deleted.")
+        return asking.api(service.transport, traffic.uri(found, tag), asking.token(self._config.caller, found.uri))
+
+    def _shift(self, percent: int) -> None:
+        """Give the new revisions their share of every service, and write that down."""
+        before, after = {}, {}
+        for name, revision in self._names.items():
+            service = self._cloud.settled(name)
+            before[name] = {} if service is None else traffic.split(service)
+            after[name] = traffic.beside(revision, percent, self._leases[name].before or {})
+            self._put(name, after[name], self._tags(name))
+        self._write(f"{percent:03d}", "rollout", before, after)
+        self._say(f"{percent} %")
+
+    def _put(self, name: str, shares: Mapping[str, int], tags: Mapping[str, str]) -> None:
+        """Set a split, and see that Cloud Run serves it."""
+
+        def edit(found: run_v2.Service) -> None:
+            lease.demand_mine(found, self._leases[name])
+            traffic.put(found, shares, tags)
+            lease.write(found, self._leases[name])
+
+        service = self._cloud.change(name, edit)
+        if traffic.observed(service) != shares:
+            raise CloudError(f"{name} serves {traffic.observed(service)} where {dict(shares)} was asked for.")
+
+    def _watch(self, percent: int) -> None:
+        canary = self._config.canary
+        seconds = canary.seconds / len(self._config.services) if percent < 100 else 0
+        for service in self._config.services:
+            old = traffic.main(self._leases[service.name].before or {})
+            with self._api(service, CANDIDATE) as candidate, self._api(service, SERVING) as stable:
+                beside = stable if old is not None else None
+                seen = probes.compare(candidate, beside, self._bento.models, canary, seconds)
+            self._say(f"{service.name} at {percent} %: {seen}")
+
+    def _abort(self, why: str) -> None:
+        """Go back to where it began, and leave."""
+        self._say(f"going back: {why}")
+        before, after = {}, {}
+        try:
+            for name, mine in self._leases.items():
+                service = self._cloud.settled(name)
+                if service is not None:
+                    before[name], after[name] = traffic.split(service), mine.before or {}
+                    self._restore(name, mine)
+            self._write("abort", "abort", before, after, why)
+            for name, mine in self._leases.items():
+                if mine.before is not None:
+                    self._cloud.change(name, functools.partial(lease.leave, mine))
+        except CloudError as error:
+            raise CloudError(
+                f"{why} Going back failed too: {error} Run the same rollout again, or `rollback`."
+            ) from error
+
+    def _restore(self, name: str, mine: Lease) -> None:
+        if mine.before is not None:
+            self._put(name, mine.before, mine.tags)
+        elif (service := self._cloud.settled(name)) is not None:  # there was nothing, and there will be nothing
+            lease.demand_mine(service, mine)
+            self._cloud.delete(name)
+
+    def _finish(self) -> None:
+        """Tag what serves and what did, and leave."""
+        for name, revision in self._names.items():
+            mine = self._leases[name]
+            old = traffic.main({other: share for other, share in (mine.before or {}).items() if other != revision})
+            tags = {SERVING: revision, **({PREVIOUS: old} if old else {})}
+
+            def edit(found: run_v2.Service, mine: Lease = mine, tags: Mapping[str, str] = tags) -> None:
+                if lease.of(found) is None and traffic.tags(found) == tags:
+                    return  # the answer to this very change was lost
+                lease.leave(mine, found)
+                self._open(found)
+                traffic.put(found, {tags[SERVING]: 100}, tags)
+
+            self._cloud.change(name, edit)
+        self._say(f"{self._image} has all traffic")
+
+    def _write(
+        self,
+        step: str,
+        what: str,
+        before: Mapping[str, Mapping[str, int]],
+        after: Mapping[str, Mapping[str, int]],
+        why: str = "",
+    ) -> None:
+        mine = next(iter(self._leases.values()))
+        known = {
+            revision: revisions.facts(self._cloud.revision(service, revision))
+            for split in (before, after)
+            for service, shares in split.items()
+            for revision in shares
+        }
+        self._ledger.append(
+            Entry(
+                f"{mine.id}-{mine.token[:6]}-{step}",
+                datetime.datetime.now(datetime.UTC),
+                mine.by,
+                what,
+                before,
+                after,
+                known,
+                why,
+            )
+        )

@@ -1,0 +1,1 @@
+"""HTTP: connections, endpoints, the protocols and their description."""

@@ -1,0 +1,257 @@
+"""What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problems."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypedDict, TypeVar
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving import logs, problem_details, telemetry
+from serving.models import Models
+from serving.rest import compression, negotiation
+from serving.rest.request import headers
+from serving.served_model import Verb
+from serving.telemetry import Calls, Counting
+from validation.errors import (
+    CallerLeft,
+    Overloaded,
+    RequestError,
+)
+from validation.wire import ProblemDetails
+
+_PAGE_POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
+)
+READS = ("GET", "HEAD")
+_TRACE, _REQUEST = logs.TRACE.encode(), logs.REQUEST.encode()
+_VARIES = (b"vary", b"Accept-Encoding")
+_log = logging.getLogger("boxwood.http")
+T = TypeVar("T")
+encode = msgspec.json.Encoder().encode
+
+
+class Reply(NamedTuple):
+    """What goes back to the caller."""
+
+    body: bytes
+    media: str = "application/json"
+    status: int = HTTPStatus.OK
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Endpoint:
+    """An ASGI application that answers one path; errors are problem details."""
+
+    methods: Sequence[str] = ()
+    """Those that it answers; all of them if there are none."""
+    calls: Calls | None = None
+    """Who counts its requests, if anybody does."""
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """What to answer; raises RequestError."""
+        raise NotImplementedError
+
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+        """An error as this endpoint's clients expect it."""
+        return problem(details, *headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        sent = headers(scope)
+        trace, request = sent.get(_TRACE), sent.get(_REQUEST)
+        caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
+        counting = Counting(self.calls)
+        if scope["method"] in self.methods or not self.methods:
+            reply = await self._answered(scope, receive, counting, caller)
+        else:
+            detail = f"This path answers {self.methods[0]}."
+            refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+            reply = self.refuse(refusal, (b"allow", ", ".join(self.methods).encode()))
+        if caller is not logs.NOBODY:
+            reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
+        await respond(send, reply)
+        if counting.seconds > logs.SLOW_SECONDS:
+            ended = {"outcome": counting.outcome, "seconds": round(counting.seconds, 3)}
+            _log.warning(logs.line("slow", caller, **_where(scope), **ended))
+
+    async def _answered(self, scope: Scope, receive: Receive, counting: Counting, caller: logs.Caller) -> Reply:
+        try:
+            with counting:  # ends before the caller has the answer, and may look whether it was counted
+                reply = await self.answer(scope, receive)
+            plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
+            return reply if plain else await _compressed(scope, reply)
+        except RequestError as error:
+            return self.refuse(problem_details.of(error), *_encoded(problem_details.headers(error)))
+        except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
+            stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
+            return self.refuse(problem_details.of(stopping), *_encoded(problem_details.headers(stopping)))
+        except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
+            _log.exception(logs.line("error", caller, **_where(scope)))
+            return self.refuse(problem_details.failure())
+
+
+async def _compressed(scope: Scope, reply: Reply) -> Reply:
+    """The reply as its caller would rather have it."""
+    pays = len(reply.body) >= compression.LEAST
+    encoding = negotiation.encoding_for(scope, pays=pays)
+    if encoding is not None:
+        body = await compression.compressed(reply.body, encoding)
+        reply = Reply(body, reply.media, reply.status, [*reply.headers, (b"content-encoding", encoding.encode())])
+    return reply._replace(headers=[*reply.headers, _VARIES]) if pays or encoding else reply
+
+
+def _where(scope: Scope) -> dict[str, str]:
+    return {"method": scope["method"], "path": scope["path"]}
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in pairs]
+
+
+class Document(Endpoint):
+    """GET: a document that is made anew for each caller."""
+
+    methods = READS
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The document as JSON."""
+        return Reply(encode(self._make()))
+
+
+class Alive(TypedDict):
+    """What `GET /` says to who is no browser."""
+
+    status: str
+
+
+class Page(Endpoint):
+    """GET: a page that needs nothing from elsewhere, for browsers; others hear that the server lives, as V1 has it."""
+
+    methods = READS
+
+    def __init__(self, text: str) -> None:
+        vary = (b"vary", b"Accept")
+        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary, _PAGE_POLICY])
+        self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The page, or a word."""
+        return self._page if negotiation.prefers_html(scope, "application/json") else self._alive
+
+
+class Exposition(Endpoint):
+    """GET: the metrics of all workers, for Prometheus."""
+
+    methods = READS
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """The metrics as text."""
+        return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
+
+
+class Elsewhere(Endpoint):
+    """What every path answers that starts like a protocol's and is none of its routes."""
+
+    below: str
+    """Where the protocol has its models."""
+    ends: str
+    """What may stand behind a model's name there."""
+    hint: str
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """A 404, with the models' names where a model was asked for."""
+        path = scope["path"]
+        if path.startswith(f"{self.below}/"):
+            self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
+        detail = f"There is nothing at {path[:100]}. {self.hint}"
+        return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
+
+
+class Front:
+    """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
+
+    Ours do not pass BentoML's middleware and routers, which would take more time than a prediction.
+    """
+
+    def __init__(
+        self,
+        behind: ASGIApp,
+        routes: Callable[[], Mapping[str, ASGIApp]],
+        otherwise: Mapping[str, ASGIApp],
+    ) -> None:
+        """Route requests.
+
+        Args:
+            behind: BentoML's application.
+            routes: gives applications by path; asked at the first request, when the models are there.
+            otherwise: applications for all other paths that start so.
+        """
+        self._behind = behind
+        self._make_routes = routes
+        self._otherwise = otherwise
+
+    @cached_property
+    def _routes(self) -> Mapping[str, ASGIApp]:
+        return self._make_routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find who answers."""
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        path = scope["path"]
+        ours = self._routes.get(path)
+        if ours is None and path.endswith("/") and path != "/":
+            path = path[:-1]
+            scope = {**scope, "path": path}
+            ours = self._routes.get(path)
+        if ours is None:
+            ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
+        await (self._behind if ours is None else ours)(scope, receive, send)
+
+
+async def attended(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """What `work` returns; it is given up if the caller goes away. To be used once the body was read."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise CallerLeft("The connection closed before the answer was ready.")
+    finally:
+        working.cancel()
+        leaving.cancel()
+        # an error's traceback has this frame, which would have the task, which has the error: such a ring keeps a large
+        # request's rows until the next full collection, and those are rare
+        del working, leaving
+
+
+async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
+    """What a model answers, unless the caller of a request that takes its time goes away."""
+    work = verb.ask(rows, partial=partial)
+    return await (work if len(rows) <= verb.light else attended(work, receive))
+
+
+def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+    """An error as a reply."""
+    return Reply(encode(details), problem_details.MEDIA_TYPE, details.status, headers)
+
+
+async def respond(send: Send, reply: Reply) -> None:
+    """Send a reply."""
+    length = str(len(reply.body)).encode()
+    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": start})
+    await send({"type": "http.response.body", "body": reply.body})

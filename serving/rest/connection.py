@@ -1,0 +1,185 @@
+"""What happens on an HTTP connection before a request reaches us: limits, time, and one write an answer.
+
+BentoML starts uvicorn and passes no protocol on. `install` puts ours where uvicorn looks "auto" up.
+"""
+
+import asyncio
+import functools
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn import config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from serving import problem_details
+from serving.rest.asgi import encode
+from serving.settings import Settings
+
+_MOST_AHEAD = 1_000
+"""How many requests a client may send ahead of the answers on a connection; it is closed beyond."""
+
+
+def install(settings: Settings) -> None:
+    """Let the server that starts in this process speak `Connection`."""
+    # uvicorn takes import strings and, like its `http` option, what they would name
+    config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings)  # type: ignore[assignment]
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of a client.
+
+    A request has to be complete in time, headers and body, so that nobody holds a connection by sending slowly; nor
+    does anybody by not taking the answer.
+    """
+
+    def __init__(self, settings: Settings, *arguments: Any, **named: Any) -> None:
+        """As uvicorn makes it, with the limits of `settings`."""
+        super().__init__(*arguments, **named)
+        self.app = self.config.app  # without uvicorn's middleware for proxies' headers, which nothing here looks at
+        self.access_log = False  # a line for each request would be put together and thrown away
+        self._most = settings.max_connections
+        self._seconds = settings.max_request_seconds
+        self._too_many = False
+        self._arriving = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        super().connection_made(_OneWrite(transport, self.loop, self._seconds))  # type: ignore[arg-type]
+        self._too_many = len(self.connections) > self._most
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.transport.lost = True  # type: ignore[attr-defined]
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def eof_received(self) -> None:
+        """Send what there is, for the connection closes after this."""
+        self.transport.flush()  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; the time of a request runs while a part of it is missing."""
+        if self._too_many:  # not said before: an answer is lost if the connection closes on what was sent meanwhile
+            detail = f"{self._most} connections are open, and no more may be. Try again in a second or two."
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, detail, b"retry-after: 1\r\n")
+            return
+        super().data_received(data)
+        if len(self.pipeline) > _MOST_AHEAD:  # uvicorn reads on after each answer, and would queue what a client sends
+            self.transport.abort()
+            return
+        if self._timer is None and (self._arriving or self._idle()):
+            self._watch()
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        self._arriving = True
+        self._unwatch()
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Its last."""
+        self._arriving = False
+        self._unwatch()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _idle(self) -> bool:
+        """Whether uvicorn forgot the connection: bytes that begin no request end its time of being kept alive."""
+        last: RequestResponseCycle | None = self.cycle
+        return last is not None and last.response_complete and self in self.connections
+
+    def _watch(self) -> None:
+        self._timer = self.loop.call_later(self._seconds, self._too_slow)
+
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._arriving:
+            detail = f"The request was not complete after {self._seconds} seconds; the connection is closed."
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
+        else:  # browsers open connections that they may need
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus, detail: str, *headers: bytes) -> None:
+        """Close, with an answer for the application if no client could take it for the answer to another request."""
+        if self.transport.is_closing():
+            return
+        last: RequestResponseCycle | None = self.cycle
+        this = last if self._arriving and last is not None and last.scope is self.scope else None
+        if self.pipeline or (this is None and last is not None and not last.response_complete):
+            self.cycle.keep_alive = False  # those before it are answered first
+            if self._timer is None:
+                self._watch()
+            return
+        if this is None or not this.response_started:
+            self.transport.write(_answer(status, detail, *headers))
+        self.transport.close()
+
+
+def _answer(status: HTTPStatus, detail: str, *headers: bytes) -> bytes:
+    body = encode(problem_details.plain(status, detail))
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {problem_details.MEDIA_TYPE}\r\n".encode(),
+        f"content-length: {len(body)}\r\nconnection: close\r\n".encode(),
+        *headers,
+    ]
+    return b"".join([*lines, b"\r\n", body])
+
+
+class _OneWrite:
+    """A transport that sends what is written in one turn of the event loop at once, and ends if nobody takes it.
+
+    uvicorn writes the head and the body of an answer apart: two system calls, and a client that wakes up twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._seconds = seconds
+        self._parts: list[bytes] = []
+        self._left = 0
+        """The bytes that would wait to be taken if none had been since the timer started; 0 without one."""
+        self.lost = False
+        """The connection is: uvicorn does not tell this to an application with further requests behind its own."""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        if self._parts and not self.lost:
+            parts, self._parts = self._parts, []
+            self._transport.writelines(parts)
+            if self._left:
+                self._left += sum(map(len, parts))
+            else:
+                self._watch()
+
+    def _watch(self) -> None:
+        self._left = self._transport.get_write_buffer_size()
+        if self._left:
+            self._loop.call_later(self._seconds, self._taken)
+
+    def _taken(self) -> None:
+        if self._transport.get_write_buffer_size() < self._left:
+            self._watch()
+        else:  # closing would wait for the client
+            self._transport.abort()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -1,0 +1,120 @@
+"""HTTP as hosting platforms ask: Amazon SageMaker, Vertex AI, and MLflow's clients. It translates and decides nothing.
+
+GET  /ping                     200 once the default model answers (SageMaker, MLflow)
+POST /invocations              rows in one of MLflow's forms; V1's answer
+GET  $AIP_HEALTH_ROUTE         the same two where Vertex AI says by its variables that it will ask
+POST $AIP_PREDICT_ROUTE
+
+The sources are SageMaker's "Use your own inference code with hosting services", Vertex AI's "Custom container
+requirements for inference" and MLflow's "Deploy MLflow model as a local inference server".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.types import ASGIApp, Receive, Scope
+
+from serving.admission import demand_fits
+from serving.rest.asgi import Document, Endpoint, Reply, asked, encode
+from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
+from serving.served_model import ServedModel
+from serving.settings import Settings
+from validation.errors import UnreadableRequest
+
+PING, INVOCATIONS = "/ping", "/invocations"
+_HEALTH, _PREDICT = "AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE"
+_HINT = (
+    'Send {"dataframe_split": {"columns": […], "data": [[…], …]}}, {"dataframe_records": [row, …]}, '
+    '{"instances": [row, …]} or {"inputs": {column: [value, …], …}}.'
+)
+
+
+class Pong(TypedDict):
+    """What `/ping` says."""
+
+    status: str
+
+
+class Split(msgspec.Struct):
+    """A table as pandas writes it with `orient="split"`; its index is ignored."""
+
+    columns: list[str]
+    data: list[list[Any]]
+
+
+class Invocation(msgspec.Struct):
+    """What `/invocations` takes: rows in one of these forms, and `params` (MLflow) or `parameters` (Vertex AI)."""
+
+    dataframe_split: Split | UnsetType = UNSET
+    dataframe_records: list[Any] | UnsetType = UNSET
+    instances: list[Any] | UnsetType = UNSET
+    inputs: list[Any] | dict[str, list[Any]] | UnsetType = UNSET
+    params: Options | None = None
+    parameters: Options | None = None
+
+
+_decode = msgspec.json.Decoder(Invocation).decode
+
+
+def routes(model: ServedModel, settings: Settings, environment: Mapping[str, str]) -> dict[str, ASGIApp]:
+    """The applications for the default model, by path; Vertex AI's variables are read from `environment`."""
+    ready = Document(lambda: Pong(status="ready"))
+    invoked = _Invoked(model, settings)
+    found: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
+    named = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))
+    return found | {path: application for path, application in named if path}
+
+
+class _Invoked(Endpoint):
+    """POST: rows in, V1's answer out."""
+
+    methods = ("POST",)
+
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self.calls = model.calls("invocations", "predict")
+        self._model = model
+        self._settings = settings
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        demand_json(scope)
+        self._model.predicting.gate.demand_room()
+        sent = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT)
+        rows = _rows(sent, self._settings.max_rows)
+        partial = wants_partial(scope) or any(one and one.partial for one in (sent.params, sent.parameters))
+        return Reply(encode(await asked(self._model.predicting, rows, receive, partial=partial)))
+
+
+def _rows(sent: Invocation, most: int) -> Sequence[Any]:
+    """The rows of the one form that was sent; raises UnreadableRequest, and RequestTooLarge before they are made."""
+    forms = [sent.dataframe_split, sent.dataframe_records, sent.instances, sent.inputs]
+    match [one for one in forms if one is not UNSET]:
+        case [Split() as table]:
+            demand_fits(len(table.data), most)
+            return _split(table)
+        case [dict() as columns]:
+            demand_fits(max(map(len, columns.values()), default=0), most)
+            return _columns(columns)
+        case [list() as rows]:
+            demand_fits(len(rows), most)
+            return rows
+        case found:
+            raise UnreadableRequest(f"The body has {len(found)} of the forms of rows and should have one. {_HINT}")
+
+
+def _split(table: Split) -> list[dict[str, Any]]:
+    width = len(table.columns)
+    if len(set(table.columns)) < width:
+        raise UnreadableRequest("Two columns of dataframe_split have one name.")
+    for place, values in enumerate(table.data):
+        if len(values) != width:
+            raise UnreadableRequest(f"Row {place} of dataframe_split has {len(values)} values for {width} columns.")
+    return [dict(zip(table.columns, values, strict=True)) for values in table.data]
+
+
+def _columns(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    if len(set(map(len, columns.values()))) > 1:
+        found = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
+        raise UnreadableRequest(f"The columns of inputs have a value for every row each; found {found}.")
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -1,0 +1,113 @@
+"""What an HTTP request says: its headers, its query and its body, read in the same way on every route."""
+
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+from starlette.types import Receive, Scope
+
+from serving.bodies import SMALL, Bodies
+from serving.rest import compression
+from validation.errors import CallerLeft, RequestTooLarge, UnreadableRequest, UnsupportedMedia
+
+T = TypeVar("T")
+_HEADERS = "boxwood.headers"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What may be asked for beside the rows of a body."""
+
+    partial: bool = False
+
+
+def headers(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers by their names in lower case; of several of one name the first."""
+    known: Mapping[bytes, bytes] | None = scope.get(_HEADERS)
+    if known is None:  # one dictionary takes half the time of two walks through the list
+        known = scope[_HEADERS] = dict(reversed(scope["headers"]))
+    return known
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name, in lower case."""
+    return headers(scope).get(name)
+
+
+def size_of(text: bytes | None) -> int | None:
+    """The number of bytes that a header says; None where it says none that a body could have."""
+    return int(text) if text is not None and text.isdigit() and len(text) < 20 else None
+
+
+def demand_json(scope: Scope) -> None:
+    """Raise UnsupportedMedia for a body that says it is something else than JSON."""
+    media = header(scope, b"content-type")
+    if media is None or media == b"application/json":
+        return
+    media = media.split(b";")[0].strip().lower()
+    if media != b"application/json" and not media.endswith(b"+json"):
+        name = media.decode("latin-1")[:100]
+        raise UnsupportedMedia(
+            f"The body is {name}; send application/json (curl: -H 'content-type: application/json')."
+        )
+
+
+def wants_partial(scope: Scope) -> bool:
+    """Whether `?partial=true` was asked for; raises UnreadableRequest for another value. Other names are ignored."""
+    query: bytes = scope["query_string"]
+    if not query:
+        return False
+    values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True).get("partial", ["false"])
+    if len(values) != 1 or values[0] not in ("true", "false"):
+        raise UnreadableRequest("The query parameter partial is either true or false, and there once.")
+    return bool(values[0] == "true")
+
+
+async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:
+    """The whole body, inflated where it came compressed.
+
+    Raises:
+        RequestTooLarge: it is above the limit as it was sent, or inflated; said as soon as that is known.
+        UnsupportedMedia: it is compressed in a way that is not read here.
+        Overloaded: too many bytes of other bodies are arriving.
+    """
+    encoding = None
+    if b"content-encoding" in headers(scope):
+        encoding = compression.encoding_of([v for name, v in scope["headers"] if name == b"content-encoding"])
+    length = size_of(header(scope, b"content-length"))
+    if length is not None and length > bodies.limit:
+        raise RequestTooLarge(f"The body of {length} bytes is above the limit of {bodies.limit} bytes.")
+    body, more = await _part(receive)
+    if not more and encoding is None and len(body) <= min(SMALL, bodies.limit):
+        return body  # most are: all of it was there, and nothing has to be counted
+    with bodies.reading() as reading:
+        reading.add(len(body))
+        parts = [body]
+        while more:
+            body, more = await _part(receive)
+            reading.add(len(body))
+            parts.append(body)
+        body = b"".join(parts)
+        return body if encoding is None else await compression.inflated(body, encoding, bodies.limit)
+
+
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """A part of a body, and whether there is more of it."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise CallerLeft("The connection closed before the body was complete.")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def without_mark(body: bytes | memoryview) -> bytes | memoryview:
+    """A JSON text without the byte order mark that some editors and libraries put before it (RFC 8259, 8.1)."""
+    return body[3:] if body[:3] == _BYTE_ORDER_MARK else body
+
+
+def parsed(decode: Callable[[bytes | memoryview], T], body: bytes | memoryview, hint: str) -> T:
+    """A JSON body as `decode` reads it; raises UnreadableRequest, with the hint, where it is another document."""
+    try:
+        return decode(without_mark(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRequest(f"{error}. {hint}") from error

@@ -1,0 +1,46 @@
+"""GET /ui: from the service to the page that asks it, which is a process of its own."""
+
+import re
+from http import HTTPStatus
+
+from starlette.types import Receive, Scope
+
+from serving import port, problem_details
+from serving.rest.asgi import READS, Endpoint, Reply, problem
+from serving.rest.request import header
+from validation.errors import UnreadableRequest
+from validation.values import shown
+
+PATH = "/ui"
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,255})(?::[0-9]{0,5})?")
+"""A host's name or address as URLs have them, with or without a port."""
+
+
+class ToPage(Endpoint):
+    """GET: a redirect to the page, if there is one."""
+
+    methods = READS
+
+    def __init__(self, place: str) -> None:
+        """Redirect to `place`, as `Settings.ui` has it."""
+        self._place = place
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """Where the page is; raises UnreadableRequest where that depends on a host that is none."""
+        if not self._place:
+            detail = "This service knows of no page. `make ui` starts one, and BOXWOOD_UI says where it is."
+            return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
+        place = f"http://{_host(scope)}{self._place}" if self._place.startswith(":") else self._place
+        text = f"The page is at {place}\n".encode()
+        return Reply(text, "text/plain", HTTPStatus.TEMPORARY_REDIRECT, [(b"location", place.encode())])
+
+
+def _host(scope: Scope) -> str:
+    """The host that was asked for, in brackets if it is an IPv6 address."""
+    asked = header(scope, b"host")
+    if asked is None:  # HTTP/1.0 need not say
+        asked = port.address(*scope["server"]).encode()
+    match = _HOST.fullmatch(asked)
+    if match is None:
+        raise UnreadableRequest(f"The Host header is {shown(asked.decode('latin-1'))}, which is no host.")
+    return match[1].decode()

@@ -1,0 +1,147 @@
+"""HTTP: the KServe V1 protocol. It translates and decides nothing.
+
+GET  /v1/models                    the models, by name
+GET  /v1/models/{model}            contract, what training saw, metrics, lineage
+GET  /v1/models/{model}/card       the model card, as a page or as Markdown
+GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
+GET  /v1/models/{model}/columns/{column}?like=text    names of a category that begin so, contain it or are near it
+POST /v1/models/{model}:predict    {"instances": [row, …]}
+POST /v1/models/{model}:explain    {"instances": [row, …]}
+
+With ?partial=true, or a member "partial" of the body or of its "parameters", the good rows of a request are answered
+beside the errors of the others.
+"""
+
+import urllib.parse
+from http import HTTPStatus
+from typing import Any, TypedDict
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope
+
+from serving import contract_proto, problem_details
+from serving.admission import demand_fits
+from serving.models import Models
+from serving.rest.asgi import READS, Document, Elsewhere, Endpoint, Reply, asked, encode, problem
+from serving.rest.negotiation import prefers_html
+from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
+from serving.served_model import ServedModel, Verb
+from serving.settings import Settings
+from validation.lookup import Lookup
+from validation.wire import ColumnNames
+
+MODELS = "/v1/models"
+MOST_NAMES = 20
+"""So many names of a category are told at a time."""
+
+_VARIES = (b"vary", b"Accept")
+# a card needs its own pictures and styles and nothing else, whatever a value in it tries
+_CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+
+
+class Names(TypedDict):
+    """What `GET /v1/models` says."""
+
+    models: list[str]
+
+
+class _Instances(msgspec.Struct):
+    """What is asked; members that nobody knows here are ignored, as the protocol's other servers do."""
+
+    instances: list[Any]
+    partial: bool = False
+    parameters: Options = Options()
+
+
+_HINT = 'Send {"instances": [row, …]}, a row being an object of columns.'
+_decode = msgspec.json.Decoder(_Instances).decode
+
+
+def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+    """The applications for the models that are there, by path."""
+    names = Document(lambda: Names(models=[model.predictor.name for model in models]))
+    found: dict[str, ASGIApp] = {"/v1": Nothing(models), MODELS: names}
+    for model in models:
+        path = f"{MODELS}/{model.predictor.name}"
+        found |= {
+            path: Document(model.describe),
+            f"{path}/card": _Card(model),
+            f"{path}/proto": _Proto(model),
+        }
+        for column, lookup in model.predictor.lookups.items():
+            found[f"{path}/columns/{column}"] = _Names(column, lookup)
+        for verb in (model.predicting, model.explaining):
+            found[f"{path}:{verb.name}"] = _Asked(model, verb, settings)
+    return found
+
+
+class Nothing(Elsewhere):
+    """What every other path below /v1 answers."""
+
+    below, ends, hint = MODELS, "/:", f"GET {MODELS} lists the models."
+
+
+class _Asked(Endpoint):
+    """POST: rows in, answers out."""
+
+    methods = ("POST",)
+
+    def __init__(self, model: ServedModel, verb: Verb, settings: Settings) -> None:
+        self.calls = model.calls("v1", verb.name)
+        self._bodies = model.bodies
+        self._verb = verb
+        self._settings = settings
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        demand_json(scope)
+        self._verb.gate.demand_room()  # what is refused need not be read
+        request = parsed(_decode, await read_body(scope, receive, self._bodies), _HINT)
+        rows = request.instances
+        demand_fits(len(rows), self._settings.max_rows)
+        partial = wants_partial(scope) or request.partial or request.parameters.partial
+        return Reply(encode(await asked(self._verb, rows, receive, partial=partial)))
+
+
+class _Card(Endpoint):
+    """GET: the model card, in the form that the caller prefers."""
+
+    methods = READS
+
+    def __init__(self, model: ServedModel) -> None:
+        self._model = model
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        page = prefers_html(scope, "text/markdown")
+        card = self._model.card(page=page)
+        if card is None:
+            detail = f"The model '{self._model.predictor.name}' has no card: its bundle was not sealed with one."
+            return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail), _VARIES)
+        media = "text/html" if page else "text/markdown"
+        return Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *([_CARD_POLICY] if page else [])))
+
+
+class _Proto(Endpoint):
+    """GET: what callers generate their gRPC client from."""
+
+    methods = READS
+
+    def __init__(self, model: ServedModel) -> None:
+        self._reply = Reply(contract_proto.text(model.predictor.problem).encode(), "text/plain; charset=utf-8")
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        return self._reply
+
+
+class _Names(Endpoint):
+    """GET: names of a category, for whoever types one."""
+
+    methods = READS
+
+    def __init__(self, column: str, names: Lookup) -> None:
+        self._column = column
+        self._names = names
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        sent = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
+        typed = sent.get("like", [""])[0]
+        return Reply(encode(ColumnNames(self._column, self._names.like(typed, MOST_NAMES))))

@@ -1,0 +1,226 @@
+"""HTTP: the Open Inference Protocol (KServe V2) with Triton's binary tensors. It translates and decides nothing.
+
+GET  /v2                                        the server
+GET  /v2/health/live, /v2/health/ready          probes
+GET  /v2/models/{model}[/versions/{version}]    inputs and outputs
+GET  …/ready                                    200 if the model answers
+POST …/infer                                    tensors in, tensors out; ?partial=true as in V1, or as parameter
+
+The source is the protocol's specification (github.com/kserve/open-inference-protocol) and Triton's extension
+"Binary Tensor Data" to it.
+"""
+
+import functools
+from typing import Any, TypedDict
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.types import ASGIApp, Receive, Scope
+
+from serving import problem_details, tensors
+from serving.models import Models
+from serving.rest.asgi import Document, Elsewhere, Endpoint, Reply, asked, encode
+from serving.rest.request import demand_json, header, parsed, read_body, size_of, wants_partial
+from serving.served_model import ServedModel
+from serving.settings import Settings
+from serving.tensors import Tensor
+from validation.errors import UnreadableRequest
+from validation.values import shown
+from validation.wire import PartialPredictions, ProblemDetails
+
+MODELS = "/v2/models"
+_LENGTH = b"inference-header-content-length"
+BINARY = "application/octet-stream"
+
+
+class InferInput(msgspec.Struct):
+    """One column of a request; raw where `parameters` have a binary_data_size."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = {}
+    data: list[Any] | UnsetType = UNSET
+
+
+class InferRequestedOutput(msgspec.Struct):
+    """An output that is asked for, raw if its parameter binary_data says so."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class InferRequest(msgspec.Struct):
+    """What `infer` takes, as JSON."""
+
+    inputs: list[InferInput]
+    id: str | UnsetType = UNSET
+    parameters: dict[str, Any] = {}
+    outputs: list[InferRequestedOutput] = []
+
+
+class InferOutput(msgspec.Struct):
+    """One tensor of an answer."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, Any] | UnsetType = UNSET
+    data: list[Any] | UnsetType = UNSET
+
+
+class InferAnswer(msgspec.Struct):
+    """What `infer` answers, as JSON."""
+
+    model_name: str
+    model_version: str
+    outputs: list[InferOutput]
+    id: str | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
+
+
+class Live(TypedDict):
+    """Whether the server runs."""
+
+    live: bool
+
+
+class Ready(TypedDict):
+    """Whether all models answer."""
+
+    ready: bool
+
+
+class ModelReady(TypedDict):
+    """Whether one model answers."""
+
+    name: str
+    ready: bool
+
+
+_HINT = 'Send {"inputs": [tensor, …]}, a tensor being a column.'
+_decode = msgspec.json.Decoder(InferRequest).decode
+
+
+def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+    """The applications for the models that are there, by path."""
+    found: dict[str, ASGIApp] = {
+        "/v2": Document(lambda: tensors.SERVER),
+        "/v2/health/live": Document(lambda: Live(live=True)),
+        "/v2/health/ready": Document(lambda: Ready(ready=True)),
+    }
+    for model in models:
+        name, version = model.predictor.name, model.predictor.version
+        for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
+            found |= {
+                path: Document(functools.partial(tensors.metadata, model.predictor)),
+                f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
+                f"{path}/infer": _Infer(model, settings),
+            }
+    return found
+
+
+class Nothing(Elsewhere):
+    """What every other path below /v2 answers."""
+
+    below, ends, hint = MODELS, "/", "GET /v2 is the server."
+
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+        """An error with the member that this protocol's clients read."""
+        return _problem(details, *headers)
+
+
+def _problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+    """An error, with the member that this protocol's clients read."""
+    body = encode({"error": details.detail, **msgspec.to_builtins(details)})
+    return Reply(body, problem_details.MEDIA_TYPE, details.status, headers)
+
+
+class _Infer(Endpoint):
+    """POST: tensors in, tensors out."""
+
+    methods = ("POST",)
+
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self.calls = model.calls("v2", "predict")
+        self._model = model
+        self._settings = settings
+
+    def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
+        return _problem(details, *headers)
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        length = header(scope, _LENGTH)
+        if length is None:
+            demand_json(scope)
+        verb = self._model.predicting
+        verb.gate.demand_room()
+        body = await read_body(scope, receive, self._model.bodies)
+        request, raw = _read(body, length)
+        predictor = self._model.predictor
+        columns = _tensors(request.inputs, raw)
+        rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
+        partial = wants_partial(scope) or _partial(request.parameters)
+        answer = await asked(verb, rows, receive, partial=partial)
+        made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
+        document = InferAnswer(predictor.name, predictor.version, [], request.id)
+        if isinstance(answer, PartialPredictions):
+            document.parameters = {"errors": tensors.errors(answer), "error_count": answer.error_count}
+        return _reply(document, made, request)
+
+
+def _partial(parameters: dict[str, Any]) -> bool:
+    """Whether the parameter `partial` asks for a part of the answers, as gRPC has it."""
+    partial = parameters.get("partial", False)
+    if type(partial) is not bool:
+        raise UnreadableRequest(f"The parameter partial is {shown(partial)}; it takes true or false.")
+    return partial
+
+
+def _read(body: bytes, length: bytes | None) -> tuple[InferRequest, memoryview]:
+    """The JSON at the start of a body, and the raw tensors behind it."""
+    end = len(body) if length is None else size_of(length)
+    if end is None or end > len(body):
+        raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
+    view = memoryview(body)
+    return parsed(_decode, view[:end], _HINT), view[end:]
+
+
+def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:
+    found = []
+    for one in inputs:
+        size = one.parameters.get("binary_data_size")
+        if size is None:
+            values = [] if one.data is UNSET else _flat(one.data)
+        elif type(size) is not int or not 0 <= size <= len(raw):
+            raise UnreadableRequest(f"The binary_data_size of {shown(one.name)} is no size of what is in the body.")
+        else:
+            values, raw = tensors.unpack(one.name, one.datatype, raw[:size]), raw[size:]
+        found.append(Tensor(one.name, one.datatype, one.shape, values))
+    if raw:
+        raise UnreadableRequest(f"The body has {len(raw)} bytes that belong to no input.")
+    return found
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """Values row by row; [rows, 1] may come nested."""
+    return [value[0] if type(value) is list and len(value) == 1 else value for value in data]
+
+
+def _reply(answer: InferAnswer, made: list[Tensor], request: InferRequest) -> Reply:
+    """The answer as JSON, with the tensors that were asked for as binary behind it."""
+    asked = {output.name: output.parameters.get("binary_data", False) for output in request.outputs}
+    everything = request.parameters.get("binary_data_output", False) if not asked else False
+    blobs = []
+    for tensor in made:
+        output = InferOutput(tensor.name, tensor.datatype, list(tensor.shape))
+        if asked.get(tensor.name, everything):
+            blobs.append(tensors.pack(tensor))
+            output.parameters = {"binary_data_size": len(blobs[-1])}
+        else:
+            output.data = list(tensor.values)
+        answer.outputs.append(output)
+    text = encode(answer)
+    if not blobs:
+        return Reply(text)
+    return Reply(b"".join((text, *blobs)), BINARY, headers=[(_LENGTH, str(len(text)).encode())])

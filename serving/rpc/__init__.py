@@ -1,0 +1,1 @@
+"""gRPC: the server, the Open Inference Protocol and the typed services."""

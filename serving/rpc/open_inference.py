@@ -1,0 +1,145 @@
+"""gRPC: the Open Inference Protocol, `inference.GRPCInferenceService`. It translates and decides nothing."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from serving import tensors
+from serving.models import Models
+from serving.rpc.protos import open_inference_pb2 as pb
+from serving.served_model import ServedModel
+from serving.settings import Settings
+from serving.telemetry import Calls
+from serving.tensors import TEXT, Tensor
+from validation.errors import UnknownModel, UnreadableRequest
+from validation.values import shown
+from validation.wire import PartialPredictions
+
+SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+_FIELDS: Mapping[str, str] = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    TEXT: "bytes_contents",
+}
+"""The field of InferTensorContents that holds a datatype."""
+
+
+class OpenInference:
+    """Its methods are the calls of the service; they raise RequestError."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._models = models
+        self._settings = settings
+        self._calls = {model.predictor.name: model.calls("grpc", "predict") for model in models}
+
+    @functools.cached_property
+    def _nameless(self) -> Calls:
+        return Calls("grpc", "predict", "", "")
+
+    def _find(self, name: str, version: str) -> ServedModel:
+        model = self._models.find(name)
+        if version and version != model.predictor.version:
+            here = model.predictor.version
+            raise UnknownModel(f"The model {name!r} is of version {here} here, not {shown(version)}.")
+        return model
+
+    async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
+        """Whether the server runs."""
+        return pb.ServerLiveResponse(live=True)
+
+    async def server_ready(self, request: pb.ServerReadyRequest) -> pb.ServerReadyResponse:
+        """Whether all models answer."""
+        return pb.ServerReadyResponse(ready=True)
+
+    async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
+        """Whether one model answers; one that is not here does not, as clients say of a 404 over HTTP too."""
+        try:
+            self._find(request.name, request.version)
+        except UnknownModel:
+            return pb.ModelReadyResponse(ready=False)
+        return pb.ModelReadyResponse(ready=True)
+
+    async def server_metadata(self, request: pb.ServerMetadataRequest) -> pb.ServerMetadataResponse:
+        """What the server is."""
+        return pb.ServerMetadataResponse(**tensors.SERVER)
+
+    async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
+        """What a model takes and gives."""
+        return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
+
+    def counts(self, request: pb.ModelInferRequest | None) -> Calls:
+        """Who counts a request for predictions; one that is unreadable, or for no model here, has no model's name."""
+        return self._nameless if request is None else self._calls.get(request.model_name, self._nameless)
+
+    async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+        """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
+        model = self._find(request.model_name, request.model_version)
+        predictor = model.predictor
+        model.predicting.gate.demand_room()
+        rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
+        answer = await model.predict(rows, partial=_partial(request))
+        response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
+        if isinstance(answer, PartialPredictions):
+            response.parameters["errors"].string_param = tensors.errors(answer)
+            response.parameters["error_count"].int64_param = answer.error_count
+        for tensor in tensors.answers(predictor, answer, [output.name for output in request.outputs]):
+            output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+            if request.raw_input_contents:
+                response.raw_output_contents.append(tensors.pack(tensor))
+            else:
+                field = getattr(output.contents, _FIELDS[tensor.datatype])
+                field.extend(map(str.encode, tensor.values) if tensor.datatype == TEXT else tensor.values)
+        return response
+
+
+def _partial(request: pb.ModelInferRequest) -> bool:
+    sent = request.parameters.get("partial")
+    if sent is None:
+        return False
+    if sent.WhichOneof("parameter_choice") != "bool_param":
+        raise UnreadableRequest("The parameter partial takes a bool_param.")
+    return bool(sent.bool_param)
+
+
+def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
+    raw = request.raw_input_contents
+    if raw and (len(raw) != len(request.inputs) or any(one.HasField("contents") for one in request.inputs)):
+        raise UnreadableRequest("Values are either raw_input_contents, one for each input, or all in `contents`.")
+    found = []
+    for place, one in enumerate(request.inputs):
+        if raw:
+            values = tensors.unpack(one.name, one.datatype, raw[place])
+        else:
+            values = list(getattr(one.contents, _FIELDS.get(one.datatype, "fp64_contents")))
+            if one.datatype == TEXT:
+                values = [tensors.text(one.name, value) for value in values]
+        found.append(Tensor(one.name, one.datatype, one.shape, values))
+    return found
+
+
+class Call(NamedTuple):
+    """One method of the service."""
+
+    answer: Callable[[Any], Awaitable[Any]]
+    counts: Callable[[Any | None], Calls | None] = lambda request: None
+
+    async def __call__(self, request: Any) -> Any:
+        """Answer one request."""
+        return await self.answer(request)
+
+
+def calls(service: OpenInference) -> dict[str, Call]:
+    """The methods of the service under their names in the protocol."""
+    return {
+        "ServerLive": Call(service.server_live),
+        "ServerReady": Call(service.server_ready),
+        "ModelReady": Call(service.model_ready),
+        "ServerMetadata": Call(service.server_metadata),
+        "ModelMetadata": Call(service.model_metadata),
+        "ModelInfer": Call(service.model_infer, service.counts),
+    }

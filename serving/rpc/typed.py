@@ -1,0 +1,113 @@
+"""gRPC: one service a model, `boxwood.<model>.Predictor`, whose messages are its contract. It decides nothing.
+
+A row's fields are the values that JSON would have brought; the decoder judges them. NaN is a missing number, as in
+tensors. What the contract has no field for is refused like a surplus column, and not dropped as protobuf does.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from problems.base import Problem
+from serving import contract_proto
+from serving.admission import demand_fits
+from serving.rpc import descriptors
+from serving.served_model import ServedModel, Verb
+from serving.settings import Settings
+from serving.telemetry import Calls
+from validation.contract import Contract, Kind
+from validation.errors import UnreadableRequest
+
+T = TypeVar("T")
+
+
+def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
+    """The service of a problem, with its messages, made in `pool`."""
+    pool.AddSerializedFile(descriptors.file(problem).SerializeToString())
+    return pool.FindServiceByName(f"{contract_proto.package(problem)}.{contract_proto.SERVICE}")
+
+
+def calls(described: ServiceDescriptor, model: ServedModel, settings: Settings) -> dict[str, "Call"]:
+    """The methods of a model's service by their names; they raise RequestError."""
+    read = Rows(model.predictor.contract, described.file.message_types_by_name["Row"])
+    found = {}
+    for verb in (model.predicting, model.explaining):
+        method = described.methods_by_name[verb.name.title()]
+        counts = model.calls("grpc-typed", verb.name)
+        found[method.name] = Call(read, verb, method.output_type, settings.max_rows, counts)
+    return found
+
+
+class Rows:
+    """Reads messages as the rows that JSON would have brought."""
+
+    def __init__(self, contract: Contract, described: Descriptor) -> None:
+        """Read messages of the type `described`, made for `contract`."""
+        self._names = {field: field.name for field in described.fields}  # a third of the time of asking each field
+        self._reals = [column.name for column in contract.columns if column.kind is Kind.REAL]
+        self._columns = [column.name for column in contract.columns]
+
+    def __call__(self, message: Message) -> dict[str, Any]:
+        """The row that a message is."""
+        row = {self._names[field]: value for field, value in message.ListFields()}
+        for name in self._reals:
+            if name in row and math.isnan(row[name]):
+                row[name] = None
+        for strange in UnknownFieldSet(message):
+            row[self._strange(strange.field_number)] = None
+        return row
+
+    def _strange(self, number: int) -> str:
+        """What to call a field that is none of the messages, or has the number of one and another type."""
+        if number > len(self._columns):
+            return f"field {number}"
+        name = self._columns[number - 1]
+        return f"{name} of another type" if name in self._names.values() else name
+
+
+class Call:
+    """One method of a model's service."""
+
+    def __init__(self, read: Rows, verb: Verb, described: Descriptor, most_rows: int, counts: Calls) -> None:
+        """Have `verb` answer at most `most_rows` rows with a message of the type `described`."""
+        self._read = read
+        self._verb = verb
+        self._response = GetMessageClass(described)
+        [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
+        self._one = GetMessageClass(described.fields_by_name[self._name].message_type)
+        self._most_rows = most_rows
+        self._counts = counts
+
+    def counts(self, request: Any | None) -> Calls:
+        """Who counts its requests, readable or not."""
+        return self._counts
+
+    async def __call__(self, request: Any) -> Message:
+        """Answer one request."""
+        for strange in UnknownFieldSet(request):
+            raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
+        demand_fits(len(request.rows), self._most_rows)
+        self._verb.gate.demand_room(len(request.rows))
+        answer = await self._verb.ask(await self._each(self._read, request.rows), partial=request.partial)
+        answers = await self._each(self._message, getattr(answer, self._name))
+        return self._response(
+            model_name=answer.model_name,
+            model_version=answer.model_version,
+            errors=msgspec.to_builtins(getattr(answer, "errors", [])),
+            error_count=getattr(answer, "error_count", 0),
+            **{self._name: answers},
+        )
+
+    def _message(self, answer: msgspec.Struct | None) -> Message:
+        return self._one() if answer is None else self._one(**msgspec.to_builtins(answer))
+
+    async def _each(self, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+        """What `convert` makes of each; others have their turn after each part of a large request."""
+        return [convert(item) async for part in self._verb.gate.turns(items) for item in part]

@@ -1,0 +1,1 @@
+"""A raw table becomes rows that satisfy the contract, and each row gets its split."""

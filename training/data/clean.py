@@ -1,0 +1,98 @@
+"""Bronze → silver: the rows that satisfy the contract; the others go to quarantine with the reason beside them."""
+
+from typing import Annotated
+
+import msgspec
+import pandas as pd
+from pandera.errors import SchemaErrors
+
+from problems.base import Problem
+from training.data import gates, tables
+from training.workspace import Workspace, counted, say, whole_file
+from validation.contract import Column, Contract, Kind, Role
+from validation.errors import TableError
+
+ROW, REASON = "_row", "_reason"
+"""What quarantine has besides the contract's columns, none of which can be called so."""
+_MOST_COLUMNS = 30
+_UNREADABLE, _REFUSED = "unreadable", "refused"
+
+
+class CleanParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`quarantine_limit`: the share of rows that may fail before the run stops."""
+
+    quarantine_limit: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+def main(problem: Problem) -> None:
+    """Put the gate between bronze and silver; raises TableError if more rows fail than the limit allows."""
+    workspace = Workspace(problem.name)
+    limit = workspace.params("clean", CleanParams).quarantine_limit
+    bronze = tables.read(workspace.bronze)
+    failures = _failures(problem.contract, bronze)
+    sentences = failures["column"] + ": " + failures["reason"]
+    reasons = sentences.groupby(failures["row"]).agg("; ".join)
+    quarantined = bronze.loc[reasons.index].drop(columns=gates.UNREADABLE)
+    quarantined.insert(0, ROW, reasons.index + 1)
+    quarantined.insert(1, REASON, reasons)
+    with whole_file(workspace.quarantine) as temporary:
+        quarantined.to_csv(temporary, index=False)
+    if len(reasons) > limit * len(bronze) or len(reasons) == len(bronze):
+        raise TableError(
+            f"{len(reasons):,} of {len(bronze):,} rows do not satisfy the contract; the limit is {limit:.1%}:\n"
+            f"{_by_column(problem.contract, failures)}\n"
+            f"All of them stand in {workspace.quarantine}. Mend the table or the contract, or raise "
+            f"{workspace.problem}.clean.quarantine_limit in params.yaml."
+        )
+    silver = bronze.drop(index=reasons.index, columns=gates.UNREADABLE).reset_index(drop=True)
+    # bronze has floats beside what is missing or no number; nothing of that is left where a value must be there
+    whole = [column.name for column in problem.contract.columns if column.kind is Kind.INTEGER and not column.nullable]
+    silver = silver.astype({name: "int64" for name in whole if name in silver})
+    tables.write(workspace.silver, silver)
+    say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
+
+
+def _failures(contract: Contract, bronze: pd.DataFrame) -> pd.DataFrame:
+    """A line for each bad cell: its row by the table's index, its column, the reason, and what was wrong (`kind`)."""
+    unreadable = bronze[gates.UNREADABLE].dropna()
+    lines = [
+        (row, column, reason, _UNREADABLE)
+        for row, noted in unreadable.items()
+        for column, reason in msgspec.json.decode(noted, type=dict[str, str]).items()
+    ]
+    found = pd.DataFrame(lines, columns=["row", "column", "reason", "kind"])
+    try:
+        gates.silver(contract).validate(bronze.drop(columns=gates.UNREADABLE), lazy=True)
+    except SchemaErrors as errors:
+        found = pd.concat([found, gates.failures(contract, errors).assign(kind=_REFUSED)])
+    # what could not be read is not there either
+    found = found.drop_duplicates(["row", "column"])
+    return found.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _by_column(contract: Contract, failures: pd.DataFrame) -> str:
+    """A line for each bad column, the worst first: how many rows, an example, and what would mend it."""
+    columns = {column.name: column for column in contract.columns}
+    counts = failures.groupby("column")["row"].nunique().sort_values(ascending=False, kind="stable")
+    lines = []
+    for name, rows in counts.head(_MOST_COLUMNS).items():
+        of_column = failures[failures["column"] == name]
+        example = of_column[of_column["reason"] == of_column["reason"].mode()[0]].iloc[0]
+        line = f"  {name}: {counted(rows, 'row')}, for example row {example['row'] + 1}: {example['reason']}"
+        remedy = _remedy(columns[str(name)], example["reason"], example["kind"])
+        lines.append(f"{line}; {remedy}" if remedy else line)
+    if len(counts) > _MOST_COLUMNS:
+        lines.append(f"  and {counted(len(counts) - _MOST_COLUMNS, 'more column')}")
+    return "\n".join(lines)
+
+
+def _remedy(column: Column, reason: str, kind: str) -> str:
+    """What the contract would say if such cells were right."""
+    if reason == gates.MISSING:
+        required = column.role in (Role.TARGET, Role.TIME)
+        return "" if required else "if it may be missing, the column is nullable=True"
+    if kind == _UNREADABLE:
+        return "if it is a value, the column needs a parse= that reads it"
+    if column.kind is Kind.CATEGORY and column.choices is not None:
+        return "if it is a value, it is lacking in choices="
+    return ""

@@ -1,0 +1,131 @@
+"""Silver → split: what each row is for.
+
+`train` teaches, `validation` says when to stop, `calibration` sets intervals and probabilities, and nobody looks at
+`test` before the evaluation.
+"""
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from problems.base import Problem
+from training.data import copies, tables
+from training.learning.targets import Targets
+from training.workspace import Workspace, counted, say
+from validation.errors import TableError
+
+TRAIN, VALIDATION, CALIBRATION, TEST = SPLITS = "train", "validation", "calibration", "test"
+
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=0.3)]
+
+
+class SplitParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares of the table, and the seed where no column orders it."""
+
+    validation: Share
+    calibration: Share
+    test: Share
+    seed: int
+
+
+def main(problem: Problem) -> None:
+    """Split by time where the contract has a time column, else at random."""
+    workspace = Workspace(problem.name)
+    params = workspace.params("split", SplitParams)
+    silver = tables.read(workspace.silver)
+    time = problem.contract.time
+    order = ordered(problem, silver, params.seed)
+    labels = assign(order, params)
+    times = order.nunique()
+    if time and times < len(order) / 2 and TRAIN in missed(labels, params):
+        raise TableError(
+            f"'{time.name}' has {counted(times, 'different value')}, and rows of one time stay together: only "
+            f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
+            "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
+        )
+    if not problem.regression:
+        Targets(problem, silver)  # refuses a single class here, where every row is seen
+    counts = labels.value_counts()
+    tables.write(workspace.split, labels.to_frame("split"))
+    by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
+    say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
+    repeated = copies.summary(silver, [column.name for column in problem.contract.inputs])
+    if repeated["rows"]:
+        say("split", copies.told(repeated))
+
+
+def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """What orders the rows: their time, or chance where the contract has none."""
+    time = problem.contract.time
+    return silver[time.name] if time else shuffled(problem, silver, seed)
+
+
+def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """A random order, in which each class of a classification is spread evenly: any stretch has its share of each.
+
+    It is drawn from what stands in a row, so a row keeps its place, but for a few at the borders, when the table grows:
+    the next model is not judged by rows that the champion learned from. Copies have one place, see `copies`.
+    """
+    chance = _drawn(problem, silver, seed)
+    if problem.regression:
+        return chance
+    classes = silver[problem.contract.target.name]
+    ranks = chance.groupby(classes).rank()
+    within_class = (ranks - 0.5) / classes.map(classes.value_counts())
+    within_class = within_class.groupby(chance).transform("mean")  # of copies, which may be of both classes
+    order = np.lexsort((chance, within_class))
+    places = np.empty(len(silver), dtype=np.int64)
+    places[order] = np.cumsum(np.diff(chance.to_numpy()[order], prepend=chance.iloc[order[0]]) != 0)
+    return pd.Series(places, index=silver.index)
+
+
+def _drawn(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
+    """A number for each row, drawn from the seed and from what the row is known by."""
+    inputs = [column.name for column in problem.contract.inputs]
+    known = copies.hashes(silver, inputs, problem.contract.target.name)
+    rows = copies.identities(known, copies.together(silver, inputs))
+    return pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "seed": seed}), index=False)
+
+
+def assign(order: pd.Series, params: SplitParams) -> pd.Series:
+    """Label rows by their order; rows that are equal in it stay together, so no day is in two splits.
+
+    Args:
+        order: what orders the rows.
+        params: the shares of the last rows for the test, of those before them for calibration and for validation.
+
+    Returns:
+        Labels by the index of `order`. Each split has a row at least; the shares are met as nearly as ties allow.
+
+    Raises:
+        TableError: there are too few different values to split between.
+    """
+    first_of_ties = order.rank(method="min").to_numpy() - 1
+    borders = np.unique(first_of_ties)[1:]
+    if len(borders) < 3:
+        raise TableError(
+            f"The table has {counted(len(order), 'row')} and {counted(len(borders) + 1, 'different value')} of what "
+            "orders it; a split into training, validation, calibration and test needs four at least. Bring more rows."
+        )
+    wanted = len(order) * (1 - np.cumsum([params.test, params.calibration, params.validation]))
+    labels = np.full(len(order), TEST, dtype=object)
+    for place, (label, border) in enumerate(zip((CALIBRATION, VALIDATION, TRAIN), wanted, strict=True)):
+        chosen = _nearest(borders[2 - place :], border)
+        labels[first_of_ties < chosen] = label
+        borders = borders[borders < chosen]
+    return pd.Series(labels, index=order.index, dtype="str")
+
+
+def missed(labels: pd.Series, params: SplitParams) -> list[str]:
+    """The splits whose share of the rows is off by more than half of what was asked for, and by two points."""
+    wanted = {TEST: params.test, CALIBRATION: params.calibration, VALIDATION: params.validation}
+    wanted[TRAIN] = 1 - sum(wanted.values())
+    off = {name: abs(float((labels == name).mean()) - share) for name, share in wanted.items()}
+    return [name for name in SPLITS if off[name] > max(wanted[name] / 2, 0.02)]
+
+
+def _nearest(borders: np.ndarray, wanted: float) -> float:
+    return float(borders[np.abs(borders - wanted).argmin()])

@@ -1,0 +1,85 @@
+"""Cross-validation of the whole training: rows are judged by models that saw neither them nor what came later."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model.predictor import Predictor
+from problems.base import Problem
+from training.data import tables
+from training.data.split import CALIBRATION, TRAIN, VALIDATION, SplitParams, assign, ordered
+from training.evaluation import metrics
+from training.learning.targets import Targets
+from training.learning.train import TrainParams, learn
+from training.workspace import counted, say
+from validation.errors import TableError
+
+
+def cross_validate(
+    problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame, folds: int, resamples: int
+) -> dict[str, Any]:
+    """Judge a classification by folds; calibration happens inside each, on rows that its test does not have.
+
+    Without a time column folds are drawn at random, with the same share of each class, and copies of a row are in one.
+    With it they are expanding windows: each stretch of time is judged by a model of all rows before it, and the first
+    stretch only teaches.
+
+    Returns:
+        The metrics of all judged rows with bootstrap intervals, the ROC AUC of each fold, and the time column if any.
+
+    Raises:
+        TableError: there are too few rows of a class, or too few different times.
+    """
+    aims = Targets(problem, silver)
+    actual = aims.encode(silver)
+    rare = int(min(actual.sum(), len(actual) - actual.sum()))
+    if rare < folds:
+        raise TableError(f"The rarer class has {counted(rare, 'row')}; each fold needs one at least.")
+    predicted = np.full(len(silver), np.nan)
+    areas = []
+    for known, asked in _folds(problem, silver, folds, shares.seed):
+        predictor = _taught(problem, how, shares, silver.iloc[known])
+        answered, answers = tables.ask(predictor, silver.iloc[asked])
+        places = asked[answered]
+        predicted[places] = answers[:, 0]
+        [area] = metrics.roc_auc(actual[places], predicted[places], np.ones((1, len(places))))
+        if np.isnan(area):
+            raise TableError("The rows of a fold that the model answers are all of one class.")
+        areas.append(float(area))
+    judged = ~np.isnan(predicted)
+    weights = metrics.draws(int(judged.sum()), resamples, shares.seed)
+    scores = metrics.binary(actual[judged], predicted[judged], weights)
+    say("evaluate", f"{folds}-fold cross-validation: ROC AUC {np.mean(areas):.4f}")
+    time = problem.contract.time
+    return {
+        "folds": folds,
+        "in_time": time.name if time else None,
+        "roc_auc_of_folds": areas,
+        "mean_roc_auc": float(np.mean(areas)),
+        "scores": scores,
+    }
+
+
+def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each fold the places of the rows that teach and of those that are judged."""
+    time = problem.contract.time
+    stretches = folds if time is None else folds + 1
+    # as many rows in each as equal times, or copies of one row, allow: those stay together
+    earlier = ordered(problem, silver, seed).rank(method="min").to_numpy() - 1
+    stretch = (earlier * stretches // len(silver)).astype(int)
+    if len(set(stretch)) < stretches:
+        few = "The table has too few different rows" if time is None else f"'{time.name}' has too few different times"
+        raise TableError(f"{few} for {stretches} stretches of them.")
+    for judged in range(stretches - folds, stretches):
+        taught = stretch != judged if time is None else stretch < judged
+        yield np.flatnonzero(taught), np.flatnonzero(stretch == judged)
+
+
+def _taught(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame) -> Predictor:
+    """A model of these rows; their last part, which would be the test, trains too."""
+    labels = assign(ordered(problem, silver, shares.seed), shares)
+    inner = labels.where(labels.isin([VALIDATION, CALIBRATION]), TRAIN)
+    learned, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
+    return learned.predictor(problem)

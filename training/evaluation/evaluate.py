@@ -1,0 +1,162 @@
+"""Bundle → metrics: the untouched test split, asked through the Predictor as a caller would, beside the baselines."""
+
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from model.features import FeatureMatrix
+from model.outcome import Binary, Regression
+from model.predictor import Predictor, open_predictor
+from problems.base import Problem
+from training import digits
+from training.data import copies, tables
+from training.data.split import SPLITS, TEST, SplitParams
+from training.evaluation import metrics, slices, suspicions
+from training.evaluation.baselines import Baselines
+from training.evaluation.crossvalidate import cross_validate
+from training.learning import loss
+from training.learning.probability import before_calibration
+from training.learning.targets import Targets
+from training.learning.train import TrainParams
+from training.workspace import Workspace, say, write_json
+from validation.errors import TableError
+
+ACTUAL = "actual"
+
+
+class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bootstrap resamples and their seed, the fewest rows of a slice, and folds of a cross-validation (0: none)."""
+
+    resamples: Annotated[int, msgspec.Meta(ge=1)]
+    seed: int
+    slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 500
+    folds: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.folds == 1:
+            raise ValueError("a cross-validation has at least two folds; 0 leaves it out")
+
+
+def main(problem: Problem) -> None:
+    """Judge the bundle; every predictor answers the same rows."""
+    workspace = Workspace(problem.name)
+    params = workspace.params("evaluate", EvaluateParams)
+    silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
+    predictor = open_predictor(workspace.bundle)
+    aims = Targets(problem, silver)
+    answered, scores = tables.ask(predictor, silver[split == TEST])
+    scores = digits.rounded(scores, digits.ANSWERS)
+    test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
+    fitted = predictor.manifest.fitted
+    others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, aims.classes)
+    answers = {"model": scores[:, 0], **others.predict(known, aims.encode(known), test)}
+    table = pd.DataFrame({ACTUAL: aims.encode(test), **answers}, index=test.index)
+    if scores.shape[1] > 1:
+        table["low"], table["high"] = scores[:, 1], scores[:, 2]
+    tables.write(workspace.evaluation, table)
+    booster = workspace.params("train", TrainParams).booster
+    stated = loss.stated(booster.get("objective", aims.objective), booster)
+    document = _document(problem, predictor, test, table, list(answers), params, stated)
+    document["duplicates"] = copies.summary(silver, [column.name for column in problem.contract.inputs])
+    document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
+    document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=[0]))
+    document["refused"] = int((split == TEST).sum()) - len(test)
+    document["importance"] = importance(predictor, test)
+    shares = workspace.params("split", SplitParams)
+    document["suspicions"] = suspicions.find(problem, silver, split, shares)
+    if params.folds and aims.classes is not None:
+        how = workspace.params("train", TrainParams)
+        try:
+            document["cross_validation"] = cross_validate(problem, how, shares, silver, params.folds, params.resamples)
+        except TableError as error:  # a table can be large enough for a model and too small for folds of it
+            say("evaluate", f"no {params.folds}-fold cross-validation: {error}")
+    write_json(workspace.metrics, document)
+    say("evaluate", f"{len(test):,} test rows through the Predictor, {document['refused']} refused by the contract")
+
+
+def _document(
+    problem: Problem,
+    predictor: Predictor,
+    test: pd.DataFrame,
+    table: pd.DataFrame,
+    candidates: list[str],
+    params: EvaluateParams,
+    stated: dict[str, Any],
+) -> dict[str, Any]:
+    outcome = predictor.manifest.outcome
+    judge = metrics.judge(outcome.task, loss.of(stated))
+    weights = metrics.draws(len(test), params.resamples, params.seed)
+    actual = table[ACTUAL].to_numpy()
+    scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
+    by = stated["name"]
+    document: dict[str, Any] = {
+        "version": predictor.version,
+        "task": outcome.task,
+        "rows": len(test),
+        "unit": problem.contract.target.unit,
+        "loss": stated,
+        "scores": scores,
+        "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
+    }
+    if isinstance(outcome, Regression):
+        covered = table[ACTUAL].between(table["low"], table["high"]).to_numpy()
+        document["interval"] = {
+            "coverage": outcome.coverage,
+            "covered": metrics.share(covered, weights),
+            "mean_width": float((table["high"] - table["low"]).mean()),
+        }
+    else:
+        covered = None
+        document["decision"] = _decision(outcome, actual, table["model"].to_numpy(), scores["model"], weights)
+    document["slices"] = [
+        {
+            "column": column,
+            "value": value,
+            "rows": len(places),
+            **judge(actual[places], table["model"].to_numpy()[places], weights[:, places]),
+            **({} if covered is None else {"covered": metrics.share(covered[places], weights[:, places])}),
+        }
+        for column, value, places in slices.find(problem.contract, test, params.slice_rows)
+    ]
+    return document
+
+
+def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
+    """How much each of the caller's columns moves an answer.
+
+    Args:
+        predictor: the model.
+        test: silver rows, all of which it answers.
+
+    Returns:
+        "columns": the mean size of each column's contribution, the largest first, over a sample of "rows" rows, in the
+        "space" that contributions are in.
+    """
+    rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
+    explained = predictor.explanations(predictor.decode(rows).whole().records)
+    sizes = np.abs([list(one.contributions.values()) for one in explained]).mean(axis=0).tolist()
+    columns = dict(zip(explained[0].contributions, sizes, strict=True))
+    return {
+        "space": predictor.outcome.space,
+        "rows": len(rows),
+        "columns": dict(sorted(columns.items(), key=lambda column: -column[1])),
+    }
+
+
+def _decision(
+    outcome: Binary, actual: np.ndarray, predicted: np.ndarray, after: metrics.Scores, weights: np.ndarray
+) -> dict[str, Any]:
+    """Probabilities before and `after` calibration, and what the threshold does."""
+    before = metrics.binary(actual, before_calibration(outcome, predicted), weights)
+    chosen = predicted >= outcome.threshold
+    return {
+        "classes": list(outcome.classes),
+        "threshold": outcome.threshold,
+        "before": {name: before[name] for name in ("brier", "ece")},
+        "after": {name: after[name] for name in ("brier", "ece")},
+        "accuracy": metrics.share(chosen == (actual > 0), weights),
+        "recall": metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
+        "precision": metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
+    }

@@ -1,0 +1,185 @@
+"""What predictions are judged by, with bootstrap intervals.
+
+Each metric is a function of means over rows, so a resample is a vector of weights and all of them are one matrix
+product. The same draws serve every predictor: their differences are paired.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from training.digits import rounded
+from training.learning.loss import Loss, log_loss
+
+Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
+Score = dict[str, float | None]
+Scores = dict[str, Score]
+Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]
+
+LEVELS = (0.025, 0.975)
+ECE_BINS = 10
+MOST_EXPLAINED = 1_000
+"""SHAP values cost; as many rows show what there is to see."""
+_BITS = 32  # nine digits
+
+
+def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each row is in each bootstrap resample (Efron, 1979); shape (resamples, rows)."""
+    random = np.random.default_rng(seed)
+    weights = np.empty((resamples, rows), dtype=np.uint8)  # one row a hundred times over is no chance at all
+    for resample in weights:
+        resample[:] = np.bincount(random.integers(0, rows, rows), minlength=rows)
+    return weights
+
+
+def sample(rows: int, most: int) -> np.ndarray:
+    """Places of at most `most` rows, in their order, the same every time."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+
+
+def interval(value: float, resampled: np.ndarray) -> Score:
+    """A value with its 95 % percentile interval; None where it is not defined, as R² of a constant target."""
+    defined = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(defined, LEVELS) if len(defined) else (np.nan, np.nan)
+    numbers = rounded(np.array([value, low, high]), _BITS).tolist()
+    return {
+        name: number if np.isfinite(number) else None
+        for name, number in zip(("value", "low", "high"), numbers, strict=True)
+    }
+
+
+def _regression_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    error = np.abs(actual - predicted)
+    known = actual != 0
+    relative = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=known)
+    centred = actual - actual.mean()
+    within = error <= 0.1 * np.abs(actual)
+    return np.column_stack([error**2, error, relative, known, np.abs(actual), centred, centred**2, within])
+
+
+def _regression(means: np.ndarray) -> dict[str, np.ndarray]:
+    squared, error, relative, known, size, centred, spread, within = means.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "rmse": np.sqrt(squared),
+            "mae": error,
+            "r2": _defined(1 - squared / (spread - centred**2), spread - centred**2 > 0),
+            "mape": _defined(relative / known, known > 0),
+            "wmape": _defined(error / size, size > 0),
+            "within_10_percent": within,
+        }
+
+
+def _defined(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.where(where, values, np.nan)
+
+
+def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
+    return np.column_stack([log_loss(actual, predicted), (predicted - actual) ** 2, gaps])
+
+
+def _binary(means: np.ndarray) -> dict[str, np.ndarray]:
+    return {"log_loss": means[:, 0], "brier": means[:, 1], "ece": np.abs(means[:, 2:]).sum(axis=1)}
+
+
+def roc_auc(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The area under the ROC curve under each row of weights, ties counted half; shape (resamples,)."""
+    order = np.argsort(predicted, kind="stable")
+    starts = np.flatnonzero(np.diff(predicted[order], prepend=-np.inf))
+    positives = actual[order] > 0
+    areas = np.full(len(weights), np.nan)
+    for place, resample in enumerate(weights):  # all at once would take gigabytes for a million rows
+        drawn = resample[order].astype(np.float64)
+        positive = np.add.reduceat(drawn * positives, starts)
+        negative = np.add.reduceat(drawn * ~positives, starts)
+        pairs = positive.sum() * negative.sum()
+        if pairs > 0:
+            areas[place] = positive @ (np.cumsum(negative) - negative / 2) / pairs
+    return areas
+
+
+def regression(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+    """RMSE and MAE in the target's unit, R², MAPE (rows with target 0 left out), wMAPE, and the share within 10 %.
+
+    Args:
+        actual: targets, shape (rows,).
+        predicted: predictions, shape (rows,).
+        weights: bootstrap weights, shape (resamples, rows).
+    """
+    return _scored(_regression_rows, _regression, actual, predicted, weights)
+
+
+def binary(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+    """ROC AUC, log loss, Brier score, and the expected calibration error over ten equal bins.
+
+    Args:
+        actual: 1 for the positive class and 0 for the other, shape (rows,).
+        predicted: probabilities of the positive class, shape (rows,).
+        weights: bootstrap weights, shape (resamples, rows).
+    """
+    areas = roc_auc(actual, predicted, np.vstack([np.ones(len(actual), weights.dtype), weights]))
+    return {
+        "roc_auc": interval(areas[0], areas[1:]),
+        **_scored(_binary_rows, _binary, actual, predicted, weights),
+    }
+
+
+def share(held: np.ndarray, weights: np.ndarray) -> Score:
+    """The share of rows of which something holds, with its interval."""
+    values = held.astype(np.float64)
+    return interval(float(values.mean()), means_of(values[:, None], weights)[:, 0])
+
+
+def _scored(
+    rows: Statistics, metrics: Metrics, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+) -> Scores:
+    statistics = rows(actual, predicted)
+    whole = metrics(statistics.mean(axis=0, keepdims=True))
+    resampled = metrics(means_of(statistics, weights))
+    if "ece" in resampled and len(resampled["ece"]):
+        # resampling adds chance to what is chance already, so that all its ECEs may be above the one it started from
+        excess = max(float(resampled["ece"].mean() - whole["ece"][0]), 0.0)
+        resampled["ece"] = np.maximum(resampled["ece"] - excess, 0.0)
+    return {name: interval(values[0], resampled[name]) for name, values in whole.items()}
+
+
+def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted means, shape (resamples, statistics); resamples without any of the rows are left out."""
+    totals = weights.sum(axis=1, dtype=np.float64)
+    some = totals > 0
+    sums = np.empty((int(some.sum()), statistics.shape[1]))
+    for place, resample in enumerate(np.flatnonzero(some)):
+        sums[place] = weights[resample].astype(np.float64) @ statistics
+    means: np.ndarray = sums / totals[some][:, None]
+    return means
+
+
+JUDGES: Mapping[str, Judge] = {
+    "regression": regression,
+    "binary": binary,
+}
+"""By what a model is judged, by the task's name."""
+
+
+def judge(task: str, loss: Loss) -> Judge:
+    """What judges the models of a task: all its metrics, and the loss that was trained on if it is none of them."""
+
+    def scores(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        found = JUDGES[task](actual, predicted, weights)
+        if loss.name not in found:
+            losses = loss.rows(actual, predicted)
+            found[loss.name] = interval(float(losses.mean()), means_of(losses[:, None], weights)[:, 0])
+        return found
+
+    return scores
+
+
+def number(score: Mapping[str, Any]) -> float:
+    """A score's value; infinite where it is not defined."""
+    return float("inf") if score["value"] is None else float(score["value"])

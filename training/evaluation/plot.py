@@ -1,0 +1,188 @@
+"""Evaluated bundle → pictures, for the model card and for DVC: errors, and SHAP values by the caller's columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shap
+
+from model.outcome import DAYS_A_YEAR, Regression, days_since_1970
+from model.predictor import Predictor, open_predictor
+from problems.base import Problem
+from training.data import tables
+from training.evaluation import plots
+from training.evaluation.evaluate import ACTUAL
+from training.evaluation.metrics import MOST_EXPLAINED, sample
+from training.learning import loss
+from training.learning.loss import Loss
+from training.learning.privacy import PrivacyParams
+from training.learning.probability import before_calibration
+from training.workspace import Workspace, counted, read_json, say, whole_folder
+from validation.contract import Column, Kind
+
+MOST_DEPENDENCES = 4
+MISSING = "missing"
+_OTHERS = "others"
+
+
+def main(problem: Problem) -> None:
+    """Draw what the evaluation wrote down."""
+    workspace = Workspace(problem.name)
+    answers = tables.read(workspace.evaluation)
+    test = tables.read(workspace.silver).loc[answers.index]
+    predictor = open_predictor(workspace.bundle)
+    stated = loss.of(read_json(workspace.metrics)["loss"])
+    real = workspace.params("privacy", PrivacyParams).real_rows
+    with whole_folder(workspace.plots) as folder:
+        draw(folder, predictor, test, answers, stated if real else None)
+        pictures = len(list(folder.iterdir()))
+    say("plot", f"{counted(pictures, 'picture')} of {counted(len(test), 'test row')}")
+
+
+def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, cases: Loss | None) -> None:
+    """Write the pictures of one model.
+
+    Args:
+        folder: where to.
+        predictor: the model.
+        test: silver rows, all of which it answers.
+        answers: what the evaluation wrote about them, row by row.
+        cases: the loss by which three single rows are chosen and explained, with their values; None for no such rows.
+    """
+    _errors(folder, predictor, answers)
+    _contributions(folder, predictor, test.iloc[sample(len(test), MOST_EXPLAINED)])
+    if cases is not None:
+        _cases(folder, predictor, test, answers, cases)
+
+
+def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
+    actual, outcome = answers[ACTUAL].to_numpy(), predictor.outcome
+    if isinstance(outcome, Regression):
+        unit = _unit(predictor.contract.target)
+        scores = answers[["model", "low", "high"]].to_numpy()
+        plots.residuals(folder / "residuals.png", actual, scores, unit)
+        plots.agreement(folder / "agreement.png", actual, scores, unit)
+    else:
+        after = answers["model"].to_numpy()
+        before = before_calibration(outcome, after)
+        plots.reliability(folder / "reliability.png", actual, before, after, plots.label(outcome.classes[1]))
+
+
+def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> None:
+    """The summary, and the dependence plots of the columns that contribute most."""
+    explained = explain(predictor, rows)
+    plots.summary(folder / "summary.png", explained, predictor.outcome.space)
+    weights = np.abs(explained.values).mean(axis=0)
+    inputs = tables.inputs(predictor.contract, rows)
+    ranked = [place for place in np.argsort(-weights, kind="stable") if weights[place] > 0]
+    for place in ranked[:MOST_DEPENDENCES]:
+        column = predictor.contract.inputs[place]
+        values, names = _axis(column, inputs[column.name])
+        if np.isnan(values).all():
+            continue  # nothing to draw contributions over
+        one = shap.Explanation(
+            explained.values[:, place],
+            base_values=explained.base_values,
+            data=values,
+            display_data=names,
+            feature_names=column.name,
+        )
+        title = f"{column.name}{_unit(column)}"
+        plots.dependence(folder / f"dependence-{column.name}.png", one, title, predictor.outcome.space)
+
+
+def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
+    """Waterfalls of the rows with the least, the median and the greatest loss."""
+    actual, predicted = answers[ACTUAL].to_numpy(), answers["model"].to_numpy()
+    order = np.argsort(stated.rows(actual, predicted), kind="stable")
+    places = [order[0], order[len(order) // 2], order[-1]]
+    explained = explain(predictor, test.iloc[places])
+    for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
+        said = _said(predictor, float(actual[place]), float(predicted[place]))
+        plots.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {said}")
+
+
+def _said(predictor: Predictor, actual: float, predicted: float) -> str:
+    outcome = predictor.outcome
+    if isinstance(outcome, Regression):
+        unit = plots.label(predictor.contract.target.unit or "")
+        return f"predicted {predicted:,.5g}, was {actual:,.5g} {unit}".rstrip()
+    positive = plots.label(outcome.classes[1])
+    return f"{predicted:.1%} {positive}, was {plots.label(outcome.classes[int(actual > 0)])}"
+
+
+def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
+    """SHAP values of silver rows by the caller's columns, as the service would answer them.
+
+    Args:
+        predictor: the model.
+        rows: that it does not refuse.
+    """
+    records = predictor.decode(tables.rows(predictor.contract, rows)).whole().records
+    answers = predictor.explanations(records)
+    inputs = tables.inputs(predictor.contract, rows)
+    columns = predictor.contract.inputs
+    return shap.Explanation(
+        np.array([list(answer.contributions.values()) for answer in answers]),
+        base_values=np.array([answer.base_value for answer in answers]),
+        data=_matrix([_shades(column, inputs[column.name]) for column in columns]),
+        display_data=_matrix([_texts(column, inputs[column.name]) for column in columns]),
+        feature_names=[column.name for column in columns],
+    )
+
+
+def _matrix(columns: Sequence[Sequence[Any]]) -> np.ndarray:
+    """Columns side by side, shape (rows, columns); of objects, so that numbers stay numbers beside texts."""
+    matrix = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for place, values in enumerate(columns):
+        matrix[:, place] = values
+    return matrix
+
+
+def _shades(column: Column, values: np.ndarray) -> list[Any]:
+    """What the summary colours by: numbers; names, and a column that is missing everywhere, stay grey."""
+    numbers = _numbers(column, values)
+    if numbers is None or np.isnan(numbers).all():
+        return [MISSING] * len(values)
+    return list(numbers)
+
+
+def _texts(column: Column, values: np.ndarray) -> list[str]:
+    """Values as a waterfall names them."""
+    if column.kind is Kind.CATEGORY:
+        return [MISSING if value is None else plots.label(value) for value in values]
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        return [MISSING if np.isnat(value) else str(value)[:16] for value in values]
+    if column.kind is Kind.FLAG:
+        return [MISSING if np.isnan(value) else str(bool(value)) for value in values]
+    return [MISSING if np.isnan(value) else f"{value:,.6g}" for value in values]
+
+
+def _numbers(column: Column, values: np.ndarray) -> np.ndarray | None:
+    """Values that have an order, missing ones as NaN; times in years. None for names."""
+    if column.kind is Kind.CATEGORY:
+        return None
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        return np.where(np.isnat(values), np.nan, 1970 + days_since_1970(values) / DAYS_A_YEAR)
+    return values
+
+
+def _axis(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Where the rows stand in a dependence plot, and their names: the commonest, and the others together."""
+    numbers = _numbers(column, values)
+    if numbers is not None:
+        return numbers, None
+    names = pd.Series([MISSING if value is None else str(value) for value in values])
+    common = names.value_counts().sort_index().sort_values(ascending=False, kind="stable").index
+    names = names.where(names.isin(common[: plots.MOST_NAMES]), _OTHERS)
+    places = {name: float(place) for place, name in enumerate(common[: plots.MOST_NAMES])}
+    codes = names.map(places).fillna(len(places)).to_numpy(dtype="float64")
+    return codes, np.array([plots.label(name) for name in names], dtype=object)
+
+
+def _unit(column: Column) -> str:
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        return ", year"
+    return f", {plots.label(column.unit)}" if column.unit else ""

@@ -1,0 +1,169 @@
+"""Pictures of a model: what its errors are like, and why it answers what it answers.
+
+Pictures depend on their inputs only: the backend is fixed, random jitter has a seed, and no date is written.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import shap
+from matplotlib.axes import Axes
+
+from training.evaluation.metrics import ECE_BINS, sample
+
+MOST_COLUMNS = 20
+"""What a picture shows of a wide table."""
+MOST_NAMES = 15
+_MOST_POINTS = 4_000
+_BANDS = 25
+_DPI = 80
+_INK, _BLUE, _GREY, _RED = "#333333", "#1e6fb8", "#8a8a8a", "#d1495b"
+_95_PERCENT = 1.96
+
+
+@contextlib.contextmanager
+def picture(path: Path) -> Iterator[Axes]:
+    """A figure to draw in, written to `path` in the end."""
+    plt.switch_backend("Agg")  # no display, and the same bytes everywhere
+    np.random.seed(0)  # shap's plots jitter with the global state
+    figure, axes = plt.subplots(figsize=(6.4, 4.2))
+    try:
+        yield axes
+        # matplotlib writes its version otherwise
+        figure.savefig(path, dpi=_DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+    finally:
+        plt.close("all")
+
+
+def label(text: object) -> str:
+    """A text that matplotlib draws as it is: a dollar would begin a formula."""
+    words = " ".join(str(text).split())
+    return (words if len(words) <= 30 else f"{words[:29]}…").replace("$", r"\$")
+
+
+def residuals(path: Path, actual: np.ndarray, scores: np.ndarray, unit: str) -> None:
+    """Errors over predictions, with the intervals as a band.
+
+    Args:
+        path: where to write.
+        actual: targets, shape (rows,).
+        scores: value, low and high end; shape (rows, 3).
+        unit: of the target, may be empty.
+    """
+    predicted = scores[:, 0]
+    with picture(path) as axes:
+        _cloud(axes, predicted, actual - predicted)
+        _band(axes, predicted, scores[:, 1] - predicted, scores[:, 2] - predicted)
+        axes.axhline(0, color=_INK, linewidth=0.8)
+        _named(axes, f"predicted{unit}", f"actual - predicted{unit}", "Residuals")
+
+
+def agreement(path: Path, actual: np.ndarray, scores: np.ndarray, unit: str) -> None:
+    """Targets over predictions, with the intervals as a band; arguments as those of `residuals`."""
+    predicted = scores[:, 0]
+    with picture(path) as axes:
+        _cloud(axes, predicted, actual)
+        _band(axes, predicted, scores[:, 1], scores[:, 2])
+        ends = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
+        axes.plot(ends, ends, color=_INK, linewidth=0.8)
+        _named(axes, f"predicted{unit}", f"actual{unit}", "Actual against predicted")
+
+
+def _cloud(axes: Axes, across: np.ndarray, up: np.ndarray) -> None:
+    chosen = sample(len(across), _MOST_POINTS)
+    axes.scatter(across[chosen], up[chosen], s=6, alpha=0.35, linewidth=0, color=_BLUE, label="test rows")
+
+
+def _band(axes: Axes, across: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """The mean ends of the intervals, in groups of as many rows each."""
+    groups = np.array_split(np.argsort(across, kind="stable"), min(_BANDS, len(across)))
+    middles, lows, highs = ([float(values[group].mean()) for group in groups] for values in (across, low, high))
+    axes.fill_between(middles, lows, highs, color=_RED, alpha=0.18, linewidth=0, label="interval (means)")
+
+
+def _named(axes: Axes, across: str, up: str, title: str) -> None:
+    axes.set(xlabel=across, ylabel=up, title=title)
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def reliability(path: Path, actual: np.ndarray, before: np.ndarray, after: np.ndarray, positive: str) -> None:
+    """How often the positive class came, over how probable it was said to be.
+
+    Args:
+        path: where to write.
+        actual: 1 for the positive class, shape (rows,).
+        before: its probabilities before calibration, shape (rows,).
+        after: the same after it.
+        positive: its label.
+    """
+    with picture(path) as axes:
+        axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle="--", label="perfect")
+        for name, chances, colour, aside in (("before", before, _GREY, -0.004), ("after", after, _BLUE, 0.004)):
+            said, came, doubts = _reliability(actual, chances)
+            axes.errorbar(
+                said + aside, came, yerr=doubts, color=colour, marker="o", markersize=4, capsize=2, linewidth=1.2,
+                label=f"{name} calibration",
+            )  # fmt: skip
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        counts = axes.twinx()
+        counts.hist(after, bins=np.linspace(0, 1, 2 * ECE_BINS + 1).tolist(), color=_BLUE, alpha=0.12)
+        counts.set_ylabel("test rows (bars)")
+        counts.spines[["top"]].set_visible(False)
+        counts.set_ylim(0, counts.get_ylim()[1] * 3)  # below the curves
+        _named(axes, f"predicted probability of {positive}", f"share that is {positive}", "Reliability")
+
+
+def _reliability(actual: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each bin with rows: mean probability, share of positives, and the arms of its 95 % Wilson interval."""
+    bins = np.minimum((chances * ECE_BINS).astype(int), ECE_BINS - 1)
+    counts = np.bincount(bins, minlength=ECE_BINS)
+    held = counts > 0
+    rows = counts[held]
+    said, came = (np.bincount(bins, weights, ECE_BINS)[held] / rows for weights in (chances, actual))
+    squeeze = 1 + _95_PERCENT**2 / rows
+    centre = (came + _95_PERCENT**2 / (2 * rows)) / squeeze
+    arm = _95_PERCENT / squeeze * np.sqrt(came * (1 - came) / rows + (_95_PERCENT / (2 * rows)) ** 2)
+    return said, came, np.maximum([came - centre + arm, centre + arm - came], 0)
+
+
+def summary(path: Path, explained: shap.Explanation, space: str) -> None:
+    """What every column contributes to every row, the most important columns first."""
+    with picture(path) as axes:
+        shap.plots.beeswarm(explained, max_display=MOST_COLUMNS, show=False, ax=axes, plot_size=None)
+        shown = min(explained.shape[1], MOST_COLUMNS)
+        plt.gcf().set_size_inches(7.5, 1.4 + 0.32 * shown)
+        axes.set_xlabel(f"contribution to the {space}", fontsize=10)
+        axes.tick_params(labelsize=9)
+
+
+def dependence(path: Path, explained: shap.Explanation, title: str, space: str) -> None:
+    """What one column contributes, over its values; the names of a category stand at their codes.
+
+    Args:
+        path: where to write.
+        explained: of that column, shape (rows,).
+        title: the column, with its unit.
+        space: what contributions add up to.
+    """
+    with picture(path) as axes:
+        shap.plots.scatter(explained, show=False, ax=axes, color=_BLUE, alpha=0.5, x_jitter=0.3)
+        axes.set_xlabel(title, fontsize=10)
+        axes.set_ylabel(f"contribution to the {space}", fontsize=10)
+        slanted = explained.display_data is not None
+        axes.tick_params(axis="x", labelsize=9, labelrotation=40 if slanted else 0)
+        if slanted:
+            plt.setp(axes.get_xticklabels(), horizontalalignment="right", rotation_mode="anchor")
+
+
+def waterfall(path: Path, explained: shap.Explanation, title: str) -> None:
+    """How one answer comes about, column by column."""
+    with picture(path) as axes:
+        shap.plots.waterfall(explained, max_display=12, show=False)
+        low, high = axes.get_xlim()
+        for layer in axes.figure.axes:  # room for numbers left of the first bar, which would stand on the names
+            layer.set_xlim(low - 0.12 * (high - low), high)
+        axes.set_title(title, fontsize=11, pad=28)

@@ -1,0 +1,1 @@
+"""Rows become a model, and the model a bundle."""

@@ -1,0 +1,167 @@
+"""The registry's champion: which version it is, which it was, and what it answers."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow
+import msgspec
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from model import bundle
+from validation.errors import StoreError
+
+CHAMPION = "champion"
+HISTORY = "champions"
+"""The tag of a registered model that lists its champions' versions, the latest last."""
+WITHDRAWN_TAG = "withdrawn"
+BEST_TAG, ABOVE_TAG = "best", "above_best"
+"""The tags of a champion that was promoted though another had less loss: which, and how many times its mean loss."""
+LEARNED = "learned.parquet"
+"""Beside a version's bundle: by what the rows that it learned from are known again, see `training.data.copies`."""
+_ASK = Path(__file__).with_name("ask_champion.py")
+
+
+def current(client: MlflowClient, name: str) -> ModelVersion | None:
+    """The champion, or None where there is none. Its files may be gone: whoever needs them is told so.
+
+    Raises:
+        MlflowException: the registry cannot say. That is no answer: nobody is promoted because of it.
+    """
+    if not client.search_registered_models(f"name = '{name}'", max_results=1):
+        return None
+    number = client.get_registered_model(name).aliases.get(CHAMPION)
+    return None if number is None else client.get_model_version(name, number)
+
+
+def has_files(version: ModelVersion) -> bool:
+    """Whether a version's model is still there; raises MlflowException if its store cannot be asked."""
+    return bool(mlflow.artifacts.list_artifacts(_uri(version)))
+
+
+def history(client: MlflowClient, name: str) -> list[str]:
+    """The versions that were champion, the latest last."""
+    return [number for number in client.get_registered_model(name).tags.get(HISTORY, "").split(",") if number]
+
+
+def crown(client: MlflowClient, version: ModelVersion) -> None:
+    """Make a version the champion, and remember it."""
+    client.set_registered_model_alias(version.name, CHAMPION, version.version)
+    known = history(client, version.name)
+    if known[-1:] != [str(version.version)]:
+        client.set_registered_model_tag(version.name, HISTORY, ",".join([*known, str(version.version)]))
+
+
+class Best(NamedTuple):
+    """The champion with the least loss so far.
+
+    Attributes:
+        number: its version.
+        above: how many times its mean loss today's champion had when it was promoted.
+        version: what can be asked; None if it is today's champion, or deleted.
+    """
+
+    number: str
+    above: float = 1.0
+    version: ModelVersion | None = None
+
+
+def best(client: MlflowClient, reigning: ModelVersion) -> Best:
+    """The best champion so far: today's, or the one that it followed with more loss, unless that was withdrawn."""
+    number = reigning.tags.get(BEST_TAG)
+    if not number:
+        return Best(str(reigning.version))
+    above = float(reigning.tags[ABOVE_TAG])
+    try:
+        version = client.get_model_version(reigning.name, number)
+    except MlflowException:
+        return Best(number, above)
+    return Best(str(reigning.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
+
+
+def download(version: ModelVersion, folder: Path) -> Path:
+    """Fetch a version's bundle into an empty folder; returns where it lies.
+
+    Raises:
+        StoreError: the registry has the version, and its files are gone.
+    """
+    try:
+        return _model(version, folder) / "artifacts" / "bundle"
+    except StoreError as error:
+        raise StoreError(
+            f"'{version.name}' {error}. Bring them back from a copy, or promote a version that has its files: "
+            f"`python -m training registry promote {version.name} VERSION`."
+        ) from error
+
+
+def _model(version: ModelVersion, folder: Path) -> Path:
+    """Fetch all of a version's files into an empty folder; returns where they lie."""
+    if not has_files(version):
+        where = MlflowClient().get_model_version_download_uri(version.name, version.version)
+        raise StoreError(f"version {version.version} has no files in {where}, where the registry expects them")
+    return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder)))
+
+
+class Fetched(NamedTuple):
+    """A registered version whose files are here."""
+
+    version: ModelVersion
+    folder: Path
+
+    def manifest(self) -> dict[str, Any]:
+        """Its bundle's manifest as JSON, whatever code wrote it."""
+        path = self.folder / "artifacts" / "bundle" / bundle.MANIFEST
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+
+    def learned(self) -> pd.DataFrame | None:
+        """The `copies.hashes` of the rows that it learned from; None of a version that earlier code registered."""
+        path = self.folder / "artifacts" / LEARNED
+        return pd.read_parquet(path) if path.exists() else None
+
+    def ask(self, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+        """What it answers to rows, asked in a process of its own with the code it was registered with.
+
+        Returns:
+            A row for each of `rows`: `prediction`, and `probabilities.<class>` of a classifier; missing where the
+            version refuses the row.
+
+        Raises:
+            StoreError: it cannot be loaded or asked; the message says why.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            asked, answered = Path(temporary) / "rows.jsonl", Path(temporary) / "answers.parquet"
+            with asked.open("w") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+            done = subprocess.run(
+                [sys.executable, "-P", str(_ASK), str(self.folder), str(asked), str(answered)],
+                cwd=temporary,
+                # its modules have the names of today's, which must not be found
+                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+                raise StoreError(f"version {self.version.version} cannot be asked: {json.dumps(reason[:300])}")
+            return pd.read_parquet(answered)
+
+
+@contextlib.contextmanager
+def fetched(version: ModelVersion) -> Iterator[Fetched]:
+    """Bring a version's files here for a while; raises StoreError if they are gone."""
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Fetched(version, _model(version, Path(temporary)))
+
+
+def _uri(version: ModelVersion) -> str:
+    return f"models:/{version.name}/{version.version}"

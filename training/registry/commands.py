@@ -1,0 +1,186 @@
+"""The registry for people: what there is, what changed, and going forward or back by hand."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from problems.base import Problem
+from training.registry import champion, package, register
+from training.workspace import alone
+from validation import compatibility
+from validation.errors import BundleError, StoreError
+
+
+def main(problem: Problem, action: str, versions: list[str]) -> None:
+    """Run `registry ACTION PROBLEM [VERSION…]`.
+
+    Raises:
+        StoreError: there is no such version, an action takes another number of them, or a version must not become
+            champion; the message says why.
+    """
+    takes = {"list": (0, 0), "show": (0, 1), "diff": (0, 2), "promote": (1, 1), "rollback": (0, 1)}
+    fewest, most = takes[action]
+    if not fewest <= len(versions) <= most or (action == "diff" and len(versions) == 1):
+        wanted = {"diff": "two versions, or none", "promote": "one version"}.get(action, f"at most {most}")
+        raise StoreError(f"`registry {action}` takes {wanted}; {len(versions)} given.")
+    registry = _Registry(problem)
+    if action == "list":
+        print(registry.table())
+    elif action == "show":
+        print(registry.shown(registry.version(versions[0]) if versions else registry.champion()))
+    elif action == "diff":
+        pair = [registry.version(number) for number in versions] or registry.last_two()
+        print(registry.difference(*pair))
+    else:
+        with alone():
+            if action == "promote":
+                registry.promote(registry.version(versions[0]))
+            else:
+                registry.roll_back(registry.version(versions[0]) if versions else registry.previous())
+
+
+class _Registry:
+    """The versions of one problem's model."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._client = MlflowClient()
+
+    def version(self, number: str) -> ModelVersion:
+        """The version of that number; raises StoreError with those there are."""
+        try:
+            return self._client.get_model_version(self._problem.name, number)
+        except MlflowException as error:
+            known = ", ".join(str(version.version) for version in self._all())
+            raise StoreError(
+                f"'{self._problem.name}' has no version {number!r}. There are: {known or 'none, run `make train`'}."
+            ) from error
+
+    def _all(self) -> list[ModelVersion]:
+        found = self._client.search_model_versions(f"name = '{self._problem.name}'")
+        return sorted(found, key=lambda version: int(version.version))
+
+    def champion(self) -> ModelVersion:
+        """The champion; raises StoreError if there is none."""
+        best = champion.current(self._client, self._problem.name)
+        if best is None:
+            raise StoreError(f"'{self._problem.name}' has no champion. Run `make train`.")
+        return best
+
+    def previous(self) -> ModelVersion:
+        """The champion before this one; raises StoreError if there was none."""
+        now = str(self.champion().version)
+        for number in reversed(champion.history(self._client, self._problem.name)):
+            earlier = self.version(number)
+            if number != now and not earlier.tags.get(champion.WITHDRAWN_TAG):
+                return earlier
+        raise StoreError(f"There was no champion of '{self._problem.name}' before version {now}.")
+
+    def last_two(self) -> list[ModelVersion]:
+        """The champion and the newest version, or the two newest where that is the champion."""
+        versions = self._all()
+        now = champion.current(self._client, self._problem.name)
+        if len(versions) < 2:
+            raise StoreError(f"'{self._problem.name}' has fewer than two versions to compare.")
+        newest = versions[-1]
+        return [now if now and now.version != newest.version else versions[-2], newest]
+
+    def table(self) -> str:
+        """A line a version, the newest last."""
+        now = champion.current(self._client, self._problem.name)
+        lines = []
+        for version in self._all():
+            mark = "*" if now and now.version == version.version else " "
+            tags = version.tags
+            decision = "withdrawn" if tags.get(champion.WITHDRAWN_TAG) else tags.get(register.DECISION_TAG, "-")
+            name = tags.get(register.VERSION_TAG, "-")
+            lines.append(f"{mark} {version.version:>4}  {name}  {decision:<9}  {tags.get(register.REASONS_TAG, '')}")
+        return "\n".join(lines) or f"'{self._problem.name}' has no versions. Run `make train`."
+
+    def shown(self, version: ModelVersion) -> str:
+        """Everything about a version, as JSON."""
+        manifest = self._manifest(version)
+        run = self._client.get_run(version.run_id).data
+        document = {
+            "model": version.name,
+            "version": str(version.version),
+            "tags": dict(version.tags),
+            "lineage": manifest.get("lineage"),
+            "parameters": dict(run.params),
+            "metrics": dict(run.metrics),
+            "contract": manifest["contract"],
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False)
+
+    def difference(self, one: ModelVersion, other: ModelVersion) -> str:
+        """What changed from one version to another: data, parameters, metrics, contract."""
+        manifests = [self._manifest(version) for version in (one, other)]
+        runs = [self._client.get_run(version.run_id).data for version in (one, other)]
+        lineages = [manifest.get("lineage") or {} for manifest in manifests]
+        sections = {
+            "data and code": _changed(*(register.flat(lineage) for lineage in lineages)),
+            "parameters": _changed(runs[0].params, runs[1].params),
+            "metrics": _changed(runs[0].metrics, runs[1].metrics),
+            "contract": compatibility.changes(manifests[0]["contract"], manifests[1]["contract"]),
+        }
+        lines = [f"{one.name}: version {one.version} → version {other.version}"]
+        for title, changes in sections.items():
+            lines += [f"{title}:", *(f"  {line}" for line in changes or ["no change"])]
+        return "\n".join(lines)
+
+    def promote(self, version: ModelVersion) -> None:
+        """Make a version champion by hand, and package it."""
+        tag = self._bring(version)
+        self._set(version, register.DECISION_TAG, "promoted")
+        decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
+        self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
+        self._set(version, champion.BEST_TAG, "")  # what a person says is good is what the next are measured by
+        self._crown(version, tag)
+
+    def roll_back(self, version: ModelVersion) -> None:
+        """Make an earlier version champion; today's is withdrawn and is not promoted again by itself."""
+        now = self.champion()
+        if now.version == version.version:
+            raise StoreError(f"Version {version.version} is the champion already.")
+        today, then = self._manifest(now), self._manifest(version)
+        broken = compatibility.breaking(today, then) + compatibility.forgotten(today, then)
+        if broken:
+            raise StoreError(
+                f"Version {version.version} would break callers of version {now.version}: {'; '.join(broken[:5])}. "
+                "Nothing was changed; roll back to a version with today's contract."
+            )
+        tag = self._bring(version)  # what can fail comes first
+        self._set(now, champion.WITHDRAWN_TAG, "true")
+        self._crown(version, tag)
+
+    def _set(self, version: ModelVersion, tag: str, value: str) -> None:
+        self._client.set_model_version_tag(version.name, version.version, tag, value)
+
+    def _crown(self, version: ModelVersion, tag: str) -> None:
+        self._client.delete_model_version_tag(version.name, version.version, champion.WITHDRAWN_TAG)
+        champion.crown(self._client, version)
+        package.leave_receipt(self._problem, tag)
+        print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
+
+    def _bring(self, version: ModelVersion) -> str:
+        """Import a version, or refuse what today's code could not serve, before anything changes."""
+        try:
+            return package.bring(version)
+        except (BundleError, MlflowException, OSError) as error:
+            raise StoreError(f"Version {version.version} cannot be served: {error} Nothing was changed.") from error
+
+    def _manifest(self, version: ModelVersion) -> dict[str, Any]:
+        """A version's manifest as JSON, whatever code wrote it."""
+        with champion.fetched(version) as model:
+            return model.manifest()
+
+
+def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    names = sorted(set(one) | set(other))
+    return [
+        f"{name}: {one.get(name, '-')} → {other.get(name, '-')}" for name in names if one.get(name) != other.get(name)
+    ]

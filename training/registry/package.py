@@ -1,0 +1,66 @@
+"""MLflow's champion → the BentoML model store, under the content hash of its bundle as an exact tag."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import bentoml
+import mlflow
+from bentoml.exceptions import NotFound
+from mlflow.entities.model_registry import ModelVersion
+
+from model import bundle
+from problems.base import Problem
+from training.registry import champion
+from training.workspace import Workspace, read_json, say, write_json
+from validation.errors import StoreError
+
+REGISTRY_VERSION = "registry_version"
+
+
+def main(problem: Problem) -> None:
+    """Import the champion unless the store has it, and leave a receipt with its exact tag."""
+    best = champion.current(mlflow.MlflowClient(), problem.name)
+    if best is None:
+        raise StoreError(_nothing(problem))
+    tag = bring(best)
+    leave_receipt(problem, tag)
+    say("package", f"{tag} is in the BentoML model store; it is registry version {best.version}, the champion")
+
+
+def _nothing(problem: Problem) -> str:
+    """What to do where there is no champion: a first model that was refused is served only if a person says so."""
+    receipt = Workspace(problem.name).registered
+    if not receipt.exists():
+        return f"MLflow holds no champion of '{problem.name}'; run `make train`."
+    last = read_json(receipt)
+    number = last["registry_version"]
+    return (
+        f"There is no champion of '{problem.name}', and so nothing to serve. Version {number} was refused: "
+        f"{last['reasons'][0]}. Its figures: `python -m training report {problem.name}`. To serve it all the same: "
+        f"`python -m training registry promote {problem.name} {number}`, and then `make serve PROBLEM={problem.name}`."
+    )
+
+
+def bring(version: ModelVersion) -> str:
+    """Import a registered version unless the store has it; returns its tag there."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = champion.download(version, Path(temporary))
+        return _import(folder, {REGISTRY_VERSION: str(version.version), "mlflow_run": str(version.run_id)})
+
+
+def leave_receipt(problem: Problem, tag: str) -> None:
+    """Say which tag is to be served from now on."""
+    write_json(Workspace(problem.name).packaged, {"tag": tag})
+
+
+def _import(folder: Path, labels: dict[str, str]) -> str:
+    manifest = bundle.read(folder).manifest
+    tag = f"{manifest.problem}:{manifest.version}"
+    with contextlib.suppress(NotFound):
+        bundle.read(Path(bentoml.models.get(tag).path))
+        return tag  # as it is: Bentos were built with what lies under an exact tag
+    with bentoml.models.create(tag, labels=labels) as model:
+        for name in (bundle.MANIFEST, *manifest.files):
+            Path(model.path_of(name)).write_bytes((folder / name).read_bytes())
+    return tag

@@ -1,0 +1,236 @@
+"""Whether a challenger becomes champion: both asked for one holdout, overall and on every slice."""
+
+import math
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from problems.base import Problem
+from training.evaluation import metrics, slices
+from training.learning.loss import Loss
+from training.registry.champion import Best
+from training.registry.rivals import Holdout, Rival
+from training.workspace import Workspace, read_json
+from validation.contract import Contract
+from validation.errors import StoreError
+
+_MOST_BREAKING = 5
+
+
+class PromoteParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How sure a verdict must be, and what counts as worse.
+
+    `tolerance` is the relative rise of the mean loss that is let pass, above the champion's and above that of the best
+    champion so far; `slice_rows` the fewest rows of a slice; `fewest_rows` the fewest that both models answer and
+    neither learned from (or half of the test rows, where that is less).
+    """
+
+    resamples: Annotated[int, msgspec.Meta(ge=100)] = 1_000
+    seed: int = 1
+    confidence: Annotated[float, msgspec.Meta(gt=0.5, lt=1)] = 0.95
+    tolerance: Annotated[float, msgspec.Meta(ge=0)] = 0.02
+    slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 200
+    fewest_rows: Annotated[int, msgspec.Meta(ge=1)] = 100
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Whether a version becomes champion, and why.
+
+    Attributes:
+        promoted: whether it does.
+        reasons: a sentence each.
+        compared_with: the champion's version, if it was compared with one.
+        best: the version of the champion with the least loss so far; None if it is this one.
+        above_best: how many times the mean loss of the best this one has, on the same rows; 1 if it is the best.
+    """
+
+    promoted: bool
+    reasons: list[str]
+    compared_with: str | None = None
+    best: str | None = None
+    above_best: float = 1.0
+
+
+def decide(problem: Problem, workspace: Workspace, reigning: ModelVersion | None, best: Best | None = None) -> Decision:
+    """Compare what was evaluated last with the champion, on the rows of its test split.
+
+    Args:
+        problem: whose model it is.
+        workspace: where silver, split and evaluation of the challenger lie.
+        reigning: the champion, if there is one.
+        best: the best champion so far, if that is another.
+    """
+    by_hand = f"`python -m training registry promote {problem.name} VERSION` promotes it all the same"
+    if reigning is None:
+        return _first(read_json(workspace.metrics))
+    params = workspace.params("promote", PromoteParams)
+    holdout = Holdout(problem, workspace)
+    try:
+        rival = holdout.hear(reigning)
+    except StoreError as error:
+        return Decision(False, [f"the champion, {error}, so nothing says that this is not worse; {by_hand}"])
+    best = best or Best(rival.number)
+    reasons = _objections(holdout, rival, params, by_hand)
+    both = _comparable(holdout, rival)
+    if too_few := _too_few(holdout, both, rival, params):
+        return Decision(False, [*reasons, f"{too_few}; {by_hand}"], rival.number)
+    new, old = holdout.losses(holdout.model, both), holdout.losses(rival.values, both)
+    reasons += refusals(problem.contract, holdout.test[both], new, old, holdout.loss, params)
+    times, worse = _above_best(holdout, both, ratio(new, old), best, params)
+    reasons += worse
+    if reasons:
+        return Decision(False, reasons, rival.number)
+    reasons = [_better(new, old, holdout.loss, params), *_forgotten(rival)]
+    return Decision(True, reasons, rival.number, *((best.number, times) if times > 1 else ()))
+
+
+def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: str) -> list[str]:
+    """What speaks against a challenger before any loss: whom it would refuse."""
+    reasons = []
+    if rival.breaking:
+        more = ", …" * (len(rival.breaking) > _MOST_BREAKING)
+        broken = "; ".join(rival.breaking[:_MOST_BREAKING]) + more
+        reasons.append(f"it would break callers of version {rival.number}: {broken}. If they know, {by_hand}")
+    refused = int((holdout.model.isna() & rival.values.notna()).sum())
+    if refused > params.tolerance * len(holdout.test):
+        reasons.append(f"it refuses {refused:,} of {len(holdout.test):,} test rows that version answers")
+    return reasons
+
+
+def _first(document: dict[str, Any]) -> Decision:
+    """The first model is compared with the lookup: whoever uses it should not be worse off than with that."""
+    name = document["loss"]["name"]
+    model, lookup = (metrics.number(document["scores"][who][name]) for who in ("model", "lookup"))
+    pair = f"{name} {model:.4g}, the lookup's is {lookup:.4g}"
+    if document["beats_lookup"]:
+        return Decision(True, [f"it is the first model; it beats the lookup of group means ({pair})"])
+    return Decision(False, [f"it is the first model; it does not beat the lookup of group means ({pair})"])
+
+
+def _comparable(holdout: Holdout, rival: Rival) -> pd.Series:
+    """Which test rows say which model is better: both answer them, and neither learned from them."""
+    return holdout.model.notna() & rival.values.notna() & ~rival.learned
+
+
+def _too_few(holdout: Holdout, both: pd.Series, rival: Rival, params: PromoteParams) -> str:
+    """Why there are too few rows to compare the two on; empty if there are enough."""
+    fewest = min(params.fewest_rows, math.ceil(len(both) / 2))
+    if both.sum() >= fewest:
+        return ""
+    return (
+        f"only {both.sum():,} of {len(both):,} test rows say whether it is better than version {rival.number}, and "
+        f"{fewest:,} should: that version learned from {rival.learned.sum():,} of them and refuses "
+        f"{rival.values.isna().sum():,}, this one refuses {holdout.model.isna().sum():,}"
+    )
+
+
+def ratio(new: np.ndarray, old: np.ndarray) -> float:
+    """How many times the mean of the old losses that of the new ones is."""
+    if old.mean() > 0:
+        return float(new.mean() / old.mean())
+    return 1.0 if new.mean() == 0 else math.inf
+
+
+def above(to_champion: float, champion_to_best: float, to_best: float | None) -> float:
+    """How many times the mean loss of the best champion so far a challenger has.
+
+    Args:
+        to_champion: how many times the champion's mean loss it has.
+        champion_to_best: how many times that of the best the champion had when it was promoted.
+        to_best: the same of the challenger on today's rows; None if the best cannot be asked.
+    """
+    return to_champion * champion_to_best if to_best is None else to_best
+
+
+def _above_best(
+    holdout: Holdout, both: pd.Series, to_champion: float, best: Best, params: PromoteParams
+) -> tuple[float, list[str]]:
+    """How many times the best champion's mean loss the challenger has, and what speaks against it because of that.
+
+    Many challengers, each within the tolerance of the one before it, would be a large step together.
+    """
+    to_best, shown, unasked = None, "", ""
+    if best.version is not None:
+        try:
+            rival = holdout.hear(best.version)
+            common = both & _comparable(holdout, rival)
+            unasked = _too_few(holdout, common, rival, params)
+            if not unasked:
+                new, old = holdout.losses(holdout.model, common), holdout.losses(rival.values, common)
+                to_best = ratio(new, old)
+                shown = f"{_pair(new, old, holdout.loss)} on {len(new):,} rows, "
+        except StoreError as error:
+            unasked = str(error)
+    found = above(to_champion, best.above, to_best)
+    if found <= 1 + params.tolerance or (best.version is None and best.above == 1):
+        return found, []  # where the champion is the best, it was compared already
+    how = f", by what was recorded at each promotion since ({unasked or 'it is deleted'})" if to_best is None else ""
+    return found, [
+        f"worse than version {best.number}, the best champion so far: {shown}a mean loss {found - 1:.1%} above, "
+        f"where {params.tolerance:.1%} is let pass{how}"
+    ]
+
+
+def refusals(
+    contract: Contract, rows: pd.DataFrame, new: np.ndarray, old: np.ndarray, loss: Loss, params: PromoteParams
+) -> list[str]:
+    """What speaks against a challenger, overall first; empty if nothing does.
+
+    Its mean loss must not be above the champion's by more than the tolerance. On a slice, where a mean says less, all
+    but a share of the resamples must agree that it is; that share is divided among the slices (Bonferroni), and is one
+    resample at least.
+
+    Args:
+        contract: which columns make slices.
+        rows: the silver rows that both answered.
+        new: the losses of the challenger on them, shape (rows,).
+        old: those of the champion.
+        loss: which.
+        params: how sure a verdict must be.
+    """
+    rise = (1 + params.tolerance) * old
+    weights = metrics.draws(len(new), params.resamples, params.seed)
+    reasons = []
+    if new.mean() > rise.mean():
+        reasons.append(f"worse: {_pair(new, old, loss)} on {len(new):,} rows, {_difference(new, old, weights, params)}")
+    found = list(slices.find(contract, rows, params.slice_rows))
+    doubt = (1 - params.confidence) / max(len(found), 1)
+    for column, value, places in found:
+        worse = metrics.means_of((new - rise)[places, None], weights[:, places])
+        if len(worse) and np.quantile(worse, doubt) > 0:
+            pair = _pair(new[places], old[places], loss)
+            reasons.append(f"worse where {column} is {value}: {pair} on {len(places):,} rows")
+    return reasons
+
+
+def _difference(new: np.ndarray, old: np.ndarray, weights: np.ndarray, params: PromoteParams) -> str:
+    """By how much the mean loss differs, with its paired bootstrap interval, and whether that may be chance."""
+    pairs = metrics.means_of(np.column_stack([new, old]), weights)
+    rises = pairs[pairs[:, 1] > 0]
+    if not len(rises):
+        return "where the champion makes no error"
+    rises = rises[:, 0] / rises[:, 1] - 1
+    low, high = np.quantile(rises, ((1 - params.confidence) / 2, (1 + params.confidence) / 2))
+    said = f"a mean loss {ratio(new, old) - 1:+.1%} ({params.confidence:.0%} interval {low:+.1%} to {high:+.1%})"
+    return f"{said}: the difference is within chance" if low <= 0 <= high else said
+
+
+def _pair(new: np.ndarray, old: np.ndarray, loss: Loss) -> str:
+    return f"{loss.name} {loss.score(new.mean()):.4g} instead of {loss.score(old.mean()):.4g}"
+
+
+def _better(new: np.ndarray, old: np.ndarray, loss: Loss, params: PromoteParams) -> str:
+    weights = metrics.draws(len(new), params.resamples, params.seed)
+    now, was = (f"{loss.score(losses.mean()):.4g}" for losses in (new, old))
+    compared = "is below" if new.mean() < old.mean() else "is within the tolerance of"
+    difference = _difference(new, old, weights, params)
+    compared = f"{loss.name} {now} {compared} the champion's {was} on {len(new):,} rows"
+    return f"{compared}, {difference}; no slice is surely worse"
+
+
+def _forgotten(rival: Rival) -> list[str]:
+    """What callers should know of a new champion that knows fewer names."""
+    return [f"of what version {rival.number} knows, {name}" for name in rival.forgotten]

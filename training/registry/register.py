@@ -1,0 +1,289 @@
+"""Evaluated bundle → MLflow: a run with everything about it, a registered version, and whether it is the champion.
+
+Registering the same bundle twice finds the first registration. The receipt lies in the store itself: where the store
+is gone, so is the receipt, and the next `dvc repro` registers again.
+"""
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import msgspec
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from model import bundle, tabular
+from model.bundle import Lineage, Manifest
+from model.outcome import Outcome, Regression
+from problems.base import Problem
+from training.data import copies, tables
+from training.data.split import TEST
+from training.evaluation import card, report
+from training.registry import champion, promote, stores
+from training.registry.promote import Decision
+from training.workspace import Workspace, read_json, say, sha256, write_json
+from validation.contract import Column, Contract, Kind
+
+CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
+"""What decides about a model; dvc.lock does not, and every run may rewrite it."""
+VERSION_TAG = "bundle"
+EVIDENCE_TAG = "evidence"
+"""The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
+
+DECISION_TAG, REASONS_TAG, COMPARED_TAG = "decision", "reasons", "compared_with"
+LONGEST_DESCRIPTION = 5_000
+"""MLflow's database has no room for more."""
+LONGEST_TAG = 4_000
+
+LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
+"""Whose versions the lineage names."""
+ANSWERING = ("lightgbm", "msgspec", "numpy", "pandas")
+"""What the MLflow model needs to answer."""
+_TYPES = {
+    Kind.INTEGER: DataType.long,
+    Kind.REAL: DataType.double,
+    Kind.FLAG: DataType.boolean,
+    Kind.DATE: DataType.datetime,
+    Kind.TIMESTAMP: DataType.datetime,
+}
+
+
+def main(problem: Problem) -> None:
+    """Register the bundle unless it is registered, decide whether it becomes champion, and leave a receipt."""
+    workspace = Workspace(problem.name)
+    manifest = bundle.read(workspace.bundle).manifest
+    client = MlflowClient()
+    tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
+    best = champion.current(client, problem.name)
+    version = _registered(client, problem, tags)
+    if version is not None and best is not None and version.version == best.version:
+        decision = Decision(True, [best.tags.get(REASONS_TAG, "")])
+        say("register", f"bundle {manifest.version} is version {version.version} already, the champion")
+    else:
+        decision = _decide(client, problem, workspace, best, version)
+        if version is None:
+            version = _register(problem, workspace, manifest, tags, decision)
+        _record(client, version, decision)
+        verdict = "champion" if decision.promoted else "refused"
+        why = report.told(decision.reasons, problem.name, version.version)
+        say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
+    reigning = version if decision.promoted else champion.current(client, problem.name)
+    write_json(
+        workspace.registered,
+        {
+            "bundle": manifest.version,
+            "metrics": sha256(workspace.metrics),
+            "registry": stores.registry(),
+            "registry_version": str(version.version),
+            "champion": str(reigning.version) if reigning else None,
+            **msgspec.to_builtins(decision),
+        },
+    )
+
+
+def _decide(
+    client: MlflowClient,
+    problem: Problem,
+    workspace: Workspace,
+    best: ModelVersion | None,
+    version: ModelVersion | None,
+) -> Decision:
+    if version is not None and version.tags.get(champion.WITHDRAWN_TAG):
+        reason = (
+            f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
+        )
+        return Decision(False, [reason], str(best.version) if best else None)
+    record = champion.best(client, best) if best is not None else champion.Best("")
+    same = best is not None and best.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
+    if best is not None and same and not champion.has_files(best):
+        reason = f"it is the same model as version {best.version}, the champion, whose files are gone"
+        return Decision(True, [reason], str(best.version), best.tags.get(champion.BEST_TAG) or None, record.above)
+    return promote.decide(problem, workspace, best, record)
+
+
+def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
+    """Write a decision onto the version, and crown it if that is the decision."""
+    tags = {
+        DECISION_TAG: "promoted" if decision.promoted else "refused",
+        REASONS_TAG: "; ".join(decision.reasons)[:LONGEST_TAG],
+        COMPARED_TAG: decision.compared_with or "",
+        champion.BEST_TAG: decision.best or "",
+        champion.ABOVE_TAG: str(decision.above_best),
+    }
+    for name, value in tags.items():
+        client.set_model_version_tag(version.name, version.version, name, value)
+    if decision.promoted:
+        champion.crown(client, version)
+
+
+def _public(origin: str) -> str:
+    """Where data comes from, as callers of the service may know it: a URL, or a file's name without its folders."""
+    return origin if "://" in origin else Path(origin).name
+
+
+def _evidence(workspace: Workspace) -> str:
+    """What a version is registered with besides its bundle: other metrics or other data make it another version."""
+    data = read_json(workspace.source)["sha256"]
+    return hashlib.sha256(data.encode() + workspace.metrics.read_bytes()).hexdigest()
+
+
+def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str]) -> ModelVersion | None:
+    found = client.search_model_versions(f"name = '{problem.name}'")
+    matching = (version for version in found if tags.items() <= version.tags.items())
+    return next((version for version in matching if champion.has_files(version)), None)
+
+
+def _register(
+    problem: Problem, workspace: Workspace, manifest: Manifest, tags: dict[str, str], decision: Decision
+) -> ModelVersion:
+    metrics = read_json(workspace.metrics)
+    source = read_json(workspace.source)
+    commit = git_commit()
+    libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
+    _experiment(problem.name)
+    with mlflow.start_run(run_name=manifest.version) as run:
+        lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
+        mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
+        mlflow.log_params(flat(workspace.document()))
+        mlflow.log_metrics(_figures(metrics))
+        mlflow.log_dict(metrics, "metrics.json")
+        mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
+        mlflow.log_artifacts(str(workspace.plots), "plots")
+        cards = card.documents(
+            problem, manifest, metrics, source, lineage, msgspec.to_builtins(decision), workspace.plots
+        )
+        for name, text in cards.items():
+            mlflow.log_text(text.decode(), name)
+        rows = _frame(problem.contract, bundle.read(workspace.bundle).golden.rows[:5])
+        _log_dataset(problem, source, rows)
+        files = bundle.contents(workspace.bundle, manifest) | cards
+        sealed = bundle.seal(manifest, metrics, lineage, cards)
+        model_uri = _log_model(problem, sealed, files, rows, _learned(problem, workspace))
+    version = mlflow.register_model(model_uri, problem.name, tags=tags)
+    client = MlflowClient()
+    client.update_registered_model(problem.name, f"{problem.title}. Each version's description is its model card.")
+    client.update_model_version(version.name, version.version, _shortened(cards["card.md"].decode()))
+    return version
+
+
+def _shortened(text: str) -> str:
+    """As much of a card as a description may hold, in whole lines."""
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    rest = "\n\n… the rest is in card.md, among the artifacts of the run."
+    return text[: LONGEST_DESCRIPTION - len(rest)].rpartition("\n")[0] + rest
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, float]:
+    """The evaluation as MLflow's metrics, `<predictor>.<metric>`."""
+    scores = {f"{who}.{name}": score for who, found in metrics["scores"].items() for name, score in found.items()}
+    if "interval" in metrics:
+        scores["model.interval_coverage"] = metrics["interval"]["covered"]
+    return {name: score["value"] for name, score in scores.items() if score["value"] is not None}
+
+
+def _experiment(name: str) -> None:
+    client = MlflowClient()
+    if client.get_experiment_by_name(name) is None:
+        local = f"{stores.local_artifacts()}/{name}" if stores.uses_local_mlflow() else None
+        client.create_experiment(name, artifact_location=local)
+    mlflow.set_experiment(name)
+
+
+def _log_dataset(problem: Problem, source: dict[str, Any], rows: pd.DataFrame) -> None:
+    where = CodeDatasetSource({"origin": source["origin"], "sha256": source["sha256"]})
+    dataset = mlflow.data.from_pandas(rows, source=where, name=problem.name, digest=source["sha256"][:36])
+    mlflow.log_input(dataset, context="training")
+
+
+def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
+    """By what the rows that the model learned from are known again, without their order."""
+    silver, parts = tables.read(workspace.silver), tables.read(workspace.split)["split"]
+    inputs = [column.name for column in problem.contract.inputs]
+    known = copies.hashes(silver, inputs, problem.contract.target.name)[(parts != TEST).to_numpy()]
+    return known.drop_duplicates().sort_values([copies.INPUTS, copies.ROWS], ignore_index=True)
+
+
+def _log_model(
+    problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame, learned: pd.DataFrame
+) -> str:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "bundle"
+        folder.mkdir()
+        bundle.write(folder, sealed, files)
+        bundle.read(folder)  # nothing is registered that could not be read back
+        tables.write(Path(temporary) / champion.LEARNED, learned)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
+            artifacts={"bundle": str(folder), "learned": str(Path(temporary) / champion.LEARNED)},
+            code_paths=["validation", "problems", "model"],
+            signature=signature(problem.contract, sealed.outcome),
+            input_example=rows,
+            pip_requirements=[f"{name}=={version}" for name, version in _versions(*ANSWERING).items()],
+        )
+    return str(logged.model_uri)
+
+
+def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
+    """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
+    inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
+    keys = {f"key_{column.name}": _type(column) for column in contract.keys}
+    inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
+    numeric = isinstance(outcome, Regression)
+    texts = {"warnings": DataType.string, "prediction": DataType.double if numeric else DataType.string, **keys}
+    outputs = [ColSpec(texts.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
+    partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
+    return ModelSignature(Schema(inputs), Schema(outputs), partial)
+
+
+def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows as requests carry them as a table of the signature."""
+    frame = pd.DataFrame(rows, columns=[column.name for column in contract.inputs])
+    types = {column.name: _type(column) for column in contract.inputs}
+    times = {name: pd.to_datetime(frame[name]) for name, kind in types.items() if kind is DataType.datetime}
+    numbers = {name: frame[name].astype("float64") for name, kind in types.items() if kind is DataType.double}
+    return frame.assign(**times, **numbers)
+
+
+def _type(column: Column) -> DataType:
+    if column.kind is Kind.INTEGER and column.nullable:
+        return DataType.double  # pandas holds integers beside missing ones as floats
+    return _TYPES.get(column.kind, DataType.string)
+
+
+def git_commit() -> str | None:
+    """The commit of the code, with "-dirty" behind it where code differs from it; None where it is in no git clone."""
+    try:
+        if Path(_git("rev-parse", "--show-toplevel")) != Path.cwd():
+            return None  # a folder inside somebody's repository is not that repository
+        return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain", "--", *CODE) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _versions(*libraries: str) -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in libraries}
+
+
+def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested names joined with dots."""
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found

@@ -1,0 +1,108 @@
+"""What an earlier champion says of today's test rows, and which of them it had not learned from."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from model import bundle, tabular
+from problems.base import Problem
+from training.data import copies, tables
+from training.data.split import TEST
+from training.evaluation.evaluate import ACTUAL
+from training.learning import loss
+from training.registry import champion
+from training.workspace import Workspace, read_json
+from validation import compatibility
+from validation.errors import StoreError
+
+
+class Rival(NamedTuple):
+    """An earlier champion's part in a comparison.
+
+    Attributes:
+        number: its version.
+        values: what it predicts for each test row as the evaluation has it (values, or probabilities of the positive
+            class); missing where it refuses the row.
+        learned: whether each test row is one that it learned from.
+        breaking: why the challenger would refuse today's callers, or mean something else to them.
+        forgotten: the names that it knows, learned from its table, and that the challenger refuses.
+    """
+
+    number: str
+    values: pd.Series
+    learned: pd.Series
+    breaking: list[str]
+    forgotten: list[str]
+
+
+class Holdout:
+    """The rows on which a challenger was evaluated, and what it answered to them."""
+
+    def __init__(self, problem: Problem, workspace: Workspace) -> None:
+        """Read what the stages before left."""
+        self.document: dict[str, Any] = read_json(workspace.metrics)
+        self.loss = loss.of(self.document["loss"])
+        self._silver = tables.read(workspace.silver)
+        self.test = self._silver[tables.read(workspace.split)["split"] == TEST]
+        evaluated = tables.read(workspace.evaluation).reindex(self.test.index)
+        self.model, self._actual = evaluated["model"], evaluated[ACTUAL]
+        self._manifest = read_json(workspace.bundle / bundle.MANIFEST)
+        self._contract = problem.contract
+
+    def losses(self, values: pd.Series, where: pd.Series) -> np.ndarray:
+        """The loss of each of those test rows, shape (rows,)."""
+        return self.loss.rows(self._actual[where].to_numpy(), values[where].to_numpy())
+
+    def hear(self, version: ModelVersion) -> Rival:
+        """Ask a registered version for the test rows.
+
+        Raises:
+            StoreError: it cannot be compared; the message says why, after "version N".
+        """
+        number = str(version.version)
+        rows = (row for _, part in tables.in_parts(self._contract, self.test) for row in part)
+        with champion.fetched(version) as model:
+            manifest, learned = model.manifest(), model.learned()
+            if learned is None:
+                raise StoreError(f"version {number}, has no record of the rows that it learned from")
+            answers = model.ask(rows)
+        decision = self.document.get("decision")
+        values = numbers(answers, decision and decision["classes"]).set_axis(self.test.index)
+        if values.isna().all() and answers["prediction"].notna().any():
+            raise StoreError(f"version {number}, predicts something else")
+        return Rival(
+            number,
+            values,
+            self._known(manifest, learned, number),
+            compatibility.breaking(manifest, self._manifest),
+            compatibility.forgotten(manifest, self._manifest),
+        )
+
+    def _known(self, manifest: dict[str, Any], learned: pd.DataFrame, number: str) -> pd.Series:
+        """Which test rows a version learned from, told by the columns that it knew."""
+        inputs, target = compatibility.inputs(manifest), compatibility.target(manifest)["name"]
+        gone = [name for name in (*inputs, target) if name not in self._silver]
+        if gone:
+            raise StoreError(
+                f"version {number}, learned from columns that the table has no more ({', '.join(gone[:5])}), "
+                "by which its rows would be known again"
+            )
+        known = copies.hashes(self._silver, inputs, target)
+        return copies.found(known, copies.together(self._silver, inputs), learned)[self.test.index]
+
+
+def numbers(answers: pd.DataFrame, classes: Sequence[str] | None) -> pd.Series:
+    """The numbers that are compared in a version's answers; missing where it refused the row or predicts other things.
+
+    Args:
+        answers: what `champion.Fetched.ask` returned.
+        classes: the two labels that the challenger tells apart, the positive one last; None for values.
+    """
+    names = ["prediction"]
+    if classes is not None:  # the second is what versions of earlier code call it
+        names = [tabular.probabilities(classes)[classes[1]], f"probabilities.{classes[1]}"]
+    found = next((answers[name] for name in names if name in answers), pd.Series(np.nan, index=answers.index))
+    return pd.to_numeric(found, errors="coerce").astype("float64")
