@@ -219,9 +219,8 @@ class ServedModel:
         """This, if it will do; counts what was odd about the rows that get an answer."""
         if not partial:
             decoded.whole()
-        for texts in decoded.warnings.values():
-            for text in texts:
-                self.metrics.unseen(text.split(":")[0])
+        for column in decoded.warned:
+            self.metrics.unseen(column)
         return decoded
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:

@@ -25,12 +25,12 @@ from prometheus_client import (
     values,
 )
 
-from serving import problem_details
-from validation.errors import RequestError
+from validation.errors import CallerLeft, RequestError
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 OK = "ok"
-CANCELLED = "cancelled"
+CANCELLED = CallerLeft.kind
+FAILED = "failed"
 _MODEL = ("model", "version")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -169,10 +169,10 @@ def _outcome(error: BaseException | None) -> str:
         case None:
             return OK
         case RequestError():
-            return problem_details.kind(error)
+            return error.kind
         case asyncio.CancelledError():
             return CANCELLED
-    return problem_details.FAILED
+    return FAILED
 
 
 class ModelMetrics:

@@ -49,6 +49,7 @@ class Decoded:
         positions: where each record stood in the request.
         keys: the key columns of each record, as they were sent.
         warnings: what was odd about each record, by its index in `records`.
+        warned: the columns of these warnings.
         errors: the first `MOST_ERRORS` reasons for refusing rows.
         refused: how many reasons there are in all.
         compared: how many letters of valid names were compared with what was refused.
@@ -59,6 +60,7 @@ class Decoded:
     positions: list[int] = field(default_factory=list)
     keys: list[dict[str, Any] | None] = field(default_factory=list)
     warnings: dict[int, list[str]] = field(default_factory=dict)
+    warned: list[str] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     refused: int = 0
     compared: int = 0
@@ -82,6 +84,7 @@ class Decoded:
         """Append the good rows of another request; its errors stay with it."""
         start = len(self.records)
         self.warnings.update({start + place: texts for place, texts in other.warnings.items()})
+        self.warned += other.warned
         self.records += other.records
         self.positions += [self.total + position for position in other.positions]
         self.keys += other.keys
@@ -189,7 +192,7 @@ class RowDecoder:
         refused_before = decoded.refused
         used = 0
         values: list[Value] = []
-        warnings: list[str] = []
+        warnings: list[tuple[str, str]] = []
         for column, read in self._inputs:
             value = row.get(column.name, _MISSING)
             if value is not _MISSING:
@@ -206,7 +209,7 @@ class RowDecoder:
                 self._refuse(decoded, position, column, str(error), value)
                 continue
             if read_value is None:
-                warnings.append(f"{column.name}: {shown(value)} was not seen in training and is treated as missing")
+                warnings.append((column.name, f"{shown(value)} was not seen in training and is treated as missing"))
             values.append(read_value)
         keys = self._read_keys(decoded, position, row) if self._keys else None
         used += len(keys) if keys is not None else 0
@@ -215,16 +218,17 @@ class RowDecoder:
         if decoded.refused == refused_before:
             self._warn_of_far(values, warnings)
             if warnings:
-                decoded.warnings[len(decoded.records)] = warnings
+                decoded.warnings[len(decoded.records)] = [f"{name}: {text}" for name, text in warnings]
+                decoded.warned += [name for name, _ in warnings]
             decoded.records.append(tuple(values))
             decoded.positions.append(position)
             decoded.keys.append(keys)
 
-    def _warn_of_far(self, values: Sequence[Any], warnings: list[str]) -> None:
+    def _warn_of_far(self, values: Sequence[Any], warnings: list[tuple[str, str]]) -> None:
         for place, low, high, limits in self._ranges:
             value = values[place]
             if value is not None and not low <= value <= high:
-                warnings.append(limits.warning(value))
+                warnings.append((limits.column.name, limits.warning(value)))
 
     def _read_keys(self, decoded: Decoded, position: int, row: dict[str, Any]) -> dict[str, Any]:
         keys: dict[str, Any] = {}

@@ -12,13 +12,15 @@ BoxwoodError
     ├── RequestTooLarge          more bytes or rows than the limits allow
     ├── UnsupportedMedia         a body in another format
     ├── RowsRejected             rows that do not satisfy the contract
+    ├── CallerLeft               nobody waits for the answer any more
     └── Overloaded               more rows are waiting already than can be answered soon
 
-Messages are for people: what happened, where, and what to do. Transports decide about status codes.
+Messages are for people: what happened, where, and what to do.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from validation.wire import RowError
@@ -49,31 +51,72 @@ class SettingsError(BoxwoodError):
 
 
 class RequestError(BoxwoodError):
-    """A request that cannot be answered; the caller can do something about it."""
+    """A request that cannot be answered; the caller can do something about it.
+
+    Each class says how its errors travel, and nothing else does.
+
+    Attributes:
+        kind: a word for it, with which the URN of its type ends and by which it is counted.
+        title: what it is, for people.
+        status: its status over HTTP.
+        code: the name of its status code over gRPC.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str] = "INVALID_ARGUMENT"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What HTTP sends beside it."""
+        return {}
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """What gRPC sends beside it."""
+        return {}
 
 
 class UnreadableRequest(RequestError):
     """The body is not the document that the endpoint takes."""
 
+    kind, title, status = "unreadable", "The request cannot be read", HTTPStatus.BAD_REQUEST
+
 
 class UnknownModel(RequestError):
     """The service holds no model of that name."""
+
+    kind, title, status, code = "unknown-model", "There is no such model", HTTPStatus.NOT_FOUND, "NOT_FOUND"
 
 
 class RequestTooLarge(RequestError):
     """The body or the number of rows is above the service's limits."""
 
+    kind, title, status = "too-large", "The request is too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
 
 class UnsupportedMedia(RequestError):
     """The body is in a format that the endpoint does not read; `encodings` are those that it does."""
+
+    kind, title = "unsupported-media", "The body is in another format"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
     def __init__(self, message: str, encodings: str = "") -> None:
         self.encodings = encodings
         super().__init__(message)
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Which encodings would have been read."""
+        return {"accept-encoding": self.encodings} if self.encodings else {}
+
 
 class RowsRejected(RequestError):
     """Some rows do not satisfy the contract; `errors` lists the first of them."""
+
+    kind, title = "rows-rejected", "Some rows do not satisfy the contract"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, errors: Sequence["RowError"], count: int, total: int) -> None:
         self.errors = list(errors)
@@ -84,10 +127,25 @@ class RowsRejected(RequestError):
 class CallerLeft(RequestError):
     """The connection closed before the answer was ready; nobody hears of it but the metrics."""
 
+    kind, title, status, code = "cancelled", "The caller left", HTTPStatus.BAD_REQUEST, "CANCELLED"
+
 
 class Overloaded(RequestError):
     """The service has as much to do as it can answer soon; the same request may be sent again in `seconds`."""
 
+    kind, title = "overloaded", "The service is overloaded"
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "RESOURCE_EXHAUSTED"
+
     def __init__(self, message: str, seconds: int = 1) -> None:
         self.seconds = seconds
         super().__init__(message)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to send it again."""
+        return {"retry-after": str(self.seconds)}
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """When to send it again, for which gRPC's clients wait by themselves."""
+        return {"grpc-retry-pushback-ms": str(1_000 * self.seconds)}

@@ -29,8 +29,8 @@ class Range(NamedTuple):
         return cls(column, (least, greatest), least - margin, greatest + margin)
 
     def warning(self, value: float) -> str:
-        """What the answer to a row with a value far from training says of it."""
+        """What the answer to a row says of a value that is far from training, after the column's name."""
         column, (least, greatest) = self.column, (written(self.column.kind, end) for end in self.seen)
         unit = f" {column.unit}" if column.unit else ""
         said = written(column.kind, value)
-        return f"{column.name}: {said} is far outside of what training saw, {least} to {greatest}{unit}"
+        return f"{said} is far outside of what training saw, {least} to {greatest}{unit}"

@@ -87,10 +87,10 @@ class Endpoint:
             plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
             return reply if plain else await _compressed(scope, reply)
         except RequestError as error:
-            return self.refuse(problem_details.of(error), *_encoded(problem_details.headers(error)))
+            return self.refuse(problem_details.of(error), *_encoded(error.headers.items()))
         except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
             stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
-            return self.refuse(problem_details.of(stopping), *_encoded(problem_details.headers(stopping)))
+            return self.refuse(problem_details.of(stopping), *_encoded(stopping.headers.items()))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
             _log.exception(logs.line("error", caller, **_where(scope)))
             return self.refuse(problem_details.failure())

@@ -13,6 +13,7 @@ from serving.rest import native, platforms, v1, v2
 from serving.rest.asgi import Alive
 from serving.served_model import ServedModel
 from validation.contract import MOST_LISTED, Column, Kind, Unseen
+from validation.errors import CallerLeft, RequestError
 from validation.values import LARGEST_INTEGER, LONGEST_TEXT
 from validation.wire import (
     ColumnNames,
@@ -298,7 +299,8 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
 def _refusals(*only: HTTPStatus) -> dict[str, Any]:
     """How a request may be refused; without `only`, in every way that one to a model that is there may be."""
     late = HTTPStatus.REQUEST_TIMEOUT
-    titles = {**problem_details.TITLES, late: "The request did not arrive in time"}
+    titles = {error.status: error.title for error in RequestError.__subclasses__() if error is not CallerLeft}
+    titles[late] = "The request did not arrive in time"
     return {
         str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": _PROBLEM}
         for status, title in sorted(titles.items())

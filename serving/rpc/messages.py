@@ -1,8 +1,7 @@
 """Messages of calls over gRPC: how they are received, and the words with which a call is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from http import HTTPStatus
+from collections.abc import AsyncIterator
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -16,16 +15,6 @@ from validation.wire import ProblemDetails
 
 PROBLEM = "problem-details-bin"
 """The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
-_PUSHBACK = "grpc-retry-pushback-ms"
-"""The trailing metadata that clients wait for by themselves before they try again."""
-_CODES: Mapping[HTTPStatus, grpc.StatusCode] = {
-    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
-    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    HTTPStatus.INTERNAL_SERVER_ERROR: grpc.StatusCode.INTERNAL,
-}
 # Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
 # document four thirds, and would not learn why it was refused.
 _TEXT_BYTES = 600
@@ -115,21 +104,23 @@ def _parsed(sent: bytes, kind: type[M]) -> M:
 
 async def refuse(context: grpc.aio.ServicerContext, error: RequestError) -> NoReturn:
     """End the call with the error of its request."""
-    if isinstance(error, Overloaded):
-        pushback = (_PUSHBACK, str(1_000 * error.seconds))
-        context.set_trailing_metadata((*context.trailing_metadata(), pushback))
-    await abort(context, problem_details.of(error))
+    context.set_trailing_metadata((*context.trailing_metadata(), *error.trailers.items()))
+    await _abort(context, grpc.StatusCode[error.code], problem_details.of(error))
 
 
-async def abort(context: grpc.aio.ServicerContext, details: ProblemDetails) -> NoReturn:
-    """End the call with these details."""
+async def fail(context: grpc.aio.ServicerContext) -> NoReturn:
+    """End a call that failed by our fault."""
+    await _abort(context, grpc.StatusCode.INTERNAL, problem_details.failure())
+
+
+async def _abort(context: grpc.aio.ServicerContext, code: grpc.StatusCode, details: ProblemDetails) -> NoReturn:
     text = details.detail
     if isinstance(details.errors, list) and details.errors:
         first = details.errors[0]
         text = f"{text} First: row {first.row}, {first.column}: {first.message}"
     text = text.encode()[:_TEXT_BYTES].decode(errors="ignore")
     trailing = (*context.trailing_metadata(), (PROBLEM, _fitting(details)))
-    await context.abort(_CODES[HTTPStatus(details.status)], text, trailing)
+    await context.abort(code, text, trailing)
     raise AssertionError("gRPC's abort raises.")
 
 

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2
 
-from serving import lifecycle, logs, port, problem_details, telemetry
+from serving import lifecycle, logs, port, telemetry
 from serving.models import Models
 from serving.rpc import messages, open_inference, reflection, typed
 from serving.rpc.messages import Messages
@@ -176,7 +176,7 @@ class _Method:
             return await messages.refuse(context, error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
             _log.exception(logs.line("error", caller, call=self._name))
-            return await messages.abort(context, problem_details.failure())
+            return await messages.fail(context)
         finally:
             if counting.seconds > logs.SLOW_SECONDS:
                 _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
