@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from training.data import copies, tables
-from training.learning.targets import Targets
+from training.data import classes, copies, tables
 from training.workspace import Workspace, counted, say
 from validation.errors import TableError
 
@@ -47,7 +46,7 @@ def main(problem: Problem) -> None:
             "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
         )
     if not problem.regression:
-        Targets(problem, silver)  # refuses a single class here, where every row is seen
+        classes.of(problem, silver)  # refuses a single class here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
@@ -72,9 +71,9 @@ def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
     chance = _drawn(problem, silver, seed)
     if problem.regression:
         return chance
-    classes = silver[problem.contract.target.name]
-    ranks = chance.groupby(classes).rank()
-    within_class = (ranks - 0.5) / classes.map(classes.value_counts())
+    labels = silver[problem.contract.target.name]
+    ranks = chance.groupby(labels).rank()
+    within_class = (ranks - 0.5) / labels.map(labels.value_counts())
     within_class = within_class.groupby(chance).transform("mean")  # of copies, which may be of both classes
     order = np.lexsort((chance, within_class))
     places = np.empty(len(silver), dtype=np.int64)

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from training.data import tables
+from training.data import classes, tables
 from training.learning import loss
-from validation.contract import Kind
 from validation.errors import SettingsError, TableError
 from validation.names import normal
 
@@ -31,7 +30,7 @@ class Targets:
     def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
         """Read off the classes, of which ingest let two pass; raises TableError if the rows have one."""
         self._target = problem.contract.target
-        self.classes = None if problem.regression else _classes(problem, silver)
+        self.classes = None if problem.regression else classes.of(problem, silver)
         self.objective = "regression" if self.classes is None else "binary"
         self._contract = problem.contract
 
@@ -42,7 +41,7 @@ class Targets:
         """
         if self.classes is None:
             return _bounded(self._target.name, tables.target(self._contract, silver))
-        encoded: np.ndarray = (names(silver[self._target.name]) == self.classes[1]).to_numpy(dtype="float64")
+        encoded: np.ndarray = (classes.labels(silver[self._target.name]) == self.classes[1]).to_numpy(dtype="float64")
         return encoded
 
     def demand_both(self, actual: np.ndarray) -> None:
@@ -97,20 +96,3 @@ def _bounded(name: str, numbers: np.ndarray) -> np.ndarray:
             "limit. Bring it in a larger unit."
         )
     return numbers
-
-
-def names(series: pd.Series) -> pd.Series:
-    """Class labels as texts; a flag's are "false" and "true"."""
-    return series.map(str).str.lower() if series.dtype in ("bool", "boolean") else series.astype(str)
-
-
-def _classes(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
-    target = problem.contract.target
-    present = sorted(set(names(silver[target.name])))
-    if len(present) < 2:
-        raise TableError(
-            f"Every row to learn from has {target.name} = {present[0]!r}: there is nothing to tell apart. "
-            "Bring a table that has more rows of both classes" + (", at all times." if problem.contract.time else ".")
-        )
-    ordered = target.choices or (("false", "true") if target.kind is Kind.FLAG else tuple(present))
-    return ordered[0], ordered[1]
