@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from model.features import Fitted
-from model.outcome import Outcome, Regression
+from model.outcomes import Outcome
 from problems import base
 from problems.base import Problem
 from validation.contract import MOST_LISTED, Column, Kind, Unseen
@@ -32,9 +32,9 @@ T = TypeVar("T")
 FORMAT = 2
 MANIFEST = "manifest.json"
 MODEL = "model.txt"
+SPREAD = "spread.txt"
 GOLDEN = "golden.json"
 REFERENCE = "reference.json"
-SPREAD = "spread.txt"
 _A_SECOND: Mapping[Kind, float] = {Kind.DATE: 1 / 86_400, Kind.TIMESTAMP: 1e6}
 """What `Reference` keeps times in, as their readers give it."""
 SEVERAL = 5
@@ -211,7 +211,7 @@ def _audit_digest(directory: Path, manifest: Manifest) -> None:
 
 
 def _audit_files(directory: Path, manifest: Manifest) -> dict[str, bytes]:
-    needed = {*NEEDED, SPREAD} if isinstance(manifest.outcome, Regression) else set(NEEDED)
+    needed = {*NEEDED, SPREAD} if manifest.outcome.spread else set(NEEDED)
     if not needed <= set(manifest.files) <= set(ALLOWED):
         raise BundleError(f"{directory / MANIFEST} must list {', '.join(sorted(needed))}. {_RESTORE}")
     files = contents(directory, manifest)

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from problems import sources
-from validation.contract import NAME, Contract, Kind
+from validation.contract import NAME, Contract
 from validation.decode import Columns
 from validation.errors import ContractError
 
+Task = Literal["regression", "binary"]
+"""What is predicted: a number, or which of two classes a row is of."""
 State = Mapping[str, Any]
 Fit = Callable[[Columns], State]
 Features = Callable[[Columns, State], Columns]
@@ -101,9 +103,9 @@ class Problem:
             raise ContractError(f"Problem name {self.name!r} must be lower snake case, like 'house_prices'.")
 
     @property
-    def regression(self) -> bool:
-        """Whether the target is a number."""
-        return self.contract.target.kind in (Kind.INTEGER, Kind.REAL)
+    def task(self) -> Task:
+        """What is predicted, by the kind of the target."""
+        return "regression" if self.contract.target.numeric else "binary"
 
     @cached_property
     def features_hash(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from model.outcomes import BY_TASK
 from problems import base
 from problems.base import Problem
 from validation.contract import Column, Kind, Unseen
@@ -19,6 +20,7 @@ METHODS: Mapping[str, str] = {
 }
 """Each takes a message of its name and `Request`, and gives one of its name and `Response`."""
 _TYPES = {Kind.INTEGER: "int64", Kind.REAL: "double", Kind.FLAG: "bool"}
+_OUTPUTS: Mapping[type, str] = {float: "double", str: "string"}
 _WRITTEN = {Kind.DATE: "written YYYY-MM-DD", Kind.TIMESTAMP: "written YYYY-MM-DDThh:mm:ss"}
 
 OPTIONAL, REPEATED, PLAIN = "optional", "repeated", ""
@@ -119,15 +121,14 @@ def _responses() -> list[Message]:
 
 def _answers(problem: Problem) -> list[Message]:
     """A field's number is the same for all problems; fields that a problem has no use for are absent."""
-    target, keys = problem.contract.target, problem.contract.keys
-    kind = "double" if problem.regression else "string"
-    predicted = Field(1, "prediction", kind, OPTIONAL, _one_line(_meaning(target)))
-    shares = [] if problem.regression else [Field(2, "probabilities", SHARES, comment="By label.")]
+    target, keys, answer = problem.contract.target, problem.contract.keys, BY_TASK[problem.task]
+    predicted = Field(1, "prediction", _OUTPUTS[answer.kind], OPTIONAL, _one_line(_meaning(target)))
+    shares = [Field(2, "probabilities", SHARES, comment="By label.")] if "probabilities" in answer.parts else []
     echoed = [Field(4, "keys", "Keys", OPTIONAL)] if keys else []
     common = [predicted, *shares, Field(3, "warnings", "string", REPEATED), *echoed]
     own = [
         *([Field(5, "unit", "string")] if target.unit else []),
-        *([Field(6, "interval", "Interval", OPTIONAL)] if problem.regression else []),
+        *([Field(6, "interval", "Interval", OPTIONAL)] if "interval" in answer.parts else []),
         Field(7, "prediction_id", "string"),
     ]
     why = [
@@ -143,7 +144,7 @@ def _answers(problem: Problem) -> list[Message]:
 
 def _parts(problem: Problem) -> list[Message]:
     made = []
-    if problem.regression:
+    if "interval" in BY_TASK[problem.task].parts:
         ends = [Field(number, name, "double") for number, name in enumerate(("low", "high", "coverage"), 1)]
         made.append(Message("Interval", "A prediction interval and the share of rows that it covers.", ends))
     row = _row(problem)

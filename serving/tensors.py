@@ -5,13 +5,13 @@ missing value of a column that may be missing. Everything else is for the decode
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 import numpy as np
 
-from model.outcome import Binary
+from model.outcomes.answer import Output
 from model.predictor import Predictor
 from serving.admission import demand_fits
 from validation.contract import Contract, Kind
@@ -28,6 +28,11 @@ NUMPY: Mapping[str, np.dtype[Any]] = {
 }
 """The protocol's fixed-size datatypes as they lie in a raw tensor."""
 _KINDS = {Kind.INTEGER: "INT64", Kind.REAL: "FP64", Kind.FLAG: "BOOL"}
+_OUTPUTS: Mapping[type, str] = {float: "FP64", str: TEXT}
+_COMMON = (
+    Output("prediction_id", str, (), lambda answer: [answer.prediction_id]),
+    Output("warnings", str, (), lambda answer: ["; ".join(answer.warnings)]),
+)
 
 
 class Tensor(NamedTuple):
@@ -87,12 +92,11 @@ def inputs(contract: Contract) -> list[TensorMetadata]:
 
 def outputs(predictor: Predictor) -> list[TensorMetadata]:
     """The tensors that a model gives."""
-    outcome = predictor.outcome
-    if isinstance(outcome, Binary):
-        values = [_meant("prediction", TEXT), _meant("probabilities", "FP64", len(outcome.classes))]
-    else:
-        values = [_meant(name, "FP64") for name in ("prediction", "low", "high")]
-    return [*values, _meant("prediction_id", TEXT), _meant("warnings", TEXT)]
+    return [_meant(output.name, _OUTPUTS[output.kind], *output.shape) for output in _parts(predictor)]
+
+
+def _parts(predictor: Predictor) -> Sequence[Output]:
+    return (*predictor.outcome.outputs, *_COMMON)
 
 
 def _meant(name: str, datatype: str, *inner: int) -> TensorMetadata:
@@ -150,28 +154,17 @@ def answers(predictor: Predictor, answer: Predictions | PartialPredictions, want
     Raises:
         UnreadableRequest: there is no output of such a name.
     """
-    there = {meant["name"]: meant for meant in outputs(predictor)}
+    there = {output.name: output for output in _parts(predictor)}
     unknown = next((name for name in wanted if name not in there), None)
     if unknown is not None:
         raise UnreadableRequest(f"There is no output {shown(unknown)}. There are: {', '.join(there)}.")
     return [_answered(there[name], answer.predictions) for name in wanted or there]
 
 
-def _answered(meant: TensorMetadata, answers: Sequence[Prediction | None]) -> Tensor:
-    values_of, inner = _VALUES[meant["name"]], meant["shape"][1:]
-    blank: list[Any] = ["" if meant["datatype"] == TEXT else math.nan] * math.prod(inner)
-    values = [value for answer in answers for value in (blank if answer is None else values_of(answer))]
-    return Tensor(meant["name"], meant["datatype"], [len(answers), *inner], values)
-
-
-_VALUES: Mapping[str, Callable[[Any], Sequence[Any]]] = {
-    "prediction": lambda answer: [answer.prediction],
-    "low": lambda answer: [answer.interval.low],
-    "high": lambda answer: [answer.interval.high],
-    "probabilities": lambda answer: list(answer.probabilities.values()),
-    "prediction_id": lambda answer: [answer.prediction_id],
-    "warnings": lambda answer: ["; ".join(answer.warnings)],
-}
+def _answered(output: Output, answers: Sequence[Prediction | None]) -> Tensor:
+    blank: list[Any] = ["" if output.kind is str else math.nan] * math.prod(output.shape)
+    values = [value for answer in answers for value in (blank if answer is None else output.values(answer))]
+    return Tensor(output.name, _OUTPUTS[output.kind], [len(answers), *output.shape], values)
 
 
 def errors(answer: PartialPredictions) -> str:

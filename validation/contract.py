@@ -94,7 +94,7 @@ class Column:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ContractError(f"Column name {self.name!r} must be lower snake case, like 'floor_area'.")
-        if (self.ge is not None or self.le is not None) and self.kind not in (Kind.INTEGER, Kind.REAL):
+        if (self.ge is not None or self.le is not None) and not self.numeric:
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
         if self.ge is not None and self.le is not None and self.ge > self.le:
             raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
@@ -119,6 +119,11 @@ class Column:
                 )
             written[name] = choice
         return tuple(written)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are numbers, and neither names nor times."""
+        return self.kind in (Kind.INTEGER, Kind.REAL)
 
     def semantics(self) -> dict[str, Any]:
         """What a caller depends on: everything but texts, examples and the raw file's habits."""

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from model import bundle
-from model.outcome import Binary, Regression, Trend
+from model.outcomes.binary import Binary
+from model.outcomes.regression import Regression, Trend
 from model.predictor import Predictor
 from tests.project import Project
 from validation.wire import Interval

@@ -9,7 +9,7 @@ import shap
 from msgspec import UNSET
 
 from model.features import FeatureMatrix
-from model.outcome import Regression
+from model.outcomes.regression import Regression
 from model.predictor import Predictor
 from problems.base import Problem, owners
 from tests.project import Project

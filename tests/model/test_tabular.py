@@ -1,7 +1,7 @@
 import pytest
 
 from model import tabular
-from model.outcome import Binary
+from model.outcomes.binary import Binary
 from problems import base
 from validation.wire import Prediction
 
@@ -25,4 +25,4 @@ def test_every_label_has_a_column_of_its_own(labels: tuple[str, str], columns: l
         prediction_id="1",
         keys={"customer_id": "x"},
     )
-    assert [tabular.row(answer)[name] for name in names] == [labels[0], 0.7, 0.3, "one; two", "x"]
+    assert [tabular.row(outcome, answer)[name] for name in names] == [labels[0], 0.7, 0.3, "one; two", "x"]

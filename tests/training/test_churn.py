@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import bundle
-from model.outcome import Binary
+from model.outcomes.binary import Binary
 from model.predictor import Predictor, open_predictor
 from problems import base
 from tests.data import telco

@@ -45,7 +45,7 @@ def main(problem: Problem) -> None:
             f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
             "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
         )
-    if not problem.regression:
+    if not problem.contract.target.numeric:
         classes.of(problem, silver)  # refuses a single class here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
@@ -69,7 +69,7 @@ def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
     the next model is not judged by rows that the champion learned from. Copies have one place, see `copies`.
     """
     chance = _drawn(problem, silver, seed)
-    if problem.regression:
+    if problem.contract.target.numeric:
         return chance
     labels = silver[problem.contract.target.name]
     ranks = chance.groupby(labels).rank()

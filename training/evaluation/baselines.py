@@ -1,26 +1,22 @@
 """What a model has to beat: predictors that need less."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from model.features import FeatureMatrix, only_known
 from training.data import tables
-from training.digits import EXACT, exactly, rounded
+from training.digits import exactly, rounded
+from training.learning.tasks import Task
 from validation.contract import Contract
 
 _FOREST_ROWS = 20_000
 _NAMES = 50
-_PRIOR_ROWS = 10
-"""How many rows of the overall share a group's share is mixed with: a group of one would answer 0 or 1."""
 _BITS = 16  # of the linear model's answers: five digits
 _FAR = 1e30
 """Numbers beyond are taken for this one: scikit-learn squares them, and its trees hold them in 32 bits."""
@@ -30,13 +26,13 @@ class Baselines:
     """Predictors of the same rows that the model is asked for, taught with all rows that are not for the test."""
 
     def __init__(
-        self, matrix: FeatureMatrix, vocabularies: dict[str, list[str]], contract: Contract, classes: object | None
+        self, matrix: FeatureMatrix, vocabularies: dict[str, list[str]], contract: Contract, task: type[Task[Any]]
     ) -> None:
-        """Use the model's features; `classes` says whether targets are 0 and 1 or numbers."""
+        """Use the model's features, and what scikit-learn has for the task."""
         self._matrix = matrix
         self._vocabularies = vocabularies
         self._contract = contract
-        self._classifies = classes is not None
+        self._task = task
 
     def predict(self, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         """For each baseline its values, or probabilities of the positive class; shape (rows,) each."""
@@ -44,12 +40,11 @@ class Baselines:
             self._matrix(only_known(tables.inputs(self._contract, part), self._vocabularies)).clip(-_FAR, _FAR)
             for part in (known, rows)
         ]
-        plain = "majority" if self._classifies else "mean"
         return {
-            "lookup": lookup(self._contract, known, targets, rows, _PRIOR_ROWS if self._classifies else 0),
+            "lookup": lookup(self._contract, known, targets, rows, self._task.prior_rows),
             "linear": self._linear(inputs[0], targets, inputs[1]),
             "forest": self._forest(inputs[0], targets, inputs[1]),
-            plain: np.full(len(rows), targets.mean()),
+            self._task.baseline: np.full(len(rows), targets.mean()),
         }
 
     def _linear(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -60,22 +55,16 @@ class Baselines:
             OneHotEncoder(max_categories=_NAMES, handle_unknown="infrequent_if_exist"),
         )
         scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        model = LogisticRegression(**EXACT) if self._classifies else Ridge()
-        pipeline = make_pipeline(make_column_transformer((names, codes), (scaled, numbers)), model)
+        pipeline = make_pipeline(make_column_transformer((names, codes), (scaled, numbers)), self._task.linear())
         with exactly():
             pipeline.fit(known, targets)
-        return rounded(self._answers(pipeline, rows), _BITS)
+        return rounded(self._task.predicted(pipeline, rows), _BITS)
 
     def _forest(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        kind: Callable[..., Any] = RandomForestClassifier if self._classifies else RandomForestRegressor
         size = min(len(known), _FOREST_ROWS)
-        forest = kind(n_estimators=50, min_samples_leaf=3, max_samples=size, n_jobs=2, random_state=1)
+        forest = self._task.forest(n_estimators=50, min_samples_leaf=3, max_samples=size, n_jobs=2, random_state=1)
         forest.fit(known, targets).n_jobs = 1  # threads would add its trees up in any order, to other last digits
-        return self._answers(forest, rows)
-
-    def _answers(self, fitted: Any, rows: np.ndarray) -> np.ndarray:
-        answers: np.ndarray = fitted.predict_proba(rows)[:, -1] if self._classifies else fitted.predict(rows)
-        return answers
+        return self._task.predicted(forest, rows)
 
 
 def lookup(

@@ -6,22 +6,20 @@ a category may be called anything.
 
 import base64
 import dataclasses
-import datetime
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from model.bundle import CARDS, Lineage, Manifest
-from model.outcome import Binary, Regression, Trend
 from problems.base import Problem
 from training.data import copies
 from training.data.source import SIMULATED
 from training.evaluation import columns, page, report
 from training.evaluation.report import HEADS
+from training.learning import tasks
 from validation.contract import Contract, Unseen
 
-_MAIN = {"regression": ("rmse", "mae", "mape"), "binary": ("roc_auc", "log_loss", "ece")}
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~&$])")
 _DEPENDENCE = "dependence-"
 PICTURES = {
@@ -58,7 +56,11 @@ def documents(
         plots: the folder of pictures.
     """
     before = [*_head(problem, manifest, source), *_data(problem, metrics, lineage), *_quality(metrics)]
-    before += [*_outcome(metrics), *_slices(metrics), *_importance(metrics)]
+    before += [
+        *_outcome(metrics),
+        *_slices(metrics, tasks.of_outcome(manifest.outcome).main_metrics),
+        *_importance(metrics),
+    ]
     after = list(_limits(problem.contract, manifest, source))
     after += [*(_promotion(decision) if decision else []), *_lineage(manifest, lineage)]
     markdown = "\n\n".join([*before, *after, ""])
@@ -80,12 +82,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) 
 def _head(problem: Problem, manifest: Manifest, source: dict[str, Any]) -> Iterator[str]:
     target, outcome = problem.contract.target, manifest.outcome
     yield f"# {text(problem.title)}"
-    if isinstance(outcome, Regression):
-        what = (
-            f"a number{f' in {text(target.unit)}' if target.unit else ''}, with an interval for {outcome.coverage:.0%}"
-        )
-    else:
-        what = f"{' or '.join(text(name) for name in outcome.classes)}, with probabilities"
+    what = text(tasks.of_outcome(outcome).what(outcome, target.unit or ""))
     meaning = f" ({text(target.help)})" if target.help else ""
     yield (
         f"Model `{manifest.problem}`, version `{manifest.version}`: gradient boosted trees (LightGBM) "
@@ -175,13 +172,13 @@ def _outcome(metrics: dict[str, Any]) -> Iterator[str]:
         yield f"ROC AUC of the folds: {each}; mean {folds['mean_roc_auc']:.4f}."
 
 
-def _slices(metrics: dict[str, Any]) -> Iterator[str]:
+def _slices(metrics: dict[str, Any], main: Sequence[str]) -> Iterator[str]:
     slices = metrics["slices"]
     if not slices:
         return
     yield "## Slices"
     yield "Parts of the test rows, judged by themselves:"
-    heads = [*_MAIN[metrics["task"]], *(["covered"] if "covered" in slices[0] else [])]
+    heads = [*main, *(["covered"] if "covered" in slices[0] else [])]
     rows = [
         [f"`{part['column']}`", text(part["value"]), f"{part['rows']:,}", *(report.cell(part[name]) for name in heads)]
         for part in slices
@@ -222,7 +219,7 @@ def _pictures(plots: Path) -> Iterator[str]:
 
 def _limits(contract: Contract, manifest: Manifest, source: dict[str, Any]) -> Iterator[str]:
     yield "## Limits"
-    limits = list(_limits_of(manifest.outcome))
+    limits = list(tasks.of_outcome(manifest.outcome).limits(manifest.outcome))
     unseens = {c.name: c.when_unseen(len(manifest.fitted.vocabularies.get(c.name, ()))) for c in contract.categories}
     for unseen, what in (
         (Unseen.REJECT, "refused"),
@@ -234,29 +231,6 @@ def _limits(contract: Contract, manifest: Manifest, source: dict[str, Any]) -> I
     if source["origin"] == SIMULATED:
         limits.append("The data is simulated: nothing here speaks about a real market, real people or real prices.")
     yield "\n".join(f"- {limit}" for limit in limits)
-
-
-def _limits_of(outcome: Regression | Binary) -> Iterator[str]:
-    if isinstance(outcome, Binary):
-        yield (
-            "Probabilities are calibrated for rows like those of the calibration split; "
-            "where classes are more or less frequent, or rows are of another kind, they are not."
-        )
-        return
-    yield (
-        f"Intervals cover {outcome.coverage:.0%} on average over rows like those of the calibration split. They "
-        "promise nothing about one row, nor about rows of another kind or a time in which the target behaves otherwise."
-    )
-    if isinstance(trend := outcome.trend, Trend):
-        first, last, until = (_day(day) for day in (trend.first, trend.last, 2 * trend.last - trend.first))
-        yield (
-            f"It learned from rows of {first} to {last} and a growth of {trend.rate:+.1%} a year (by the logarithm of "
-            f"the target). It carries that growth on until {until}; before {first} and after {until} it stands still."
-        )
-
-
-def _day(days: float) -> str:
-    return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=int(days)))
 
 
 def _promotion(decision: dict[str, Any]) -> Iterator[str]:

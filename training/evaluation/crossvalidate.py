@@ -10,9 +10,9 @@ from model.predictor import Predictor
 from problems.base import Problem
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION, SplitParams, assign, ordered
-from training.evaluation import metrics
-from training.learning.targets import Targets
-from training.learning.train import TrainParams, learn
+from training.learning import metrics, tasks
+from training.learning.params import TrainParams
+from training.learning.train import learn
 from training.workspace import counted, say
 from validation.errors import TableError
 
@@ -32,8 +32,8 @@ def cross_validate(
     Raises:
         TableError: there are too few rows of a class, or too few different times.
     """
-    aims = Targets(problem, silver)
-    actual = aims.encode(silver)
+    task = tasks.of(problem)(problem, silver)
+    actual = task.encode(silver)
     rare = int(min(actual.sum(), len(actual) - actual.sum()))
     if rare < folds:
         raise TableError(f"The rarer class has {counted(rare, 'row')}; each fold needs one at least.")
@@ -50,7 +50,7 @@ def cross_validate(
         areas.append(float(area))
     judged = ~np.isnan(predicted)
     weights = metrics.draws(int(judged.sum()), resamples, shares.seed)
-    scores = metrics.binary(actual[judged], predicted[judged], weights)
+    scores = task.judge(actual[judged], predicted[judged], weights)
     say("evaluate", f"{folds}-fold cross-validation: ROC AUC {np.mean(areas):.4f}")
     time = problem.contract.time
     return {

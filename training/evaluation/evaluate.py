@@ -7,23 +7,19 @@ import numpy as np
 import pandas as pd
 
 from model.features import FeatureMatrix
-from model.outcome import Binary, Regression
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training import digits
 from training.data import copies, tables
 from training.data.split import SPLITS, TEST, SplitParams
-from training.evaluation import metrics, slices, suspicions
+from training.evaluation import slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
-from training.learning import loss
-from training.learning.probability import before_calibration
-from training.learning.targets import Targets
-from training.learning.train import TrainParams
+from training.learning import loss, metrics, tasks
+from training.learning.metrics import ACTUAL
+from training.learning.params import TrainParams
 from training.workspace import Workspace, say, write_json
 from validation.errors import TableError
-
-ACTUAL = "actual"
 
 
 class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,19 +41,18 @@ def main(problem: Problem) -> None:
     params = workspace.params("evaluate", EvaluateParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     predictor = open_predictor(workspace.bundle)
-    aims = Targets(problem, silver)
+    task = tasks.of(problem)(problem, silver)
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
     test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
     fitted = predictor.manifest.fitted
-    others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, aims.classes)
-    answers = {"model": scores[:, 0], **others.predict(known, aims.encode(known), test)}
-    table = pd.DataFrame({ACTUAL: aims.encode(test), **answers}, index=test.index)
-    if scores.shape[1] > 1:
-        table["low"], table["high"] = scores[:, 1], scores[:, 2]
+    others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, type(task))
+    answers = {"model": scores[:, 0], **others.predict(known, task.encode(known), test)}
+    beside = task.beside(predictor.outcome, scores)
+    table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **beside}, index=test.index)
     tables.write(workspace.evaluation, table)
     booster = workspace.params("train", TrainParams).booster
-    stated = loss.stated(booster.get("objective", aims.objective), booster)
+    stated = loss.stated(booster.get("objective", task.objective), booster)
     document = _document(problem, predictor, test, table, list(answers), params, stated)
     document["duplicates"] = copies.summary(silver, [column.name for column in problem.contract.inputs])
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
@@ -65,8 +60,8 @@ def main(problem: Problem) -> None:
     document["refused"] = int((split == TEST).sum()) - len(test)
     document["importance"] = importance(predictor, test)
     shares = workspace.params("split", SplitParams)
-    document["suspicions"] = suspicions.find(problem, silver, split, shares)
-    if params.folds and aims.classes is not None:
+    document["suspicions"] = suspicions.find(task, silver, split, shares)
+    if params.folds and task.in_folds:
         how = workspace.params("train", TrainParams)
         try:
             document["cross_validation"] = cross_validate(problem, how, shares, silver, params.folds, params.resamples)
@@ -86,7 +81,8 @@ def _document(
     stated: dict[str, Any],
 ) -> dict[str, Any]:
     outcome = predictor.manifest.outcome
-    judge = metrics.judge(outcome.task, loss.of(stated))
+    task = tasks.of_outcome(outcome)
+    judge = metrics.with_loss(task.judge, loss.of(stated))
     weights = metrics.draws(len(test), params.resamples, params.seed)
     actual = table[ACTUAL].to_numpy()
     scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
@@ -100,16 +96,8 @@ def _document(
         "scores": scores,
         "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
     }
-    if isinstance(outcome, Regression):
-        covered = table[ACTUAL].between(table["low"], table["high"]).to_numpy()
-        document["interval"] = {
-            "coverage": outcome.coverage,
-            "covered": metrics.share(covered, weights),
-            "mean_width": float((table["high"] - table["low"]).mean()),
-        }
-    else:
-        covered = None
-        document["decision"] = _decision(outcome, actual, table["model"].to_numpy(), scores["model"], weights)
+    document |= task.summary(outcome, table, scores["model"], weights)
+    covered = metrics.covered(table) if "low" in table else None
     document["slices"] = [
         {
             "column": column,
@@ -142,21 +130,4 @@ def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
         "space": predictor.outcome.space,
         "rows": len(rows),
         "columns": dict(sorted(columns.items(), key=lambda column: -column[1])),
-    }
-
-
-def _decision(
-    outcome: Binary, actual: np.ndarray, predicted: np.ndarray, after: metrics.Scores, weights: np.ndarray
-) -> dict[str, Any]:
-    """Probabilities before and `after` calibration, and what the threshold does."""
-    before = metrics.binary(actual, before_calibration(outcome, predicted), weights)
-    chosen = predicted >= outcome.threshold
-    return {
-        "classes": list(outcome.classes),
-        "threshold": outcome.threshold,
-        "before": {name: before[name] for name in ("brier", "ece")},
-        "after": {name: after[name] for name in ("brier", "ece")},
-        "accuracy": metrics.share(chosen == (actual > 0), weights),
-        "recall": metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
-        "precision": metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
     }

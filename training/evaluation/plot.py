@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 import shap
 
-from model.outcome import DAYS_A_YEAR, Regression, days_since_1970
+from model.outcomes.regression import DAYS_A_YEAR, days_since_1970
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training.data import tables
 from training.evaluation import plots
-from training.evaluation.evaluate import ACTUAL
-from training.evaluation.metrics import MOST_EXPLAINED, sample
-from training.learning import loss
+from training.learning import loss, tasks
 from training.learning.loss import Loss
+from training.learning.metrics import ACTUAL, MOST_EXPLAINED, sample
 from training.learning.privacy import PrivacyParams
-from training.learning.probability import before_calibration
 from training.workspace import Workspace, counted, read_json, say, whole_folder
 from validation.contract import Column, Kind
 
@@ -58,16 +56,15 @@ def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.Dat
 
 
 def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
-    actual, outcome = answers[ACTUAL].to_numpy(), predictor.outcome
-    if isinstance(outcome, Regression):
+    actual = answers[ACTUAL].to_numpy()
+    if "low" in answers:
         unit = _unit(predictor.contract.target)
         scores = answers[["model", "low", "high"]].to_numpy()
         plots.residuals(folder / "residuals.png", actual, scores, unit)
         plots.agreement(folder / "agreement.png", actual, scores, unit)
-    else:
-        after = answers["model"].to_numpy()
-        before = before_calibration(outcome, after)
-        plots.reliability(folder / "reliability.png", actual, before, after, plots.label(outcome.classes[1]))
+    if "before" in answers:
+        before, after = answers["before"].to_numpy(), answers["model"].to_numpy()
+        plots.reliability(folder / "reliability.png", actual, before, after, plots.label(predictor.outcome.subject))
 
 
 def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> None:
@@ -96,21 +93,13 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
 def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
     """Waterfalls of the rows with the least, the median and the greatest loss."""
     actual, predicted = answers[ACTUAL].to_numpy(), answers["model"].to_numpy()
+    task = tasks.of_outcome(predictor.outcome)
     order = np.argsort(stated.rows(actual, predicted), kind="stable")
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
-        said = _said(predictor, float(actual[place]), float(predicted[place]))
-        plots.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {said}")
-
-
-def _said(predictor: Predictor, actual: float, predicted: float) -> str:
-    outcome = predictor.outcome
-    if isinstance(outcome, Regression):
-        unit = plots.label(predictor.contract.target.unit or "")
-        return f"predicted {predicted:,.5g}, was {actual:,.5g} {unit}".rstrip()
-    positive = plots.label(outcome.classes[1])
-    return f"{predicted:.1%} {positive}, was {plots.label(outcome.classes[int(actual > 0)])}"
+        said = task.case(predictor.outcome, predictor.contract.target, float(actual[place]), float(predicted[place]))
+        plots.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {plots.escaped(said)}")
 
 
 def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:

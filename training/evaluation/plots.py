@@ -12,7 +12,7 @@ import numpy as np
 import shap
 from matplotlib.axes import Axes
 
-from training.evaluation.metrics import ECE_BINS, sample
+from training.learning.metrics import ECE_BINS, sample
 
 MOST_COLUMNS = 20
 """What a picture shows of a wide table."""
@@ -41,7 +41,12 @@ def picture(path: Path) -> Iterator[Axes]:
 def label(text: object) -> str:
     """A text that matplotlib draws as it is: a dollar would begin a formula."""
     words = " ".join(str(text).split())
-    return (words if len(words) <= 30 else f"{words[:29]}…").replace("$", r"\$")
+    return escaped(words if len(words) <= 30 else f"{words[:29]}…")
+
+
+def escaped(text: str) -> str:
+    """A text of any length, drawn as it is."""
+    return text.replace("$", r"\$")
 
 
 def residuals(path: Path, actual: np.ndarray, scores: np.ndarray, unit: str) -> None:

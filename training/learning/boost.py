@@ -11,6 +11,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from model.features import FeatureMatrix
 from training.workspace import PARAMS, say
 from validation.errors import SettingsError
 
@@ -62,6 +63,29 @@ def histograms(features: int) -> dict[str, int]:
     that is gigabytes and seconds a tree, whatever few rows there are.
     """
     return {"max_bin": max(_CELLS // features, 15)} if features * 255 > _CELLS else {}
+
+
+def dataset(
+    matrix: FeatureMatrix,
+    features: np.ndarray,
+    target: np.ndarray,
+    settings: dict[str, Any],
+    weights: np.ndarray | None = None,
+) -> lgb.Dataset:
+    """What LightGBM learns from: a model matrix of shape (rows, features), targets and weights of shape (rows,)."""
+    return lgb.Dataset(
+        features,
+        target,
+        weight=weights,
+        feature_name=matrix.names,
+        categorical_feature=matrix.categorical,
+        params=settings,
+    )
+
+
+def settings_of(matrix: FeatureMatrix, objective: str, seed: int, booster: Mapping[str, Any]) -> dict[str, Any]:
+    """LightGBM's parameters: the objective and the seed, unless `booster` says otherwise."""
+    return {**histograms(len(matrix.names)), "objective": objective, "seed": seed, **booster}
 
 
 def boost(

@@ -1,4 +1,4 @@
-"""Prediction intervals that hold what they say: widths from the calibration split, see `model.outcome.Regression`."""
+"""Prediction intervals that hold what they say: widths from the calibration split, see `model.outcomes.regression`."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
-from model.outcome import Regression, Trend
+from model.outcomes.regression import Regression, Trend
 from problems.base import Problem
 from training import digits
 from validation.decode import Columns

@@ -1,29 +1,14 @@
 """Calibrated probabilities and a decision that costs least: the outcome of a classification."""
 
-from typing import Annotated
-
-import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from model.outcome import Binary
+from model.outcomes.binary import Binary
 from training.digits import EXACT, exactly, rounded
+from training.learning.params import Costs
 
 _BITS = 20  # six digits of a slope, more than it is known to
 _CERTAIN = 1e-15
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a wrong answer costs, in any one unit; the positive class is the last one."""
-
-    false_positive: Positive = 1.0
-    false_negative: Positive = 1.0
-
-    @property
-    def threshold(self) -> float:
-        """The probability from which answering the positive class costs less on average (Elkan, 2001)."""
-        return self.false_positive / (self.false_positive + self.false_negative)
 
 
 def calibrate(classes: tuple[str, str], costs: Costs, raw: np.ndarray, positive: np.ndarray) -> Binary:

@@ -1,7 +1,7 @@
 """Split → trained: what the training split teaches, boosters that stopped in time, and a calibrated outcome."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import lightgbm as lgb
 import msgspec
@@ -9,39 +9,20 @@ import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
-from model.bundle import MODEL, SPREAD, Bundle, Golden, Reference, make_manifest
+from model.bundle import MODEL, Bundle, Golden, Reference, make_manifest
 from model.features import FeatureMatrix, Fitted, fit, only_known
-from model.outcome import Outcome
+from model.outcomes import Outcome
 from model.predictor import Predictor
 from problems.base import Problem, owners
 from training.data import gates, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
-from training.learning import conformal, probability, targets, trend
-from training.learning.boost import boost, demand_known, histograms, raw_scores
+from training.learning import tasks
+from training.learning.boost import boost, dataset, settings_of
+from training.learning.params import TrainParams
 from training.workspace import Workspace, say, whole_folder
 from validation.errors import ContractError
 
 FITTED, OUTCOME = "fitted.json", "outcome.json"
-_SPREAD_ROUNDS, _SPREAD_LEAVES = 60, 15
-_FOLDS, _ENOUGH_ERRORS = 10, 20_000
-
-
-class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
-
-    `coverage` is for regressions; `class_weights` (a weight by class, or "balanced") and `costs` for classifications.
-    """
-
-    rounds: Annotated[int, msgspec.Meta(ge=1)]
-    stop_after: Annotated[int, msgspec.Meta(ge=1)]
-    seed: int
-    booster: dict[str, Any]
-    coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
-    class_weights: dict[str, Annotated[float, msgspec.Meta(gt=0)]] | Literal["balanced"] | None = None
-    costs: probability.Costs = probability.Costs()
-
-    def __post_init__(self) -> None:
-        demand_known(self.booster)
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -102,32 +83,24 @@ def learn(
         TableError: the training rows have one class, or a target is too large to learn.
     """
     known = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
-    aims = targets.Targets(problem, pd.concat(parts.values()))
-    actual = {part: aims.encode(rows) for part, rows in parts.items()}
-    aims.demand_both(actual[TRAIN])
+    task = tasks.of(problem)(problem, pd.concat(parts.values()))
+    actual = {part: task.encode(rows) for part, rows in parts.items()}
+    task.demand_enough(actual[TRAIN])
     for part, columns in known.items():
         columns[problem.contract.target.name] = actual[part]
     fitted = fit(problem, known[TRAIN])
     matrix = FeatureMatrix(problem, fitted)
     gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in known.items()}
     gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
-    inputs = {part: rows.to_numpy() for part, rows in gold.items()}
-    grown = trend.find(problem, known[TRAIN], known[VALIDATION])
+    features = {part: rows.to_numpy() for part, rows in gold.items()}
+    grown = task.growth(known[TRAIN], known[VALIDATION])
     if grown is not None:
         say("train", f"the target grows by {np.expm1(grown.rate):.1%} a year; trees learn it deflated")
         actual = {part: values / grown.index(known[part]) for part, values in actual.items()}
-    booster = _main_booster(params, aims, matrix, inputs, actual)
-    boosters = {MODEL: booster.model_to_string(num_iteration=booster.best_iteration)}
-    raw = raw_scores(booster, inputs[CALIBRATION])
-    outcome: Outcome
-    if aims.classes is not None:
-        outcome = probability.calibrate(aims.classes, params.costs, raw, actual[CALIBRATION])
-    else:
-        folds = _folds(problem, parts[TRAIN])
-        spread = _spread_booster(params, aims, matrix, booster, inputs[TRAIN], actual[TRAIN], folds)
-        boosters[SPREAD] = spread.model_to_string()
-        reached, errors = np.asarray(spread.predict(inputs[CALIBRATION])), actual[CALIBRATION] - raw
-        outcome = conformal.calibrate(problem, params.coverage, grown, errors, reached, known[CALIBRATION])
+    booster = _main_booster(task, params, matrix, features, actual)
+    trained = tasks.Trained(params, booster, matrix, features, actual, known, parts, grown)
+    outcome, others = task.finish(trained)
+    boosters = {MODEL: booster.model_to_string(num_iteration=booster.best_iteration), **others}
     return Learned(boosters, fitted, outcome), gold
 
 
@@ -153,96 +126,23 @@ def _nullable(problem: Problem, features: list[str]) -> set[str]:
 
 
 def _main_booster(
+    task: tasks.Task[Any],
     params: TrainParams,
-    aims: targets.Targets,
     matrix: FeatureMatrix,
-    inputs: Mapping[str, np.ndarray],
+    features: Mapping[str, np.ndarray],
     actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
-    settings = _settings(params, aims, matrix)
-    aims.demand_plain(settings)
+    settings = settings_of(matrix, task.objective, params.seed, params.booster)
+    task.demand_plain(settings)
     data, held_out = (
-        _dataset(
+        dataset(
             matrix,
-            inputs[part],
+            features[part],
             actual[part],
             settings,
-            aims.weights(params.class_weights, actual[part], actual[TRAIN]),
+            task.weights(params.class_weights, actual[part], actual[TRAIN]),
         )
         for part in (TRAIN, VALIDATION)
     )
     held_out.set_reference(data)
     return boost(settings, params.rounds, data, held_out, params.stop_after)
-
-
-def _settings(params: TrainParams, aims: targets.Targets, matrix: FeatureMatrix) -> dict[str, Any]:
-    return {**histograms(len(matrix.names)), "objective": aims.objective, "seed": params.seed, **params.booster}
-
-
-def _folds(problem: Problem, rows: pd.DataFrame) -> np.ndarray:
-    """Which fold each row is in, shape (rows,); rows with equal inputs are in one, or they would tell each other."""
-    inputs = rows[[column.name for column in problem.contract.inputs]]
-    folds: np.ndarray = (pd.util.hash_pandas_object(inputs, index=False) % _FOLDS).to_numpy()
-    return folds
-
-
-def _errors(
-    booster: lgb.Booster,
-    settings: dict[str, Any],
-    matrix: FeatureMatrix,
-    inputs: np.ndarray,
-    actual: np.ndarray,
-    folds: np.ndarray,
-) -> np.ndarray:
-    """What boosters like this one, of as many trees, err by on rows that they did not learn from; shape (rows,).
-
-    Its own errors on these rows are small wherever it learned them by heart, which is where noise is large. NaN for the
-    rows of further folds where enough rows have an error: each fold costs another training.
-    """
-    errors = np.full(len(actual), np.nan)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        other = booster
-        if not held_out.all():
-            data = _dataset(matrix, inputs[~held_out], actual[~held_out], settings)
-            other = boost(settings, max(booster.best_iteration, 1), data)
-        errors[held_out] = actual[held_out] - raw_scores(other, inputs[held_out])
-        if np.isfinite(errors).sum() >= _ENOUGH_ERRORS:
-            break
-    return errors
-
-
-def _spread_booster(
-    params: TrainParams,
-    aims: targets.Targets,
-    matrix: FeatureMatrix,
-    booster: lgb.Booster,
-    inputs: np.ndarray,
-    actual: np.ndarray,
-    folds: np.ndarray,
-) -> lgb.Booster:
-    """A small booster of how large the first one's errors are; its own errors are made good by calibration."""
-    wrong = np.abs(_errors(booster, _settings(params, aims, matrix), matrix, inputs, actual, folds))
-    judged = np.isfinite(wrong)
-    inputs, wrong = inputs[judged], wrong[judged]
-    floor = max(float(np.quantile(wrong, 0.01)), 1e-9 * max(float(wrong.max()), 1e-300), 1e-12)
-    settings = {**histograms(len(matrix.names)), **params.booster}
-    settings |= {"objective": "gamma", "num_leaves": _SPREAD_LEAVES, "seed": params.seed}
-    return boost(settings, _SPREAD_ROUNDS, _dataset(matrix, inputs, wrong + floor, settings))
-
-
-def _dataset(
-    matrix: FeatureMatrix,
-    inputs: np.ndarray,
-    target: np.ndarray,
-    settings: dict[str, Any],
-    weights: np.ndarray | None = None,
-) -> lgb.Dataset:
-    return lgb.Dataset(
-        inputs,
-        target,
-        weight=weights,
-        feature_name=matrix.names,
-        categorical_feature=matrix.categorical,
-        params=settings,
-    )

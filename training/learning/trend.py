@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.outcome import DAYS_A_YEAR, Trend, days_since_1970
+from model.outcomes.regression import DAYS_A_YEAR, Trend, days_since_1970
 from problems.base import Problem
 from training.digits import rounded
 from validation.contract import Kind
@@ -31,7 +31,7 @@ def find(problem: Problem, known: Columns, held_out: Columns) -> Trend | None:
         held_out: the same of the validation split.
     """
     time, target = problem.contract.time, problem.contract.target.name
-    if time is None or not problem.regression or known[target].min() <= 0 or held_out[target].min() <= 0:
+    if time is None or known[target].min() <= 0 or held_out[target].min() <= 0:
         return None
     days = days_since_1970(known[time.name])
     if np.ptp(days) < DAYS_A_YEAR:  # less than a year cannot tell growth from season

@@ -35,7 +35,9 @@ class BundleModel(PythonModel):  # type: ignore[misc]
             raise ValueError(f"{decoded.refused} errors, first: row {first.row}, {first.column}: {first.message}")
         outcome, contract = self.predictor.outcome, self.predictor.contract
         answers = self.predictor.answers(decoded, self.predictor.scores(decoded.records))
-        frame = pd.DataFrame([tabular.row(answer) for answer in answers], columns=tabular.columns(outcome, contract))
+        frame = pd.DataFrame(
+            [tabular.row(outcome, answer) for answer in answers], columns=tabular.columns(outcome, contract)
+        )
         return frame.set_axis(model_input.index[decoded.positions]).reindex(model_input.index)
 
 

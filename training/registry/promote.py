@@ -9,7 +9,8 @@ import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from problems.base import Problem
-from training.evaluation import metrics, slices
+from training.evaluation import slices
+from training.learning import metrics
 from training.learning.loss import Loss
 from training.registry.champion import Best
 from training.registry.rivals import Holdout, Rival

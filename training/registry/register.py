@@ -24,7 +24,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from model import bundle, tabular
 from model.bundle import Lineage, Manifest
-from model.outcome import Outcome, Regression
+from model.outcomes import Outcome
 from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
@@ -49,6 +49,7 @@ LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn"
 """Whose versions the lineage names."""
 ANSWERING = ("lightgbm", "msgspec", "numpy", "pandas")
 """What the MLflow model needs to answer."""
+_ANSWERS = {float: DataType.double, str: DataType.string}
 _TYPES = {
     Kind.INTEGER: DataType.long,
     Kind.REAL: DataType.double,
@@ -240,9 +241,8 @@ def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
     keys = {f"key_{column.name}": _type(column) for column in contract.keys}
     inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
-    numeric = isinstance(outcome, Regression)
-    texts = {"warnings": DataType.string, "prediction": DataType.double if numeric else DataType.string, **keys}
-    outputs = [ColSpec(texts.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
+    known = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], **keys}
+    outputs = [ColSpec(known.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)
 

@@ -1,18 +1,19 @@
 """What an earlier champion says of today's test rows, and which of them it had not learned from."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
-from model import bundle, tabular
+from model import bundle
+from model.outcomes import Outcome
 from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
-from training.evaluation.evaluate import ACTUAL
 from training.learning import loss
+from training.learning.metrics import ACTUAL
 from training.registry import champion
 from training.workspace import Workspace, read_json
 from validation import compatibility
@@ -50,6 +51,7 @@ class Holdout:
         evaluated = tables.read(workspace.evaluation).reindex(self.test.index)
         self.model, self._actual = evaluated["model"], evaluated[ACTUAL]
         self._manifest = read_json(workspace.bundle / bundle.MANIFEST)
+        self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
         self._contract = problem.contract
 
     def losses(self, values: pd.Series, where: pd.Series) -> np.ndarray:
@@ -69,8 +71,7 @@ class Holdout:
             if learned is None:
                 raise StoreError(f"version {number}, has no record of the rows that it learned from")
             answers = model.ask(rows)
-        decision = self.document.get("decision")
-        values = numbers(answers, decision and decision["classes"]).set_axis(self.test.index)
+        values = numbers(answers, self._outcome).set_axis(self.test.index)
         if values.isna().all() and answers["prediction"].notna().any():
             raise StoreError(f"version {number}, predicts something else")
         return Rival(
@@ -94,15 +95,13 @@ class Holdout:
         return copies.found(known, copies.together(self._silver, inputs), learned)[self.test.index]
 
 
-def numbers(answers: pd.DataFrame, classes: Sequence[str] | None) -> pd.Series:
+def numbers(answers: pd.DataFrame, outcome: Outcome) -> pd.Series:
     """The numbers that are compared in a version's answers; missing where it refused the row or predicts other things.
 
     Args:
         answers: what `champion.Fetched.ask` returned.
-        classes: the two labels that the challenger tells apart, the positive one last; None for values.
+        outcome: of the challenger.
     """
-    names = ["prediction"]
-    if classes is not None:  # the second is what versions of earlier code call it
-        names = [tabular.probabilities(classes)[classes[1]], f"probabilities.{classes[1]}"]
-    found = next((answers[name] for name in names if name in answers), pd.Series(np.nan, index=answers.index))
+    missing = pd.Series(np.nan, index=answers.index)
+    found = next((answers[name] for name in outcome.score_columns if name in answers), missing)
     return pd.to_numeric(found, errors="coerce").astype("float64")

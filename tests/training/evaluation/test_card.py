@@ -11,7 +11,9 @@ import pytest
 from model import bundle
 from model.bundle import Lineage
 from model.features import Fitted
-from model.outcome import Binary, Outcome, Regression, Trend
+from model.outcomes import Outcome
+from model.outcomes.binary import Binary
+from model.outcomes.regression import Regression, Trend
 from problems import base
 from problems.base import Problem
 from training.evaluation import card

@@ -17,7 +17,9 @@ from problems.base import Problem
 from tests.project import Project
 from training.data import copies, tables
 from training.data.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
-from training.evaluation import baselines, evaluate, metrics, report
+from training.evaluation import baselines, evaluate, report
+from training.learning import metrics
+from training.learning.tasks.regression import RegressionTask
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
@@ -168,7 +170,9 @@ def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, pred
     silver = tables.read(trained.folder / Workspace("flights").silver)
     known, asked = silver.head(2_000), silver.tail(50).assign(agency="Unheard Of")
     prices = known["price"].to_numpy()
-    others = baselines.Baselines(FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, None)
+    others = baselines.Baselines(
+        FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, RegressionTask
+    )
     answers = others.predict(known, prices, asked)
     assert list(answers) == ["lookup", "linear", "forest", "mean"]
     assert all(np.isfinite(values).all() and values.shape == (50,) for values in answers.values())

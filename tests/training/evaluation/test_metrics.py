@@ -10,8 +10,7 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.evaluation import metrics
-from training.learning import loss
+from training.learning import loss, metrics
 
 ONCE = np.ones((1, 4))
 METRICS = {"regression": "rmse", "binary": "binary_logloss"}
@@ -112,7 +111,7 @@ def test_what_models_are_compared_by_is_what_they_are_trained_on_and_judged_by(o
     settings = {"alpha": 0.3, "fair_c": 0.7}
     stated = loss.stated(objective, {**settings, "num_leaves": 4})
     assert stated == {"name": name, "objective": objective, **settings}
-    judge = metrics.judge("binary" if objective == "binary" else "regression", loss.of(stated))
+    judge = metrics.with_loss(metrics.binary if objective == "binary" else metrics.regression, loss.of(stated))
     judged = metrics.number(judge(actual, predicted, metrics.draws(300, 5, 1))[name])
     answered = np.log(predicted / (1 - predicted)) if objective == "binary" else predicted
     data = lightgbm.Dataset(np.arange(300.0)[:, None], actual, init_score=answered)

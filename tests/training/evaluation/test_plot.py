@@ -11,14 +11,16 @@ import pytest
 from model import bundle, features
 from model.bundle import Bundle, Golden, Reference
 from model.features import FeatureMatrix
-from model.outcome import Binary, Outcome, Regression
+from model.outcomes import Outcome
+from model.outcomes.binary import Binary
+from model.outcomes.regression import Regression
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
 from training.data import tables
-from training.evaluation import card, metrics, plot
-from training.evaluation.evaluate import ACTUAL
-from training.learning import loss
+from training.evaluation import card, plot
+from training.learning import loss, metrics, tasks
+from training.learning.metrics import ACTUAL
 from training.learning.probability import before_calibration
 from validation.contract import Column, Contract, Kind, Role
 
@@ -54,9 +56,8 @@ def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str,
     scores = predictor.scores(records)
     numeric = isinstance(predictor.outcome, Regression)
     actual = silver["y"] if numeric else (silver["y"] == "Yes").astype("float64")
-    answers = pd.DataFrame({ACTUAL: actual, "model": scores[:, 0]}, index=silver.index)
-    if numeric:
-        answers["low"], answers["high"] = scores[:, 1], scores[:, 2]
+    beside = tasks.of_outcome(predictor.outcome).beside(predictor.outcome, scores)
+    answers = pd.DataFrame({ACTUAL: actual, "model": scores[:, 0], **beside}, index=silver.index)
     folder.mkdir()
     plot.draw(folder, predictor, silver, answers, loss.of({"objective": "regression" if numeric else "binary"}))
     return {path.stem: path.read_bytes() for path in folder.iterdir()}

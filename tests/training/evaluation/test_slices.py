@@ -12,7 +12,7 @@ from training.data import tables
 from training.data.split import SplitParams
 from training.evaluation import slices
 from training.evaluation.crossvalidate import cross_validate
-from training.learning.train import TrainParams
+from training.learning.params import TrainParams
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError

@@ -5,6 +5,7 @@ import pytest
 from problems.base import Problem
 from training.data.split import SplitParams, assign, missed
 from training.evaluation import suspicions
+from training.learning import tasks
 from validation.contract import Column, Contract, Kind, Role
 
 SHARES = SplitParams(validation=0.02, calibration=0.08, test=0.2, seed=1)
@@ -19,7 +20,7 @@ def found(target: Column, table: dict[str, object], time: bool = False) -> list[
     problem = Problem(name="p", title="", contract=Contract((*inputs, *years, target)))
     silver = pd.DataFrame(table)
     split = assign(silver["year"] if time else pd.Series(RANDOM.random(ROWS)), SHARES)
-    return suspicions.find(problem, silver, split, SHARES)
+    return suspicions.find(tasks.of(problem)(problem, silver), silver, split, SHARES)
 
 
 @pytest.mark.parametrize("twin", [np.log(PRICE), -PRICE, PRICE * 5.1 + 3, np.where(np.arange(ROWS) % 3, PRICE, np.nan)])

@@ -1,20 +1,18 @@
 """What answers promise: intervals that cover, growth that is there, probabilities that come true."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.outcome import Trend
+from model.outcomes.regression import Trend
 from problems.base import Problem
 from training.data import tables
-from training.evaluation import metrics
-from training.learning import conformal, probability, trend
-from training.learning.targets import Targets
-from training.learning.train import TrainParams, learn
+from training.learning import conformal, metrics, probability, trend
+from training.learning.params import Costs, TrainParams
+from training.learning.tasks.binary import BinaryTask
+from training.learning.train import learn
 from validation.contract import Column, Contract, Kind, Role
 from validation.decode import Columns
 from validation.errors import SettingsError, TableError
@@ -191,7 +189,7 @@ def ece(actual: np.ndarray, predicted: np.ndarray) -> float:
 @pytest.mark.parametrize(("stretch", "shift"), [(3.0, 1.0), (0.3, 0.0), (1.0, -2.0)])
 def test_scores_that_say_too_much_or_too_little_become_probabilities(stretch: float, shift: float) -> None:
     true, happened = odds(1, 4_000)
-    outcome = probability.calibrate(("No", "Yes"), probability.Costs(), stretch * true + shift, happened)
+    outcome = probability.calibrate(("No", "Yes"), Costs(), stretch * true + shift, happened)
     assert outcome.slope == pytest.approx(1 / stretch, rel=0.15)
     later, then = odds(2, 20_000)
     raw = stretch * later + shift
@@ -205,13 +203,13 @@ def test_scores_that_say_too_much_or_too_little_become_probabilities(stretch: fl
     ids=["one class", "one score", "contradiction", "nothing"],
 )
 def test_rows_that_cannot_calibrate_leave_scores_as_they_are(raw: list[float], happened: list[float]) -> None:
-    outcome = probability.calibrate(("No", "Yes"), probability.Costs(), np.array(raw), np.array(happened))
+    outcome = probability.calibrate(("No", "Yes"), Costs(), np.array(raw), np.array(happened))
     assert (outcome.slope, outcome.intercept) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("costs", [(1.0, 1.0), (1.0, 3.0), (5.0, 1.0)])
 def test_the_threshold_costs_least(costs: tuple[float, float]) -> None:
-    chosen = probability.Costs(*costs).threshold
+    chosen = Costs(*costs).threshold
     assert chosen == pytest.approx(costs[0] / sum(costs))
     true, happened = odds(3, 200_000)
     chances = 1 / (1 + np.exp(-true))
@@ -228,12 +226,12 @@ def leaving(kind: Kind = Kind.CATEGORY, choices: tuple[str, ...] | None = None) 
     return Problem(name="leaving", title="Who leaves", contract=Contract((COLUMNS[2], target)))
 
 
-ASKED: Mapping[str, float] = {"Yes": 3.0}
+ASKED = {"Yes": 3.0}
 
 
 def test_class_weights_weigh_rows_of_their_class() -> None:
     silver = pd.DataFrame({"left": ["No", "No", "No", "Yes"]})
-    aims = Targets(leaving(), silver)
+    aims = BinaryTask(leaving(), silver)
     actual = aims.encode(silver)
     assert actual.tolist() == [0.0, 0.0, 0.0, 1.0]
     weights = aims.weights(ASKED, actual, actual)
@@ -249,7 +247,7 @@ def test_class_weights_weigh_rows_of_their_class() -> None:
 def test_a_class_weight_of_an_unknown_class_is_refused() -> None:
     silver = pd.DataFrame({"left": ["No", "Yes"]})
     with pytest.raises(SettingsError, match="class_weights names 'Maybe'; the classes are No, Yes"):
-        Targets(leaving(), silver).weights({"Maybe": 2.0}, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        BinaryTask(leaving(), silver).weights({"Maybe": 2.0}, np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
 def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() -> None:
@@ -281,13 +279,13 @@ def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() 
 
 def test_the_positive_class_is_the_last_one() -> None:
     flags = pd.DataFrame({"left": pd.Series([True, False], dtype="boolean")})
-    aims = Targets(leaving(Kind.FLAG), flags)
-    assert aims.classes == ("false", "true")
+    aims = BinaryTask(leaving(Kind.FLAG), flags)
+    assert (aims.negative, aims.positive) == ("false", "true")
     assert aims.encode(flags).tolist() == [1.0, 0.0]
     chosen = pd.DataFrame({"left": ["stays", "goes"]})
-    assert Targets(leaving(choices=("stays", "goes")), chosen).encode(chosen).tolist() == [0.0, 1.0]
+    assert BinaryTask(leaving(choices=("stays", "goes")), chosen).encode(chosen).tolist() == [0.0, 1.0]
 
 
 def test_a_target_of_one_class_is_refused() -> None:
     with pytest.raises(TableError, match="has left = 'No': there is nothing to tell apart"):
-        Targets(leaving(), pd.DataFrame({"left": ["No", "No"]}))
+        BinaryTask(leaving(), pd.DataFrame({"left": ["No", "No"]}))

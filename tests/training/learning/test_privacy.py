@@ -20,7 +20,8 @@ from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import made_up, privacy
 from training.learning.bundle import reference
-from training.learning.train import Learned, TrainParams, learn
+from training.learning.params import TrainParams
+from training.learning.train import Learned, learn
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
 from validation.decode import Columns, to_arrays

@@ -11,13 +11,13 @@ import pytest
 from mlflow import MlflowClient
 
 from model import bundle, tabular
-from model.outcome import Binary
+from model.outcomes import Binary, Regression
 from problems import base
 from problems.base import Problem
 from tests.project import Project
 from training.data import tables
 from training.data.split import TEST, TRAIN
-from training.evaluation.evaluate import ACTUAL
+from training.learning.metrics import ACTUAL
 from training.registry import champion, promote
 from training.registry import rivals as rivals_of
 from training.workspace import Workspace, read_json, write_json
@@ -87,19 +87,22 @@ def test_a_champion_that_says_nothing_of_what_it_learned_from_stays(project: Pro
     assert "version 1, has no record of the rows that it learned from" in decision.reasons[0]
 
 
+VALUES = Regression(coverage=0.9, width=1.0, factors={}, trend=None, low=None, high=None)
+
+
 def test_probabilities_are_found_whatever_code_a_version_has() -> None:
-    classes = ("No", "Left us")
+    outcome = Binary(("No", "Left us"), 1.0, 0.0, 0.5)
     today, before = (
         pd.DataFrame({"prediction": ["No", None], name: [0.25, None]})
         for name in (
-            tabular.columns(Binary(classes, 1.0, 0.0, 0.5), base.load("flights").contract)[2],
+            tabular.columns(outcome, base.load("flights").contract)[2],
             "probabilities.Left us",
         )
     )
     for answers in (today, before):
-        assert rivals_of.numbers(answers, classes).fillna(-1).tolist() == [0.25, -1]
-    assert rivals_of.numbers(today, None).isna().all()
-    assert rivals_of.numbers(today, ("0", "1")).isna().all()
+        assert rivals_of.numbers(answers, outcome).fillna(-1).tolist() == [0.25, -1]
+    assert rivals_of.numbers(today, VALUES).isna().all()
+    assert rivals_of.numbers(today, Binary(("0", "1"), 1.0, 0.0, 0.5)).isna().all()
 
 
 def test_the_record_holds_numbers_and_no_cells(project: Project) -> None:

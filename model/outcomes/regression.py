@@ -1,28 +1,18 @@
-"""What a booster's raw score becomes: a value with its interval, or a label with its probabilities.
+"""Numbers: a value with its prediction interval."""
 
-The bundle keeps an outcome as numbers only; how they are found is training's business. Both kinds have the same
-methods, so nothing else asks which one it has.
-"""
-
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, UnsetType
 
+from model.outcomes.answer import Answer, Output, prediction
+from problems.base import Task
 from validation.decode import Columns
-from validation.wire import Interval
+from validation.wire import Interval, Prediction
 
 DAYS_A_YEAR = 365.25
 _MICROSECONDS = np.dtype("datetime64[us]")
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What one row's score says to a caller."""
-
-    prediction: float | str
-    interval: Interval | UnsetType = UNSET
-    probabilities: dict[str, float] | UnsetType = UNSET
 
 
 class Trend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,8 +63,13 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         low, high: the bounds of the target, which intervals do not leave.
     """
 
-    task: ClassVar[str] = "regression"
+    task: ClassVar[Task] = "regression"
     space: ClassVar[str] = "value"
+    kind: ClassVar[type[float]] = float
+    parts: ClassVar[frozenset[str]] = frozenset({"interval"})
+    spread: ClassVar[bool] = True
+    subject: ClassVar[str] = "the value"
+    score_columns: ClassVar[tuple[str, ...]] = ("prediction",)
 
     coverage: float
     width: float
@@ -124,43 +119,20 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
             values[:, inputs.index(self.trend.column)] += raw * (self.trend.index(columns) - 1.0)
         return values
 
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """The value and the ends of its interval."""
+        return (
+            prediction(float),
+            Output("low", float, (), lambda answer: [answer.interval.low]),
+            Output("high", float, (), lambda answer: [answer.interval.high]),
+        )
 
-class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binary", tag_field="task"):
-    """One of two labels, with calibrated probabilities.
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns of a table that hold what is beside the prediction."""
+        return [f"interval_{name}" for name in Interval.__struct_fields__]
 
-    Platt scaling ("Probabilistic Outputs for Support Vector Machines", 1999): the calibrated log-odds are linear in the
-    booster's raw score, so SHAP values stay additive through them.
-
-    Attributes:
-        classes: the labels, the positive one last.
-        slope, intercept: of the calibrated log-odds over the raw score.
-        threshold: the probability of the positive class from which it is the answer.
-    """
-
-    task: ClassVar[str] = "binary"
-    space: ClassVar[str] = "log-odds"
-
-    classes: tuple[str, str]
-    slope: float
-    intercept: float
-    threshold: float
-
-    def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
-        """The probability of the positive class, shape (rows, 1)."""
-        log_odds = self.slope * raw + self.intercept
-        return (1.0 / (1.0 + np.exp(-np.clip(log_odds, -700, 700))))[:, None]
-
-    def answer(self, score: list[float]) -> Answer:
-        """The answer for one row of `scores`."""
-        [positive] = score
-        shares = dict(zip(self.classes, (1.0 - positive, positive), strict=True))
-        return Answer(self.classes[positive >= self.threshold], probabilities=shares)
-
-    def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
-        """SHAP values of the raw score as those of the calibrated log-odds of the positive class."""
-        scaled = self.slope * values
-        scaled[:, -1] += self.intercept
-        return scaled
-
-
-Outcome = Regression | Binary
+    def cells(self, answer: Prediction) -> Sequence[object]:
+        """An answer's values of these columns."""
+        return msgspec.structs.astuple(answer.interval) if answer.interval else ()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from training.digits import rounded
 from training.learning.loss import Loss, log_loss
@@ -18,6 +19,8 @@ Score = dict[str, float | None]
 Scores = dict[str, Score]
 Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]
 
+ACTUAL = "actual"
+"""The column of targets in the evaluation's table."""
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
 MOST_EXPLAINED = 1_000
@@ -136,6 +139,12 @@ def share(held: np.ndarray, weights: np.ndarray) -> Score:
     return interval(float(values.mean()), means_of(values[:, None], weights)[:, 0])
 
 
+def covered(table: pd.DataFrame) -> np.ndarray:
+    """Which rows of the evaluation's table lie within their intervals, shape (rows,)."""
+    within: np.ndarray = table[ACTUAL].between(table["low"], table["high"]).to_numpy()
+    return within
+
+
 def _scored(
     rows: Statistics, metrics: Metrics, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray
 ) -> Scores:
@@ -160,18 +169,11 @@ def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return means
 
 
-JUDGES: Mapping[str, Judge] = {
-    "regression": regression,
-    "binary": binary,
-}
-"""By what a model is judged, by the task's name."""
-
-
-def judge(task: str, loss: Loss) -> Judge:
-    """What judges the models of a task: all its metrics, and the loss that was trained on if it is none of them."""
+def with_loss(judge: Judge, loss: Loss) -> Judge:
+    """What judges by the loss that was trained on too, if that is none of the metrics."""
 
     def scores(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
-        found = JUDGES[task](actual, predicted, weights)
+        found = judge(actual, predicted, weights)
         if loss.name not in found:
             losses = loss.rows(actual, predicted)
             found[loss.name] = interval(float(losses.mean()), means_of(losses[:, None], weights)[:, 0])

@@ -1,0 +1,40 @@
+"""How a model is learned: the section `train` of params.yaml."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from training.learning.boost import demand_known
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+ClassWeights = dict[str, Positive] | Literal["balanced"] | None
+
+
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a wrong answer costs, in any one unit; the positive class is the last one."""
+
+    false_positive: Positive = 1.0
+    false_negative: Positive = 1.0
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which answering the positive class costs less on average (Elkan, 2001)."""
+        return self.false_positive / (self.false_positive + self.false_negative)
+
+
+class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
+
+    `coverage` is for regressions; `class_weights` (a weight by class, or "balanced") and `costs` for classifications.
+    """
+
+    rounds: Annotated[int, msgspec.Meta(ge=1)]
+    stop_after: Annotated[int, msgspec.Meta(ge=1)]
+    seed: int
+    booster: dict[str, Any]
+    coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
+    class_weights: ClassWeights = None
+    costs: Costs = Costs()
+
+    def __post_init__(self) -> None:
+        demand_known(self.booster)

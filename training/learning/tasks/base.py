@@ -1,0 +1,167 @@
+"""What training asks of a task: everything that depends on what kind of thing is predicted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from model.features import FeatureMatrix
+from model.outcomes import Outcome
+from model.outcomes.regression import Trend
+from problems.base import Problem
+from training.learning.metrics import Scores
+from training.learning.params import ClassWeights, TrainParams
+from validation.contract import Column
+from validation.decode import Columns
+from validation.errors import SettingsError
+
+OutcomeT = TypeVar("OutcomeT", bound=Outcome)
+_OTHER_NAMES = ("objective_type", "app", "application", "loss", "reg_sqrt")
+"""Other names of "objective", and what would have LightGBM learn square roots."""
+_LINEAR = ("linear_tree", "linear_trees")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A booster that stopped in time, and what it learned from; mappings have the names of the splits.
+
+    Attributes:
+        params: how it was trained.
+        booster: the model.
+        matrix: what makes its features.
+        features: the model matrices, shape (rows, features) each.
+        actual: the encoded targets, without the growth of `trend`; shape (rows,) each.
+        columns: the inputs.
+        rows: the silver rows.
+        trend: growth that was taken out of the targets.
+    """
+
+    params: TrainParams
+    booster: lgb.Booster
+    matrix: FeatureMatrix
+    features: Mapping[str, np.ndarray]
+    actual: Mapping[str, np.ndarray]
+    columns: Mapping[str, Columns]
+    rows: Mapping[str, pd.DataFrame]
+    trend: Trend | None
+
+
+class Task(ABC, Generic[OutcomeT]):
+    """The target of a problem as LightGBM learns it, and as answers are judged.
+
+    Attributes:
+        objective: LightGBM's name for it.
+        objectives: those whose raw scores are what is answered here.
+        main_metrics: what slices are shown by.
+        baseline: the name of the baseline that knows the targets only.
+        prior_rows: how many rows of the overall mean the lookup mixes a group's mean with.
+        in_folds: whether a cross-validation of it is asked for.
+    """
+
+    objective: ClassVar[str]
+    objectives: ClassVar[tuple[str, ...]]
+    main_metrics: ClassVar[tuple[str, ...]]
+    baseline: ClassVar[str]
+    prior_rows: ClassVar[int]
+    in_folds: ClassVar[bool]
+
+    def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
+        """Look at the targets of all rows; raises TableError if nothing can be learned from them."""
+        self.problem = problem
+        self.target = problem.contract.target
+
+    @abstractmethod
+    def encode(self, silver: pd.DataFrame) -> np.ndarray:
+        """The targets of rows as numbers, shape (rows,); raises TableError for one that cannot be learned."""
+
+    def demand_enough(self, actual: np.ndarray) -> None:
+        """Raise TableError if the encoded targets of the training split, shape (rows,), teach nothing."""
+
+    def demand_plain(self, settings: Mapping[str, Any]) -> None:
+        """Raise SettingsError if LightGBM's parameters make its raw scores something else than answers here are."""
+        if settings["objective"] not in self.objectives:
+            raise SettingsError(
+                f"The booster's objective is {settings['objective']!r}, whose raw scores are not the values that are "
+                f"answered. Take one of: {', '.join(self.objectives)}."
+            )
+        odd = sorted(name for name in settings if name in _OTHER_NAMES)
+        if odd:
+            raise SettingsError(f"The booster's {odd[0]!r} is not supported; an objective is called 'objective'.")
+        if any(settings.get(name) for name in _LINEAR):
+            raise SettingsError(
+                "The booster's linear_tree is not supported: LightGBM has no SHAP values for linear trees, and every "
+                "answer here can be explained. Leave it out."
+            )
+
+    def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+        """A weight for each row of `actual`, or None; `known` are the targets of the training split.
+
+        Raises SettingsError for weights that name what there is not.
+        """
+        return None
+
+    def growth(self, known: Columns, held_out: Columns) -> Trend | None:
+        """The steady growth of the target in time, to be taken out of it; from training and validation columns."""
+        return None
+
+    @abstractmethod
+    def finish(self, trained: Trained) -> tuple[OutcomeT, dict[str, str]]:
+        """The calibrated outcome, and the texts of further boosters by the names of their files."""
+
+    @staticmethod
+    @abstractmethod
+    def judge(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        """The metrics of predictions, with intervals by bootstrap weights of shape (resamples, rows)."""
+
+    @staticmethod
+    @abstractmethod
+    def beside(outcome: OutcomeT, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """What else the evaluation writes down of each row than its prediction; `scores` are the Predictor's."""
+
+    @staticmethod
+    @abstractmethod
+    def summary(outcome: OutcomeT, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
+        """What metrics.json says besides scores; `table` is the evaluation's."""
+
+    @staticmethod
+    @abstractmethod
+    def linear() -> Any:
+        """scikit-learn's linear model for the baseline."""
+
+    @staticmethod
+    @abstractmethod
+    def forest(**settings: Any) -> Any:
+        """scikit-learn's forest for the baseline."""
+
+    @staticmethod
+    @abstractmethod
+    def predicted(fitted: Any, features: np.ndarray) -> np.ndarray:
+        """What one of them says of rows, shape (rows,)."""
+
+    @staticmethod
+    @abstractmethod
+    def likeness(values: pd.Series, actual: pd.Series) -> float:
+        """How far a column of numbers gives the encoded target away, from 0 to 1."""
+
+    def suspicions(self, silver: pd.DataFrame) -> Iterator[str]:
+        """Sentences about targets that look like those of another task."""
+        return iter(())
+
+    @staticmethod
+    @abstractmethod
+    def what(outcome: OutcomeT, unit: str) -> str:
+        """What is predicted, for the card."""
+
+    @staticmethod
+    @abstractmethod
+    def limits(outcome: OutcomeT) -> Iterator[str]:
+        """What answers do not promise, a sentence each, for the card."""
+
+    @staticmethod
+    @abstractmethod
+    def case(outcome: OutcomeT, target: Column, actual: float, predicted: float) -> str:
+        """A row's prediction beside what came about, as the title of a picture."""

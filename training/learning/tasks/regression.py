@@ -1,0 +1,128 @@
+"""Numbers: a value with a conformal interval, and growth that trees cannot extrapolate."""
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+
+from model.bundle import SPREAD
+from model.outcomes import Regression
+from model.outcomes.regression import Trend
+from training.data import tables
+from training.data.split import CALIBRATION
+from training.learning import conformal, loss, metrics, spread, trend
+from training.learning.boost import raw_scores
+from training.learning.metrics import Scores
+from training.learning.tasks.base import Task, Trained
+from validation.contract import Column
+from validation.decode import Columns
+from validation.errors import TableError
+
+_LARGEST = 1e37
+
+
+class RegressionTask(Task[Regression]):
+    """The target as it is."""
+
+    objective = "regression"
+    objectives = loss.OF_NUMBERS
+    main_metrics = ("rmse", "mae", "mape")
+    baseline = "mean"
+    prior_rows = 0
+    in_folds = False
+
+    def encode(self, silver: pd.DataFrame) -> np.ndarray:
+        """The numbers; raises TableError if one is too large to learn."""
+        numbers = tables.target(self.problem.contract, silver)
+        largest = float(np.abs(numbers).max(initial=0.0))
+        if largest > _LARGEST:
+            raise TableError(
+                f"The target '{self.target.name}' goes to {largest:.3g}; LightGBM holds targets in 32 bits, so "
+                f"{_LARGEST:.0e} is the limit. Bring it in a larger unit."
+            )
+        return numbers
+
+    def growth(self, known: Columns, held_out: Columns) -> Trend | None:
+        return trend.find(self.problem, known, held_out)
+
+    def finish(self, trained: Trained) -> tuple[Regression, dict[str, str]]:
+        booster = spread.learn(self.problem, self.objective, trained)
+        features = trained.features[CALIBRATION]
+        errors = trained.actual[CALIBRATION] - raw_scores(trained.booster, features)
+        reached = np.asarray(booster.predict(features))
+        columns = trained.columns[CALIBRATION]
+        coverage = trained.params.coverage
+        outcome = conformal.calibrate(self.problem, coverage, trained.trend, errors, reached, columns)
+        return outcome, {SPREAD: booster.model_to_string()}
+
+    judge = staticmethod(metrics.regression)
+
+    @staticmethod
+    def beside(outcome: Regression, scores: np.ndarray) -> dict[str, np.ndarray]:
+        return {"low": scores[:, 1], "high": scores[:, 2]}
+
+    @staticmethod
+    def summary(outcome: Regression, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
+        interval = {
+            "coverage": outcome.coverage,
+            "covered": metrics.share(metrics.covered(table), weights),
+            "mean_width": float((table["high"] - table["low"]).mean()),
+        }
+        return {"interval": interval}
+
+    @staticmethod
+    def linear() -> Ridge:
+        return Ridge()
+
+    @staticmethod
+    def forest(**settings: Any) -> RandomForestRegressor:
+        return RandomForestRegressor(**settings)
+
+    @staticmethod
+    def predicted(fitted: Any, features: np.ndarray) -> np.ndarray:
+        values: np.ndarray = fitted.predict(features)
+        return values
+
+    @staticmethod
+    def likeness(values: pd.Series, actual: pd.Series) -> float:
+        """The rank correlation, up or down (Spearman)."""
+        return float(abs(values.rank().corr(actual.rank())))
+
+    def suspicions(self, silver: pd.DataFrame) -> Iterator[str]:
+        if set(silver[self.target.name].unique()) == {0, 1}:
+            yield (
+                f"`{self.target.name}` is only ever 0 or 1 and is learned as a number. "
+                f"Declare it `kind=Kind.FLAG` to have probabilities of two classes."
+            )
+
+    @staticmethod
+    def what(outcome: Regression, unit: str) -> str:
+        return f"a number{f' in {unit}' if unit else ''}, with an interval for {outcome.coverage:.0%}"
+
+    @staticmethod
+    def limits(outcome: Regression) -> Iterator[str]:
+        yield (
+            f"Intervals cover {outcome.coverage:.0%} on average over rows like those of the calibration split. They "
+            "promise nothing about one row, nor about rows of another kind or a time in which the target behaves "
+            "otherwise."
+        )
+        if outcome.trend is None:
+            return
+        found = outcome.trend
+        first, last, until = (_day(day) for day in (found.first, found.last, 2 * found.last - found.first))
+        yield (
+            f"It learned from rows of {first} to {last} and a growth of {found.rate:+.1%} a year (by the logarithm of "
+            f"the target). It carries that growth on until {until}; before {first} and after {until} it stands still."
+        )
+
+    @staticmethod
+    def case(outcome: Regression, target: Column, actual: float, predicted: float) -> str:
+        return f"predicted {predicted:,.5g}, was {actual:,.5g} {target.unit or ''}".rstrip()
+
+
+def _day(days: float) -> str:
+    return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=int(days)))
