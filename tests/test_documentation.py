@@ -1,4 +1,4 @@
-"""README and the house's other promises: what they say is so."""
+"""The documentation and the house's other promises: what they say is so."""
 
 import ast
 import dataclasses
@@ -17,11 +17,14 @@ import yaml
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
-from tests.project import DEV, ROOT, Project
+from tests.project import DEV, MAKEFILES, ROOT, Project
 from training.evaluation import columns
 
 README = (ROOT / "README.md").read_text()
-MAKEFILE = (ROOT / "Makefile").read_text()
+PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}
+DOCUMENTATION = "\n".join(PAGES.values())
+KINDS = ("tutorial", "how-to", "reference", "explanation")
+FENCED = re.DOTALL | re.MULTILINE
 
 
 def tracked() -> list[Path]:
@@ -36,8 +39,34 @@ def tracked() -> list[Path]:
 
 
 def blocks(language: str) -> list[str]:
-    """README's code blocks in one language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The documentation's code blocks in one language, README's first."""
+    return re.findall(rf"```{language}\n(.*?)```", DOCUMENTATION, re.DOTALL)
+
+
+def markdown() -> list[Path]:
+    """The repository's Markdown files."""
+    return [path for path in tracked() if path.suffix == ".md"]
+
+
+def prose(path: Path) -> str:
+    """A Markdown file without its code blocks, in which brackets are no links and `#` begins a comment."""
+    return re.sub(r"^```.*?^```", "", path.read_text(), flags=FENCED)
+
+
+def links(path: Path) -> list[tuple[Path, str]]:
+    """The files that a page leads to within the repository, each with the heading or an empty text."""
+    found = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", re.sub(r"`[^`\n]*`", "", prose(path)))
+    return [((path.parent / target).resolve() if target else path, anchor) for target, anchor in found]
+
+
+def targets_of(path: Path) -> set[Path]:
+    return {target for target, _ in links(path)}
+
+
+def anchors(path: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def shape(document: Any) -> Any:
@@ -48,7 +77,7 @@ def shape(document: Any) -> Any:
 
 
 def curl(client: httpx.Client, command: str) -> Any:
-    """Run README's curl command against a running server."""
+    """Run a curl command of the documentation against a running server."""
     words = shlex.split(command.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/")))
     done = subprocess.run([words[0], "--silent", "--fail-with-body", *words[1:]], capture_output=True, check=True)
     return json.loads(done.stdout)
@@ -86,20 +115,25 @@ def test_the_generated_client_gets_the_answer_that_the_curl_command_gets(
 
 @pytest.mark.parametrize("problem", [base.load("flights")], ids=["flights"])
 def test_the_column_table_is_the_contract(problem: Problem) -> None:
-    assert columns.table(problem) in README
+    [shown] = re.findall(r"<!-- columns: .*? -->\n(.*?)\n<!-- end of columns -->", DOCUMENTATION, re.DOTALL)
+    assert shown == columns.table(problem).strip()
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
     for field in dataclasses.fields(Settings):
-        assert f"| `{PREFIX}{field.name.upper()}` | {field.default} |" in README
+        assert f"| `{PREFIX}{field.name.upper()}` | {field.default} |" in DOCUMENTATION
 
 
 def test_every_make_target_that_is_mentioned_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-    for path in ("README.md", "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"):
-        mentioned = set(re.findall(r"(?:`|^|run: )make ([a-z-]+)", (ROOT / path).read_text(), re.MULTILINE))
+    rules = "\n".join((ROOT / name).read_text() for name in MAKEFILES)
+    targets = set(re.findall(r"^([a-z-]+):", rules, re.MULTILINE))
+    for path in (*markdown(), ROOT / ".ci/run", *(ROOT / ".github/workflows").iterdir()):
+        text = path.read_text()
+        code = "\n".join(re.findall(r"^```.*?^```", text, FENCED)) if path.suffix == ".md" else text
+        mentioned = set(re.findall(r"(?:`|run: )make ([a-z][a-z-]*)", text))
+        mentioned |= set(re.findall(r"^make ([a-z][a-z-]*)", code, re.MULTILINE))
         assert mentioned <= targets, path
-    assert {"serve", "test"} <= set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
+    assert {"serve", "test"} <= set(re.findall(r"^make ([a-z][a-z-]*)", README, re.MULTILINE))
 
 
 def test_make_help_lists_the_targets() -> None:
@@ -108,9 +142,24 @@ def test_make_help_lists_the_targets() -> None:
         assert f"make {target} " in printed
 
 
-def test_every_stage_is_named_in_readme() -> None:
+def test_every_stage_is_named() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert re.search(", ".join(f"`{stage}`" for stage in stages).replace(" ", r"\s+"), README)
+    assert re.search(", ".join(f"`{stage}`" for stage in stages).replace(" ", r"\s+"), DOCUMENTATION)
+
+
+def test_readme_is_short_and_leads_to_every_page() -> None:
+    assert README.count("\n") <= 160
+    pages = {path for kind in KINDS for path in (ROOT / "docs" / kind).glob("*.md")}
+    assert pages <= targets_of(ROOT / "README.md") & targets_of(ROOT / "docs/README.md")
+    decisions = ROOT / "docs/decisions"
+    assert set(decisions.glob("[0-9]*.md")) <= targets_of(decisions / "README.md")
+
+
+def test_every_relative_link_leads_to_a_file_that_is_there() -> None:
+    for path in markdown():
+        for target, anchor in links(path):
+            assert target.exists(), f"{path}: {target}"
+            assert not anchor or anchor in anchors(target), f"{path}: {target}#{anchor}"
 
 
 def test_locks_carry_hashes_and_agree() -> None:
@@ -165,14 +214,14 @@ def test_nothing_outside_its_problem_knows_a_problems_columns(flights: Problem) 
 
 
 @pytest.mark.slow
-def test_the_default_run_is_the_one_that_readme_shows(tmp_path: Path) -> None:
+def test_the_default_run_is_the_one_that_is_shown(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project", changes={})
     lock = ROOT / "dvc.lock"
     (project.folder / "dvc.lock").write_bytes(lock.read_bytes())
     project.train()
     assert (project.folder / "dvc.lock").read_text() == lock.read_text(), "run `make train` and commit dvc.lock"
     report = project.run("python", "-m", "training", "report", "flights")
-    assert report in README
+    assert report in DOCUMENTATION
     predictor = project.run(
         "python",
         "-c",

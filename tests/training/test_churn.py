@@ -64,7 +64,7 @@ def registered(churned: Project) -> Iterator[Any]:
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own, about pandas and matplotlib
 def test_mlflows_own_evaluation_runs(registered: Any, silver: pd.DataFrame) -> None:
-    """As README has it, on the answers: MLflow's judge of classifications takes a model's whole table for labels."""
+    """As docs/ has it, on the answers: MLflow's judge of classifications takes a model's whole table for labels."""
     answered = silver.tail(300).assign(**registered.predict(silver.tail(300)))
     kind: Any = {
         "targets": "churn",

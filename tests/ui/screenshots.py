@@ -1,4 +1,4 @@
-"""python -m tests.ui.screenshots URL FOLDER: pictures of a running page, a tab each, for README."""
+"""python -m tests.ui.screenshots URL FOLDER: pictures of a running page, a tab each, for docs/img."""
 
 import contextlib
 import csv

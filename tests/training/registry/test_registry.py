@@ -98,7 +98,7 @@ def test_answers_have_the_columns_of_the_signature(registered: Any, row: dict[st
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own, about pandas and matplotlib
 def test_mlflows_own_evaluation_runs(registered: Any, trained: Project) -> None:
-    """As README has it, on the answers; a regression's judge asks the model too, if it is told which output to take."""
+    """As docs/ has it, on the answers; a regression's judge asks the model too, if it is told which output to take."""
     silver = tables.read(trained.folder / PLACE.silver).tail(300)
     kind: Any = {"targets": "price", "predictions": "prediction", "model_type": "regressor", "evaluators": "regressor"}
     found = mlflow.models.evaluate(data=silver.assign(**registered.predict(silver)), **kind)
