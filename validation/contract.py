@@ -1,7 +1,7 @@
 """The contract: one frozen object that says what a row of a problem is.
 
 Everything else is rendered from it: the pandera gates, request decoding and its messages, the MLflow
-signature, the column table in README. Nothing repeats a column name that the contract knows.
+signature, the column table in docs/reference. Nothing repeats a column name that the contract knows.
 """
 
 import enum

@@ -1,4 +1,4 @@
-"""The contract as a Markdown table, for README and for whoever asks."""
+"""The contract as a Markdown table, for the documentation and for whoever asks."""
 
 from problems.base import Problem
 from validation.contract import Column, Kind, Role
