@@ -53,7 +53,7 @@ class Service:
             lifecycle.refuse(error)
         logs.set_up()
         self._stop_grpc: Callable[[], Awaitable[None]] | None = None
-        lifecycle.settle()
+        lifecycle.freeze_heap()
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -107,9 +107,9 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
             TRACING.start()
         except SettingsError as error:
             lifecycle.refuse(error)
-        nothing: dict[str, ASGIApp] = {"/v1/": v1.Nothing(MODELS), "/v2/": v2.Nothing(MODELS)}
+        unknown: dict[str, ASGIApp] = {"/v1/": v1.UnknownPath(MODELS), "/v2/": v2.UnknownPath(MODELS)}
         behind = super().to_asgi(is_main)
-        front = Front(behind, self._routes, nothing)
+        front = Front(behind, self._routes, unknown)
         origins = [origin.strip() for origin in SETTINGS.cors_origins.split(",") if origin.strip()]
         traced = TRACING.traced(front)
         methods = ("GET", "HEAD", "POST")

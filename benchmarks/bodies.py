@@ -49,7 +49,7 @@ def vector() -> list[float]:
 def matrix(count: int) -> np.ndarray:
     """The model matrix of `rows(count)`, shape (rows, features)."""
     predictor = open_predictor(BOOSTER.parent)
-    records = predictor.decode(rows(count)).whole().records
+    records = predictor.decode(rows(count)).raise_if_rejected().records
     return FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, records))
 
 

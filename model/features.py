@@ -10,7 +10,7 @@ import numpy as np
 from problems.base import Problem, owners
 from validation.decode import Columns
 from validation.errors import ContractError
-from validation.values import shown
+from validation.values import quoted
 
 _NAME = re.compile(r"[^\s,:\"\[\]{}]+")
 
@@ -76,13 +76,13 @@ def _changed(value: Any, read: Any, where: str) -> str:
     if isinstance(value, dict) and isinstance(read, dict):
         odd = next((key for key in value if key not in read), None)
         if odd is not None:
-            return f"{where} has the key {shown(odd)}"
+            return f"{where} has the key {quoted(odd)}"
         return next(filter(None, (_changed(value[key], read[key], f"{where}[{key!r}]") for key in value)), "")
     if isinstance(value, list | tuple) and isinstance(read, list):
         return next(
             filter(None, (_changed(*pair, f"{where}[{i}]") for i, pair in enumerate(zip(value, read, strict=True)))), ""
         )
-    return "" if type(value) is type(read) and value == read else f"{where} is {shown(value)}"
+    return "" if type(value) is type(read) and value == read else f"{where} is {quoted(value)}"
 
 
 def _demand_name(problem: Problem, name: str) -> None:

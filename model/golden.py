@@ -16,7 +16,7 @@ TOLERANCE = 1e-9
 
 def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
     """The answers that `rows` get from this model, to be kept in its bundle, and the base value they rest on."""
-    records = predictor.decode(rows).whole().records
+    records = predictor.decode(rows).raise_if_rejected().records
     explained = predictor.explanations(records)
     golden = Golden(
         rows=list(rows),

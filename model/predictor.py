@@ -139,12 +139,12 @@ class Predictor:
 
     def predict(self, rows: Sequence[object]) -> Predictions:
         """Decode and answer; raises RowsRejected if a row does not satisfy the contract."""
-        decoded = self.decode(rows).whole()
+        decoded = self.decode(rows).raise_if_rejected()
         return self.predictions(decoded, self.scores(decoded.records))
 
     def explain(self, rows: Sequence[object]) -> Explanations:
         """Decode and explain; raises RowsRejected if a row does not satisfy the contract."""
-        decoded = self.decode(rows).whole()
+        decoded = self.decode(rows).raise_if_rejected()
         explained = self.annotated(self.explanations(decoded.records), decoded)
         return Explanations(self.name, self.version, explained)
 

@@ -119,7 +119,7 @@ def _end(folder: Path, supervisor: int) -> None:
         os._exit(1)  # the supervisor was told to stop and would exit with 0, which means success to whoever started it
 
 
-def settle() -> None:
+def freeze_heap() -> None:
     """Put what is loaded out of the garbage collector's sight.
 
     A full collection over the imported modules stalls a worker for 170 ms and more; nothing of it is ever garbage.

@@ -8,7 +8,7 @@ from model import bundle
 from serving.served_model import ServedModel, Shared
 from serving.settings import Settings
 from validation.errors import UnknownModel
-from validation.values import shown
+from validation.values import quoted
 
 
 class Models:
@@ -50,4 +50,4 @@ class Models:
             return self._served[name]
         except KeyError:
             known = ", ".join(self._served)
-            raise UnknownModel(f"There is no model {shown(name)} here. There are: {known}.") from None
+            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {known}.") from None

@@ -69,7 +69,7 @@ class Verb(NamedTuple):
     """Whether even a turn of it takes so long that somebody looks whether the caller is still there."""
 
     @property
-    def light(self) -> int:
+    def cancel_above_rows(self) -> int:
         """Up to so many rows are answered without a look whether their caller is still there."""
         return 0 if self.watched else self.gate.part
 
@@ -142,7 +142,7 @@ class ServedModel:
         name, version = self.predictor.name, self.predictor.version
         if not decoded.refused:
             return Predictions(name, version, answers)
-        return PartialPredictions(name, version, decoded.spread(answers), decoded.errors, decoded.refused)
+        return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.refused)
 
     async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
         """One large request at a time: several that took turns would hold up single rows as many times as long."""
@@ -185,7 +185,7 @@ class ServedModel:
         name, version = self.predictor.name, self.predictor.version
         if not decoded.refused:
             return Explanations(name, version, explained)
-        return PartialExplanations(name, version, decoded.spread(explained), decoded.errors, decoded.refused)
+        return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.refused)
 
     async def _explanations(self, records: Records) -> list[Explanation]:
         """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
@@ -218,7 +218,7 @@ class ServedModel:
     def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
         """This, if it will do; counts what was odd about the rows that get an answer."""
         if not partial:
-            decoded.whole()
+            decoded.raise_if_rejected()
         for column in decoded.warned:
             self.metrics.unseen(column)
         return decoded

@@ -16,7 +16,7 @@ from model.predictor import Predictor
 from serving.admission import demand_fits
 from validation.contract import Contract, Kind
 from validation.errors import UnreadableRequest
-from validation.values import shown
+from validation.values import quoted
 from validation.wire import PartialPredictions, Prediction, Predictions
 
 TEXT = "BYTES"
@@ -52,7 +52,7 @@ class ServerMetadata(TypedDict):
     extensions: list[str]
 
 
-class TensorMetadata(TypedDict):
+class TensorSpec(TypedDict):
     """A tensor that a model takes or gives; -1 stands for the number of rows."""
 
     name: str
@@ -66,8 +66,8 @@ class ModelMetadata(TypedDict):
     name: str
     versions: list[str]
     platform: str
-    inputs: list[TensorMetadata]
-    outputs: list[TensorMetadata]
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
 
 
 SERVER: ServerMetadata = {"name": "boxwood", "version": "2", "extensions": ["binary_tensor_data"]}
@@ -85,21 +85,21 @@ def metadata(predictor: Predictor) -> ModelMetadata:
     }
 
 
-def inputs(contract: Contract) -> list[TensorMetadata]:
+def inputs(contract: Contract) -> list[TensorSpec]:
     """The tensors that a model takes."""
-    return [_meant(c.name, _KINDS.get(c.kind, TEXT)) for c in (*contract.inputs, *contract.keys)]
+    return [_spec(c.name, _KINDS.get(c.kind, TEXT)) for c in (*contract.inputs, *contract.keys)]
 
 
-def outputs(predictor: Predictor) -> list[TensorMetadata]:
+def outputs(predictor: Predictor) -> list[TensorSpec]:
     """The tensors that a model gives."""
-    return [_meant(output.name, _OUTPUTS[output.kind], *output.shape) for output in _parts(predictor)]
+    return [_spec(output.name, _OUTPUTS[output.kind], *output.shape) for output in _parts(predictor)]
 
 
 def _parts(predictor: Predictor) -> Sequence[Output]:
     return (*predictor.outcome.outputs, *_COMMON)
 
 
-def _meant(name: str, datatype: str, *inner: int) -> TensorMetadata:
+def _spec(name: str, datatype: str, *inner: int) -> TensorSpec:
     return {"name": name, "datatype": datatype, "shape": [-1, *inner]}
 
 
@@ -114,7 +114,7 @@ def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[
     columns: dict[str, Sequence[Any]] = {}
     for tensor in tensors:
         if tensor.name in columns:
-            raise UnreadableRequest(f"There are two inputs of the name {shown(tensor.name)}.")
+            raise UnreadableRequest(f"There are two inputs of the name {quoted(tensor.name)}.")
         columns[tensor.name] = _column(tensor, tensor.name in optional)
     counts = {len(values) for values in columns.values()}
     if len(counts) != 1:
@@ -128,12 +128,13 @@ def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[
 def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
     if tensor.datatype != TEXT and tensor.datatype not in NUMPY:
         raise UnreadableRequest(
-            f"The datatype of {shown(tensor.name)} is {shown(tensor.datatype)}. There are: {TEXT}, {', '.join(NUMPY)}."
+            f"The datatype of {quoted(tensor.name)} is {quoted(tensor.datatype)}. "
+            f"There are: {TEXT}, {', '.join(NUMPY)}."
         )
     shape = list(tensor.shape)
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]) or shape[0] != len(tensor.values):
         raise UnreadableRequest(
-            f"The shape of {shown(tensor.name)} is {shown(shape)} with {len(tensor.values)} values; a column's is "
+            f"The shape of {quoted(tensor.name)} is {quoted(shape)} with {len(tensor.values)} values; a column's is "
             "[rows] or [rows, 1]."
         )
     if tensor.datatype.startswith("FP"):
@@ -157,7 +158,7 @@ def answers(predictor: Predictor, answer: Predictions | PartialPredictions, want
     there = {output.name: output for output in _parts(predictor)}
     unknown = next((name for name in wanted if name not in there), None)
     if unknown is not None:
-        raise UnreadableRequest(f"There is no output {shown(unknown)}. There are: {', '.join(there)}.")
+        raise UnreadableRequest(f"There is no output {quoted(unknown)}. There are: {', '.join(there)}.")
     return [_answered(there[name], answer.predictions) for name in wanted or there]
 
 
@@ -188,7 +189,7 @@ def unpack(name: str, datatype: str, raw: bytes | memoryview) -> list[Any]:
     if dtype is None:
         return []  # `rows` says that there is no such datatype
     if len(raw) % dtype.itemsize:
-        raise UnreadableRequest(f"{shown(name)} has {len(raw)} bytes, which is no whole number of {datatype} values.")
+        raise UnreadableRequest(f"{quoted(name)} has {len(raw)} bytes, which is no whole number of {datatype} values.")
     values: list[Any] = np.frombuffer(raw, dtype=dtype).tolist()
     return values
 
@@ -200,7 +201,7 @@ def _texts(name: str, raw: bytes) -> list[str]:
         start = place + 4
         place = start + int.from_bytes(raw[start - 4 : start], "little")
         if start > len(raw) or place > len(raw):
-            raise UnreadableRequest(f"The texts of {shown(name)} are cut off.")
+            raise UnreadableRequest(f"The texts of {quoted(name)} are cut off.")
         texts.append(text(name, raw[start:place]))
     return texts
 
@@ -210,4 +211,4 @@ def text(name: str, raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise UnreadableRequest(f"{shown(name)} holds a text that is not UTF-8: {error}.") from error
+        raise UnreadableRequest(f"{quoted(name)} holds a text that is not UTF-8: {error}.") from error

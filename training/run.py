@@ -12,7 +12,7 @@ from problems.base import Problem
 from training.data import source
 from training.evaluation import report
 from training.registry import stores
-from training.workspace import Workspace, alone, say, write_json
+from training.workspace import Workspace, exclusive_run, say, write_json
 
 _HELD = Path(".dvc/tmp/rwlock")
 """Where DVC writes which process works on which file."""
@@ -25,7 +25,7 @@ def main(problem: Problem, data: str | None = None) -> None:
         StoreError: another run is in progress, or MLflow's server is not there.
         TableError: the table cannot be brought.
     """
-    with alone() as lock:
+    with exclusive_run() as lock:
         stores.look()
         source.main(problem, data)
         stores.heal(Workspace(problem.name))

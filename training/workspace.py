@@ -122,7 +122,7 @@ class Workspace:
             raise SettingsError(f"{PARAMS}: 'problems' must be a list of names.")
         if self.problem not in listed:
             listed.append(self.problem)
-            with whole_file(PARAMS) as temporary:
+            with atomic_file(PARAMS) as temporary:
                 editor.dump(document, temporary)
             say("source", f"{PARAMS} lists '{self.problem}' among the problems from now on")
 
@@ -153,7 +153,7 @@ def _parameters() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place once everything is written, or is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -168,7 +168,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place once everything is written, or is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     recover(path)
@@ -201,12 +201,12 @@ def recover(path: Path) -> None:
 
 
 def _before(path: Path) -> Path:
-    """Where the version before lies while `whole_folder` replaces it."""
+    """Where the version before lies while `atomic_folder` replaces it."""
     return path.with_name(f".{path.name}.before")
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[int]:
+def exclusive_run() -> Iterator[int]:
     """The right to change what is registered and served; raises StoreError while `make train` or another has it.
 
     Yields:
@@ -223,7 +223,7 @@ def alone() -> Iterator[int]:
 
 def write_json(path: Path, document: Any) -> None:
     """Write JSON, whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n")
 
 

@@ -15,7 +15,7 @@ from validation.errors import RowsRejected
 from validation.lookup import Lookup
 from validation.ranges import Range
 from validation.similar import Similar
-from validation.values import InvalidValue, Reader, Value, reader, shown
+from validation.values import InvalidValue, Reader, Value, quoted, reader
 from validation.wire import RowError
 
 T = TypeVar("T")
@@ -65,13 +65,13 @@ class Decoded:
     refused: int = 0
     compared: int = 0
 
-    def whole(self) -> "Decoded":
+    def raise_if_rejected(self) -> "Decoded":
         """This, if every row is good; raises RowsRejected otherwise."""
         if self.refused:
             raise RowsRejected(self.errors, self.refused, self.total)
         return self
 
-    def spread(self, answers: Sequence[T]) -> list[T | None]:
+    def scatter(self, answers: Sequence[T]) -> list[T | None]:
         """Answers to the good rows in the places of the request, None for the others."""
         if not self.refused:
             return list(answers)
@@ -183,7 +183,7 @@ class RowDecoder:
         decoded.total += len(rows)
         for position, row in enumerate(rows, first):
             if type(row) is not dict:
-                self._append(decoded, position, None, f"{shown(row)} is not a row: a row is an object of columns")
+                self._append(decoded, position, None, f"{quoted(row)} is not a row: a row is an object of columns")
                 continue
             self._decode_row(decoded, position, row)
         return decoded
@@ -209,7 +209,7 @@ class RowDecoder:
                 self._refuse(decoded, position, column, str(error), value)
                 continue
             if read_value is None:
-                warnings.append((column.name, f"{shown(value)} was not seen in training and is treated as missing"))
+                warnings.append((column.name, f"{quoted(value)} was not seen in training and is treated as missing"))
             values.append(read_value)
         keys = self._read_keys(decoded, position, row) if self._keys else None
         used += len(keys) if keys is not None else 0
@@ -258,7 +258,7 @@ class RowDecoder:
                 case Role.FORBIDDEN:
                     self._append(decoded, position, name, "this column leaks the target; leave it out")
                 case _:
-                    reason = f"{shown(name)} is not a column of this model"
+                    reason = f"{quoted(name)} is not a column of this model"
                     self._append(decoded, position, name[:64], reason, name, self._columns)
 
     def _refuse(self, decoded: Decoded, position: int, column: Column, reason: str, value: object = None) -> None:
@@ -279,7 +279,7 @@ class RowDecoder:
             return
         expected = None
         if similar is not None and decoded.compared < MOST_COMPARED:
-            expected = similar.nearest(value if isinstance(value, str) else shown(value)) or None
+            expected = similar.nearest(value if isinstance(value, str) else quoted(value)) or None
             decoded.compared += similar.letters
         decoded.errors.append(RowError(position, column, reason, expected))
 

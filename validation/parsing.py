@@ -15,7 +15,7 @@ from validation.contract import Column, Kind
 from validation.errors import ContractError
 from validation.names import normal
 from validation.numbers import Notation, decimal_comma, decimal_point, plain
-from validation.values import reader, shown
+from validation.values import quoted, reader
 
 __all__ = ["ABSENT", "dates", "decimal_comma", "decimal_point", "parse_text", "parse_typed"]
 
@@ -89,8 +89,8 @@ def parse_typed(column: Column, cell: object) -> Any:
         parsed, read = column.parse(str(value)), reader(column)
         if parsed != value and read(parsed) != read(value):
             raise ContractError(
-                f"The file has the {column.kind} {shown(value)} in '{column.name}', which the column's `parse` reads "
-                f"as {shown(parsed)}. Leave `parse` out for this file, or bring the column as text."
+                f"The file has the {column.kind} {quoted(value)} in '{column.name}', which the column's `parse` reads "
+                f"as {quoted(parsed)}. Leave `parse` out for this file, or bring the column as text."
             )
     return value
 

@@ -30,7 +30,7 @@ class InvalidValue(ValueError):
     """A value that its column cannot hold; the text says why."""
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """`value` as messages quote it, at most 60 characters."""
     try:
         text = repr(value)
@@ -54,7 +54,7 @@ def _real(column: Column) -> Reader:
 
     def read(value: object) -> float:
         if type(value) is not float and type(value) is not int:
-            raise InvalidValue(f"{shown(value)} is not a number")
+            raise InvalidValue(f"{quoted(value)} is not a number")
         try:
             number = float(value)
         except OverflowError:
@@ -62,7 +62,7 @@ def _real(column: Column) -> Reader:
         if least <= number <= most:  # as nearly all are
             return number
         if not math.isfinite(number):
-            raise InvalidValue(f"{shown(value)} is not a finite number")
+            raise InvalidValue(f"{quoted(value)} is not a finite number")
         return _within(column, number)
 
     return read
@@ -75,9 +75,9 @@ def _integer(column: Column) -> Reader:
         elif type(value) is float and value.is_integer():
             number = int(value)
         else:
-            raise InvalidValue(f"{shown(value)} is not an integer")
+            raise InvalidValue(f"{quoted(value)} is not an integer")
         if abs(number) > LARGEST_INTEGER:
-            raise InvalidValue(f"{shown(value)} is beyond ±2^53, where integers stop being exact")
+            raise InvalidValue(f"{quoted(value)} is beyond ±2^53, where integers stop being exact")
         return _within(column, float(number))
 
     return read
@@ -85,13 +85,13 @@ def _integer(column: Column) -> Reader:
 
 def _read_flag(value: object) -> float:
     if type(value) is not bool:
-        raise InvalidValue(f"{shown(value)} is neither true nor false")
+        raise InvalidValue(f"{quoted(value)} is neither true nor false")
     return float(value)
 
 
 def _text(value: object) -> str:
     if type(value) is not str:
-        raise InvalidValue(f"{shown(value)} is not a text")
+        raise InvalidValue(f"{quoted(value)} is not a text")
     if len(value) > LONGEST_TEXT:
         raise InvalidValue(f"a text of {len(value)} characters is too long; at most {LONGEST_TEXT}")
     text = normal(value)
@@ -113,7 +113,7 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
             return text
         if lets_pass:
             return None
-        raise InvalidValue(f"{shown(value)} is not {article} {noun} that the model knows")
+        raise InvalidValue(f"{quoted(value)} is not {article} {noun} that the model knows")
 
     return read
 
@@ -125,9 +125,9 @@ def _read_date(value: object) -> int:
             return datetime.date.fromisoformat(value).toordinal() - _EPOCH
     moment = _moment(value)  # pandas writes and holds days as their midnights
     if moment is None:
-        raise InvalidValue(f"{shown(value)} is not a date; dates are written YYYY-MM-DD{_epoch_hint(value)}")
+        raise InvalidValue(f"{quoted(value)} is not a date; dates are written YYYY-MM-DD{_epoch_hint(value)}")
     if moment.time() != _MIDNIGHT:
-        raise InvalidValue(f"{shown(value)} has a time of day; dates are written YYYY-MM-DD")
+        raise InvalidValue(f"{quoted(value)} has a time of day; dates are written YYYY-MM-DD")
     return moment.toordinal() - _EPOCH
 
 
@@ -135,7 +135,7 @@ def _read_timestamp(value: object) -> int:
     moment = _moment(value)
     if moment is None:
         hint = _epoch_hint(value)
-        raise InvalidValue(f"{shown(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss{hint}")
+        raise InvalidValue(f"{quoted(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss{hint}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return (moment - _EPOCH_INSTANT) // _MICROSECOND

@@ -158,7 +158,7 @@ class Exposition(Endpoint):
         return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
 
 
-class Elsewhere(Endpoint):
+class NotFound(Endpoint):
     """What every path answers that starts like a protocol's and is none of its routes."""
 
     below: str
@@ -222,7 +222,7 @@ class Front:
         await (self._behind if ours is None else ours)(scope, receive, send)
 
 
-async def attended(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
     """What `work` returns; it is given up if the caller goes away. To be used once the body was read."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
@@ -238,10 +238,10 @@ async def attended(work: Coroutine[Any, Any, T], receive: Receive) -> T:
         del working, leaving
 
 
-async def asked(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
+async def ask(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
     """What a model answers, unless the caller of a request that takes its time goes away."""
     work = verb.ask(rows, partial=partial)
-    return await (work if len(rows) <= verb.light else attended(work, receive))
+    return await (work if len(rows) <= verb.cancel_above_rows else run_unless_disconnected(work, receive))
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

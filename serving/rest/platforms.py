@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving.admission import demand_fits
-from serving.rest.asgi import Document, Endpoint, Reply, asked, encode
+from serving.rest.asgi import Document, Endpoint, Reply, ask, encode
 from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel
 from serving.settings import Settings
@@ -83,7 +83,7 @@ class _Invoked(Endpoint):
         sent = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT)
         rows = _rows(sent, self._settings.max_rows)
         partial = wants_partial(scope) or any(one and one.partial for one in (sent.params, sent.parameters))
-        return Reply(encode(await asked(self._model.predicting, rows, receive, partial=partial)))
+        return Reply(encode(await ask(self._model.predicting, rows, receive, partial=partial)))
 
 
 def _rows(sent: Invocation, most: int) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from serving import port, problem_details
 from serving.rest.asgi import READS, Endpoint, Reply, problem
 from serving.rest.request import header
 from validation.errors import UnreadableRequest
-from validation.values import shown
+from validation.values import quoted
 
 PATH = "/ui"
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,255})(?::[0-9]{0,5})?")
@@ -42,5 +42,5 @@ def _host(scope: Scope) -> str:
         asked = port.address(*scope["server"]).encode()
     match = _HOST.fullmatch(asked)
     if match is None:
-        raise UnreadableRequest(f"The Host header is {shown(asked.decode('latin-1'))}, which is no host.")
+        raise UnreadableRequest(f"The Host header is {quoted(asked.decode('latin-1'))}, which is no host.")
     return match[1].decode()

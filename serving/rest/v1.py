@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from serving import contract_proto, problem_details
 from serving.admission import demand_fits
 from serving.models import Models
-from serving.rest.asgi import READS, Document, Elsewhere, Endpoint, Reply, asked, encode, problem
+from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, ask, encode, problem
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
 from serving.served_model import ServedModel, Verb
@@ -60,7 +60,7 @@ _decode = msgspec.json.Decoder(_Instances).decode
 def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
     names = Document(lambda: Names(models=[model.predictor.name for model in models]))
-    found: dict[str, ASGIApp] = {"/v1": Nothing(models), MODELS: names}
+    found: dict[str, ASGIApp] = {"/v1": UnknownPath(models), MODELS: names}
     for model in models:
         path = f"{MODELS}/{model.predictor.name}"
         found |= {
@@ -75,7 +75,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     return found
 
 
-class Nothing(Elsewhere):
+class UnknownPath(NotFound):
     """What every other path below /v1 answers."""
 
     below, ends, hint = MODELS, "/:", f"GET {MODELS} lists the models."
@@ -99,7 +99,7 @@ class _Asked(Endpoint):
         rows = request.instances
         demand_fits(len(rows), self._settings.max_rows)
         partial = wants_partial(scope) or request.partial or request.parameters.partial
-        return Reply(encode(await asked(self._verb, rows, receive, partial=partial)))
+        return Reply(encode(await ask(self._verb, rows, receive, partial=partial)))
 
 
 class _Card(Endpoint):

@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope
 
 from serving import problem_details, tensors
 from serving.models import Models
-from serving.rest.asgi import Document, Elsewhere, Endpoint, Reply, asked, encode
+from serving.rest.asgi import Document, Endpoint, NotFound, Reply, ask, encode
 from serving.rest.request import demand_json, header, parsed, read_body, size_of, wants_partial
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
-from validation.values import shown
+from validation.values import quoted
 from validation.wire import PartialPredictions, ProblemDetails
 
 MODELS = "/v2/models"
@@ -120,7 +120,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
     return found
 
 
-class Nothing(Elsewhere):
+class UnknownPath(NotFound):
     """What every other path below /v2 answers."""
 
     below, ends, hint = MODELS, "/", "GET /v2 is the server."
@@ -161,7 +161,7 @@ class _Infer(Endpoint):
         columns = _tensors(request.inputs, raw)
         rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
         partial = wants_partial(scope) or _partial(request.parameters)
-        answer = await asked(verb, rows, receive, partial=partial)
+        answer = await ask(verb, rows, receive, partial=partial)
         made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)
         if isinstance(answer, PartialPredictions):
@@ -173,7 +173,7 @@ def _partial(parameters: dict[str, Any]) -> bool:
     """Whether the parameter `partial` asks for a part of the answers, as gRPC has it."""
     partial = parameters.get("partial", False)
     if type(partial) is not bool:
-        raise UnreadableRequest(f"The parameter partial is {shown(partial)}; it takes true or false.")
+        raise UnreadableRequest(f"The parameter partial is {quoted(partial)}; it takes true or false.")
     return partial
 
 
@@ -193,7 +193,7 @@ def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:
         if size is None:
             values = [] if one.data is UNSET else _flat(one.data)
         elif type(size) is not int or not 0 <= size <= len(raw):
-            raise UnreadableRequest(f"The binary_data_size of {shown(one.name)} is no size of what is in the body.")
+            raise UnreadableRequest(f"The binary_data_size of {quoted(one.name)} is no size of what is in the body.")
         else:
             values, raw = tensors.unpack(one.name, one.datatype, raw[:size]), raw[size:]
         found.append(Tensor(one.name, one.datatype, one.shape, values))

@@ -12,7 +12,7 @@ from serving.settings import Settings
 from serving.telemetry import Calls
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
-from validation.values import shown
+from validation.values import quoted
 from validation.wire import PartialPredictions
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
@@ -45,7 +45,7 @@ class OpenInference:
         model = self._models.find(name)
         if version and version != model.predictor.version:
             here = model.predictor.version
-            raise UnknownModel(f"The model {name!r} is of version {here} here, not {shown(version)}.")
+            raise UnknownModel(f"The model {name!r} is of version {here} here, not {quoted(version)}.")
         return model
 
     async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:

@@ -72,7 +72,7 @@ class Rollouts:
             for revision, percent in split.items()
         )
 
-    def whole(self) -> bool:
+    def raise_if_rejected(self) -> bool:
         """Whether what is served is ready, and sums to 100."""
         return all(sum(traffic.observed(service).values()) == 100 for service in self.releases.services().values())
 
@@ -114,7 +114,7 @@ def test_an_outage_at_any_change_leaves_what_the_next_run_finishes(rollout: Roll
         dead_from(rollout.releases, nth, after=False)
         assert rollout(other) == 1, nth
         faults.clear()
-        assert rollout.whole(), nth
+        assert rollout.raise_if_rejected(), nth
         assert rollout(other) == 0, nth
         assert rollout.serves(other), nth
         for service in rollout.releases.services().values():
@@ -147,7 +147,7 @@ def test_a_rollback_through_an_outage(rollout: Rollouts) -> None:
         dead_from(rollout.releases, nth, after=False)
         assert rollout.back() == 1
         faults.clear()
-        assert rollout.whole()
+        assert rollout.raise_if_rejected()
         assert rollout.back() == 0
         assert rollout.serves(FIRST)
 

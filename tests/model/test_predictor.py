@@ -108,7 +108,7 @@ def test_serving_sees_the_matrix_that_training_saw(
     matrix = FeatureMatrix(flights, predictor.manifest.fitted)
     sample = gold.groupby("split").head(100)
     requested = tables.rows(flights.contract, silver.loc[sample.index.get_level_values("row")])
-    served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).whole().records))
+    served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).raise_if_rejected().records))
     np.testing.assert_array_equal(served, sample.to_numpy())
 
 

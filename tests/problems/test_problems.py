@@ -26,7 +26,9 @@ def vocabularies_of(problem: Problem) -> dict[str, list[str]]:
 
 def columns_of(problem: Problem, rows: list[dict[str, object]]) -> Columns:
     vocabularies = vocabularies_of(problem)
-    return to_arrays(problem.contract.inputs, RowDecoder(problem.contract, vocabularies).decode(rows).whole().records)
+    return to_arrays(
+        problem.contract.inputs, RowDecoder(problem.contract, vocabularies).decode(rows).raise_if_rejected().records
+    )
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
@@ -47,7 +49,7 @@ def test_no_feature_is_made_of_what_a_model_must_not_see(problem: Problem) -> No
     row = problem.contract.example()
     hidden = {c.name for c in problem.contract.columns if c.role in (Role.TARGET, Role.KEY, Role.FORBIDDEN)}
     row_vocabularies = {column.name: [str(row[column.name])] for column in problem.contract.categories}
-    decoded = RowDecoder(problem.contract, row_vocabularies).decode([row]).whole()
+    decoded = RowDecoder(problem.contract, row_vocabularies).decode([row]).raise_if_rejected()
     features = problem.features(to_arrays(problem.contract.inputs, decoded.records), {})
     assert not hidden.intersection(owner for feature in features for owner in owners(feature))
     assert not hidden.intersection(column.name for column in problem.contract.inputs)

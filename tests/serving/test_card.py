@@ -44,7 +44,7 @@ class Ask(Protocol):
 def asking(project: Project, cards: dict[str, str]) -> Ask:
     """Sends requests to an application that holds a model with these cards."""
     models = cast("Models", Held(project, cards))
-    nothing = v1.Nothing(models)
+    nothing = v1.UnknownPath(models)
     front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing})
 
     def ask(path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:

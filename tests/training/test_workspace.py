@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.project import ROOT
-from training.workspace import recover, whole_folder
+from training.workspace import atomic_folder, recover
 
 INTERRUPTED = """
 import os, signal, sys
 from pathlib import Path
-from training.workspace import whole_folder
+from training.workspace import atomic_folder
 
 def replace(folder, calls, kill):
     left = calls
@@ -25,7 +25,7 @@ def replace(folder, calls, kill):
                 os.kill(os.getpid(), signal.SIGKILL if kill else signal.SIGINT)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored behind an &
     sys.addaudithook(interrupt)
-    with whole_folder(folder / "raw") as temporary:
+    with atomic_folder(folder / "raw") as temporary:
         for number in range(3):
             (temporary / str(number)).write_text("new")
     os._exit(0 if left > 0 else 3)
@@ -69,7 +69,7 @@ def test_one_whole_version_stays_wherever_it_is_interrupted(tmp_path: Path, how:
         recover(folder)
         [text] = contents(folder)
         found.add(text)
-        with pytest.raises(ZeroDivisionError), whole_folder(folder):
+        with pytest.raises(ZeroDivisionError), atomic_folder(folder):
             1 / 0  # noqa: B018 a run that fails
         assert contents(folder) == [text]
         assert [path.name for path in folder.parent.iterdir()] == ["raw"]

@@ -63,14 +63,16 @@ DECODER = RowDecoder(WIDE, WORDS)
 )
 def test_a_date_given_as_its_midnight_is_that_date(built: object) -> None:
     """As pandas writes and holds dates."""
-    one, other = (DECODER.decode([{**GOOD, "built": value}]).whole().records for value in (built, GOOD["built"]))
+    one, other = (
+        DECODER.decode([{**GOOD, "built": value}]).raise_if_rejected().records for value in (built, GOOD["built"])
+    )
     assert one == other
 
 
 def test_pandas_own_records_are_requests() -> None:
     table = pd.DataFrame([GOOD]).assign(built=pd.Timestamp("1999-12-31"), listed=pd.Timestamp("2024-02-29T10:00:00"))
     sent = json.loads(table.to_json(orient="records", date_format="iso"))
-    assert DECODER.decode(sent).whole().records == DECODER.decode([GOOD]).whole().records
+    assert DECODER.decode(sent).raise_if_rejected().records == DECODER.decode([GOOD]).raise_if_rejected().records
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_name_in_another_form_is_the_same_value() -> None:
     decoder = RowDecoder(WIDE, {"city": ["Şişli", "São Paulo"], "shop": ["a"]})
     forms = (unicodedata.normalize("NFD", "São Paulo"), "São\u00a0Paulo", "  São   Paulo\t", "São Paulo")
     decoded = decoder.decode([{**GOOD, "city": form, "shop": "a\u200b", "size": " L "} for form in forms])
-    assert decoded.whole().records == [decoded.records[0]] * 4
+    assert decoded.raise_if_rejected().records == [decoded.records[0]] * 4
     assert decoded.records[0][:3] == ("São Paulo", "a", "L")
     assert decoded.warnings == {}
     [error] = decoder.decode([{**GOOD, "city": "Sisli"}]).errors
@@ -183,7 +185,7 @@ def test_a_contract_that_lists_its_choices_means_them() -> None:
 
 def test_missing_is_null_where_null_is_allowed_and_an_error_elsewhere() -> None:
     bare = {name: value for name, value in GOOD.items() if name not in ("shop", "area", "built")}
-    arrays = to_arrays(WIDE.inputs, DECODER.decode([bare]).whole().records)
+    arrays = to_arrays(WIDE.inputs, DECODER.decode([bare]).raise_if_rejected().records)
     assert np.isnan(arrays["area"]).all()
     assert np.isnat(arrays["built"]).all()
     assert arrays["shop"][0] is None
@@ -216,7 +218,7 @@ def test_a_bad_row_among_ten_thousand_is_one_error() -> None:
 
 def test_errors_are_counted_and_the_first_are_listed() -> None:
     with pytest.raises(RowsRejected, match=r"300 errors in 300 rows, the first 100 errors are listed") as caught:
-        DECODER.decode([{**GOOD, "rooms": 0}] * 300).whole()
+        DECODER.decode([{**GOOD, "rooms": 0}] * 300).raise_if_rejected()
     assert len(caught.value.errors) == MOST_ERRORS
 
 

@@ -8,7 +8,7 @@ from pandera.errors import SchemaErrors
 
 from problems.base import Problem
 from training.data import gates, tables
-from training.workspace import Workspace, counted, say, whole_file
+from training.workspace import Workspace, atomic_file, counted, say
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 
@@ -35,7 +35,7 @@ def main(problem: Problem) -> None:
     quarantined = bronze.loc[reasons.index].drop(columns=gates.UNREADABLE)
     quarantined.insert(0, ROW, reasons.index + 1)
     quarantined.insert(1, REASON, reasons)
-    with whole_file(workspace.quarantine) as temporary:
+    with atomic_file(workspace.quarantine) as temporary:
         quarantined.to_csv(temporary, index=False)
     if len(reasons) > limit * len(bronze) or len(reasons) == len(bronze):
         raise TableError(

@@ -18,7 +18,7 @@ from validation.errors import BoxwoodError, ContractError, TableError
 from validation.names import normal
 from validation.numbers import Ambiguous, Notation, decimal_comma, decimal_point, has_decimals, notation
 from validation.parsing import parse_text, parse_typed
-from validation.values import InvalidValue, reader, shown
+from validation.values import InvalidValue, quoted, reader
 
 
 def main(problem: Problem) -> None:
@@ -86,7 +86,7 @@ def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[
     except _ParserFailed as error:
         row = int(cells.index[np.flatnonzero(codes == error.place)[0]]) + 1
         raise ContractError(
-            f"The `parse` of '{column.name}' failed in row {row} on {shown(uniques[error.place])}: "
+            f"The `parse` of '{column.name}' failed in row {row} on {quoted(uniques[error.place])}: "
             f"{type(error.__cause__).__name__}: {error.__cause__}. It raises ValueError for a text that is no value."
         ) from error.__cause__
     distinct = pd.Series([*values, None], dtype=gates.STORED.get(column.kind, "str"))
@@ -174,7 +174,7 @@ def _cell(column: Column, cell: object, way: Notation) -> object:
 
 def _name(value: object) -> str | None:
     if not isinstance(value, str | int | float):
-        raise InvalidValue(f"{shown(value)} is not a text")
+        raise InvalidValue(f"{quoted(value)} is not a text")
     return normal(str(value)) or None
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from problems.base import Problem
-from training.workspace import Workspace, read_json, recover, say, sha256, whole_folder, write_json
+from training.workspace import Workspace, atomic_folder, read_json, recover, say, sha256, write_json
 from validation.errors import ContractError, SettingsError, TableError
 
 SIMULATED = "simulated"
@@ -77,7 +77,7 @@ def _simulate(problem: Problem, workspace: Workspace, params: SourceParams) -> N
     if workspace.table and description.items() <= read_json(workspace.source).items():
         say("source", f"simulated table of {params.rows:,} rows, seed {params.seed}, as before")
         return
-    with whole_folder(workspace.raw) as folder:
+    with atomic_folder(workspace.raw) as folder:
         table = folder / "table.csv"
         getattr(importlib.import_module(module), function)(table, rows=params.rows, seed=params.seed)
         _describe(folder, table, description)
@@ -88,7 +88,7 @@ def _keep(problem: Problem, workspace: Workspace, origin: str) -> None:
     """Take a table in, once it proves to be one of this problem; the one that is there stays until then."""
     from training.data import ingest, raw
 
-    with whole_folder(workspace.raw) as folder:
+    with atomic_folder(workspace.raw) as folder:
         name = _without_secrets(origin).rsplit("/", 1)[-1]
         table = folder / (f"table{name}" if name.startswith(".") or not name else name)  # hidden files are not tables
         if origin.startswith(("http://", "https://")):

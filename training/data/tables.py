@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from training.workspace import whole_file
+from training.workspace import atomic_file
 from validation.contract import Column, Contract, Kind
 from validation.decode import Columns
 from validation.errors import TableError
@@ -26,7 +26,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def write(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         table.to_parquet(temporary)
 
 

@@ -123,7 +123,7 @@ def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
         "space" that contributions are in.
     """
     rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
-    explained = predictor.explanations(predictor.decode(rows).whole().records)
+    explained = predictor.explanations(predictor.decode(rows).raise_if_rejected().records)
     sizes = np.abs([list(one.contributions.values()) for one in explained]).mean(axis=0).tolist()
     columns = dict(zip(explained[0].contributions, sizes, strict=True))
     return {

@@ -12,12 +12,12 @@ from model.outcomes.regression import DAYS_A_YEAR, days_since_1970
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training.data import tables
-from training.evaluation import plots
+from training.evaluation import figures
 from training.learning import loss, tasks
 from training.learning.loss import Loss
 from training.learning.metrics import ACTUAL, MOST_EXPLAINED, sample
 from training.learning.privacy import PrivacyParams
-from training.workspace import Workspace, counted, read_json, say, whole_folder
+from training.workspace import Workspace, atomic_folder, counted, read_json, say
 from validation.contract import Column, Kind
 
 MOST_DEPENDENCES = 4
@@ -33,7 +33,7 @@ def main(problem: Problem) -> None:
     predictor = open_predictor(workspace.bundle)
     stated = loss.of(read_json(workspace.metrics)["loss"])
     real = workspace.params("privacy", PrivacyParams).real_rows
-    with whole_folder(workspace.plots) as folder:
+    with atomic_folder(workspace.plots) as folder:
         draw(folder, predictor, test, answers, stated if real else None)
         pictures = len(list(folder.iterdir()))
     say("plot", f"{counted(pictures, 'picture')} of {counted(len(test), 'test row')}")
@@ -60,17 +60,17 @@ def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
     if "low" in answers:
         unit = _unit(predictor.contract.target)
         scores = answers[["model", "low", "high"]].to_numpy()
-        plots.residuals(folder / "residuals.png", actual, scores, unit)
-        plots.agreement(folder / "agreement.png", actual, scores, unit)
+        figures.residuals(folder / "residuals.png", actual, scores, unit)
+        figures.agreement(folder / "agreement.png", actual, scores, unit)
     if "before" in answers:
         before, after = answers["before"].to_numpy(), answers["model"].to_numpy()
-        plots.reliability(folder / "reliability.png", actual, before, after, plots.label(predictor.outcome.subject))
+        figures.reliability(folder / "reliability.png", actual, before, after, figures.label(predictor.outcome.subject))
 
 
 def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> None:
     """The summary, and the dependence plots of the columns that contribute most."""
     explained = explain(predictor, rows)
-    plots.summary(folder / "summary.png", explained, predictor.outcome.space)
+    figures.summary(folder / "summary.png", explained, predictor.outcome.space)
     weights = np.abs(explained.values).mean(axis=0)
     inputs = tables.inputs(predictor.contract, rows)
     ranked = [place for place in np.argsort(-weights, kind="stable") if weights[place] > 0]
@@ -87,7 +87,7 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
             feature_names=column.name,
         )
         title = f"{column.name}{_unit(column)}"
-        plots.dependence(folder / f"dependence-{column.name}.png", one, title, predictor.outcome.space)
+        figures.dependence(folder / f"dependence-{column.name}.png", one, title, predictor.outcome.space)
 
 
 def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
@@ -99,7 +99,7 @@ def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.D
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
         said = task.case(predictor.outcome, predictor.contract.target, float(actual[place]), float(predicted[place]))
-        plots.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {plots.escaped(said)}")
+        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {figures.escaped(said)}")
 
 
 def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
@@ -109,7 +109,7 @@ def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
         predictor: the model.
         rows: that it does not refuse.
     """
-    records = predictor.decode(tables.rows(predictor.contract, rows)).whole().records
+    records = predictor.decode(tables.rows(predictor.contract, rows)).raise_if_rejected().records
     answers = predictor.explanations(records)
     inputs = tables.inputs(predictor.contract, rows)
     columns = predictor.contract.inputs
@@ -141,7 +141,7 @@ def _shades(column: Column, values: np.ndarray) -> list[Any]:
 def _texts(column: Column, values: np.ndarray) -> list[str]:
     """Values as a waterfall names them."""
     if column.kind is Kind.CATEGORY:
-        return [MISSING if value is None else plots.label(value) for value in values]
+        return [MISSING if value is None else figures.label(value) for value in values]
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         return [MISSING if np.isnat(value) else str(value)[:16] for value in values]
     if column.kind is Kind.FLAG:
@@ -165,13 +165,13 @@ def _axis(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | 
         return numbers, None
     names = pd.Series([MISSING if value is None else str(value) for value in values])
     common = names.value_counts().sort_index().sort_values(ascending=False, kind="stable").index
-    names = names.where(names.isin(common[: plots.MOST_NAMES]), _OTHERS)
-    places = {name: float(place) for place, name in enumerate(common[: plots.MOST_NAMES])}
+    names = names.where(names.isin(common[: figures.MOST_NAMES]), _OTHERS)
+    places = {name: float(place) for place, name in enumerate(common[: figures.MOST_NAMES])}
     codes = names.map(places).fillna(len(places)).to_numpy(dtype="float64")
-    return codes, np.array([plots.label(name) for name in names], dtype=object)
+    return codes, np.array([figures.label(name) for name in names], dtype=object)
 
 
 def _unit(column: Column) -> str:
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         return ", year"
-    return f", {plots.label(column.unit)}" if column.unit else ""
+    return f", {figures.label(column.unit)}" if column.unit else ""

@@ -14,7 +14,7 @@ from training.data import tables
 from training.data.split import TRAIN
 from training.learning import made_up, privacy, train
 from training.learning.privacy import GREATEST, LEAST, PrivacyParams
-from training.workspace import Workspace, say, whole_folder
+from training.workspace import Workspace, atomic_folder, say
 from validation.contract import Contract, Kind
 
 GOLDEN_ROWS = 20
@@ -39,7 +39,7 @@ def main(problem: Problem) -> None:
     scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
     files[bundle.GOLDEN] = _encoded(msgspec.structs.replace(recorded, scores=scores))
     manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, base_value, files)
-    with whole_folder(workspace.bundle) as folder:
+    with atomic_folder(workspace.bundle) as folder:
         bundle.write(folder, manifest, files)
         golden.replay(Predictor(read := bundle.read(folder)), read.golden)
     say("bundle", f"{problem.name} {manifest.version}, {sum(map(len, files.values())) / 1e6:.1f} MB")

@@ -19,7 +19,7 @@ from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import tasks
 from training.learning.boost import boost, dataset, settings_of
 from training.learning.params import TrainParams
-from training.workspace import Workspace, say, whole_folder
+from training.workspace import Workspace, atomic_folder, say
 from validation.errors import ContractError
 
 FITTED, OUTCOME = "fitted.json", "outcome.json"
@@ -45,7 +45,7 @@ def main(problem: Problem) -> None:
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     learned, gold = learn(problem, params, {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
-    with whole_folder(workspace.trained) as folder:
+    with atomic_folder(workspace.trained) as folder:
         for name, text in learned.boosters.items():
             (folder / name).write_text(text)
         (folder / FITTED).write_bytes(msgspec.json.encode(learned.fitted))
@@ -85,7 +85,7 @@ def learn(
     known = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
     task = tasks.of(problem)(problem, pd.concat(parts.values()))
     actual = {part: task.encode(rows) for part, rows in parts.items()}
-    task.demand_enough(actual[TRAIN])
+    task.require_enough(actual[TRAIN])
     for part, columns in known.items():
         columns[problem.contract.target.name] = actual[part]
     fitted = fit(problem, known[TRAIN])
@@ -133,7 +133,7 @@ def _main_booster(
     actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
     settings = settings_of(matrix, task.objective, params.seed, params.booster)
-    task.demand_plain(settings)
+    task.check_objective(settings)
     data, held_out = (
         dataset(
             matrix,

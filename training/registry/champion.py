@@ -53,7 +53,7 @@ def history(client: MlflowClient, name: str) -> list[str]:
     return [number for number in client.get_registered_model(name).tags.get(HISTORY, "").split(",") if number]
 
 
-def crown(client: MlflowClient, version: ModelVersion) -> None:
+def set_champion(client: MlflowClient, version: ModelVersion) -> None:
     """Make a version the champion, and remember it."""
     client.set_registered_model_alias(version.name, CHAMPION, version.version)
     known = history(client, version.name)
@@ -75,17 +75,17 @@ class Best(NamedTuple):
     version: ModelVersion | None = None
 
 
-def best(client: MlflowClient, reigning: ModelVersion) -> Best:
+def best(client: MlflowClient, current: ModelVersion) -> Best:
     """The best champion so far: today's, or the one that it followed with more loss, unless that was withdrawn."""
-    number = reigning.tags.get(BEST_TAG)
+    number = current.tags.get(BEST_TAG)
     if not number:
-        return Best(str(reigning.version))
-    above = float(reigning.tags[ABOVE_TAG])
+        return Best(str(current.version))
+    above = float(current.tags[ABOVE_TAG])
     try:
-        version = client.get_model_version(reigning.name, number)
+        version = client.get_model_version(current.name, number)
     except MlflowException:
         return Best(number, above)
-    return Best(str(reigning.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
+    return Best(str(current.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
 
 
 def download(version: ModelVersion, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from problems.base import Problem
 from training.registry import champion, package, register
-from training.workspace import alone
+from training.workspace import exclusive_run
 from validation import compatibility
 from validation.errors import BundleError, StoreError
 
@@ -31,12 +31,12 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
     if action == "list":
         print(registry.table())
     elif action == "show":
-        print(registry.shown(registry.version(versions[0]) if versions else registry.champion()))
+        print(registry.described(registry.version(versions[0]) if versions else registry.champion()))
     elif action == "diff":
         pair = [registry.version(number) for number in versions] or registry.last_two()
         print(registry.difference(*pair))
     else:
-        with alone():
+        with exclusive_run():
             if action == "promote":
                 registry.promote(registry.version(versions[0]))
             else:
@@ -101,7 +101,7 @@ class _Registry:
             lines.append(f"{mark} {version.version:>4}  {name}  {decision:<9}  {tags.get(register.REASONS_TAG, '')}")
         return "\n".join(lines) or f"'{self._problem.name}' has no versions. Run `make train`."
 
-    def shown(self, version: ModelVersion) -> str:
+    def described(self, version: ModelVersion) -> str:
         """Everything about a version, as JSON."""
         manifest = self._manifest(version)
         run = self._client.get_run(version.run_id).data
@@ -162,7 +162,7 @@ class _Registry:
 
     def _crown(self, version: ModelVersion, tag: str) -> None:
         self._client.delete_model_version_tag(version.name, version.version, champion.WITHDRAWN_TAG)
-        champion.crown(self._client, version)
+        champion.set_champion(self._client, version)
         package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
 

@@ -55,22 +55,22 @@ class Decision(msgspec.Struct, frozen=True):
     above_best: float = 1.0
 
 
-def decide(problem: Problem, workspace: Workspace, reigning: ModelVersion | None, best: Best | None = None) -> Decision:
+def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None, best: Best | None = None) -> Decision:
     """Compare what was evaluated last with the champion, on the rows of its test split.
 
     Args:
         problem: whose model it is.
         workspace: where silver, split and evaluation of the challenger lie.
-        reigning: the champion, if there is one.
+        current: the champion, if there is one.
         best: the best champion so far, if that is another.
     """
     by_hand = f"`python -m training registry promote {problem.name} VERSION` promotes it all the same"
-    if reigning is None:
+    if current is None:
         return _first(read_json(workspace.metrics))
     params = workspace.params("promote", PromoteParams)
     holdout = Holdout(problem, workspace)
     try:
-        rival = holdout.hear(reigning)
+        rival = holdout.hear(current)
     except StoreError as error:
         return Decision(False, [f"the champion, {error}, so nothing says that this is not worse; {by_hand}"])
     best = best or Best(rival.number)

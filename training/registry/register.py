@@ -113,7 +113,7 @@ def _decide(
 
 
 def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
-    """Write a decision onto the version, and crown it if that is the decision."""
+    """Write a decision onto the version, and make it the champion if that is the decision."""
     tags = {
         DECISION_TAG: "promoted" if decision.promoted else "refused",
         REASONS_TAG: "; ".join(decision.reasons)[:LONGEST_TAG],
@@ -124,7 +124,7 @@ def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> 
     for name, value in tags.items():
         client.set_model_version_tag(version.name, version.version, name, value)
     if decision.promoted:
-        champion.crown(client, version)
+        champion.set_champion(client, version)
 
 
 def _public(origin: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope
 
 from serving import logs
-from serving.rest.asgi import Document, Endpoint, Front, Reply, attended
+from serving.rest.asgi import Document, Endpoint, Front, Reply, run_unless_disconnected
 from validation.errors import Overloaded
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -116,7 +116,7 @@ def test_an_error_keeps_nothing_of_its_request() -> None:
         rows = Rows()
         alive = weakref.ref(rows)
         with contextlib.suppress(Overloaded):  # pytest.raises would keep the error
-            await attended(refuse(rows), nobody_leaves)
+            await run_unless_disconnected(refuse(rows), nobody_leaves)
         del rows
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -78,10 +78,10 @@ class Task(ABC, Generic[OutcomeT]):
     def encode(self, silver: pd.DataFrame) -> np.ndarray:
         """The targets of rows as numbers, shape (rows,); raises TableError for one that cannot be learned."""
 
-    def demand_enough(self, actual: np.ndarray) -> None:
+    def require_enough(self, actual: np.ndarray) -> None:
         """Raise TableError if the encoded targets of the training split, shape (rows,), teach nothing."""
 
-    def demand_plain(self, settings: Mapping[str, Any]) -> None:
+    def check_objective(self, settings: Mapping[str, Any]) -> None:
         """Raise SettingsError if LightGBM's parameters make its raw scores something else than answers here are."""
         if settings["objective"] not in self.objectives:
             raise SettingsError(

@@ -48,7 +48,7 @@ class BinaryTask(Task[Binary]):
         encoded: np.ndarray = (classes.labels(silver[self.target.name]) == self.positive).to_numpy(dtype="float64")
         return encoded
 
-    def demand_enough(self, actual: np.ndarray) -> None:
+    def require_enough(self, actual: np.ndarray) -> None:
         if 0 < actual.sum() < len(actual):
             return
         seen, lacking = (self.positive, self.negative) if actual.any() else (self.negative, self.positive)
