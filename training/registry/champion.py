@@ -75,17 +75,17 @@ class Best(NamedTuple):
     version: ModelVersion | None = None
 
 
-def best(client: MlflowClient, current: ModelVersion) -> Best:
+def best(client: MlflowClient, champion: ModelVersion) -> Best:
     """The best champion so far: today's, or the one that it followed with more loss, unless that was withdrawn."""
-    number = current.tags.get(BEST_TAG)
+    number = champion.tags.get(BEST_TAG)
     if not number:
-        return Best(str(current.version))
-    above = float(current.tags[ABOVE_TAG])
+        return Best(str(champion.version))
+    above = float(champion.tags[ABOVE_TAG])
     try:
-        version = client.get_model_version(current.name, number)
+        version = client.get_model_version(champion.name, number)
     except MlflowException:
         return Best(number, above)
-    return Best(str(current.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
+    return Best(str(champion.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
 
 
 def download(version: ModelVersion, folder: Path) -> Path:
