@@ -18,7 +18,7 @@ bento-import: $(DEV)/.ready ## take it from there
 	@[ -s $(BENTO) ] || { echo 'bento-import: $(EXPORTED) was not taken; BentoML says why above.' >&2; exit 1; }
 
 retrain: $(DEV)/.ready ## train, and say whether there is a new champion: promoted=true for workflows
-	@champion() { python -m training registry list $(PROBLEM) | awk '$$1 == "*" {print $$2}'; }; \
+	@champion() { python -m training registry champion $(PROBLEM); }; \
 	before=$$(champion); $(MAKE) --no-print-directory train; after=$$(champion); \
 	[ "$$before" = "$$after" ] && promoted=false || promoted=true; \
 	echo "promoted=$$promoted" >> "$${GITHUB_OUTPUT:-/dev/stdout}"; \

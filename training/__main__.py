@@ -55,8 +55,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--data", help='path or URL of a table, or "simulated"')
     for command in (run, report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
-    registry = commands.add_parser("registry", help="versions in the registry: list, show, diff, promote, rollback")
-    registry.add_argument("action", choices=("list", "show", "diff", "promote", "rollback"))
+    registry = commands.add_parser(
+        "registry", help="versions in the registry: list, champion, show, diff, promote, rollback"
+    )
+    registry.add_argument("action", choices=("list", "champion", "show", "diff", "promote", "rollback"))
     registry.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     registry.add_argument("versions", nargs="*", default=[], metavar="VERSION", help="numbers of registered versions")
     return parser

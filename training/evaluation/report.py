@@ -133,5 +133,7 @@ def _ahead(document: dict[str, Any]) -> list[str]:
 
 def cell(score: dict[str, float | None]) -> str:
     """A score as `value [low, high]`."""
-    value, low, high = ("-" if number is None else f"{number:.4g}" for number in score.values())
+    value, low, high = (
+        "-" if (number := score[name]) is None else f"{number:.4g}" for name in ("value", "low", "high")
+    )
     return f"{value} [{low}, {high}]"

@@ -20,6 +20,7 @@ from training.learning import tasks
 from training.learning.boost import boost, dataset, settings_of
 from training.learning.params import TrainParams
 from training.workspace import Workspace, atomic_folder, say
+from validation.decode import Columns
 from validation.errors import ContractError
 
 FITTED, OUTCOME = "fitted.json", "outcome.json"
@@ -86,14 +87,14 @@ def learn(
     task = tasks.of(problem)(problem, pd.concat(parts.values()))
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
-    for part, columns in known.items():
-        columns[problem.contract.target.name] = actual[part]
-    fitted = fit(problem, known[TRAIN])
+    target = problem.contract.target.name
+    taught = {part: {**columns, target: actual[part]} for part, columns in known.items()}
+    fitted = fit(problem, taught[TRAIN])
     matrix = FeatureMatrix(problem, fitted)
     gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in known.items()}
     gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
     features = {part: rows.to_numpy() for part, rows in gold.items()}
-    grown = task.growth(known[TRAIN], known[VALIDATION])
+    grown = task.growth(taught[TRAIN], taught[VALIDATION])
     if grown is not None:
         say("train", f"the target grows by {np.expm1(grown.rate):.1%} a year; trees learn it deflated")
         actual = {part: values / grown.index(known[part]) for part, values in actual.items()}
@@ -104,8 +105,7 @@ def learn(
     return Learned(boosters, fitted, outcome), gold
 
 
-def _gold(problem: Problem, matrix: FeatureMatrix, columns: Mapping[str, np.ndarray], fitted: Fitted) -> pd.DataFrame:
-    inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
+def _gold(problem: Problem, matrix: FeatureMatrix, inputs: Columns, fitted: Fitted) -> pd.DataFrame:
     gold = pd.DataFrame(matrix(only_known(inputs, fitted.vocabularies)), columns=matrix.names)
     try:
         gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)

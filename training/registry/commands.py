@@ -22,7 +22,7 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
         StoreError: there is no such version, an action takes another number of them, or a version must not become
             champion; the message says why.
     """
-    takes = {"list": (0, 0), "show": (0, 1), "diff": (0, 2), "promote": (1, 1), "rollback": (0, 1)}
+    takes = {"list": (0, 0), "champion": (0, 0), "show": (0, 1), "diff": (0, 2), "promote": (1, 1), "rollback": (0, 1)}
     fewest, most = takes[action]
     if not fewest <= len(versions) <= most or (action == "diff" and len(versions) == 1):
         wanted = {"diff": "two versions, or none", "promote": "one version"}.get(action, f"at most {most}")
@@ -30,6 +30,8 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
     registry = _Registry(problem)
     if action == "list":
         print(registry.table())
+    elif action == "champion":
+        print(registry.champion_number())
     elif action == "show":
         print(registry.described(registry.version(versions[0]) if versions else registry.champion()))
     elif action == "diff":
@@ -63,6 +65,11 @@ class _Registry:
     def _all(self) -> list[ModelVersion]:
         found = self._client.search_model_versions(f"name = '{self._problem.name}'")
         return sorted(found, key=lambda version: int(version.version))
+
+    def champion_number(self) -> str:
+        """The champion's number, for scripts; empty if there is none."""
+        found = champion.current(self._client, self._problem.name)
+        return "" if found is None else str(found.version)
 
     def champion(self) -> ModelVersion:
         """The champion; raises StoreError if there is none."""

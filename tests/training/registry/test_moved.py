@@ -93,3 +93,4 @@ def test_a_champion_without_its_files_is_a_sentence_and_no_first_model(
     assert "Errno" not in printed
     assert "Traceback" not in printed
     assert "*    2" in project.training("registry list flights")
+    assert project.training("registry champion flights").split() == ["2"]
