@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from problems import base
+from tests.project import ROOT
 from tests.training.conftest import GONE, PARAMS, PRICE, STAGES, problem, table
 from training.workspace import Workspace, sha256, write_json
 from validation.contract import Column, Kind
@@ -47,8 +48,9 @@ def large(kind: str) -> None:
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("kind", ["rows", "names", "columns"])
 def test_large_tables_take_less_than_four_gibibytes(tmp_path: Path, kind: str) -> None:
-    root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", LARGE, kind]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 4 * 1024**2  # KiB
