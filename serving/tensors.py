@@ -52,7 +52,7 @@ class ServerMetadata(TypedDict):
     extensions: list[str]
 
 
-class TensorSpec(TypedDict):
+class TensorMetadata(TypedDict):
     """A tensor that a model takes or gives; -1 stands for the number of rows."""
 
     name: str
@@ -66,8 +66,8 @@ class ModelMetadata(TypedDict):
     name: str
     versions: list[str]
     platform: str
-    inputs: list[TensorSpec]
-    outputs: list[TensorSpec]
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
 
 
 SERVER: ServerMetadata = {"name": "boxwood", "version": "2", "extensions": ["binary_tensor_data"]}
@@ -85,12 +85,12 @@ def metadata(predictor: Predictor) -> ModelMetadata:
     }
 
 
-def inputs(contract: Contract) -> list[TensorSpec]:
+def inputs(contract: Contract) -> list[TensorMetadata]:
     """The tensors that a model takes."""
     return [_spec(c.name, _KINDS.get(c.kind, TEXT)) for c in (*contract.inputs, *contract.keys)]
 
 
-def outputs(predictor: Predictor) -> list[TensorSpec]:
+def outputs(predictor: Predictor) -> list[TensorMetadata]:
     """The tensors that a model gives."""
     return [_spec(output.name, _OUTPUTS[output.kind], *output.shape) for output in _parts(predictor)]
 
@@ -99,7 +99,7 @@ def _parts(predictor: Predictor) -> Sequence[Output]:
     return (*predictor.outcome.outputs, *_COMMON)
 
 
-def _spec(name: str, datatype: str, *inner: int) -> TensorSpec:
+def _spec(name: str, datatype: str, *inner: int) -> TensorMetadata:
     return {"name": name, "datatype": datatype, "shape": [-1, *inner]}
 
 
