@@ -71,7 +71,7 @@ class Service:
     async def listen(self) -> None:
         """Serve gRPC beside HTTP."""
         if SETTINGS.grpc_port:
-            from serving.rpc import server as rpc
+            from serving.rpc import server as rpc  # the supervisor serves nothing and need not load it
 
             try:
                 self._stop_grpc = await rpc.start(MODELS, SETTINGS, TRACING)

@@ -15,7 +15,8 @@ import yaml
 
 from deploy.image.trim import WHEN
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 BASE = "docker.io/library/python:3.11-slim"
 PREFIX = "boxwood."
 """Of the labels that are ours."""
@@ -81,7 +82,7 @@ def prepare(what: str, context: Path) -> Own:
     context.mkdir(parents=True)
     own = _page(context) if what == _UI else _service(what, context)
     (context / "requirements.txt").write_text(own.lock)
-    shutil.copy(ROOT / "deploy/image/trim.py", context)
+    shutil.copy(HERE / "trim.py", context)
     return own
 
 
@@ -156,7 +157,7 @@ def _arguments(builder: str, name: str, base: str, context: Path, own: Own) -> l
     )
     secret = os.environ.get("PIP_CONFIG_FILE")
     return [
-        "--file", str(ROOT / "deploy/image/Containerfile"), "--tag", name, "--build-arg", f"BASE={base}", *same_time,
+        "--file", str(HERE / "Containerfile"), "--tag", name, "--build-arg", f"BASE={base}", *same_time,
         *(["--secret", f"id=pip.conf,src={secret}"] if secret else []),
         "--target", own.folder, "--build-arg", f"OWN={own.folder}",
         *(f"--label={key}={value}" for key, value in labels(own, base).items()),

@@ -18,7 +18,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(NamedTuple):
-    """One part of each answer, of which tensors, tables and signatures are made.
+    """One part of each answer, as a tensor has it.
 
     Attributes:
         name: what clients call it.

@@ -69,7 +69,7 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
         shares = Output(
             "probabilities", float, (len(self.classes),), lambda answer: list(answer.probabilities.values())
         )
-        return (prediction(str), shares)
+        return (prediction(self.kind), shares)
 
     @property
     def columns(self) -> Sequence[str]:

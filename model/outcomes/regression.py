@@ -123,7 +123,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     def outputs(self) -> Sequence[Output]:
         """The value and the ends of its interval."""
         return (
-            prediction(float),
+            prediction(self.kind),
             Output("low", float, (), lambda answer: [answer.interval.low]),
             Output("high", float, (), lambda answer: [answer.interval.high]),
         )

@@ -238,10 +238,14 @@ async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive
         del working, leaving
 
 
-async def ask(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Any:
+def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Receive) -> Coroutine[Any, Any, T]:
+    """`work` on so many rows, to be given up if the caller goes away and it takes its time."""
+    return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
+
+
+def ask(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Coroutine[Any, Any, Any]:
     """What a model answers, unless the caller of a request that takes its time goes away."""
-    work = verb.ask(rows, partial=partial)
-    return await (work if len(rows) <= verb.cancel_above_rows else run_unless_disconnected(work, receive))
+    return cancellable(verb.ask(rows, partial=partial), len(rows), verb, receive)
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from serving.admission import demand_fits
-from serving.rest.asgi import Endpoint, Reply, encode, run_unless_disconnected
+from serving.rest.asgi import Endpoint, Reply, cancellable, encode
 from serving.rest.request import demand_json, parsed, read_body
 from serving.served_model import ServedModel
 from serving.settings import Settings
@@ -47,7 +47,4 @@ class Native(Endpoint):
         verb.gate.demand_room()
         rows = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT).rows
         demand_fits(len(rows), self._settings.max_rows)
-        work = self._model.answer_each(rows)
-        return Reply(
-            encode(await (work if len(rows) <= verb.cancel_above_rows else run_unless_disconnected(work, receive)))
-        )
+        return Reply(encode(await cancellable(self._model.answer_each(rows), len(rows), verb, receive)))

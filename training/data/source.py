@@ -86,7 +86,7 @@ def _simulate(problem: Problem, workspace: Workspace, params: SourceParams) -> N
 
 def _keep(problem: Problem, workspace: Workspace, origin: str) -> None:
     """Take a table in, once it proves to be one of this problem; the one that is there stays until then."""
-    from training.data import ingest, raw
+    from training.data import ingest, raw  # pandas takes a second to import, and most runs bring no new table
 
     with atomic_folder(workspace.raw) as folder:
         name = _without_secrets(origin).rsplit("/", 1)[-1]

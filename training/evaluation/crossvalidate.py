@@ -32,7 +32,7 @@ def cross_validate(
     Raises:
         TableError: there are too few rows of a class, or too few different times.
     """
-    task = tasks.of(problem)(problem, silver)
+    task = tasks.of(problem, silver)
     actual = task.encode(silver)
     rare = int(min(actual.sum(), len(actual) - actual.sum()))
     if rare < folds:

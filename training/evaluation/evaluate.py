@@ -41,7 +41,7 @@ def main(problem: Problem) -> None:
     params = workspace.params("evaluate", EvaluateParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     predictor = open_predictor(workspace.bundle)
-    task = tasks.of(problem)(problem, silver)
+    task = tasks.of(problem, silver)
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
     test, known = silver[split == TEST].iloc[answered], silver[split != TEST]

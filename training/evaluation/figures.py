@@ -41,12 +41,7 @@ def picture(path: Path) -> Iterator[Axes]:
 def label(text: object) -> str:
     """A text that matplotlib draws as it is: a dollar would begin a formula."""
     words = " ".join(str(text).split())
-    return escaped(words if len(words) <= 30 else f"{words[:29]}…")
-
-
-def escaped(text: str) -> str:
-    """A text of any length, drawn as it is."""
-    return text.replace("$", r"\$")
+    return (words if len(words) <= 30 else f"{words[:29]}…").replace("$", r"\$")
 
 
 def residuals(path: Path, actual: np.ndarray, scores: np.ndarray, unit: str) -> None:

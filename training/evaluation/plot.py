@@ -98,8 +98,9 @@ def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.D
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
-        said = task.case(predictor.outcome, predictor.contract.target, float(actual[place]), float(predicted[place]))
-        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {figures.escaped(said)}")
+        values = float(actual[place]), float(predicted[place])
+        said = task.case(predictor.outcome, predictor.contract.target, *values, figures.label)
+        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {said}")
 
 
 def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:

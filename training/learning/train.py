@@ -84,7 +84,7 @@ def learn(
         TableError: the training rows have one class, or a target is too large to learn.
     """
     known = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
-    task = tasks.of(problem)(problem, pd.concat(parts.values()))
+    task = tasks.of(problem, pd.concat(parts.values()))
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
     target = problem.contract.target.name

@@ -20,7 +20,7 @@ def found(target: Column, table: dict[str, object], time: bool = False) -> list[
     problem = Problem(name="p", title="", contract=Contract((*inputs, *years, target)))
     silver = pd.DataFrame(table)
     split = assign(silver["year"] if time else pd.Series(RANDOM.random(ROWS)), SHARES)
-    return suspicions.find(tasks.of(problem)(problem, silver), silver, split, SHARES)
+    return suspicions.find(tasks.of(problem, silver), silver, split, SHARES)
 
 
 @pytest.mark.parametrize("twin", [np.log(PRICE), -PRICE, PRICE * 5.1 + 3, np.where(np.arange(ROWS) % 3, PRICE, np.nan)])

@@ -1,7 +1,7 @@
 """What training asks of a task: everything that depends on what kind of thing is predicted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -163,5 +163,5 @@ class Task(ABC, Generic[OutcomeT]):
 
     @staticmethod
     @abstractmethod
-    def case(outcome: OutcomeT, target: Column, actual: float, predicted: float) -> str:
-        """A row's prediction beside what came about, as the title of a picture."""
+    def case(outcome: OutcomeT, target: Column, actual: float, predicted: float, label: Callable[[object], str]) -> str:
+        """A row's prediction beside what came about, as the title of a picture; `label` writes names for it."""

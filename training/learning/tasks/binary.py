@@ -1,6 +1,6 @@
 """Two classes: calibrated probabilities, and the label that costs least."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,6 @@ class BinaryTask(Task[Binary]):
         )
 
     @staticmethod
-    def case(outcome: Binary, target: Column, actual: float, predicted: float) -> str:
-        negative, positive = outcome.classes
+    def case(outcome: Binary, target: Column, actual: float, predicted: float, label: Callable[[object], str]) -> str:
+        negative, positive = map(label, outcome.classes)
         return f"{predicted:.1%} {positive}, was {positive if actual > 0 else negative}"

@@ -1,7 +1,7 @@
 """Numbers: a value with a conformal interval, and growth that trees cannot extrapolate."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -120,8 +120,10 @@ class RegressionTask(Task[Regression]):
         )
 
     @staticmethod
-    def case(outcome: Regression, target: Column, actual: float, predicted: float) -> str:
-        return f"predicted {predicted:,.5g}, was {actual:,.5g} {target.unit or ''}".rstrip()
+    def case(
+        outcome: Regression, target: Column, actual: float, predicted: float, label: Callable[[object], str]
+    ) -> str:
+        return f"predicted {predicted:,.5g}, was {actual:,.5g} {label(target.unit or '')}".rstrip()
 
 
 def _day(days: float) -> str:
