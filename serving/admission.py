@@ -18,6 +18,8 @@ _TURN_ROWS = 256
 """How many rows of a fast model that may be: a millisecond or two."""
 _NEWER = 0.2
 """What the latest rows count in how long a row takes."""
+_SLOWER = 2.0
+"""How many times as long as expected they count at most."""
 T = TypeVar("T")
 
 
@@ -117,8 +119,9 @@ class Gate:
                 self.show()
 
     def took(self, rows: int, seconds: float) -> None:
-        """Learn how long the work on so many rows took."""
-        self._set(self._seconds_a_row + _NEWER * (seconds / rows - self._seconds_a_row))
+        """Learn how long the work on so many rows took; one pause of the machine must not count as slow rows."""
+        latest = min(seconds / rows, _SLOWER * self._seconds_a_row)
+        self._set(self._seconds_a_row + _NEWER * (latest - self._seconds_a_row))
 
     def show(self) -> None:
         """Set the gauge: once a batch rather than twice a request, since it takes as long as decoding a row."""

@@ -27,15 +27,17 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m serving.alone", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, help="else as the platform says, or 3000")
+    parser.add_argument("--port", help="else as the platform says, or 3000")
     parser.add_argument(
         "command", nargs="?", choices=["serve"], help="how SageMaker starts an image; does nothing else"
     )
     options = parser.parse_args()
     try:
-        host, number = _http(
-            options.host, options.port or given_port(os.environ, sagemaker=options.command is not None)
-        )
+        if options.port is not None:
+            asked = port.number(options.port, "--port")
+        else:
+            asked = given_port(os.environ, sagemaker=options.command is not None)
+        host, number = _http(options.host, asked)
     except SettingsError as error:
         sys.exit(f"Not starting: {error}")
     if HERE.parts[-4:-3] == ("bentos",):  # it lies in a store, and so does its model
@@ -67,10 +69,9 @@ def given_port(environment: Mapping[str, str], *, sagemaker: bool) -> int:
     """
     variables = ("SAGEMAKER_BIND_TO_PORT",) if sagemaker else ("AIP_HTTP_PORT", "PORT")
     name = next((name for name in variables if environment.get(name)), None)
-    text = environment[name] if name else "8080" if sagemaker else "3000"
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise SettingsError(f"{name}={text} is no port: it takes a number from 1 to 65535.")
-    return int(text)
+    if name is None:
+        return 8080 if sagemaker else 3000
+    return port.number(environment[name], name)
 
 
 def _http(host: str, number: int) -> tuple[str, int]:

@@ -27,7 +27,7 @@ def memory(cgroup: Path = _CGROUP) -> int:
 
 def budget(settings: Settings) -> int:
     """The bytes that a worker may hold of what arrives; a single body always finds room."""
-    return settings.max_reading_bytes or max(settings.max_body_bytes, memory() // _SHARE // settings.workers)
+    return max(settings.max_body_bytes, settings.max_reading_bytes or memory() // _SHARE // settings.workers)
 
 
 class Bodies:
@@ -50,8 +50,8 @@ class Bodies:
             raise RequestTooLarge(f"The body is above the limit of {self.limit} bytes.")
         if size > SMALL and self._held + count > self._most:
             raise Overloaded(
-                f"{self._held} bytes of other requests are arriving, and the limit is {self._most}. Send this one "
-                "again in a second or two, or its rows in parts."
+                f"{self._held + count - size} bytes of other requests are arriving, and the limit is {self._most} "
+                "bytes. Send this one again in a second or two, or its rows in parts."
             )
         self._held += count
 

@@ -19,19 +19,25 @@ def refusal(host: str, port: int, setting: str) -> str | None:
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.create_server(where, family=family):
             return None
-    except OSError as error:
-        return f"Nothing can listen on {address(host, port)}: {error.strerror}. Choose another with {setting}=."
+    except (OSError, UnicodeError) as error:  # what cannot be the name of a host is a UnicodeError
+        reason = getattr(error, "strerror", None) or error
+        return f"Nothing can listen on {address(host, port)}: {reason}. Choose another with {setting}=."
+
+
+def number(text: str, setting: str) -> int:
+    """The port that a setting names; raises SettingsError if it is none."""
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise SettingsError(f"{setting}={text} is no port: it takes a number from 1 to 65535.")
+    return int(text)
 
 
 def main(host: str, port: str, name: str) -> str | None:
     """The answer for a port that the Makefile calls `name`; it asks before it trains."""
     try:
         Settings.from_environment(os.environ)
+        return refusal(host, number(port, name), name)
     except SettingsError as error:
         return str(error)
-    if not port.isdecimal() or not 0 < int(port) < 65_536:
-        return f"{name}={port} is no port: it takes a number from 1 to 65535."
-    return refusal(host, int(port), name)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,8 @@ class ServedModel:
                 (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
                 answers += made
                 values.append(scores)
-                self.predicting.gate.took(len(part), seconds)
+                if made:  # reading alone says nothing of how long an answer takes
+                    self.predicting.gate.took(len(part), seconds)
             self._checked(decoded, partial)
             for part_values in values:
                 self.metrics.answered(part_values)

@@ -41,7 +41,7 @@ class Settings:
     Attributes:
         max_body_bytes: the largest request body.
         max_reading_bytes: the most bytes of bodies that a worker holds while they arrive, small ones aside; 0 for a
-            sixteenth of the container's memory, divided among the workers.
+            sixteenth of the container's memory, divided among the workers; never less than one body.
         max_rows: the most rows of one request.
         max_connections: the most HTTP connections, and the most calls over gRPC, that a worker has open at a time.
         max_request_seconds: how long a request may take to arrive, and its answer may wait to be taken.

@@ -59,10 +59,10 @@ class Tracing:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
         try:
+            provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
             provider.add_span_processor(BatchSpanProcessor(self._make()))
-        except Exception as error:  # exporters raise what they like
+        except Exception as error:  # they raise what they like
             raise SettingsError(f"Traces cannot be exported as the OTEL_ variables say: {error}.") from error
         trace.set_tracer_provider(provider)
         self._provider = provider

@@ -88,6 +88,8 @@ def _column(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         reasons.append(f"is in {new.get('unit')!r} there instead of {old.get('unit')!r}")
     if _optional(old) and not _optional(new):
         reasons.append("may not be missing there")
+    elif old["nullable"] and not new["nullable"]:  # a key: it may be left out
+        reasons.append("may not be null there")
     if old.get("unseen") == "warn" and new.get("unseen") == "reject":
         reasons.append("refuses values that it does not know there")
     if old["role"] == "key" and new["role"] != "key":

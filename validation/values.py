@@ -24,6 +24,8 @@ _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_DAY = datetime.datetime(1970, 1, 1)
 _MIDNIGHT = datetime.time()
 _MICROSECOND = datetime.timedelta(microseconds=1)
+_FIRST_INSTANT = (datetime.datetime.min.replace(tzinfo=datetime.UTC) - _EPOCH_INSTANT) // _MICROSECOND
+_LAST_INSTANT = (datetime.datetime.max.replace(tzinfo=datetime.UTC) - _EPOCH_INSTANT) // _MICROSECOND
 
 
 class InvalidValue(ValueError):
@@ -138,7 +140,10 @@ def _read_timestamp(value: object) -> int:
         raise InvalidValue(f"{quoted(value)} is not a timestamp; timestamps are written YYYY-MM-DDThh:mm:ss{hint}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
-    return (moment - _EPOCH_INSTANT) // _MICROSECOND
+    instant = (moment - _EPOCH_INSTANT) // _MICROSECOND
+    if not _FIRST_INSTANT <= instant <= _LAST_INSTANT:  # an offset can lead out of the calendar
+        raise InvalidValue(f"{quoted(value)} is not within the years 1 to 9999 of UTC")
+    return instant
 
 
 def _moment(value: object) -> datetime.datetime | None:

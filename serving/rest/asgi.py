@@ -229,6 +229,8 @@ async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)  # once it has left its queue, the caller counts as gone
         raise CallerLeft("The connection closed before the answer was ready.")
     finally:
         working.cancel()

@@ -22,7 +22,7 @@ from tests.generated import generated
 from tests.project import Project, free_port
 from tests.serving.rest.test_http import EXPLAIN, PREDICT, problem
 from validation.decode import Decoded, Records
-from validation.errors import Overloaded, RequestTooLarge
+from validation.errors import Overloaded, RequestTooLarge, RowsRejected
 
 
 def gate(seconds_a_row: float, resource: Resource | None = None) -> Gate:
@@ -82,6 +82,23 @@ def test_a_gate_learns_how_long_rows_take() -> None:
         explaining.took(100, 0.1)
     with explaining.admit(1):
         explaining.demand_room()
+
+
+def test_a_pause_of_the_machine_is_not_learned_as_slow_rows() -> None:
+    predicting = gate(0.001)
+    predicting.took(50, 60.0)
+    assert predicting.part > 25
+
+
+def test_a_refused_request_says_nothing_of_how_long_rows_take(trained: Project, row: dict[str, Any]) -> None:
+    opened = bundle.read(trained.folder / "data/flights/bundle")
+    model = ServedModel(Predictor(opened), opened, {}, Shared(Settings()))
+    for _ in range(60):
+        model.predicting.gate.took(1, 0.001)
+    part = model.predicting.gate.part
+    with pytest.raises(RowsRejected):
+        asyncio.run(model.predict([{}, *[row] * 5_000]))
+    assert model.predicting.gate.part == part < 60
 
 
 def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[str, Any]) -> None:

@@ -29,6 +29,9 @@ def test_what_arrives_has_a_budget_and_gives_it_back() -> None:
                 one.add(SMALL)
             with pytest.raises(Overloaded, match=f"{5 * SMALL} bytes of other requests are arriving"):
                 large.add(SMALL + 1)
+            large.add(SMALL)
+            with pytest.raises(Overloaded, match=f"{5 * SMALL} bytes of other requests are arriving"):
+                large.add(1)
     with bodies.reading() as large:
         large.add(3 * SMALL)
 
@@ -37,6 +40,10 @@ def test_one_body_always_finds_room() -> None:
     limit = memory()
     with Bodies(Settings(max_body_bytes=limit, workers=100)).reading() as body:
         body.add(limit)
+    least = Settings(max_body_bytes=3 * SMALL, max_reading_bytes=SMALL)
+    with Bodies(least).reading() as body:
+        for _ in range(3):
+            body.add(SMALL)
 
 
 @pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
@@ -54,9 +61,11 @@ def test_senders_that_never_finish_do_not_use_up_the_memory(
 ) -> None:
     small = json.dumps({"instances": [row]}).encode()
     large = bytes(200_000).replace(b"\0", b" ") + small
-    head = f"POST {PREDICT} HTTP/1.1\r\nhost: box\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n"
+    head = f"POST {PREDICT} HTTP/1.1\r\nhost: box\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n"
     with (
-        trained.serve(bento, tmp_path / "elsewhere", BOXWOOD_MAX_READING_BYTES="1000000") as server,
+        trained.serve(
+            bento, tmp_path / "elsewhere", BOXWOOD_MAX_BODY_BYTES="950000", BOXWOOD_MAX_READING_BYTES="1000000"
+        ) as server,
         contextlib.ExitStack() as senders,
     ):
         assert server.post(PREDICT, content=large, headers=JSON).status_code == 200

@@ -132,6 +132,12 @@ def test_a_value_without_effect_is_refused(variable: str, value: str, says: str)
         Tracing({variable: value})
 
 
+def test_what_opentelemetry_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many")
+    with pytest.raises(SettingsError, match="OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"):
+        Tracing({"OTEL_TRACES_EXPORTER": "console"}).start()
+
+
 def test_tracing_is_off_unless_asked_for() -> None:
     application = object()
     for variables in (

@@ -69,6 +69,7 @@ def test_the_same_contract_breaks_nobody() -> None:
             Contract((*CONTRACT.columns, SEATS)),
             ["'seats' may not be missing there", "'seats' is no key there and is not sent back"],
         ),
+        (CONTRACT, changed(CONTRACT, "user_code", nullable=False), ["'user_code' may not be null there"]),
         (CONTRACT, Contract((*CONTRACT.columns, SEATS)), ["'seats' is required there"]),
         (
             CONTRACT,

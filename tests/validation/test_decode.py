@@ -110,6 +110,8 @@ def test_pandas_own_records_are_requests() -> None:
         ({"listed": pd.NaT}, "listed", "NaT is not a timestamp"),
         ({"listed": "2024-02-29"}, "listed", "not a timestamp"),
         ({"listed": "2024-13-29T10:00:00"}, "listed", "not a timestamp"),
+        ({"listed": "9999-12-31T23:59:59-10:00"}, "listed", "not within the years 1 to 9999 of UTC"),
+        ({"listed": "0001-01-01T00:00:00+10:00"}, "listed", "not within the years 1 to 9999 of UTC"),
         ({"fee": 3.0}, "fee", "leaks the target"),
         ({"price": 3.0}, "price", "what the model predicts"),
         ({"romos": 3}, "romos", "'romos' is not a column of this model"),

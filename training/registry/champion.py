@@ -28,6 +28,8 @@ BEST_TAG, ABOVE_TAG = "best", "above_best"
 """The tags of a champion that was promoted though another had less loss: which, and how many times its mean loss."""
 LEARNED = "learned.parquet"
 """Beside a version's bundle: by what the rows that it learned from are known again, see `training.data.copies`."""
+_UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+"""What the registry says to a number that no version has, and to a text that is no number."""
 _ASK = Path(__file__).with_name("ask_champion.py")
 
 
@@ -41,6 +43,15 @@ def current(client: MlflowClient, name: str) -> ModelVersion | None:
         return None
     number = client.get_registered_model(name).aliases.get(CHAMPION)
     return None if number is None else client.get_model_version(name, number)
+
+
+def before(client: MlflowClient, name: str, number: str) -> ModelVersion | None:
+    """The latest champion besides this version that was neither withdrawn nor deleted; None if there is none."""
+    for other in reversed(history(client, name)):
+        version = find(client, name, other) if other != number else None
+        if version is not None and not version.tags.get(WITHDRAWN_TAG):
+            return version
+    return None
 
 
 def has_files(version: ModelVersion) -> bool:
@@ -81,11 +92,24 @@ def best(client: MlflowClient, champion: ModelVersion) -> Best:
     if not number:
         return Best(str(champion.version))
     above = float(champion.tags[ABOVE_TAG])
-    try:
-        version = client.get_model_version(champion.name, number)
-    except MlflowException:
+    version = find(client, champion.name, number)
+    if version is None:
         return Best(number, above)
     return Best(str(champion.version)) if version.tags.get(WITHDRAWN_TAG) else Best(number, above, version)
+
+
+def find(client: MlflowClient, name: str, number: str) -> ModelVersion | None:
+    """The version of that number; None if there is none, or none any more.
+
+    Raises:
+        MlflowException: the registry cannot say.
+    """
+    try:
+        return client.get_model_version(name, number)
+    except MlflowException as error:
+        if error.error_code in _UNKNOWN:
+            return None
+        raise
 
 
 def download(version: ModelVersion, folder: Path) -> Path:

@@ -54,13 +54,13 @@ class _Registry:
 
     def version(self, number: str) -> ModelVersion:
         """The version of that number; raises StoreError with those there are."""
-        try:
-            return self._client.get_model_version(self._problem.name, number)
-        except MlflowException as error:
+        found = champion.find(self._client, self._problem.name, number)
+        if found is None:
             known = ", ".join(str(version.version) for version in self._all())
             raise StoreError(
                 f"'{self._problem.name}' has no version {number!r}. There are: {known or 'none, run `make train`'}."
-            ) from error
+            )
+        return found
 
     def _all(self) -> list[ModelVersion]:
         found = self._client.search_model_versions(f"name = '{self._problem.name}'")
@@ -81,11 +81,10 @@ class _Registry:
     def previous(self) -> ModelVersion:
         """The champion before this one; raises StoreError if there was none."""
         now = str(self.champion().version)
-        for number in reversed(champion.history(self._client, self._problem.name)):
-            earlier = self.version(number)
-            if number != now and not earlier.tags.get(champion.WITHDRAWN_TAG):
-                return earlier
-        raise StoreError(f"There was no champion of '{self._problem.name}' before version {now}.")
+        earlier = champion.before(self._client, self._problem.name, now)
+        if earlier is None:
+            raise StoreError(f"There was no champion of '{self._problem.name}' before version {now}.")
+        return earlier
 
     def last_two(self) -> list[ModelVersion]:
         """The champion and the newest version, or the two newest where that is the champion."""

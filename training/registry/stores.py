@@ -174,7 +174,7 @@ def _disk_is_full(error: BaseException) -> bool:
 
 def _without_login(text: str) -> str:
     """A text whose addresses name neither user nor password."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+    return re.sub(r"(?<=://)[^/\s]+@", "", text)
 
 
 def look() -> None:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope
 
 from serving import logs
 from serving.rest.asgi import Document, Endpoint, Front, Reply, run_unless_disconnected
-from validation.errors import Overloaded
+from validation.errors import CallerLeft, Overloaded
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -127,3 +127,31 @@ def test_an_error_keeps_nothing_of_its_request() -> None:
         assert asyncio.run(main())
     finally:
         gc.enable()
+
+
+def test_work_that_fails_while_it_is_given_up_is_waited_for() -> None:
+    """Its error is nobody's, so asyncio would write it into the log, and it would still hold its place in the queue."""
+    done, complaints = [], []
+
+    async def fails_late() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            done.append(True)
+            _ = 1 / 0
+
+    async def leaves() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        with pytest.raises(CallerLeft):
+            await run_unless_disconnected(fails_late(), leaves)
+        assert done
+        gc.collect()
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert not complaints

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving import alone
+from serving import alone, port
 from serving.settings import Settings
 from tests.serving.rest.test_http import PREDICT, problem
 from validation.errors import SettingsError
@@ -75,7 +75,7 @@ def test_probes(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "sagemaker", "port"),
+    ("environment", "sagemaker", "expected"),
     [
         ({}, False, 3000),
         ({"PORT": "3000"}, True, 8080),
@@ -84,10 +84,21 @@ def test_probes(client: httpx.Client) -> None:
         ({"PORT": "4000"}, False, 4000),
     ],
 )
-def test_the_port_is_the_platforms(environment: dict[str, str], sagemaker: bool, port: int) -> None:
-    assert alone.given_port(environment, sagemaker=sagemaker) == port
+def test_the_port_is_the_platforms(environment: dict[str, str], sagemaker: bool, expected: int) -> None:
+    assert alone.given_port(environment, sagemaker=sagemaker) == expected
 
 
 def test_a_port_that_is_none() -> None:
     with pytest.raises(SettingsError, match="PORT=x is no port"):
         alone.given_port({"PORT": "x"}, sagemaker=False)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "70000", "x", ""])
+def test_a_number_that_no_port_has(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"--port={text} is no port: it takes a number from 1 to 65535"):
+        port.number(text, "--port")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "nosuch.invalid"])
+def test_a_host_that_is_none_is_a_sentence(host: str) -> None:
+    assert (port.refusal(host, 3000, "--host") or "").startswith(f"Nothing can listen on {host}:3000: ")

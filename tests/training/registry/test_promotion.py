@@ -189,6 +189,21 @@ def test_a_registry_that_cannot_say_who_is_champion_is_no_reason_to_promote(monk
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(MlflowException):
         champion.current(MlflowClient(f"http://127.0.0.1:{free_port()}"), "flights")
+    with pytest.raises(MlflowException):
+        champion.find(MlflowClient(f"http://127.0.0.1:{free_port()}"), "flights", "1")
+
+
+def test_a_deleted_version_is_passed_over_on_the_way_back(tmp_path: Path) -> None:
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client.create_registered_model("flights")
+    for _ in range(3):
+        champion.set_champion(client, client.create_model_version("flights", str(tmp_path)))
+    client.delete_model_version("flights", "2")
+    assert champion.find(client, "flights", "2") is None
+    assert champion.find(client, "flights", "two") is None
+    earlier = champion.before(client, "flights", "3")
+    assert earlier is not None
+    assert earlier.version == 1
 
 
 @pytest.mark.parametrize(

@@ -184,12 +184,14 @@ def test_google_cloud_storage_is_known_to_dvc(trained: Project, tmp_path: Path) 
 
 
 def test_a_server_that_is_not_there_is_a_sentence_without_the_password(trained: Project) -> None:
-    address = f"http://somebody:secret@127.0.0.1:{free_port()}"
+    address = f"http://somebody:p@secret@127.0.0.1:{free_port()}"
     lonely = dataclasses.replace(
         trained, variables={"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     )
     printed = lonely.training("registry list flights", "package flights", fails=True)
-    sentence = f"MLflow at {address.replace('somebody:secret@', '')} cannot be reached: [Errno 111] Connection refused."
+    sentence = (
+        f"MLflow at {address.replace('somebody:p@secret@', '')} cannot be reached: [Errno 111] Connection refused."
+    )
     assert printed.count(sentence) == 2
     assert "secret" not in printed
     assert "Traceback" not in printed
