@@ -18,13 +18,32 @@ from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
 from tests.project import DEV, MAKEFILES, ROOT, Project
+from training.data import gates, ingest
+from training.data.clean import CleanParams
+from training.data.source import SourceParams
+from training.data.split import SplitParams
 from training.evaluation import columns
+from training.evaluation.evaluate import EvaluateParams
+from training.learning.params import TrainParams
+from training.learning.privacy import PrivacyParams
+from training.registry.promote import PromoteParams
+from training.workspace import Workspace
 
 README = (ROOT / "README.md").read_text()
 PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}
 DOCUMENTATION = "\n".join(PAGES.values())
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 FENCED = re.DOTALL | re.MULTILINE
+SECTIONS: dict[str, type[Any]] = {
+    "source": SourceParams,
+    "clean": CleanParams,
+    "split": SplitParams,
+    "train": TrainParams,
+    "privacy": PrivacyParams,
+    "evaluate": EvaluateParams,
+    "promote": PromoteParams,
+}
+"""What params.yaml has for each problem."""
 
 
 def tracked() -> list[Path]:
@@ -98,7 +117,7 @@ def test_the_generated_client_gets_the_answer_that_the_curl_command_gets(
     client: httpx.Client, grpc_address: str, tmp_path: Path
 ) -> None:
     [generate] = [block for block in blocks("sh") if "grpc_tools" in block]
-    [program] = blocks("python")
+    [program] = [block for block in blocks("python") if "grpc" in block]
     generate = generate.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/"))
     path = {**os.environ, "PATH": f"{DEV}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euc", generate], cwd=tmp_path, env=path, capture_output=True, check=True)
@@ -117,6 +136,26 @@ def test_the_generated_client_gets_the_answer_that_the_curl_command_gets(
 def test_the_column_table_is_the_contract(problem: Problem) -> None:
     [shown] = re.findall(r"<!-- columns: .*? -->\n(.*?)\n<!-- end of columns -->", DOCUMENTATION, re.DOTALL)
     assert shown == columns.table(problem).strip()
+
+
+def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/how-to/own-problem.md").read_text()
+    shown = {name: re.findall(rf"```{name}\n(.*?)```", page, re.DOTALL) for name in ("csv", "python", "yaml")}
+    (tmp_path / "houses.csv").write_text(shown["csv"][0])
+    (tmp_path / "params.yaml").write_text(shown["yaml"][0])
+    namespace: dict[str, Any] = {}
+    exec(shown["python"][0], namespace)  # noqa: S102 it is ours
+    problem: Problem = namespace["PROBLEM"]
+    table = ingest.read(tmp_path / "houses.csv", problem.contract)
+    assert table["price"].tolist() == [412_000, 365_500]
+    assert not table[gates.UNREADABLE].notna().any()
+    monkeypatch.chdir(tmp_path)
+    place = Workspace(problem.name)
+    for section, params in SECTIONS.items():
+        place.params(section, params)
+    assert set(place.document()) == set(SECTIONS)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
