@@ -53,13 +53,13 @@ class Tracing:
         """
         if not self._on:
             return
-        # a service that sends no traces need not load what would
-        from opentelemetry import trace
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
         try:
+            # a service that sends no traces need not load what would; OpenTelemetry reads some variables on import
+            from opentelemetry import trace
+            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.trace import TracerProvider
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
             provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
             provider.add_span_processor(BatchSpanProcessor(self._make()))
         except Exception as error:  # they raise what they like
