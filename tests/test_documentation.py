@@ -57,9 +57,9 @@ def tracked() -> list[Path]:
     return [path for path in ROOT.rglob("*") if path.is_file() and not skipped & set(path.relative_to(ROOT).parts)]
 
 
-def blocks(language: str) -> list[str]:
-    """The documentation's code blocks in one language, README's first."""
-    return re.findall(rf"```{language}\n(.*?)```", DOCUMENTATION, re.DOTALL)
+def blocks(language: str, text: str = DOCUMENTATION) -> list[str]:
+    """A page's code blocks in one language, or all that the documentation has, README's first."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def markdown() -> list[Path]:
@@ -141,12 +141,12 @@ def test_the_column_table_is_the_contract(problem: Problem) -> None:
 def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (ROOT / "docs/how-to/own-problem.md").read_text()
-    shown = {name: re.findall(rf"```{name}\n(.*?)```", page, re.DOTALL) for name in ("csv", "python", "yaml")}
-    (tmp_path / "houses.csv").write_text(shown["csv"][0])
-    (tmp_path / "params.yaml").write_text(shown["yaml"][0])
+    page = PAGES[ROOT / "docs/how-to/own-problem.md"]
+    [rows], [program], [numbers] = (blocks(language, page) for language in ("csv", "python", "yaml"))
+    (tmp_path / "houses.csv").write_text(rows)
+    (tmp_path / "params.yaml").write_text(numbers)
     namespace: dict[str, Any] = {}
-    exec(shown["python"][0], namespace)  # noqa: S102 it is ours
+    exec(program, namespace)  # noqa: S102 it is ours
     problem: Problem = namespace["PROBLEM"]
     table = ingest.read(tmp_path / "houses.csv", problem.contract)
     assert table["price"].tolist() == [412_000, 365_500]
