@@ -16,6 +16,7 @@ from model.features import FeatureMatrix
 from model.predictor import open_predictor
 from problems import base
 from serving.rpc import descriptors
+from serving.tensors import Tensor, pack
 from training.workspace import Workspace
 from validation.decode import to_arrays
 
@@ -41,6 +42,36 @@ def instances(count: int) -> str:
     return json.dumps({"instances": rows(count)})
 
 
+def columns(count: int) -> dict[str, Any]:
+    """A request of so many rows as tensors, one a column, all of them JSON."""
+    inputs = [
+        {
+            "name": name,
+            "datatype": "FP64" if isinstance(values[0], float) else "BYTES",
+            "shape": [count],
+            "data": values,
+        }
+        for name, values in _columns(count).items()
+    ]
+    return {"inputs": inputs}
+
+
+def table(count: int) -> tuple[bytes, bytes]:
+    """The same with raw tensors, and raw answers: the JSON, and what stands behind it."""
+    raw = []
+    request = columns(count)
+    for tensor in request["inputs"]:
+        packed = pack(Tensor(tensor["name"], tensor["datatype"], tensor["shape"], tensor.pop("data")))
+        tensor["parameters"] = {"binary_data_size": len(packed)}
+        raw.append(packed)
+    return json.dumps({**request, "parameters": {"binary_data_output": True}}).encode(), b"".join(raw)
+
+
+def _columns(count: int) -> dict[str, list[Any]]:
+    chosen = rows(count)
+    return {name: [row[name] for row in chosen] for name in chosen[0]}
+
+
 def vector() -> list[float]:
     """A row of the model matrix, as the peers take it."""
     return [1.0] * lgb.Booster(model_file=str(BOOSTER)).num_feature()
@@ -49,8 +80,8 @@ def vector() -> list[float]:
 def matrix(count: int) -> np.ndarray:
     """The model matrix of `rows(count)`, shape (rows, features)."""
     predictor = open_predictor(BOOSTER.parent)
-    records = predictor.decode(rows(count)).raise_if_rejected().records
-    return FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, records))
+    inputs = predictor.decode(rows(count)).raise_if_rejected().inputs
+    return FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, inputs))
 
 
 def tensors(model: str, columns: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import limits, load, page, page_section, report, sections, servers, throughput, visitor
+from benchmarks import limits, load, page, page_section, report, sections, servers, tables, throughput, visitor
 from benchmarks.options import Bench
 from benchmarks.report import Section
 
@@ -32,6 +32,7 @@ MEASURES = {
     "rpc": Measure("Single rows over gRPC", throughput.rpc, sections.rpc),
     "explain": Measure("Explanations", throughput.explain, sections.explain),
     "large": Measure("Large requests", limits.large, sections.large),
+    "tables": Measure("Tables", tables.tables, sections.tables),
     "batching": Measure("Batching", throughput.batching, sections.batching),
     "stall": Measure("Stalls", limits.stall, sections.stall, rounds=False),
     "overload": Measure("Overload", limits.overload, sections.overload, rounds=False),

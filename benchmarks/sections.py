@@ -18,6 +18,7 @@ from benchmarks.limits import (
 )
 from benchmarks.load import Load
 from benchmarks.report import Section, Target, median
+from benchmarks.tables import ROWS
 from benchmarks.throughput import (
     CONNECTIONS,
     EXPLAINED,
@@ -159,6 +160,22 @@ def large(found: Large) -> Section:
     ]
     explanation = "Predictions for many rows in one JSON request, one request at a time."
     return Section(explanation, heads, [row], targets)
+
+
+def tables(found: dict[str, list[float]]) -> Section:
+    """Tables."""
+    [rows_alone, *_] = found.values()
+    ratios = {name: median(rows_alone) / median(seconds) for name, seconds in found.items()}
+    rows = [
+        [name, f"{1e3 * median(seconds):.0f} ms", f"{ROWS / median(seconds):,.0f}", f"{ratios[name]:.2f}"]
+        for name, seconds in found.items()
+    ]
+    explanation = (
+        f"Predictions for {ROWS:,} rows in one request, one request at a time, the ways in turn. `beside`: rows a "
+        "second, as a multiple of JSON rows."
+    )
+    target = _at_least("rows a second as binary tensors, to JSON rows", list(ratios.values())[-1], 3.0)
+    return Section(explanation, ["way", f"{ROWS:,} rows", "rows/s", "beside"], rows, [target])
 
 
 def batching(found: list[Batching]) -> Section:

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 PREDICT = "/v1/models/flights:predict"
 EXPLAIN = "/v1/models/flights:explain"
+INFER = "/v2/models/flights/infer"
 PEERS = {
     "fastapi": ("fastapi", "uvicorn[standard]", "lightgbm", "scikit-learn", "pandas"),
     "bento": ("bentoml==1.4.39", "lightgbm", "scikit-learn", "numpy", "uvloop", "httptools"),

@@ -16,11 +16,11 @@ TOLERANCE = 1e-9
 
 def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
     """The answers that `rows` get from this model, to be kept in its bundle, and the base value they rest on."""
-    records = predictor.decode(rows).raise_if_rejected().records
-    explained = predictor.explanations(records)
+    inputs = predictor.decode(rows).raise_if_rejected().inputs
+    explained = predictor.explanations(inputs)
     golden = Golden(
         rows=list(rows),
-        scores=predictor.scores(records).tolist(),
+        scores=predictor.scores(inputs).tolist(),
         contributions=[answer.contributions for answer in explained],
     )
     return golden, explained[0].base_value if explained else np.nan

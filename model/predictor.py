@@ -17,9 +17,12 @@ from model import bundle as bundles
 from model.bundle import Bundle
 from model.features import FeatureMatrix
 from problems.base import owners
-from validation.decode import Columns, Decoded, Records, RowDecoder, to_arrays
+from validation.decode import Columns, Decoded, Inputs, to_arrays
+from validation.decode_columns import ColumnDecoder
+from validation.decode_rows import RowDecoder
 from validation.errors import BundleError
 from validation.lookup import Lookup
+from validation.table import Table
 from validation.wire import Explanation, Explanations, Prediction, Predictions
 
 _FLOAT64 = 1
@@ -39,7 +42,8 @@ class Predictor:
         self.name = manifest.problem
         self.version = manifest.version
         self.lookups = {column.name: Lookup(bundle.names(column)) for column in self.contract.categories}
-        self._decoder = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle), self.lookups)
+        self._rows = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle), self.lookups)
+        self._table = ColumnDecoder(self._rows)
         self._matrix = FeatureMatrix(bundle.problem, manifest.fitted)
         self.outcome = manifest.outcome
         self._booster = _booster(bundle, bundles.MODEL)
@@ -51,27 +55,45 @@ class Predictor:
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
         self._owners = _ownership(manifest.fitted.feature_names, self._inputs)
 
-    def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
-        """Read JSON rows by this model's contract and vocabularies; never raises. See `RowDecoder.decode`."""
-        return self._decoder.decode(rows, after)
+    def decode(self, rows: Sequence[object] | Table, after: Decoded | None = None) -> Decoded:
+        """Read JSON rows, or a table, by this model's contract and vocabularies; never raises.
 
-    def scores(self, records: Records) -> np.ndarray:
+        The verdicts on a table are those on its rows. See `RowDecoder.decode` and `ColumnDecoder.decode`.
+        """
+        return self._table.decode(rows, after) if isinstance(rows, Table) else self._rows.decode(rows, after)
+
+    def scores(self, inputs: Inputs) -> np.ndarray:
         """What the answers to decoded rows are made of, shape (rows, outputs).
 
         Returns:
             A regression's value, low and high end of its interval; a classification's probability of the positive
             class.
         """
-        columns, matrix = self._features(records)
+        columns, matrix = self._features(inputs)
         return self._scores(columns, matrix, self._raw(matrix))
 
-    def _features(self, records: Records) -> tuple[Columns, np.ndarray]:
-        columns = to_arrays(self.contract.inputs, records)
+    def _features(self, inputs: Inputs) -> tuple[Columns, np.ndarray]:
+        columns = to_arrays(self.contract.inputs, inputs)
         return columns, self._matrix(columns)
 
     def _scores(self, columns: Columns, matrix: np.ndarray, raw: np.ndarray) -> np.ndarray:
         spread = raw if self._spread is None else self._spread(matrix)
         return self.outcome.scores(raw, spread, columns)
+
+    def contributions(self, inputs: Inputs) -> np.ndarray:
+        """SHAP values of decoded rows, in the space of the outcome.
+
+        Returns:
+            Shape (rows, inputs + 1), in the order of `Contract.inputs`, the base value last.
+        """
+        return self._explained(inputs)[1]
+
+    def _explained(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of shape (rows, outputs), and `contributions`."""
+        columns, matrix = self._features(inputs)
+        raw = self._raw(matrix)
+        shares = self.outcome.contributions(self._contributions(matrix), raw, columns, self._inputs)
+        return self._scores(columns, matrix, raw), shares
 
     def _contributions(self, matrix: np.ndarray) -> np.ndarray:
         """SHAP values of the raw score, summed to the caller's columns.
@@ -98,8 +120,9 @@ class Predictor:
         """The answers to some of them: to the good row `first` and those behind it, as many as there are scores."""
         unit = self.contract.target.unit or UNSET
         keys = decoded.keys[first : first + len(scores)]
+        rows = zip(scores.tolist(), self.ids(len(scores)), keys, strict=True)
         answers = []
-        for place, (score, sent) in enumerate(zip(scores.tolist(), keys, strict=True), first):
+        for place, (score, prediction_id, sent) in enumerate(rows, first):
             answer = self.outcome.answer(score)
             answers.append(
                 Prediction(
@@ -108,18 +131,19 @@ class Predictor:
                     interval=answer.interval,
                     probabilities=answer.probabilities,
                     warnings=decoded.warnings.get(place, []),
-                    prediction_id=f"{self._ids}{next(self._count):016x}",
+                    prediction_id=prediction_id,
                     keys=sent or UNSET,
                 )
             )
         return answers
 
-    def explanations(self, records: Records) -> list[Explanation]:
+    def ids(self, count: int) -> list[str]:
+        """So many new names of answers."""
+        return [f"{self._ids}{number:016x}" for number in itertools.islice(self._count, count)]
+
+    def explanations(self, inputs: Inputs) -> list[Explanation]:
         """SHAP values of decoded rows; they and the base value add up to the value, or to the log-odds."""
-        columns, matrix = self._features(records)
-        raw = self._raw(matrix)
-        scores = self._scores(columns, matrix, raw)
-        shares = self.outcome.contributions(self._contributions(matrix), raw, columns, self._inputs)
+        scores, shares = self._explained(inputs)
         explained = []
         for score, values in zip(scores.tolist(), shares.tolist(), strict=True):
             answer = self.outcome.answer(score)
@@ -140,12 +164,12 @@ class Predictor:
     def predict(self, rows: Sequence[object]) -> Predictions:
         """Decode and answer; raises RowsRejected if a row does not satisfy the contract."""
         decoded = self.decode(rows).raise_if_rejected()
-        return self.predictions(decoded, self.scores(decoded.records))
+        return self.predictions(decoded, self.scores(decoded.inputs))
 
     def explain(self, rows: Sequence[object]) -> Explanations:
         """Decode and explain; raises RowsRejected if a row does not satisfy the contract."""
         decoded = self.decode(rows).raise_if_rejected()
-        explained = self.annotated(self.explanations(decoded.records), decoded)
+        explained = self.annotated(self.explanations(decoded.inputs), decoded)
         return Explanations(self.name, self.version, explained)
 
 

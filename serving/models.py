@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from model import bundle
-from serving.served_model import ServedModel, Shared
+from serving.served_model import ServedModel
 from serving.settings import Settings
+from serving.shared import Shared
 from validation.errors import UnknownModel
 from validation.values import quoted
 

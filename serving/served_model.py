@@ -1,10 +1,9 @@
 """A model at work: decoding, batching and explaining, and how much of it may wait."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -12,13 +11,13 @@ import numpy as np
 
 from model import bundle
 from serving import description
-from serving.admission import Gate, Resource
+from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
-from serving.bodies import Bodies
-from serving.settings import Settings
+from serving.shared import Shared
 from serving.telemetry import Calls, ModelMetrics
-from validation.decode import Decoded, Records
+from validation.decode import Decoded, Inputs, Records, count
 from validation.errors import Overloaded
+from validation.table import Table
 from validation.wire import (
     Explanation,
     Explanations,
@@ -39,23 +38,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Shared:
-    """What the models of a service have in common."""
+class Answers(NamedTuple):
+    """What a model says to a table: the verdict on each row, and the scores of the good ones, shape (rows, outputs)."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Make it for one process."""
-        self.settings = settings
-        self.loop, self.thread = Resource(settings), Resource(settings)
-        self.bodies = Bodies(settings)
-        self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
-        """The one thread in which explanations are made."""
+    decoded: Decoded
+    scores: np.ndarray
 
 
 class Ask(Protocol):
     """How rows are answered."""
 
-    def __call__(self, rows: Sequence[object], *, partial: bool) -> Coroutine[Any, Any, Any]:
-        """Answer rows; raises RowsRejected unless a part of them will do, and Overloaded."""
+    def __call__(self, rows: Any, *, partial: bool) -> Coroutine[Any, Any, Any]:
+        """Answer rows, or a table; raises RowsRejected unless a part of them will do, and Overloaded."""
 
 
 class Verb(NamedTuple):
@@ -84,27 +78,23 @@ class ServedModel:
         self.predictor = predictor
         self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
         rows = opened.golden.rows
-        self.predicting = Verb(
-            "predict", self.predict, self._gate("predict", shared.loop, predictor.predict, rows), watched=False
-        )
-        self.explaining = Verb(
-            "explain", self.explain, self._gate("explain", shared.thread, predictor.explain, rows), watched=True
-        )
+        waiting = Waiting(self.metrics.waiting("predict"))
+        gate = Gate(shared.loop, _seconds_a_row(predictor.predict, rows), waiting)
+        self.predicting = Verb("predict", self.predict, gate, watched=False)
+        gate = Gate(shared.loop, _seconds_a_row(predictor.predict, rows), waiting, TABLE_ROWS)
+        self.scoring = Verb("predict", self.score, gate, watched=False)
+        waiting = Waiting(self.metrics.waiting("explain"))
+        gate = Gate(shared.thread, _seconds_a_row(predictor.explain, rows), waiting)
+        self.explaining = Verb("explain", self.explain, gate, watched=True)
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
+        self._scorers, self._cores = shared.scorers, shared.cores
         self.bodies = shared.bodies
         """What all requests of the process read their bodies into."""
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards
-
-    def _gate(
-        self, verb: str, resource: Resource, ask: Callable[[Sequence[object]], object], rows: Sequence[object]
-    ) -> Gate:
-        """A gate that knows from rows how long one takes."""
-        seconds = min(_timed(ask, rows)[1] for _ in range(_TRIES))
-        return Gate(resource, seconds / len(rows), self.metrics.waiting(verb))
 
     def calls(self, transport: str, verb: str) -> Calls:
         """Who counts the requests of a transport to this model."""
@@ -114,11 +104,11 @@ class ServedModel:
         """How many rows are decoded and scored in a turn of the event loop."""
         return self.predicting.gate.part
 
-    def _scores(self, records: Records) -> np.ndarray:
+    def _scores(self, inputs: Inputs) -> np.ndarray:
         """The scores of a batch; see `Predictor.scores`."""
-        self.predicting.gate.show()
-        self.metrics.batch_rows.observe(len(records))
-        return self.predictor.scores(records)
+        self.predicting.gate.waiting.show()
+        self.metrics.batch_rows.observe(count(inputs))
+        return self.predictor.scores(inputs)
 
     async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
         """Answer rows.
@@ -135,21 +125,21 @@ class ServedModel:
             if len(rows) <= self._part():
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 scores = await self._batcher.submit(decoded.records)
-                self.metrics.answered(scores[:, 0].tolist())
+                self.metrics.answered(scores[:, 0])
                 answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers = await self._predict_in_parts(rows, partial)
         name, version = self.predictor.name, self.predictor.version
-        if not decoded.refused:
+        if not decoded.error_count:
             return Predictions(name, version, answers)
-        return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.refused)
+        return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
 
     async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
         """One large request at a time: several that took turns would hold up single rows as many times as long."""
         answers: list[Prediction] = []
-        values: list[list[float]] = []
+        values: list[np.ndarray] = []
         async with self._in_time(), self._large:
-            decoded = self.predictor.decode([])
+            decoded = Decoded()
             async for part in self.predicting.gate.turns(rows):
                 (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
                 answers += made
@@ -164,29 +154,65 @@ class ServedModel:
 
     def _predict_part(
         self, rows: Sequence[object], decoded: Decoded, partial: bool
-    ) -> tuple[list[Prediction], list[float]]:
+    ) -> tuple[list[Prediction], np.ndarray]:
         """The answers to a part of a request and what they say; none where it is refused anyway.
 
-        The rows before it are in `decoded`.
+        The verdict on the rows before it is in `decoded`.
         """
-        first = len(decoded.records)
-        self.predictor.decode(rows, after=decoded)
-        if decoded.refused and not partial:
-            return [], []
-        scores = self._scores(decoded.records[first:])
-        return self.predictor.answers(decoded, scores, first), scores[:, 0].tolist()
+        first = len(decoded.positions)
+        records = self.predictor.decode(rows, after=decoded).records
+        if decoded.error_count and not partial:
+            return [], np.empty(0)
+        scores = self._scores(records)
+        return self.predictor.answers(decoded, scores, first), scores[:, 0]
+
+    async def score(self, rows: Table, *, partial: bool = False) -> Answers:
+        """Answer the rows of a table without making rows of it. See `predict`."""
+        with self.scoring.gate.admit(len(rows)):
+            if len(rows) > self.scoring.gate.part:
+                answers = await self._score_in_parts(rows, partial)
+            else:
+                decoded = self._checked(self.predictor.decode(rows), partial)
+                inputs = decoded.inputs
+                # few rows join a batch, columns are one
+                scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
+                answers = Answers(decoded, scores)
+            self.metrics.answered(answers.scores[:, 0])
+            return answers
+
+    async def _score_in_parts(self, table: Table, partial: bool) -> Answers:
+        """Parts of a table are read in turns of the event loop, and scored beside it, on all cores."""
+        decoded, seconds = Decoded(), 0.0
+        scoring: list[asyncio.Future[tuple[np.ndarray, float]]] = []
+        loop = asyncio.get_running_loop()
+        async with self._in_time(), self._large:
+            try:
+                async for part in self.scoring.gate.turns(table):
+                    _, took = _timed(self.predictor.decode, part, decoded)
+                    seconds += took
+                    if partial or not decoded.error_count:
+                        work = self._scorers.submit(_timed, self.predictor.scores, decoded.inputs)
+                        scoring.append(asyncio.wrap_future(work, loop=loop))
+                self._checked(decoded, partial)
+                scored = await asyncio.gather(*scoring)
+            finally:
+                for one in scoring:
+                    one.cancel()
+        self.metrics.batch_rows.observe(len(table))
+        self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored) / self._cores)
+        return Answers(decoded, np.concatenate([scores for scores, _ in scored]))
 
     async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
         with self.explaining.gate.admit(len(rows)):
-            self.explaining.gate.show()
+            self.explaining.gate.waiting.show()
             async with self._in_time():
-                decoded = await self._decode_in_parts(rows, partial)
-                explained = self.predictor.annotated(await self._explanations(decoded.records), decoded)
+                decoded, records = await self._decode_in_parts(rows, partial)
+                explained = self.predictor.annotated(await self._explanations(records), decoded)
         name, version = self.predictor.name, self.predictor.version
-        if not decoded.refused:
+        if not decoded.error_count:
             return Explanations(name, version, explained)
-        return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.refused)
+        return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.error_count)
 
     async def _explanations(self, records: Records) -> list[Explanation]:
         """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
@@ -209,19 +235,20 @@ class ServedModel:
                 f"The answer was not ready after {self._seconds} seconds. Send the request again, or send it in parts."
             ) from None
 
-    async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> Decoded:
-        """Decode a request; others have their turn after each part of a large one."""
-        decoded = self.predictor.decode([])
+    async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, Records]:
+        """The verdict on a request and its good rows; others have their turn after each part of a large one."""
+        decoded = Decoded()
+        records: list[Any] = []
         async for part in self.predicting.gate.turns(rows):
-            self.predictor.decode(part, after=decoded)
-        return self._checked(decoded, partial)
+            records += self.predictor.decode(part, after=decoded).records
+        return self._checked(decoded, partial), records
 
     def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
         """This, if it will do; counts what was odd about the rows that get an answer."""
         if not partial:
             decoded.raise_if_rejected()
-        for column in decoded.warned:
-            self.metrics.unseen(column)
+        if decoded.warned:
+            self.metrics.unseen(decoded.warned)
         return decoded
 
     async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
@@ -232,39 +259,38 @@ class ServedModel:
         """
         with self.predicting.gate.admit(len(rows)):
             if len(rows) <= self._part():
-                return (await self._answer_part(rows, 0))[0]
+                return (await self._answer_part_each(rows, 0))[0]
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
                 async for part in self.predicting.gate.turns(rows):
-                    answered, compared = await self._answer_part(part, compared)
+                    answered, compared = await self._answer_part_each(part, compared)
                     answers += answered
             return answers
 
-    async def _answer_part(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
+    async def _answer_part_each(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
         """The answers to a turn's rows, and how many letters were compared for their errors and those before.
 
         Errors are counted row by row, but names are looked for within the budget of one request.
         """
         decoded = []
-        merged = self.predictor.decode([])
         for row in rows:
-            one = self._checked(self.predictor.decode([row], Decoded(0, compared=compared)), partial=True)
+            one = self._checked(self.predictor.decode([row], Decoded(compared=compared)), partial=True)
             compared = one.compared
             decoded.append(one)
-            if not one.refused:
-                merged.extend(one)
-        scores = await self._batcher.submit(merged.records)
-        self.metrics.answered(scores[:, 0].tolist())
-        good = iter(msgspec.to_builtins(self.predictor.predictions(merged, scores).predictions))
+        good = [record for one in decoded for record in one.records]
+        scores = await self._batcher.submit(good)
+        self.metrics.answered(scores[:, 0])
+        each = iter(scores[:, None])
+        return [self._answer_alone(one, each) for one in decoded], compared
+
+    def _answer_alone(self, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
+        """What a row gets that was decoded by itself: its errors, or the prediction of the next scores."""
+        if decoded.error_count:
+            return {"errors": [_without_row(error) for error in decoded.errors]}
+        [answer] = self.predictor.answers(decoded, next(scores))
         name, version = self.predictor.name, self.predictor.version
-        answers = [
-            {"errors": [_without_row(error) for error in one.errors]}
-            if one.refused
-            else {"model_name": name, "model_version": version, **next(good)}
-            for one in decoded
-        ]
-        return answers, compared
+        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 
     def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""
@@ -273,6 +299,11 @@ class ServedModel:
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
         return self._cards.get(_PAGE if page else _MARKDOWN)
+
+
+def _seconds_a_row(ask: Callable[[Sequence[object]], object], rows: Sequence[object]) -> float:
+    """How long one of these rows takes."""
+    return min(_timed(ask, rows)[1] for _ in range(_TRIES)) / len(rows)
 
 
 def _timed(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> tuple[T, float]:

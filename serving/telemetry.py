@@ -5,6 +5,7 @@ be made before a worker runs: `instruments` makes it at first use.
 """
 
 import asyncio
+import collections
 import functools
 import os
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -175,6 +177,20 @@ def _outcome(error: BaseException | None) -> str:
     return FAILED
 
 
+class _Distribution(Histogram):
+    """A histogram that takes many values at once, at a hundredth of the cost of one after the other."""
+
+    def observe_all(self, amounts: np.ndarray) -> None:
+        """Observe amounts, shape (amounts,)."""
+        if len(amounts) == 1:  # as most are, and then this is the quicker way
+            self.observe(float(amounts[0]))
+            return
+        self._sum.inc(float(amounts.sum()))
+        for place, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, amounts))):
+            if count:
+                self._buckets[place].inc(int(count))
+
+
 class ModelMetrics:
     """What one model is doing."""
 
@@ -183,7 +199,7 @@ class ModelMetrics:
         made = instruments()
         self._model = (model, version)
         # each model has bounds of its own, which is why no registry may know: the collector reads the workers' files
-        self._predictions = Histogram(
+        self._predictions: _Distribution = _Distribution(
             "boxwood_prediction",
             "Predicted values between the deciles of training, or probabilities of the last class in tenths.",
             _MODEL,
@@ -194,15 +210,15 @@ class ModelMetrics:
         self.batch_rows = made.batch_rows.labels(*self._model)
         self.warm_up = made.warm_up.labels(*self._model)
 
-    def answered(self, values: Sequence[float]) -> None:
-        """Count the predictions that callers get."""
-        for value in values:
-            self._predictions.observe(value)
+    def answered(self, values: np.ndarray) -> None:
+        """Count the predictions that callers get, shape (rows,)."""
+        self._predictions.observe_all(values)
 
     def waiting(self, verb: str) -> Gauge:
         """The gauge of rows that wait for an answer of this kind."""
         return instruments().waiting_rows.labels(verb, *self._model)
 
-    def unseen(self, column: str) -> None:
-        """Count a value of a column that training did not see."""
-        self._unseen.labels(*self._model, column).inc()
+    def unseen(self, columns: Sequence[str]) -> None:
+        """Count the values that training did not see, by the columns that had them."""
+        for column, count in collections.Counter(columns).items():
+            self._unseen.labels(*self._model, column).inc(count)

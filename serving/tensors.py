@@ -4,8 +4,10 @@ One tensor a column, of shape [rows] or [rows, 1]. Tensors have no null: NaN is 
 missing value of a column that may be missing. Everything else is for the decoder to judge, as it judges JSON.
 """
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import msgspec
@@ -14,10 +16,12 @@ import numpy as np
 from model.outcomes.answer import Output
 from model.predictor import Predictor
 from serving.admission import demand_fits
+from serving.served_model import Answers
 from validation.contract import Contract, Kind
+from validation.decode import Decoded, texts
 from validation.errors import UnreadableRequest
+from validation.table import Table, Values
 from validation.values import quoted
-from validation.wire import PartialPredictions, Prediction, Predictions
 
 TEXT = "BYTES"
 NUMPY: Mapping[str, np.dtype[Any]] = {
@@ -29,10 +33,8 @@ NUMPY: Mapping[str, np.dtype[Any]] = {
 """The protocol's fixed-size datatypes as they lie in a raw tensor."""
 _KINDS = {Kind.INTEGER: "INT64", Kind.REAL: "FP64", Kind.FLAG: "BOOL"}
 _OUTPUTS: Mapping[type, str] = {float: "FP64", str: TEXT}
-_COMMON = (
-    Output("prediction_id", str, (), lambda answer: [answer.prediction_id]),
-    Output("warnings", str, (), lambda answer: ["; ".join(answer.warnings)]),
-)
+_LENGTH = struct.Struct("<I")
+"""What stands before each text in raw bytes."""
 
 
 class Tensor(NamedTuple):
@@ -41,7 +43,20 @@ class Tensor(NamedTuple):
     name: str
     datatype: str
     shape: Sequence[int]
-    values: Sequence[Any]
+    values: Values
+
+    def plain(self) -> list[Any]:
+        """The values as Python has them."""
+        return self.values.tolist() if isinstance(self.values, np.ndarray) else list(self.values)
+
+
+class _Part(NamedTuple):
+    """A part of answers: its name, the type and shape of one row's, and what makes that of all good rows."""
+
+    name: str
+    kind: type[float] | type[str]
+    shape: tuple[int, ...]
+    values: Callable[[Answers], np.ndarray]
 
 
 class ServerMetadata(TypedDict):
@@ -92,26 +107,38 @@ def inputs(contract: Contract) -> list[TensorMetadata]:
 
 def outputs(predictor: Predictor) -> list[TensorMetadata]:
     """The tensors that a model gives."""
-    return [_spec(output.name, _OUTPUTS[output.kind], *output.shape) for output in _parts(predictor)]
+    return [_spec(part.name, _OUTPUTS[part.kind], *part.shape) for part in _parts(predictor)]
 
 
-def _parts(predictor: Predictor) -> Sequence[Output]:
-    return (*predictor.outcome.outputs, *_COMMON)
+def _parts(predictor: Predictor) -> list[_Part]:
+    ids = _Part("prediction_id", str, (), lambda answers: texts(predictor.ids(len(answers.scores))))
+    return [*map(_part, predictor.outcome.outputs), ids, _Part("warnings", str, (), _warnings)]
+
+
+def _part(output: Output) -> _Part:
+    return _Part(output.name, output.kind, output.shape, lambda answers: output.values(answers.scores))
+
+
+def _warnings(answers: Answers) -> np.ndarray:
+    told = np.full(len(answers.scores), "", dtype=object)
+    for place, warnings in answers.decoded.warnings.items():
+        told[place] = "; ".join(warnings)
+    return told
 
 
 def _spec(name: str, datatype: str, *inner: int) -> TensorMetadata:
     return {"name": name, "datatype": datatype, "shape": [-1, *inner]}
 
 
-def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[dict[str, Any]]:
-    """Rows as JSON would have brought them.
+def table(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> Table:
+    """The table that tensors are.
 
     Raises:
         UnreadableRequest: the tensors are not one a column with a value a row.
         RequestTooLarge: there are more than `most_rows`.
     """
     optional = {column.name for column in contract.columns if column.nullable}
-    columns: dict[str, Sequence[Any]] = {}
+    columns: dict[str, Values] = {}
     for tensor in tensors:
         if tensor.name in columns:
             raise UnreadableRequest(f"There are two inputs of the name {quoted(tensor.name)}.")
@@ -122,10 +149,10 @@ def rows(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> list[
         raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {found or 0}.")
     [count] = counts
     demand_fits(count, most_rows)
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return Table(columns, count)
 
 
-def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
+def _column(tensor: Tensor, optional: bool) -> Values:
     if tensor.datatype != TEXT and tensor.datatype not in NUMPY:
         raise UnreadableRequest(
             f"The datatype of {quoted(tensor.name)} is {quoted(tensor.datatype)}. "
@@ -137,6 +164,8 @@ def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
             f"The shape of {quoted(tensor.name)} is {quoted(shape)} with {len(tensor.values)} values; a column's is "
             "[rows] or [rows, 1]."
         )
+    if isinstance(tensor.values, np.ndarray):
+        return tensor.values
     if tensor.datatype.startswith("FP"):
         return [None if isinstance(value, float) and math.isnan(value) else value for value in tensor.values]
     if tensor.datatype == TEXT and optional:
@@ -144,66 +173,81 @@ def _column(tensor: Tensor, optional: bool) -> Sequence[Any]:
     return tensor.values
 
 
-def answers(predictor: Predictor, answer: Predictions | PartialPredictions, wanted: Sequence[str]) -> list[Tensor]:
+def answers(predictor: Predictor, answered: Answers, wanted: Sequence[str]) -> list[Tensor]:
     """The tensors of an answer; NaN and empty texts stand for rows without one.
 
     Args:
         predictor: who answered.
-        answer: what it said.
+        answered: what it said.
         wanted: the names of outputs that were asked for, or none for all.
 
     Raises:
         UnreadableRequest: there is no output of such a name.
     """
-    there = {output.name: output for output in _parts(predictor)}
+    there = {part.name: part for part in _parts(predictor)}
     unknown = next((name for name in wanted if name not in there), None)
     if unknown is not None:
         raise UnreadableRequest(f"There is no output {quoted(unknown)}. There are: {', '.join(there)}.")
-    return [_answered(there[name], answer.predictions) for name in wanted or there]
+    return [_answered(there[name], answered) for name in wanted or there]
 
 
-def _answered(output: Output, answers: Sequence[Prediction | None]) -> Tensor:
-    blank: list[Any] = ["" if output.kind is str else math.nan] * math.prod(output.shape)
-    values = [value for answer in answers for value in (blank if answer is None else output.values(answer))]
-    return Tensor(output.name, _OUTPUTS[output.kind], [len(answers), *output.shape], values)
+def _answered(part: _Part, answers: Answers) -> Tensor:
+    decoded, values = answers.decoded, part.values(answers)
+    if decoded.error_count:
+        whole = np.full((decoded.total, *part.shape), "" if part.kind is str else math.nan, dtype=values.dtype)
+        whole[decoded.positions] = values
+        values = whole
+    return Tensor(part.name, _OUTPUTS[part.kind], values.shape, values.ravel())
 
 
-def errors(answer: PartialPredictions) -> str:
+def errors(decoded: Decoded) -> str:
     """The errors beside a partial answer, as the JSON that a text parameter can hold."""
-    return msgspec.json.encode(answer.errors).decode()
+    return msgspec.json.encode(decoded.errors).decode()
 
 
 def pack(tensor: Tensor) -> bytes:
     """A tensor's values as raw bytes: little-endian, texts with their lengths before them."""
     if tensor.datatype != TEXT:
-        return np.array(tensor.values, dtype=NUMPY[tensor.datatype]).tobytes()
-    encoded = [text.encode() for text in tensor.values]
-    return b"".join(len(text).to_bytes(4, "little") + text for text in encoded)
+        return np.asarray(tensor.values, dtype=NUMPY[tensor.datatype]).tobytes()
+    encoded = list(map(str.encode, tensor.plain()))
+    lengths = list(map(len, encoded))
+    if len(set(lengths)) == 1:  # as names of answers have: the quickest way
+        length = _LENGTH.pack(lengths[0])
+        return length + length.join(encoded)
+    return b"".join(itertools.chain.from_iterable(zip(map(_LENGTH.pack, lengths), encoded, strict=True)))
 
 
-def unpack(name: str, datatype: str, raw: bytes | memoryview) -> list[Any]:
+def unpack(name: str, datatype: str, raw: bytes | memoryview) -> Values:
     """The values in raw bytes; raises UnreadableRequest if they are no whole number of them."""
     if datatype == TEXT:
         return _texts(name, bytes(raw))
     dtype = NUMPY.get(datatype)
     if dtype is None:
-        return []  # `rows` says that there is no such datatype
+        return []  # `table` says that there is no such datatype
     if len(raw) % dtype.itemsize:
         raise UnreadableRequest(f"{quoted(name)} has {len(raw)} bytes, which is no whole number of {datatype} values.")
-    values: list[Any] = np.frombuffer(raw, dtype=dtype).tolist()
-    return values
+    values = np.frombuffer(raw, dtype=dtype)
+    return values.view(np.uint8) != 0 if datatype == "BOOL" else values
 
 
 def _texts(name: str, raw: bytes) -> list[str]:
-    texts = []
-    place = 0
-    while place < len(raw):
-        start = place + 4
-        place = start + int.from_bytes(raw[start - 4 : start], "little")
-        if start > len(raw) or place > len(raw):
-            raise UnreadableRequest(f"The texts of {quoted(name)} are cut off.")
-        texts.append(text(name, raw[start:place]))
-    return texts
+    """Texts with their lengths before them; those that come again are decoded once."""
+    known: dict[bytes, str] = {}
+    found: list[str] = []
+    length, add = _LENGTH.unpack_from, found.append  # looked up once: this is the longest part of reading a table
+    place, end = 0, len(raw)
+    while place + _LENGTH.size <= end:
+        start = place + _LENGTH.size
+        place = start + length(raw, place)[0]
+        encoded = raw[start:place]
+        try:
+            add(known[encoded])
+        except KeyError:
+            known[encoded] = text(name, encoded) if place <= end else ""
+            add(known[encoded])
+    if place != end:
+        raise UnreadableRequest(f"The texts of {quoted(name)} are cut off.")
+    return found
 
 
 def text(name: str, raw: bytes) -> str:

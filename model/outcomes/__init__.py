@@ -9,8 +9,8 @@ members, so nothing else asks which one it has:
     subject          what its first score is of, and `score_columns` how tables of answers call it
     scores, answer   raw scores to numbers, and those to what a caller reads
     contributions    SHAP values in that space
-    outputs          an answer as tensors
-    columns, cells   an answer as a row of a table, beside its prediction
+    outputs          many answers as tensors
+    columns, cells   many answers as columns of a table, beside their predictions
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,10 @@
 """What every outcome gives: the answer to a row, and the parts that answers have."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, UnsetType
 
 from validation.wire import Interval
@@ -18,21 +19,16 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(NamedTuple):
-    """One part of each answer, as a tensor has it.
+    """One part of the answers to many rows, as a tensor has it.
 
     Attributes:
         name: what clients call it.
         kind: of its values.
         shape: of the values of one answer.
-        values: takes them off an answer, as many as the shape has.
+        values: makes them from scores of shape (rows, outputs): float64 or texts, of shape (rows, *shape).
     """
 
     name: str
     kind: type[float] | type[str]
     shape: tuple[int, ...]
-    values: Callable[[Any], Sequence[Any]]
-
-
-def prediction(kind: type[float] | type[str]) -> Output:
-    """The part that all answers have."""
-    return Output("prediction", kind, (), lambda answer: [answer.prediction])
+    values: Callable[[np.ndarray], np.ndarray]

@@ -7,10 +7,9 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from model.outcomes.answer import Answer, Output, prediction
+from model.outcomes.answer import Answer, Output
 from problems.base import Task
 from validation.decode import Columns
-from validation.wire import Prediction
 
 
 class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binary", tag_field="task"):
@@ -66,19 +65,26 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
     @property
     def outputs(self) -> Sequence[Output]:
         """The label and the probability of each class."""
-        shares = Output(
-            "probabilities", float, (len(self.classes),), lambda answer: list(answer.probabilities.values())
+        return (
+            Output("prediction", self.kind, (), self._labels),
+            Output("probabilities", float, (len(self.classes),), self._shares),
         )
-        return (prediction(self.kind), shares)
+
+    def _labels(self, scores: np.ndarray) -> np.ndarray:
+        labels: np.ndarray = np.array(self.classes, dtype=object)[(scores[:, 0] >= self.threshold).astype(np.intp)]
+        return labels
+
+    def _shares(self, scores: np.ndarray) -> np.ndarray:
+        return np.column_stack([1.0 - scores[:, 0], scores[:, 0]])
 
     @property
     def columns(self) -> Sequence[str]:
         """The columns of a table that hold what is beside the prediction."""
         return list(probability_columns(self.classes).values())
 
-    def cells(self, answer: Prediction) -> Sequence[object]:
-        """An answer's values of these columns."""
-        return list(answer.probabilities.values()) if answer.probabilities else ()
+    def cells(self, scores: np.ndarray) -> Sequence[np.ndarray]:
+        """The values of these columns, each of shape (rows,)."""
+        return list(self._shares(scores).T)
 
 
 def probability_columns(labels: Iterable[str]) -> dict[str, str]:

@@ -6,10 +6,10 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from model.outcomes.answer import Answer, Output, prediction
+from model.outcomes.answer import Answer, Output
 from problems.base import Task
 from validation.decode import Columns
-from validation.wire import Interval, Prediction
+from validation.wire import Interval
 
 DAYS_A_YEAR = 365.25
 _MICROSECONDS = np.dtype("datetime64[us]")
@@ -123,9 +123,9 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     def outputs(self) -> Sequence[Output]:
         """The value and the ends of its interval."""
         return (
-            prediction(self.kind),
-            Output("low", float, (), lambda answer: [answer.interval.low]),
-            Output("high", float, (), lambda answer: [answer.interval.high]),
+            Output("prediction", self.kind, (), lambda scores: scores[:, 0]),
+            Output("low", float, (), lambda scores: scores[:, 1]),
+            Output("high", float, (), lambda scores: scores[:, 2]),
         )
 
     @property
@@ -133,6 +133,6 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         """The columns of a table that hold what is beside the prediction."""
         return [f"interval_{name}" for name in Interval.__struct_fields__]
 
-    def cells(self, answer: Prediction) -> Sequence[object]:
-        """An answer's values of these columns."""
-        return msgspec.structs.astuple(answer.interval) if answer.interval else ()
+    def cells(self, scores: np.ndarray) -> Sequence[np.ndarray]:
+        """The values of these columns, each of shape (rows,)."""
+        return scores[:, 1], scores[:, 2], np.full(len(scores), self.coverage)

@@ -22,6 +22,7 @@ from validation.errors import (
     Overloaded,
     RequestError,
 )
+from validation.table import Table
 from validation.wire import ProblemDetails
 
 _PAGE_POLICY = (
@@ -245,7 +246,7 @@ def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Re
     return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
 
 
-def ask(verb: Verb, rows: Sequence[object], receive: Receive, *, partial: bool) -> Coroutine[Any, Any, Any]:
+def ask(verb: Verb, rows: Sequence[object] | Table, receive: Receive, *, partial: bool) -> Coroutine[Any, Any, Any]:
     """What a model answers, unless the caller of a request that takes its time goes away."""
     return cancellable(verb.ask(rows, partial=partial), len(rows), verb, receive)
 

@@ -25,8 +25,9 @@ from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
+from validation.table import Values
 from validation.values import quoted
-from validation.wire import PartialPredictions, ProblemDetails
+from validation.wire import ProblemDetails
 
 MODELS = "/v2/models"
 _LENGTH = b"inference-header-content-length"
@@ -153,19 +154,20 @@ class _Infer(Endpoint):
         length = header(scope, _LENGTH)
         if length is None:
             demand_json(scope)
-        verb = self._model.predicting
+        verb = self._model.scoring
         verb.gate.demand_room()
         body = await read_body(scope, receive, self._model.bodies)
         request, raw = _read(body, length)
         predictor = self._model.predictor
         columns = _tensors(request.inputs, raw)
-        rows = tensors.rows(predictor.contract, columns, self._settings.max_rows)
+        table = tensors.table(predictor.contract, columns, self._settings.max_rows)
         partial = wants_partial(scope) or _partial(request.parameters)
-        answer = await ask(verb, rows, receive, partial=partial)
-        made = tensors.answers(predictor, answer, [output.name for output in request.outputs])
+        answered = await ask(verb, table, receive, partial=partial)
+        made = tensors.answers(predictor, answered, [output.name for output in request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.id)
-        if isinstance(answer, PartialPredictions):
-            document.parameters = {"errors": tensors.errors(answer), "error_count": answer.error_count}
+        if answered.decoded.error_count:
+            count = answered.decoded.error_count
+            document.parameters = {"errors": tensors.errors(answered.decoded), "error_count": count}
         return _reply(document, made, request)
 
 
@@ -191,7 +193,7 @@ def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:
     for one in inputs:
         size = one.parameters.get("binary_data_size")
         if size is None:
-            values = [] if one.data is UNSET else _flat(one.data)
+            values: Values = [] if one.data is UNSET else _flat(one.data)
         elif type(size) is not int or not 0 <= size <= len(raw):
             raise UnreadableRequest(f"The binary_data_size of {quoted(one.name)} is no size of what is in the body.")
         else:
@@ -218,7 +220,7 @@ def _reply(answer: InferAnswer, made: list[Tensor], request: InferRequest) -> Re
             blobs.append(tensors.pack(tensor))
             output.parameters = {"binary_data_size": len(blobs[-1])}
         else:
-            output.data = list(tensor.values)
+            output.data = tensor.plain()
         answer.outputs.append(output)
     text = encode(answer)
     if not blobs:

@@ -13,7 +13,6 @@ from serving.telemetry import Calls
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import quoted
-from validation.wire import PartialPredictions
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _FIELDS: Mapping[str, str] = {
@@ -80,20 +79,21 @@ class OpenInference:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._find(request.model_name, request.model_version)
         predictor = model.predictor
-        model.predicting.gate.demand_room()
-        rows = tensors.rows(predictor.contract, _inputs(request), self._settings.max_rows)
-        answer = await model.predict(rows, partial=_partial(request))
+        model.scoring.gate.demand_room()
+        table = tensors.table(predictor.contract, _inputs(request), self._settings.max_rows)
+        answered = await model.score(table, partial=_partial(request))
         response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
-        if isinstance(answer, PartialPredictions):
-            response.parameters["errors"].string_param = tensors.errors(answer)
-            response.parameters["error_count"].int64_param = answer.error_count
-        for tensor in tensors.answers(predictor, answer, [output.name for output in request.outputs]):
+        if answered.decoded.error_count:
+            response.parameters["errors"].string_param = tensors.errors(answered.decoded)
+            response.parameters["error_count"].int64_param = answered.decoded.error_count
+        for tensor in tensors.answers(predictor, answered, [output.name for output in request.outputs]):
             output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             if request.raw_input_contents:
                 response.raw_output_contents.append(tensors.pack(tensor))
             else:
                 field = getattr(output.contents, _FIELDS[tensor.datatype])
-                field.extend(map(str.encode, tensor.values) if tensor.datatype == TEXT else tensor.values)
+                values = tensor.plain()
+                field.extend(map(str.encode, values) if tensor.datatype == TEXT else values)
         return response
 
 

@@ -75,12 +75,12 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
     bundle = trained.folder / "data/flights/bundle"
     booster = lgb.Booster(model_file=bundle / "model.txt")
     matrix = FeatureMatrix(predictor.problem, predictor.manifest.fitted)(
-        to_arrays(predictor.contract.inputs, predictor.decode(rows).records)
+        to_arrays(predictor.contract.inputs, predictor.decode(rows).inputs)
     )
     outcome = predictor.manifest.outcome
     assert isinstance(outcome, Regression)
     assert outcome.trend is not None  # the simulated market grows
-    columns = to_arrays(predictor.contract.inputs, predictor.decode(rows).records)
+    columns = to_arrays(predictor.contract.inputs, predictor.decode(rows).inputs)
     grown = booster.predict(matrix) * (outcome.trend.index(columns) - 1)
     explainer = shap.TreeExplainer(booster)
     expected = explainer(matrix)
@@ -108,7 +108,7 @@ def test_serving_sees_the_matrix_that_training_saw(
     matrix = FeatureMatrix(flights, predictor.manifest.fitted)
     sample = gold.groupby("split").head(100)
     requested = tables.rows(flights.contract, silver.loc[sample.index.get_level_values("row")])
-    served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).raise_if_rejected().records))
+    served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).raise_if_rejected().inputs))
     np.testing.assert_array_equal(served, sample.to_numpy())
 
 

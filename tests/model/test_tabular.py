@@ -1,9 +1,9 @@
+import numpy as np
 import pytest
 
 from model import tabular
 from model.outcomes.binary import Binary
 from problems import base
-from validation.wire import Prediction
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,6 @@ def test_every_label_has_a_column_of_its_own(labels: tuple[str, str], columns: l
     outcome = Binary(labels, 1.0, 0.0, 0.5)
     names = tabular.columns(outcome, base.load("churn").contract)
     assert names == ["prediction", *columns, "warnings", "key_customer_id"]
-    answer = Prediction(
-        prediction=labels[0],
-        probabilities=dict(zip(labels, (0.7, 0.3), strict=True)),
-        warnings=["one", "two"],
-        prediction_id="1",
-        keys={"customer_id": "x"},
-    )
-    assert [tabular.row(outcome, answer)[name] for name in names] == [labels[0], 0.7, 0.3, "one; two", "x"]
+    answers = tabular.answers(outcome, np.array([[0.25], [0.5]]))
+    assert list(answers) == names[:3]
+    assert [values.tolist() for values in answers.values()] == [list(labels), [0.75, 0.5], [0.25, 0.5]]

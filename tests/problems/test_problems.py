@@ -12,7 +12,8 @@ from problems import base
 from problems.base import Problem, calendar_features, owners
 from tests.strategies import good_rows
 from validation.contract import Role
-from validation.decode import Columns, RowDecoder, to_arrays
+from validation.decode import Columns, to_arrays
+from validation.decode_rows import RowDecoder
 from validation.errors import ContractError
 from validation.values import reader
 
@@ -27,7 +28,7 @@ def vocabularies_of(problem: Problem) -> dict[str, list[str]]:
 def columns_of(problem: Problem, rows: list[dict[str, object]]) -> Columns:
     vocabularies = vocabularies_of(problem)
     return to_arrays(
-        problem.contract.inputs, RowDecoder(problem.contract, vocabularies).decode(rows).raise_if_rejected().records
+        problem.contract.inputs, RowDecoder(problem.contract, vocabularies).decode(rows).raise_if_rejected().inputs
     )
 
 
@@ -50,7 +51,7 @@ def test_no_feature_is_made_of_what_a_model_must_not_see(problem: Problem) -> No
     hidden = {c.name for c in problem.contract.columns if c.role in (Role.TARGET, Role.KEY, Role.FORBIDDEN)}
     row_vocabularies = {column.name: [str(row[column.name])] for column in problem.contract.categories}
     decoded = RowDecoder(problem.contract, row_vocabularies).decode([row]).raise_if_rejected()
-    features = problem.features(to_arrays(problem.contract.inputs, decoded.records), {})
+    features = problem.features(to_arrays(problem.contract.inputs, decoded.inputs), {})
     assert not hidden.intersection(owner for feature in features for owner in owners(feature))
     assert not hidden.intersection(column.name for column in problem.contract.inputs)
 

@@ -16,13 +16,15 @@ import pytest
 from model import bundle
 from model.predictor import Predictor
 from serving.admission import Gate, Resource
-from serving.served_model import ServedModel, Shared
+from serving.served_model import ServedModel
 from serving.settings import Settings
+from serving.shared import Shared
 from tests.generated import generated
 from tests.project import Project, free_port
 from tests.serving.rest.test_http import EXPLAIN, PREDICT, problem
-from validation.decode import Decoded, Records
+from validation.decode import Decoded, Inputs, count
 from validation.errors import Overloaded, RequestTooLarge, RowsRejected
+from validation.table import Table
 
 
 def gate(seconds_a_row: float, resource: Resource | None = None) -> Gate:
@@ -37,10 +39,10 @@ def test_a_large_request_waits_for_all_that_came_before() -> None:
         with pytest.raises(Overloaded, match=says) as refused, explaining.admit(2):
             pass
         assert refused.value.seconds == 2
-        assert explaining.rows == 11
+        assert explaining.waiting.rows == 11
     with pytest.raises(ZeroDivisionError), explaining.admit(50):  # however many, where nobody is before them
         _ = 1 / 0
-    assert explaining.rows == 0
+    assert explaining.waiting.rows == 0
     explaining.demand_room(50)
 
 
@@ -110,7 +112,7 @@ def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[st
     with pytest.raises(Overloaded, match="The answer was not ready after 1 seconds"):
         asyncio.run(model.explain([row]))
     busy.set()
-    assert model.explaining.gate.rows == 0
+    assert model.explaining.gate.waiting.rows == 0
     assert len(asyncio.run(model.explain([row])).explanations) == 1
 
 
@@ -121,16 +123,16 @@ def test_no_way_of_asking_takes_more_than_a_turn(trained: Project, row: dict[str
     class Watched(Predictor):
         """Notes how many rows it gets at a time, and is said to be slow whatever this machine can do."""
 
-        def decode(self, rows: Sequence[object], after: Decoded | None = None) -> Decoded:
-            note(rows)
+        def decode(self, rows: Sequence[object] | Table, after: Decoded | None = None) -> Decoded:
+            note(len(rows))
             return super().decode(rows, after)
 
-        def scores(self, records: Records) -> np.ndarray:
-            note(records)
-            return super().scores(records)
+        def scores(self, inputs: Inputs) -> np.ndarray:
+            note(count(inputs))
+            return super().scores(inputs)
 
-    def note(rows: Sequence[object]) -> None:
-        sizes.append(len(rows))
+    def note(rows: int) -> None:
+        sizes.append(rows)
         model.predicting.gate.took(1, 0.01)
 
     async def main() -> None:

@@ -13,8 +13,9 @@ from model.predictor import Predictor
 from serving.models import Models
 from serving.rest import v1
 from serving.rest.asgi import Front
-from serving.served_model import ServedModel, Shared
+from serving.served_model import ServedModel
 from serving.settings import Settings
+from serving.shared import Shared
 from tests.project import Project
 from tests.serving.rest.test_http import problem
 

@@ -45,7 +45,7 @@ place = Workspace("letting")
 predictor = open_predictor(place.bundle)
 gold, silver = tables.read(place.gold), tables.read(place.silver)
 rows = tables.rows(predictor.contract, silver.loc[gold.index.get_level_values("row")])
-records = predictor.decode(rows).raise_if_rejected().records
+records = predictor.decode(rows).raise_if_rejected().inputs
 matrix = FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, records))
 np.testing.assert_array_equal(matrix, gold.to_numpy())
 """

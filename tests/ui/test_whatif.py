@@ -12,7 +12,7 @@ from ui.charts import Axis, bars_axis
 from ui.described import Column, Model, Reference, Spread
 from validation import contract
 from validation.contract import Kind
-from validation.decode import RowDecoder
+from validation.decode_rows import RowDecoder
 
 BOUNDS = st.floats(-1e6, 1e6)
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), max_size=60, unique=True)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.validation.test_decode import GOOD, WIDE, WORDS
+from tests.validation.test_decode_rows import GOOD, WIDE, WORDS
 from validation.contract import Column, Kind
-from validation.decode import RowDecoder
+from validation.decode_rows import RowDecoder
 from validation.ranges import Range
 
 RANGES = {

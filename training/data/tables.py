@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from model import tabular
 from training.workspace import atomic_file
 from validation.contract import Column, Contract, Kind
 from validation.decode import Columns
 from validation.errors import TableError
+from validation.table import Table
 from validation.wire import RowError
 
 if TYPE_CHECKING:
@@ -58,9 +60,18 @@ def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:
 
 def in_parts(contract: Contract, table: pd.DataFrame) -> Iterator[tuple[int, list[dict[str, object]]]]:
     """Where a part of a table starts and its `rows`, part by part: all of them at once may take gigabytes."""
+    for start, part in _parts(contract, table):
+        yield start, rows(contract, part)
+
+
+def _parts(contract: Contract, table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     step = max(_CELLS // len(contract.inputs), 1)
-    for start in range(0, len(table), step):
-        yield start, rows(contract, table.iloc[start : start + step])
+    return ((start, table.iloc[start : start + step]) for start in range(0, len(table), step))
+
+
+def requested(contract: Contract, table: pd.DataFrame) -> Table:
+    """The inputs of a table as a caller would send them."""
+    return tabular.table(table[[column.name for column in contract.inputs]])
 
 
 def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -78,12 +89,12 @@ def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.nda
     """
     places, scores = [], []
     refused: list[RowError] = []
-    for start, part in in_parts(predictor.contract, table):
-        decoded = predictor.decode(part)
+    for start, part in _parts(predictor.contract, table):
+        decoded = predictor.decode(requested(predictor.contract, part))
         refused += decoded.errors[:1]
-        if decoded.records:
+        if decoded.positions:
             places.append(np.array(decoded.positions) + start)
-            scores.append(predictor.scores(decoded.records))
+            scores.append(predictor.scores(decoded.inputs))
     if not places:
         raise TableError(
             "The model refuses every row of the test split, "

@@ -122,10 +122,10 @@ def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
         "columns": the mean size of each column's contribution, the largest first, over a sample of "rows" rows, in the
         "space" that contributions are in.
     """
-    rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
-    explained = predictor.explanations(predictor.decode(rows).raise_if_rejected().records)
-    sizes = np.abs([list(one.contributions.values()) for one in explained]).mean(axis=0).tolist()
-    columns = dict(zip(explained[0].contributions, sizes, strict=True))
+    rows = test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)]
+    asked = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
+    sizes = np.abs(predictor.contributions(asked.inputs)[:, :-1]).mean(axis=0).tolist()
+    columns = dict(zip((column.name for column in predictor.contract.inputs), sizes, strict=True))
     return {
         "space": predictor.outcome.space,
         "rows": len(rows),

@@ -110,13 +110,13 @@ def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
         predictor: the model.
         rows: that it does not refuse.
     """
-    records = predictor.decode(tables.rows(predictor.contract, rows)).raise_if_rejected().records
-    answers = predictor.explanations(records)
+    asked = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
+    contributions = predictor.contributions(asked.inputs)
     inputs = tables.inputs(predictor.contract, rows)
     columns = predictor.contract.inputs
     return shap.Explanation(
-        np.array([list(answer.contributions.values()) for answer in answers]),
-        base_values=np.array([answer.base_value for answer in answers]),
+        contributions[:, :-1],
+        base_values=contributions[:, -1],
         data=_matrix([_shades(column, inputs[column.name]) for column in columns]),
         display_data=_matrix([_texts(column, inputs[column.name]) for column in columns]),
         feature_names=[column.name for column in columns],

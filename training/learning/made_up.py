@@ -16,7 +16,8 @@ from model.features import FeatureMatrix
 from problems.base import Problem
 from training.learning.train import Learned
 from validation.contract import Column, Contract, Kind
-from validation.decode import RowDecoder, to_arrays
+from validation.decode import to_arrays
+from validation.decode_rows import RowDecoder
 from validation.errors import TableError
 from validation.values import written
 
@@ -43,13 +44,13 @@ def rows(problem: Problem, learned: Learned, reference: Reference, count: int) -
     contract = problem.contract
     tried = _tried(contract, learned, reference)
     decoded = RowDecoder(contract, learned.fitted.vocabularies).decode(tried)
-    if not decoded.records:
+    if not decoded.inputs:
         first = decoded.errors[0]
         raise TableError(
             f"No row made up from the columns of '{problem.name}' satisfies its contract; the first has "
             f"{first.column}: {first.message}. Look at the bounds and choices of that column."
         )
-    matrix = FeatureMatrix(problem, learned.fitted)(to_arrays(contract.inputs, decoded.records))
+    matrix = FeatureMatrix(problem, learned.fitted)(to_arrays(contract.inputs, decoded.inputs))
     leaves = [_leaves(text, matrix) for text in learned.boosters.values()]
     kept = _widest(_regions(matrix), np.hstack(leaves), count)
     return [tried[decoded.positions[place]] for place in kept]

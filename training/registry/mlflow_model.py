@@ -28,17 +28,17 @@ class BundleModel(PythonModel):  # type: ignore[misc]
 
         With `params={"partial": True}` a refused row gets missing values instead of failing the call.
         """
-        table = model_input.astype(object).where(model_input.notna(), None)
-        decoded = self.predictor.decode(table.to_dict("records"))
-        if decoded.refused and not (params or {}).get("partial"):
+        decoded = self.predictor.decode(tabular.table(model_input))
+        if decoded.error_count and not (params or {}).get("partial"):
             first = decoded.errors[0]
-            raise ValueError(f"{decoded.refused} errors, first: row {first.row}, {first.column}: {first.message}")
+            raise ValueError(f"{decoded.error_count} errors, first: row {first.row}, {first.column}: {first.message}")
         outcome, contract = self.predictor.outcome, self.predictor.contract
-        answers = self.predictor.answers(decoded, self.predictor.scores(decoded.records))
-        frame = pd.DataFrame(
-            [tabular.row(outcome, answer) for answer in answers], columns=tabular.columns(outcome, contract)
-        )
-        return frame.set_axis(model_input.index[decoded.positions]).reindex(model_input.index)
+        answered = model_input.iloc[decoded.positions]
+        told: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
+        told["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
+        told |= {f"key_{column.name}": answered.get(column.name) for column in contract.keys}
+        frame = pd.DataFrame(told, index=answered.index, columns=tabular.columns(outcome, contract))
+        return frame.reindex(model_input.index)
 
 
 set_model(BundleModel())

@@ -233,18 +233,18 @@ def test_binary_bodies_that_do_not_fit(
 )
 def test_tensors_that_are_no_column(predictor: Predictor, tensor: Tensor, says: str) -> None:
     with pytest.raises(UnreadableRequest, match=says):
-        tensors.rows(predictor.contract, [tensor], 10)
+        tensors.table(predictor.contract, [tensor], 10)
 
 
 def test_tensors_are_columns_of_one_length(predictor: Predictor) -> None:
     one, other = Tensor("a", "INT64", [1], [1]), Tensor("b", "INT64", [2], [1, 2])
     for found in ([one, other], []):
         with pytest.raises(UnreadableRequest, match="one tensor a column"):
-            tensors.rows(predictor.contract, found, 10)
+            tensors.table(predictor.contract, found, 10)
     with pytest.raises(UnreadableRequest, match="two inputs of the name 'a'"):
-        tensors.rows(predictor.contract, [one, one], 10)
+        tensors.table(predictor.contract, [one, one], 10)
     with pytest.raises(RequestTooLarge, match="2 rows are above the limit of 1 rows"):
-        tensors.rows(predictor.contract, [other], 1)
+        tensors.table(predictor.contract, [other], 1)
 
 
 def test_nan_and_empty_texts_are_missing_where_something_may_be(predictor: Predictor) -> None:
@@ -252,7 +252,7 @@ def test_nan_and_empty_texts_are_missing_where_something_may_be(predictor: Predi
         Tensor("travel_code", "FP64", [2], [math.nan, 3.0]),
         Tensor("agency", "BYTES", [2], ["", "x"]),
     ]
-    assert tensors.rows(predictor.contract, found, 10) == [
+    assert tensors.table(predictor.contract, found, 10).rows() == [
         {"travel_code": None, "agency": ""},
         {"travel_code": 3.0, "agency": "x"},
     ]
@@ -267,7 +267,7 @@ def test_texts_that_are_cut_off_or_no_utf_8(raw: bytes) -> None:
 @pytest.mark.parametrize("datatype", [*tensors.NUMPY, "BYTES"])
 def test_what_is_packed_is_unpacked(datatype: str) -> None:
     values: list[Any] = ["", "ä", "b" * 300] if datatype == "BYTES" else [0, 1, 1]
-    assert tensors.unpack("a", datatype, tensors.pack(Tensor("a", datatype, [3], values))) == values
+    assert list(tensors.unpack("a", datatype, tensors.pack(Tensor("a", datatype, [3], values)))) == values
 
 
 def test_a_taken_port_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:

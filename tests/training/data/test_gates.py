@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from pandera.errors import SchemaErrors
 
 from tests.strategies import any_rows
-from tests.validation.test_decode import DECODER, GOOD, WIDE, WORDS
+from tests.validation.test_decode_rows import DECODER, GOOD, WIDE, WORDS
 from training.data import gates
 
 

@@ -52,7 +52,7 @@ def a_model(silver: pd.DataFrame, *columns: Column, unit: str | None = None, rou
 
 def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str, bytes]:
     """The pictures of a model that is asked `silver` again, by name."""
-    records = predictor.decode(tables.rows(predictor.contract, silver)).raise_if_rejected().records
+    records = predictor.decode(tables.rows(predictor.contract, silver)).raise_if_rejected().inputs
     scores = predictor.scores(records)
     numeric = isinstance(predictor.outcome, Regression)
     actual = silver["y"] if numeric else (silver["y"] == "Yes").astype("float64")

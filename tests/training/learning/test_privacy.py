@@ -92,7 +92,7 @@ def test_made_up_rows_reach_every_feature_and_are_nobodys(learned: tuple[Learned
     assert not {"Ada's", RICHEST, "1901-02-03"} & {value for row in rows for value in row.values()}
 
     def matrix(of: list[dict[str, Any]]) -> np.ndarray:
-        records = model.predictor(problem).decode(of).raise_if_rejected().records
+        records = model.predictor(problem).decode(of).raise_if_rejected().inputs
         return FeatureMatrix(problem, model.fitted)(to_arrays(problem.contract.inputs, records))
 
     made, seen = matrix(rows), matrix(real)
@@ -145,7 +145,7 @@ def test_a_booster_answers_the_same_without_its_ranges(learned: tuple[Learned, p
     assert str(RICHEST)[:6] not in hidden.boosters[bundle.MODEL]
     rows = tables.rows(a_problem().contract, table[:100])
     before, after = (one.predictor(a_problem()) for one in (model, hidden))
-    records = before.decode(rows).raise_if_rejected().records
+    records = before.decode(rows).raise_if_rejected().inputs
     assert (before.scores(records) == after.scores(records)).all()
     assert before.explanations(records) == after.explanations(records)
 

@@ -1,0 +1,239 @@
+"""Columns of a table to columns of a model, without a look at every single row.
+
+Whole columns prove most rows good. What they do not prove, `RowDecoder` judges: so there is one verdict on a row and
+one set of words for it, however it came.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import NoneType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from validation.contract import Column, Kind
+from validation.decode import ARRAYS, Columns, Decoded, to_arrays
+from validation.decode_rows import RowDecoder
+from validation.ranges import Range
+from validation.table import Table, Values
+from validation.values import LARGEST_INTEGER, InvalidValue, reader
+
+FEW = 16
+"""So many rows are read one by one in less time than their columns."""
+_FIRST_YEAR, _LAST_YEAR = 1 - 1970, 9999 - 1970
+_UNPROVEN = -1
+"""The place of what is not proven among values that end with a missing one."""
+
+
+class _Proven(NamedTuple):
+    """A column as a model takes it, and which of its values are good and need no warning; both of shape (rows,).
+
+    The others stand for nothing.
+    """
+
+    values: np.ndarray
+    good: np.ndarray
+
+
+class ColumnDecoder:
+    """Reads tables with the verdicts of a row decoder."""
+
+    def __init__(self, rows: RowDecoder) -> None:
+        """Compile the contract of `rows`."""
+        self._rows = rows
+        self._contract = rows.contract
+        self._inputs = {c.name: _prover(c, rows.choices[c.name], rows.ranges.get(c.name)) for c in rows.contract.inputs}
+        self._keys = {column.name: _prover(column) for column in rows.contract.keys}
+
+    def decode(self, table: Table, after: Decoded | None = None) -> Decoded:
+        """Read a table; never raises, whatever is in it. Key columns are judged and not kept.
+
+        Args:
+            table: its columns, by the names that requests have for them.
+            after: the rows of the same request that came before; these are appended to it.
+        """
+        decoded = Decoded() if after is None else after
+        if len(table) <= FEW:
+            return self._rows.decode(table.rows(), decoded)
+        columns: Columns = {}
+        good = np.full(len(table), table.columns.keys() <= self._rows.known)
+        for column in self._contract.inputs:
+            proven = self._proven(column, table)
+            columns[column.name] = proven.values
+            good &= proven.good
+        for name, prove in self._keys.items():
+            if name in table.columns:
+                good &= prove(table.columns[name]).good
+        self._judge_others(table, columns, good, decoded)
+        return decoded
+
+    def _proven(self, column: Column, table: Table) -> _Proven:
+        values = table.columns.get(column.name)
+        return _missing(column, len(table)) if values is None else self._inputs[column.name](values)
+
+    def _judge_others(self, table: Table, columns: Columns, good: np.ndarray, decoded: Decoded) -> None:
+        """Have the rows that are not proven judged one by one, and put all good ones into `decoded`, in order."""
+        first, before = decoded.total, len(decoded.positions)
+        decoded.total += len(table)
+        decoded.inputs = columns
+        places = np.flatnonzero(~good)
+        if len(places):
+            judged = Decoded(errors=decoded.errors, error_count=decoded.error_count, compared=decoded.compared)
+            self._rows.decode(table.rows(places), judged, (places + first).tolist())
+            decoded.error_count, decoded.compared = judged.error_count, judged.compared
+            passed = np.array(judged.positions, dtype=np.int64) - first
+            good[passed] = True
+            order = np.cumsum(good) - 1 + before
+            for place, texts in judged.warnings.items():
+                decoded.warnings[int(order[passed[place]])] = texts
+            decoded.warned += judged.warned
+            read = to_arrays(self._contract.inputs, judged.inputs)
+            decoded.inputs = {name: _with(values, passed, read[name])[good] for name, values in columns.items()}
+        decoded.positions += (np.flatnonzero(good) + first).tolist()
+
+
+def _with(values: np.ndarray, places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """A copy of an array with other values in some places."""
+    changed = values.copy()
+    changed[places] = others
+    return changed
+
+
+def _prover(
+    column: Column, choices: Collection[str] | None = None, limits: Range | None = None
+) -> Callable[[Values], _Proven]:
+    """What proves the values of a column good: `choices` are those of a category, `limits` those of training."""
+    match column.kind:
+        case Kind.INTEGER | Kind.REAL:
+            return _numbers(column, limits)
+        case Kind.FLAG:
+            return _flags(column)
+        case Kind.CATEGORY:
+            return _texts(column) if choices is None else _names(column, choices)
+        case Kind.DATE | Kind.TIMESTAMP:
+            return _times(column, limits)
+
+
+def _missing(column: Column, rows: int) -> _Proven:
+    """A column without a value."""
+    return _Proven(ARRAYS[column.kind]([None] * rows), np.full(rows, column.nullable))
+
+
+def _unproven(column: Column, values: Values) -> _Proven:
+    """A column of which nothing is known."""
+    return _Proven(ARRAYS[column.kind]([None] * len(values)), np.zeros(len(values), dtype=bool))
+
+
+def _of(values: Sequence[Any], *types: type) -> bool:
+    """Whether values are of these types, subclasses apart, or missing."""
+    return set(map(type, values)) <= {*types, NoneType}
+
+
+def _numbers(column: Column, limits: Range | None) -> Callable[[Values], _Proven]:
+    whole = column.kind is Kind.INTEGER
+    exact = LARGEST_INTEGER - 1 if whole else sys.float_info.max  # integers beyond 2^53 may come out as that
+    low, high = (limits.low, limits.high) if limits else (-exact, exact)
+    least = max(-exact, low, -exact if column.ge is None else column.ge)
+    most = min(exact, high, exact if column.le is None else column.le)
+
+    def prove(values: Values) -> _Proven:
+        numbers = _floats(values)
+        if numbers is None:
+            return _unproven(column, values)
+        good = (numbers >= least) & (numbers <= most)
+        if whole:
+            numbers = numbers + 0.0  # an integer has no negative zero
+            good &= numbers == np.trunc(numbers)
+        missing = np.isnan(numbers)
+        if column.nullable and (isinstance(values, np.ndarray) or values.count(None) == missing.sum()):
+            good |= missing
+        return _Proven(numbers, good)
+
+    return prove
+
+
+def _floats(values: Values) -> np.ndarray | None:
+    """Numbers as float64, NaN where missing; None if there is something else among them."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64, copy=False) if values.dtype.kind in "fiu" else None
+    try:
+        return np.array(values, dtype=np.float64) if _of(values, float, int) else None
+    except OverflowError:  # an integer beyond all doubles
+        return None
+
+
+def _flags(column: Column) -> Callable[[Values], _Proven]:
+    def prove(values: Values) -> _Proven:
+        if not (values.dtype == np.bool_ if isinstance(values, np.ndarray) else _of(values, bool)):
+            return _unproven(column, values)
+        flags = np.array(values, dtype=np.float64)
+        return _Proven(flags, np.isfinite(flags) | column.nullable)
+
+    return prove
+
+
+def _names(column: Column, choices: Collection[str]) -> Callable[[Values], _Proven]:
+    codes: dict[str | None, int] = {name: code for code, name in enumerate(choices)}
+    if column.nullable:
+        codes[None] = len(choices)
+    names = ARRAYS[column.kind]([*choices, None])
+
+    def prove(values: Values) -> _Proven:
+        if isinstance(values, np.ndarray) or not _of(values, str):
+            return _unproven(column, values)
+        return _picked(values, codes, names)
+
+    return prove
+
+
+def _texts(column: Column, limits: Range | None = None) -> Callable[[Values], _Proven]:
+    """Names of any kind, and times that are written: each text is read once, however often it comes."""
+    read = reader(column)
+
+    def prove(values: Values) -> _Proven:
+        if isinstance(values, np.ndarray) or not _of(values, str):
+            return _unproven(column, values)
+        known: dict[str | None, Any] = {}
+        for text in set(values) - {None}:
+            try:
+                value: Any = read(text)
+            except InvalidValue:
+                continue
+            if limits is None or limits.low <= value <= limits.high:
+                known[text] = value
+        codes: dict[str | None, int] = {text: code for code, text in enumerate(known)}
+        if column.nullable:
+            codes[None] = len(known)
+        return _picked(values, codes, ARRAYS[column.kind]([*known.values(), None]))
+
+    return prove
+
+
+def _picked(values: Sequence[Any], codes: Mapping[str | None, int], known: np.ndarray) -> _Proven:
+    """What is known of each value, by its code; the last that is known is a missing one."""
+    found = np.fromiter(map(codes.get, values, itertools.repeat(_UNPROVEN)), dtype=np.intp, count=len(values))
+    return _Proven(known[found], found != _UNPROVEN)
+
+
+def _times(column: Column, limits: Range | None) -> Callable[[Values], _Proven]:
+    written = _texts(column, limits)
+    unit = ARRAYS[column.kind]([]).dtype
+
+    def prove(values: Values) -> _Proven:
+        if not isinstance(values, np.ndarray):
+            return written(values)
+        if values.dtype.kind != "M":
+            return _unproven(column, values)
+        years = values.astype("datetime64[Y]").astype(np.int64)
+        good = (years >= _FIRST_YEAR) & (years <= _LAST_YEAR)
+        within = np.where(good, values, np.datetime64("NaT"))
+        times = within.astype(unit)
+        if column.kind is Kind.DATE:
+            good &= times == within  # midnight
+        if limits is not None:
+            counted = times.astype(np.int64)
+            good &= (counted >= limits.low) & (counted <= limits.high)
+        return _Proven(times, good | np.isnat(values) if column.nullable else good)
+
+    return prove
