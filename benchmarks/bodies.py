@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from google.protobuf import descriptor_pool, message_factory
 
-from model import bundle
 from model.features import FeatureMatrix
+from model.model import BOOSTER as BOOSTER_FILE
 from model.predictor import open_predictor
 from problems import base
 from serving.rpc import descriptors
@@ -21,7 +21,7 @@ from training.workspace import Workspace
 from validation.decode import to_arrays
 
 MODEL = "flights"
-BOOSTER = Path(Workspace(MODEL).bundle).absolute() / bundle.MODEL
+BOOSTER = Path(Workspace(MODEL).bundle).absolute() / BOOSTER_FILE
 
 
 @functools.cache
@@ -81,7 +81,7 @@ def matrix(count: int) -> np.ndarray:
     """The model matrix of `rows(count)`, shape (rows, features)."""
     predictor = open_predictor(BOOSTER.parent)
     inputs = predictor.decode(rows(count)).raise_if_rejected().inputs
-    return FeatureMatrix(predictor.problem, predictor.manifest.fitted)(to_arrays(predictor.contract.inputs, inputs))
+    return FeatureMatrix(predictor.problem, predictor.model.fitted)(to_arrays(predictor.contract.inputs, inputs))
 
 
 def tensors(model: str, columns: dict[str, Any]) -> bytes:

@@ -14,33 +14,30 @@ Reading parses, then audits, and only then is anything constructed (`model.predi
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from model import formats
 from model.features import Fitted
+from model.formats import FORMAT, Document
+from model.model import BOOSTER, SPREAD, Model
 from model.outcomes import Outcome
+from model.reference import Reference
 from problems import base
 from problems.base import Problem
-from validation.contract import MOST_LISTED, Column, Kind, Unseen
+from validation import contract
 from validation.errors import BundleError, ContractError
 
 T = TypeVar("T")
 
-FORMAT = 2
 MANIFEST = "manifest.json"
-MODEL = "model.txt"
-SPREAD = "spread.txt"
 GOLDEN = "golden.json"
 REFERENCE = "reference.json"
-_A_SECOND: Mapping[Kind, float] = {Kind.DATE: 1 / 86_400, Kind.TIMESTAMP: 1e6}
-"""What `Reference` keeps times in, as their readers give it."""
-SEVERAL = 5
-"""A name with as many rows in training is hardly one person's."""
 CARDS = ("card.md", "card.html")
-NEEDED = (MODEL, GOLDEN, REFERENCE)
+NEEDED = (BOOSTER, GOLDEN, REFERENCE)
 ALLOWED = (*NEEDED, SPREAD, *CARDS)
 
 
@@ -84,55 +81,21 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contributions: list[dict[str, float]]
 
 
-class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the training split is distributed: for each input and the target, what `training.learning.bundle` writes."""
-
-    columns: dict[str, dict[str, Any]]
-    rows: int
-
-    def deciles(self, column: Column) -> list[float]:
-        """Eleven values of a number or time, from the least to the greatest, as its reader gives them.
-
-        None at all for other columns, and where training saw no value.
-        """
-        a_second = _A_SECOND.get(column.kind, 1.0)
-        return [value * a_second for value in self.columns.get(column.name, {}).get("deciles", ())]
-
-    def counts(self, column: Column) -> dict[str, int]:
-        """In how many rows training saw each name of a category."""
-        entry = self.columns.get(column.name, {})
-        there = self.rows * (1 - entry.get("missing", 0.0))
-        return {name: round(share * there) for name, share in entry.get("shares", {}).items()}
-
-
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was read and audited; `boosters` and `cards` by the names of their files."""
+    """A bundle that was read and audited: a model, proof of how it answers, and what is known of it."""
 
     manifest: Manifest
-    problem: Problem
-    boosters: dict[str, str]
+    model: Model
     golden: Golden
     reference: Reference
-    cards: dict[str, str]
-
-    def names(self, column: Column) -> list[str]:
-        """The names of a category that may be told to anybody, the most common in training first.
-
-        All of those that callers must know. Where there are many and others are answered too, only those with `SEVERAL`
-        rows in training: one with a single row may be somebody's.
-        """
-        known = self.manifest.fitted.vocabularies.get(column.name, [])
-        rows = self.reference.counts(column)
-        if len(known) > MOST_LISTED and column.when_unseen(len(known)) is Unseen.WARN:
-            known = [name for name in known if rows.get(name, 0) >= SEVERAL]
-        return sorted(known, key=lambda name: (-rows.get(name, 0), name))
+    cards: Mapping[str, str]
+    """By the names of their files."""
 
 
-def make_manifest(
-    problem: Problem, fitted: Fitted, outcome: Outcome, base_value: float, files: dict[str, bytes]
-) -> Manifest:
-    """The manifest of a bundle with these files, unsealed."""
+def make_manifest(model: Model, base_value: float, files: dict[str, bytes]) -> Manifest:
+    """The manifest of a bundle of this model with these files, unsealed."""
+    problem, fitted, outcome = model.problem, model.fitted, model.outcome
     identity = {
         "format": FORMAT,
         "problem": problem.name,
@@ -174,33 +137,43 @@ def write(directory: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
 def read(directory: Path) -> Bundle:
     """Read and audit a bundle.
 
+    The contract is the one that it carries, which later code may have changed. Its features are the code's.
+
     Raises:
-        BundleError: it is damaged, of another format, or made for another contract or other features. The message
-            says which, and what to do.
+        BundleError: it is damaged, of a format that is not read here, or made with other features. The message says
+            which, and what to do.
     """
     manifest = read_manifest(directory)
     _audit_digest(directory, manifest)
     files = _audit_files(directory, manifest)
-    problem = _audit_problem(directory, manifest)
+    boosters = {name: files[name].decode() for name in (BOOSTER, SPREAD) if name in files}
+    model = Model(_audit_problem(manifest), manifest.fitted, manifest.outcome, boosters)
     golden = _parse(directory / GOLDEN, files[GOLDEN], Golden)
-    reference = _parse(directory / REFERENCE, files[REFERENCE], Reference)
-    boosters = {name: files[name].decode() for name in (MODEL, SPREAD) if name in files}
     cards = {name: files[name].decode() for name in CARDS if name in files}
-    return Bundle(manifest, problem, boosters, golden, reference, cards)
+    return Bundle(manifest, model, golden, _reference(directory / REFERENCE, files[REFERENCE], manifest), cards)
 
 
 def read_manifest(directory: Path) -> Manifest:
     """Parse manifest.json alone; raises BundleError."""
     path = directory / MANIFEST
     content = _read(path)
-    document = _parse(path, content, dict[str, Any])
-    found = document.get("format")
-    if found != FORMAT:
+    found = _parse(path, content, Document).get("format")
+    if found not in formats.REFERENCES:
+        known = " and ".join(map(str, formats.REFERENCES))
         raise BundleError(
-            f"{path} is of format {found!r}; this code reads format {FORMAT}. "
+            f"{path} is of format {found!r}; this code reads the formats {known}. "
             "Train again with this code, or serve the bundle with the release that made it."
         )
     return _parse(path, content, Manifest)
+
+
+def _reference(path: Path, content: bytes, manifest: Manifest) -> Reference:
+    document = _parse(path, content, Document)
+    try:
+        upgraded = formats.REFERENCES[manifest.format](msgspec.to_builtins(manifest), document)
+        return msgspec.convert(upgraded, Reference)
+    except (KeyError, AttributeError, TypeError, msgspec.ValidationError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _audit_digest(directory: Path, manifest: Manifest) -> None:
@@ -221,21 +194,22 @@ def _audit_files(directory: Path, manifest: Manifest) -> dict[str, bytes]:
     return files
 
 
-def _audit_problem(directory: Path, manifest: Manifest) -> Problem:
+def _audit_problem(manifest: Manifest) -> Problem:
+    """The code's problem with the contract of the bundle."""
+    model = f"The model '{manifest.problem}' {manifest.version}"
     try:
         problem = base.load(manifest.problem)
     except ContractError as error:
-        raise BundleError(f"{directory} is a model for a problem that this code does not have. {error}") from error
-    for what, ours, theirs in (
-        ("contract", problem.contract.hash, manifest.contract_hash),
-        ("features", problem.features_hash, manifest.features_hash),
-    ):
-        if ours != theirs:
-            raise BundleError(
-                f"{directory} was trained with another version of the {what} of '{problem.name}' than this code has. "
-                "Train again (`make train`), or serve it with the code of its commit."
-            )
-    return problem
+        raise BundleError(f"{model} is for a problem that this code does not have. {error}") from error
+    if problem.features_hash != manifest.features_hash:
+        raise BundleError(
+            f"{model} was trained with other features than this code computes for '{problem.name}'. "
+            "Train again (`make train`), or serve it with the code of its commit."
+        )
+    try:
+        return replace(problem, contract=contract.described(manifest.contract))
+    except (ContractError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{model} carries a contract that this code cannot read: {error}.") from error
 
 
 _RESTORE = "Restore the bundle from the registry or train again."
@@ -252,7 +226,11 @@ def _parse(path: Path, content: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} is not what a bundle holds: {error}. {_RESTORE}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BundleError:
+    return BundleError(f"{path} is not what a bundle holds: {error}. {_RESTORE}")
 
 
 def _digested(manifest: Manifest) -> Manifest:
@@ -264,5 +242,5 @@ def _hashes(files: dict[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _hash(document: dict[str, Any]) -> str:
+def _hash(document: Document) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.bundle import Golden
+from model.bundle import Bundle, Golden
 from model.predictor import Predictor
 from validation.errors import BundleError, RowsRejected
 
@@ -26,12 +26,13 @@ def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden
     return golden, explained[0].base_value if explained else np.nan
 
 
-def replay(predictor: Predictor, golden: Golden) -> None:
-    """Ask the golden rows again, through the decoding that requests take.
+def replay(predictor: Predictor, bundle: Bundle) -> None:
+    """Ask the golden rows of a bundle again, through the decoding that requests take.
 
     Raises:
         BundleError: a row is refused, or its prediction or explanation or the base value is another.
     """
+    golden = bundle.golden
     rows = msgspec.json.decode(msgspec.json.encode(golden.rows))
     if not rows:
         raise BundleError(f"The bundle of '{predictor.name}' has no golden rows to prove it. Train again.")
@@ -41,7 +42,7 @@ def replay(predictor: Predictor, golden: Golden) -> None:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
     if len(golden.scores) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
-    if not np.isclose(base_value, predictor.manifest.base_value, rtol=TOLERANCE):
+    if not np.isclose(base_value, bundle.manifest.base_value, rtol=TOLERANCE):
         raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
     for row, (expected, found) in enumerate(zip(golden.scores, answers.scores, strict=True)):
         if len(found) != len(expected) or not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):

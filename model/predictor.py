@@ -6,7 +6,7 @@ import secrets
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import lightgbm as lgb
 import msgspec
@@ -16,7 +16,10 @@ from msgspec import UNSET
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.features import FeatureMatrix
+from model.model import BOOSTER, SPREAD, Model
+from model.reference import Reference
 from problems.base import owners
+from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
 from validation.decode_columns import ColumnDecoder
 from validation.decode_rows import RowDecoder
@@ -33,27 +36,45 @@ _AT, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 class Predictor:
     """One model, ready to answer. Its methods hold no state between calls and may be called from several threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Construct the booster of an audited bundle; raises BundleError if it does not fit its manifest."""
-        manifest = bundle.manifest
-        self.manifest = manifest
-        self.problem = bundle.problem
-        self.contract = bundle.problem.contract
-        self.name = manifest.problem
-        self.version = manifest.version
-        self.lookups = {column.name: Lookup(bundle.names(column)) for column in self.contract.categories}
-        self._rows = RowDecoder(self.contract, manifest.fitted.vocabularies, _ranges(bundle), self.lookups)
+    def __init__(self, model: Model, version: str = "", reference: Reference | None = None) -> None:
+        """Construct the boosters of a model.
+
+        Args:
+            model: what answers.
+            version: what answers say that it is.
+            reference: what training saw, for warnings of values far from it and for names to suggest; none yet where a
+                model is asked before it is bundled.
+
+        Raises:
+            BundleError: a booster does not fit the model.
+        """
+        seen = Reference() if reference is None else reference
+        self.model = model
+        self.problem = model.problem
+        self.contract = model.problem.contract
+        self.name = model.problem.name
+        self.version = version
+        learned = model.fitted.vocabularies
+        self.lookups = {
+            column.name: Lookup(seen.names(column, learned.get(column.name, ()))) for column in self.contract.categories
+        }
+        self._rows = RowDecoder(self.contract, learned, _ranges(self.contract, seen), self.lookups)
         self._table = ColumnDecoder(self._rows)
-        self._matrix = FeatureMatrix(bundle.problem, manifest.fitted)
-        self.outcome = manifest.outcome
-        self._booster = _booster(bundle, bundles.MODEL)
+        self._matrix = FeatureMatrix(model.problem, model.fitted)
+        self.outcome = model.outcome
+        self._booster = _booster(model, BOOSTER)
         self._raw = _Scorer(self._booster, raw_score=True)
-        spread = _booster(bundle, bundles.SPREAD) if bundles.SPREAD in bundle.boosters else None
+        spread = _booster(model, SPREAD) if SPREAD in model.boosters else None
         self._spread = None if spread is None else _Scorer(spread, raw_score=False)
         self._inputs = [column.name for column in self.contract.inputs]
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
-        self._owners = _ownership(manifest.fitted.feature_names, self._inputs)
+        self._owners = _ownership(model.fitted.feature_names, self._inputs)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """The predictor of an audited bundle; raises BundleError if a booster does not fit its manifest."""
+        return cls(bundle.model, bundle.manifest.version, bundle.reference)
 
     def decode(self, rows: Sequence[object] | Table, after: Decoded | None = None) -> Decoded:
         """Read JSON rows, or a table, by this model's contract and vocabularies; never raises.
@@ -175,7 +196,7 @@ class Predictor:
 
 def open_predictor(directory: Path) -> Predictor:
     """Read, audit and construct the model in a bundle directory; raises BundleError."""
-    return Predictor(bundles.read(directory))
+    return Predictor.of(bundles.read(directory))
 
 
 class _Scorer:
@@ -225,22 +246,23 @@ def _prototype(name: str, *arguments: Any) -> Any:
     return function
 
 
-def _ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
+def _ranges(contract: Contract, reference: Reference) -> dict[str, tuple[float, float]]:
     """The least and the greatest value that training saw of each number and time."""
-    deciles = {column.name: bundle.reference.deciles(column) for column in bundle.problem.contract.inputs}
+    deciles = {column.name: reference.deciles(column) for column in contract.inputs}
     return {name: (seen[0], seen[-1]) for name, seen in deciles.items() if seen}
 
 
-def _booster(bundle: Bundle, name: str) -> lgb.Booster:
+def _booster(model: Model, name: str) -> lgb.Booster:
+    problem = model.problem.name
     try:
-        booster = lgb.Booster(model_str=bundle.boosters[name])
+        booster = lgb.Booster(model_str=model.boosters[name])
     except lgb.basic.LightGBMError as error:
-        raise BundleError(f"{name} of '{bundle.manifest.problem}' is not a LightGBM model: {error}") from error
+        raise BundleError(f"{name} of '{problem}' is not a LightGBM model: {error}") from error
     outputs = booster.num_model_per_iteration()
     if outputs != 1:  # the scorer has room for one
-        raise BundleError(f"{name} of '{bundle.manifest.problem}' has {outputs} outputs a row; a model here has one.")
-    if booster.feature_name() != bundle.manifest.fitted.feature_names:
-        raise BundleError(f"{name} of '{bundle.manifest.problem}' was trained on other features than its manifest has.")
+        raise BundleError(f"{name} of '{problem}' has {outputs} outputs a row; a model here has one.")
+    if booster.feature_name() != model.fitted.feature_names:
+        raise BundleError(f"{name} of '{problem}' was trained on other features than its manifest has.")
     return booster
 
 

@@ -100,7 +100,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ContractError(f"Problem name {self.name!r} must be lower snake case, like 'house_prices'.")
+            raise ContractError(
+                f"Problem name {self.name!r} must be lower snake case in the letters a to z, like 'house_prices'."
+            )
 
     @property
     def task(self) -> Task:

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from model.bundle import Bundle
+from model.reference import Names
 from validation.contract import MOST_LISTED, Column, Kind
 from validation.parsing import ABSENT
 from validation.values import written
@@ -40,7 +41,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
     return {
         "name": manifest.problem,
         "version": manifest.version,
-        "title": opened.problem.title,
+        "title": opened.model.problem.title,
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
         "missing_texts": sorted(ABSENT),
@@ -60,19 +61,23 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 
 def _reference(opened: Bundle) -> dict[str, Any]:
     """The distributions of the training split, with values as requests carry them."""
-    reference, contract = opened.reference, opened.problem.contract
+    reference, contract = opened.reference, opened.model.problem.contract
     columns = {one.name: _seen(one, opened) for one in contract.columns if one.name in reference.columns}
     return {"rows": reference.rows, "columns": columns}
 
 
 def _seen(column: Column, opened: Bundle) -> dict[str, Any]:
     reference = opened.reference
-    seen = dict(reference.columns[column.name])
-    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-        seen["deciles"] = [written(column.kind, value) for value in reference.deciles(column)]
-    if "shares" in seen and len(seen["shares"]) > MOST_LISTED:
-        common = {name: seen["shares"][name] for name in opened.names(column)[:MOST_SHARES] if name in seen["shares"]}
-        seen |= {"names": len(seen["shares"]), "shares": common, "others": max(1 - sum(common.values()), 0.0)}
-    elif column.kind is Kind.FLAG:
-        seen["shares"] = {name.lower(): share for name, share in seen["shares"].items()}
-    return seen
+    seen = reference.columns[column.name]
+    if not isinstance(seen, Names):
+        deciles = reference.deciles(column)
+        times = column.kind in (Kind.DATE, Kind.TIMESTAMP)
+        told = [written(column.kind, value) for value in deciles] if times else deciles
+        return {"missing": seen.missing, "deciles": told}
+    if seen.distinct <= MOST_LISTED:
+        return {"missing": seen.missing, "shares": seen.shares}
+    learned = opened.manifest.fitted.vocabularies.get(column.name, ())
+    common = [name for name in reference.names(column, learned) if name in seen.shares]
+    shares = {name: seen.shares[name] for name in common[:MOST_SHARES]}
+    others = max(1 - sum(shares.values()), 0.0)
+    return {"missing": seen.missing, "names": seen.distinct, "shares": shares, "others": others}

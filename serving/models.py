@@ -31,8 +31,8 @@ class Models:
 
         started = time.perf_counter()
         opened = bundle.read(directory)
-        predictor = Predictor(opened)
-        golden.replay(predictor, opened.golden)
+        predictor = Predictor.of(opened)
+        golden.replay(predictor, opened)
         served = ServedModel(predictor, opened, labels, self._shared)
         self._served[predictor.name] = served
         served.metrics.warm_up.set(time.perf_counter() - started)

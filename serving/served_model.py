@@ -319,5 +319,5 @@ def _without_row(error: RowError) -> dict[str, Any]:
 
 def _bounds(opened: bundle.Bundle) -> Sequence[float]:
     """Between what its predictions are counted: the deciles of the target in training, tenths of a probability."""
-    target = opened.reference.columns.get(opened.problem.contract.target.name, {})
-    return sorted(set(target.get("deciles", ()))) or [tenth / 10 for tenth in range(1, 10)]
+    deciles = opened.reference.deciles(opened.model.problem.contract.target)
+    return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]

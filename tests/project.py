@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,6 +35,8 @@ failed = [main(line.split()) for line in sys.argv[1:]]
 sys.exit(any(failed))
 """
 _ALONE = {"num_threads": 1}  # threads of several runs beside each other wait for one another
+SHIPPED = ("churn", "flights")
+"""The problems that are the project's own; a working tree may have more."""
 SMALL: Mapping[str, Any] = {
     "source": {"rows": 6_000, "seed": 7},
     "train": {"rounds": 60, "booster": _ALONE},
@@ -47,6 +50,11 @@ SMALL_CHURN: Mapping[str, Any] = {
 """The same for churn."""
 ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
 """For tests in which a worse model must take the champion's place."""
+
+
+def parameters() -> str:
+    """The text of params.yaml as in a fresh clone: a working tree may have tables of other problems."""
+    return re.sub(r"(?m)^problems: \[.*?\]", "problems: [flights]", (ROOT / "params.yaml").read_text())
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Project:
             else:
                 shutil.copy(source, target)
         (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")  # as make does where there is no Git
+        (folder / "params.yaml").write_text(parameters())
         project = cls(folder)
         project.change_params(changes)
         return project

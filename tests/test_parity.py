@@ -149,7 +149,7 @@ def test_gate_and_transports_agree(
     data: st.DataObject, predictor: Predictor, client: httpx.Client, fares: Generated, infer: Any
 ) -> None:
     """To the verdict, the bits of the answer and the row errors; a transport is asked what it can express."""
-    contract, vocabularies = predictor.contract, predictor.manifest.fitted.vocabularies
+    contract, vocabularies = predictor.contract, predictor.model.fitted.vocabularies
     gate = gates.requests(contract, vocabularies)
     rows = data.draw(st.lists(any_rows(contract, vocabularies), min_size=30, max_size=30))
     together = client.post("/predict", json={"rows": rows}).json()

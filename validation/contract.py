@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -93,7 +93,10 @@ class Column:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ContractError(f"Column name {self.name!r} must be lower snake case, like 'floor_area'.")
+            raise ContractError(
+                f"Column name {self.name!r} must be lower snake case in the letters a to z, like 'floor_area'; the "
+                "header in the table is its `source`."
+            )
         if (self.ge is not None or self.le is not None) and not self.numeric:
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
         if self.ge is not None and self.le is not None and self.ge > self.le:
@@ -239,3 +242,24 @@ class Contract:
     def example(self) -> dict[str, Any]:
         """A row that requests may carry, made of the columns' examples."""
         return {column.name: column.example for column in self.inputs}
+
+
+def described(columns: Sequence[Mapping[str, Any]]) -> Contract:
+    """The contract that `Column.describe` wrote, column by column, without what concerns raw files.
+
+    Raises:
+        ContractError, KeyError, TypeError, ValueError: these are no such columns.
+    """
+    return Contract(tuple(_column(**column) for column in columns))
+
+
+def _column(
+    *, kind: str, role: str, unseen: str | None = None, choices: Sequence[str] | None = None, **rest: Any
+) -> Column:
+    return Column(
+        kind=Kind(kind),
+        role=Role(role),
+        unseen=None if unseen is None else Unseen(unseen),
+        choices=None if choices is None else tuple(choices),
+        **rest,
+    )

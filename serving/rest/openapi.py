@@ -156,7 +156,7 @@ def _whole(schema: Any) -> Any:
 def row(model: ServedModel) -> dict[str, Any]:
     """What a row of a model is, as JSON Schema."""
     contract = model.predictor.contract
-    vocabularies = model.predictor.manifest.fitted.vocabularies
+    vocabularies = model.predictor.model.fitted.vocabularies
     columns = (*contract.inputs, *contract.keys)
     return {
         "type": "object",

@@ -11,17 +11,20 @@ import lightgbm as lgb
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
 
 from model import bundle, golden
-from model.bundle import Lineage
+from model.bundle import Lineage, Manifest
+from model.model import SPREAD, Model
 from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
 from tests.project import Project
-from validation.contract import Contract, Kind
+from tests.strategies import contracts
+from validation.contract import Contract, Kind, described
 from validation.errors import BundleError
 
-FILES = (*bundle.NEEDED, bundle.SPREAD)
+FILES = (*bundle.NEEDED, SPREAD)
 """What the bundle of a regression holds before it is sealed, besides its manifest."""
 
 
@@ -37,20 +40,24 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(document))
 
 
+def model_of(manifest: Manifest, problem: Problem | None = None) -> Model:
+    """The model of a manifest, without boosters."""
+    return Model(problem or base.load("flights"), manifest.fitted, manifest.outcome, {})
+
+
 def rewrite(folder: Path, **contents: bytes) -> None:
     """Write the bundle anew around other files, hashes and all, as one with another origin would be."""
     opened = bundle.read(folder)
     files = bundle.contents(folder, opened.manifest)
     files |= {name.replace("_", "."): content for name, content in contents.items()}
-    manifest = opened.manifest
-    made = bundle.make_manifest(opened.problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    made = bundle.make_manifest(opened.model, opened.manifest.base_value, files)
     bundle.write(folder, made, files)
 
 
 def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
     opened = bundle.read(folder)
-    assert opened.problem.name == "flights"
-    golden.replay(Predictor(opened), opened.golden)
+    assert opened.model.problem.name == "flights"
+    golden.replay(Predictor.of(opened), opened)
     assert len(opened.golden.rows) == 20
     assert sorted(path.name for path in folder.iterdir()) == [
         "golden.json",
@@ -95,7 +102,7 @@ def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda m: m.update(format=1), "is of format 1; this code reads format 2"),
+        (lambda m: m.update(format=1), "is of format 1; this code reads the formats 2 and 3"),
         (lambda m: m.pop("format"), "is of format None"),
         (lambda m: m.update(base_value=0.0), "its digest does not match"),
         (lambda m: m.update(extra=1), "unknown field `extra`"),
@@ -118,18 +125,17 @@ def test_a_manifest_that_is_no_json_is_refused(folder: Path) -> None:
 def test_another_base_value_is_noticed(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
     files = bundle.contents(folder, manifest)
-    made = bundle.make_manifest(base.load("flights"), manifest.fitted, manifest.outcome, 1.0, files)
+    made = bundle.make_manifest(model_of(manifest), 1.0, files)
     bundle.write(folder, made, files)
     opened = bundle.read(folder)
     with pytest.raises(BundleError, match="the base value is"):
-        golden.replay(Predictor(opened), opened.golden)
+        golden.replay(Predictor.of(opened), opened)
 
 
 def test_a_manifest_of_other_files_is_refused(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
-    problem = base.load("flights")
     files = {"model.txt": b"", "../../etc/passwd": b""}
-    other = bundle.make_manifest(problem, manifest.fitted, manifest.outcome, 0.0, files)
+    other = bundle.make_manifest(model_of(manifest), 0.0, files)
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.encode(other))
     with pytest.raises(BundleError, match=r"must list golden\.json, model\.txt, reference\.json, spread\.txt"):
         bundle.read(folder)
@@ -139,7 +145,7 @@ def test_a_regression_without_its_spread_is_refused(folder: Path) -> None:
     """Its intervals would be made of nothing."""
     manifest = bundle.read_manifest(folder)
     files = {name: (folder / name).read_bytes() for name in bundle.NEEDED}
-    made = bundle.make_manifest(base.load("flights"), manifest.fitted, manifest.outcome, 0.0, files)
+    made = bundle.make_manifest(model_of(manifest), 0.0, files)
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.encode(made))
     with pytest.raises(BundleError, match=r"must list .*spread\.txt"):
         bundle.read(folder)
@@ -171,20 +177,55 @@ def test_a_booster_of_several_outputs_is_refused(folder: Path, name: str) -> Non
         open_predictor(folder)
 
 
-def test_a_bundle_for_another_contract_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_is_read_by_the_contract_that_it_carries(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What callers of an older model may send does not change when the code's contract does."""
     problem = base.load("flights")
     columns = tuple(
         dataclasses.replace(column, le=9.0) if column.kind is Kind.REAL else column
         for column in problem.contract.columns
+        if column.name != "travel_code"
     )
     use(monkeypatch, dataclasses.replace(problem, contract=Contract(columns)))
-    with pytest.raises(BundleError, match=r"another version of the contract of 'flights'.*make train"):
+    opened = bundle.read(folder)
+    assert opened.model.problem.contract.columns[4].le == 48.0
+    predictor = Predictor.of(opened)
+    golden.replay(predictor, opened)
+    assert predictor.predict([{**opened.golden.rows[0], "travel_code": 7}]).predictions[0].keys == {"travel_code": 7}
+
+
+@given(contract=contracts())
+def test_a_contract_that_was_described_is_the_same_to_callers(contract: Contract) -> None:
+    written = json.loads(json.dumps([column.describe() for column in contract.columns]))
+    read = described(written)
+    assert [column.describe() for column in read.columns] == [column.describe() for column in contract.columns]
+    for kind in ("inputs", "keys", "forbidden"):
+        assert [c.name for c in getattr(read, kind)] == [c.name for c in getattr(contract, kind)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda contract: contract[0].pop("kind"),
+        lambda contract: contract[0].update(kind="colour"),
+        lambda contract: contract[0].update(surprise=1),
+        lambda contract: contract.pop(),
+        lambda contract: contract.append(contract[0]),
+    ],
+)
+def test_a_contract_that_is_none_is_refused(folder: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    manifest = bundle.read_manifest(folder)
+    columns = [dict(column) for column in manifest.contract if column["role"] != "key"]
+    change(columns)
+    files = bundle.contents(folder, manifest)
+    changed = msgspec.structs.replace(manifest, contract=columns, digest="")
+    bundle.write(folder, bundle.seal(changed, {}, Lineage("", "", None, "", {}), {}), files)
+    with pytest.raises(BundleError, match="carries a contract that this code cannot read"):
         bundle.read(folder)
 
 
 def test_a_bundle_for_other_features_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, dataclasses.replace(base.load("flights"), features=other_features))
-    with pytest.raises(BundleError, match="another version of the features of 'flights'"):
+    with pytest.raises(BundleError, match="was trained with other features than this code computes for 'flights'"):
         bundle.read(folder)
 
 
@@ -192,7 +233,7 @@ def test_a_bundle_for_no_problem_of_ours_is_refused(folder: Path) -> None:
     manifest = bundle.read_manifest(folder)
     problem = dataclasses.replace(base.load("flights"), name="trains")
     files = bundle.contents(folder, manifest)
-    made = bundle.make_manifest(problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    made = bundle.make_manifest(model_of(manifest, problem), manifest.base_value, files)
     bundle.write(folder, made, files)
     with pytest.raises(BundleError, match=r"this code does not have.*There are: .*flights"):
         bundle.read(folder)
@@ -205,7 +246,7 @@ def test_other_answers_than_in_training_are_noticed(folder: Path) -> None:
         rewrite(folder, golden_json=json.dumps(document).encode())
         opened = bundle.read(folder)
         with pytest.raises(BundleError, match=says):
-            golden.replay(Predictor(opened), opened.golden)
+            golden.replay(Predictor.of(opened), opened)
 
     original = (folder / bundle.GOLDEN).read_bytes()
     for change, says in (

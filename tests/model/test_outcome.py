@@ -142,8 +142,8 @@ def test_a_trained_models_explanations_carry_its_growth(trained: Project, row: d
     outcome = opened.manifest.outcome
     assert isinstance(outcome, Regression)
     assert outcome.trend is not None  # the simulated market grows
-    flat = msgspec.structs.replace(opened.manifest, outcome=msgspec.structs.replace(outcome, trend=None))
-    models = (Predictor(opened), Predictor(dataclasses.replace(opened, manifest=flat)))
+    flat = dataclasses.replace(opened.model, outcome=msgspec.structs.replace(outcome, trend=None))
+    models = (Predictor(opened.model), Predictor(flat))
     later = {**row, "date": "2030-01-01"}
     [grown], [dull] = (model.explain([later]).explanations for model in models)
     assert isinstance(grown.prediction, float)

@@ -8,6 +8,7 @@ import pytest
 import shap
 from msgspec import UNSET
 
+from model import bundle as bundles
 from model.features import FeatureMatrix
 from model.outcomes.regression import Regression
 from model.predictor import Predictor
@@ -74,10 +75,10 @@ def test_no_rows_no_answers(predictor: Predictor) -> None:
 def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dict[str, Any]], trained: Project) -> None:
     bundle = trained.folder / "data/flights/bundle"
     booster = lgb.Booster(model_file=bundle / "model.txt")
-    matrix = FeatureMatrix(predictor.problem, predictor.manifest.fitted)(
+    matrix = FeatureMatrix(predictor.problem, predictor.model.fitted)(
         to_arrays(predictor.contract.inputs, predictor.decode(rows).inputs)
     )
-    outcome = predictor.manifest.outcome
+    outcome = predictor.outcome
     assert isinstance(outcome, Regression)
     assert outcome.trend is not None  # the simulated market grows
     columns = to_arrays(predictor.contract.inputs, predictor.decode(rows).inputs)
@@ -91,12 +92,11 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
         total = explanation.base_value + sum(explanation.contributions.values())
         assert total == pytest.approx(explanation.prediction, rel=1e-6)
         for name in names:
-            features = [
-                i for i, feature in enumerate(predictor.manifest.fitted.feature_names) if name in owners(feature)
-            ]
+            features = [i for i, feature in enumerate(predictor.model.fitted.feature_names) if name in owners(feature)]
             share = expected.values[place, features].sum() + (grown[place] if name == outcome.trend.column else 0)
             assert explanation.contributions[name] == pytest.approx(share, abs=1e-6)
-    assert predictor.manifest.base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]))
+    opened = bundles.read(trained.folder / "data/flights/bundle")
+    assert opened.manifest.base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]))
 
 
 def test_serving_sees_the_matrix_that_training_saw(
@@ -105,7 +105,7 @@ def test_serving_sees_the_matrix_that_training_saw(
     workspace = Workspace("flights")
     gold = tables.read(trained.folder / workspace.gold)
     silver = tables.read(trained.folder / workspace.silver)
-    matrix = FeatureMatrix(flights, predictor.manifest.fitted)
+    matrix = FeatureMatrix(flights, predictor.model.fitted)
     sample = gold.groupby("split").head(100)
     requested = tables.rows(flights.contract, silver.loc[sample.index.get_level_values("row")])
     served = matrix(to_arrays(flights.contract.inputs, predictor.decode(requested).raise_if_rejected().inputs))

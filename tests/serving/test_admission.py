@@ -94,7 +94,7 @@ def test_a_pause_of_the_machine_is_not_learned_as_slow_rows() -> None:
 
 def test_a_refused_request_says_nothing_of_how_long_rows_take(trained: Project, row: dict[str, Any]) -> None:
     opened = bundle.read(trained.folder / "data/flights/bundle")
-    model = ServedModel(Predictor(opened), opened, {}, Shared(Settings()))
+    model = ServedModel(Predictor.of(opened), opened, {}, Shared(Settings()))
     for _ in range(60):
         model.predicting.gate.took(1, 0.001)
     part = model.predicting.gate.part
@@ -106,7 +106,7 @@ def test_a_refused_request_says_nothing_of_how_long_rows_take(trained: Project, 
 def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[str, Any]) -> None:
     opened = bundle.read(trained.folder / "data/flights/bundle")
     shared = Shared(Settings(max_answer_seconds=1))
-    model = ServedModel(Predictor(opened), opened, {}, shared)
+    model = ServedModel(Predictor.of(opened), opened, {}, shared)
     busy = threading.Event()
     shared.explainer.submit(busy.wait)
     with pytest.raises(Overloaded, match="The answer was not ready after 1 seconds"):
@@ -148,8 +148,8 @@ def test_no_way_of_asking_takes_more_than_a_turn(trained: Project, row: dict[str
         each = await model.answer_each([row, {}] * 16)
         assert [answer.get("prediction") for answer in each] == [alone.prediction, None] * 16
 
-    model = ServedModel(Predictor(opened), opened, {}, Shared(Settings(max_wait_ms=10_000)))
-    model.predictor = Watched(opened)
+    model = ServedModel(Predictor.of(opened), opened, {}, Shared(Settings(max_wait_ms=10_000)))
+    model.predictor = Watched.of(opened)
     asyncio.run(main())
     assert sum(sizes) > 200
     assert max(sizes) <= 12  # large requests teach the gate this machine's speed too

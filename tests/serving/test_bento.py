@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from model import bundle
+from model.model import BOOSTER
 from tests.conftest import Retrained
 from tests.project import DEV, ROOT, SERVING, Project, free_port
 from training.workspace import Workspace
@@ -78,7 +79,7 @@ def stored_model(project: Project) -> Path:
 
 
 def damage(folder: Path) -> None:
-    (folder / bundle.MODEL).write_text((folder / bundle.MODEL).read_text().replace("tree", "Tree", 1))
+    (folder / BOOSTER).write_text((folder / BOOSTER).read_text().replace("tree", "Tree", 1))
 
 
 def falsify(folder: Path) -> None:
@@ -88,7 +89,7 @@ def falsify(folder: Path) -> None:
     opened = bundle.read(folder)
     manifest = opened.manifest
     files = bundle.contents(folder, manifest) | {bundle.GOLDEN: json.dumps(document).encode()}
-    made = bundle.make_manifest(opened.problem, manifest.fitted, manifest.outcome, manifest.base_value, files)
+    made = bundle.make_manifest(opened.model, manifest.base_value, files)
     bundle.write(folder, made, files)
 
 

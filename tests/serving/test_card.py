@@ -29,7 +29,7 @@ class Held:
 
     def __init__(self, project: Project, cards: dict[str, str]) -> None:
         opened = dataclasses.replace(bundle.read(project.folder / "data/flights/bundle"), cards=cards)
-        self._served = ServedModel(Predictor(opened), opened, {}, Shared(Settings()))
+        self._served = ServedModel(Predictor.of(opened), opened, {}, Shared(Settings()))
 
     def find(self, name: str) -> ServedModel:
         return self._served if name == "flights" else Models(Settings()).find(name)

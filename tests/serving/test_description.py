@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from model import bundle
-from model.bundle import Bundle, Reference
+from model.bundle import Bundle
+from model.reference import Names, Numbers, Reference
 from serving import description
 from tests.project import Project
 from validation.contract import MOST_LISTED
@@ -19,9 +20,9 @@ def opened(trained: Project) -> Bundle:
     return bundle.read(trained.folder / "data/flights/bundle")
 
 
-def seen(opened: Bundle, **columns: dict[str, Any]) -> dict[str, Any]:
+def seen(opened: Bundle, **columns: Numbers | Names) -> dict[str, Any]:
     """What is published of a reference with these columns."""
-    described = description.of(dataclasses.replace(opened, reference=Reference(columns, 7)), {})
+    described = description.of(dataclasses.replace(opened, reference=Reference(7, columns)), {})
     assert described["reference"]["rows"] == 7
     found: dict[str, Any] = described["reference"]["columns"]
     return found
@@ -36,7 +37,7 @@ def test_of_too_many_names_only_those_with_several_rows_are_told(opened: Bundle,
     many = dataclasses.replace(
         opened,
         manifest=msgspec.structs.replace(opened.manifest, fitted=fitted),
-        reference=Reference({"agency": {"missing": 0.5, "shares": shares}}, 2 * sum(rows.values())),
+        reference=Reference(2 * sum(rows.values()), {"agency": Names(0.5, shares, names)}),
     )
     entry = description.of(many, {})["reference"]["columns"]["agency"]
     if names == MOST_LISTED:
@@ -48,13 +49,13 @@ def test_of_too_many_names_only_those_with_several_rows_are_told(opened: Bundle,
 
 def test_dates_of_any_time_are_written_as_requests_carry_them(opened: Bundle) -> None:
     seconds = [-62135596800.0, -1.0, 0.0, 43_200.5, 253402214400.0]
-    entry = seen(opened, date={"missing": 0.0, "deciles": seconds})["date"]
+    entry = seen(opened, date=Numbers(0.0, seconds))["date"]
     assert entry["deciles"] == ["0001-01-01", "1969-12-31", "1970-01-01", "1970-01-01", "9999-12-31"]
 
 
 def test_a_column_without_any_value_has_no_deciles(opened: Bundle) -> None:
     for name in ("date", "distance_km"):
-        assert seen(opened, **{name: {"missing": 1.0, "deciles": []}}) == {name: {"missing": 1.0, "deciles": []}}
+        assert seen(opened, **{name: Numbers(1.0, [])}) == {name: {"missing": 1.0, "deciles": []}}
 
 
 def test_texts_that_training_takes_for_missing_are_said(opened: Bundle) -> None:
@@ -63,4 +64,3 @@ def test_texts_that_training_takes_for_missing_are_said(opened: Bundle) -> None:
 
 def test_describing_does_not_change_the_bundle(opened: Bundle) -> None:
     assert description.of(opened, {}) == description.of(opened, {})
-    assert isinstance(opened.reference.columns["date"]["deciles"][0], float)

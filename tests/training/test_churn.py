@@ -128,7 +128,7 @@ def test_it_is_judged_as_a_classification(metrics: Any) -> None:
 
 def test_the_threshold_is_that_of_the_stated_costs(model: Predictor, metrics: Any) -> None:
     """Calling somebody who would have stayed costs 1, losing somebody 3: it pays from a probability of a quarter."""
-    outcome = model.manifest.outcome
+    outcome = model.outcome
     assert isinstance(outcome, Binary)
     assert outcome.classes == ("No", "Yes")
     assert outcome.threshold == pytest.approx(1 / (1 + 3))
@@ -226,7 +226,7 @@ def test_the_native_api_answers_churn_as_the_same_labels(
 @settings(max_examples=50)
 @given(data=st.data())
 def test_any_row_that_satisfies_the_contract_gets_probabilities(data: st.DataObject, model: Predictor) -> None:
-    row = data.draw(good_rows(model.contract, model.manifest.fitted.vocabularies))
+    row = data.draw(good_rows(model.contract, model.model.fitted.vocabularies))
     [answer] = model.predict([row]).predictions
     assert isinstance(answer.probabilities, dict)
     assert all(0 <= share <= 1 for share in answer.probabilities.values())

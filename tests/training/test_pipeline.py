@@ -214,7 +214,7 @@ def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
     assert (receipt["promoted"], receipt["champion"], receipt["registry_version"]) == (False, "1", "2")
     [reason] = receipt["reasons"]
     assert "version 1 cannot be asked" in reason
-    assert "`python -m training registry promote flights VERSION` promotes it all the same" in reason
+    assert "`python -m training registry promote flights 2` promotes it all the same" in reason
 
 
 def test_a_first_model_that_loses_to_the_lookup_is_served_only_if_a_person_says_so(project: Project) -> None:
@@ -223,8 +223,8 @@ def test_a_first_model_that_loses_to_the_lookup_is_served_only_if_a_person_says_
     metrics = project.folder / PLACE.metrics
     metrics.write_text(metrics.read_text().replace('"beats_lookup": true', '"beats_lookup": false'))
     printed = project.training("register flights", "package flights", fails=True)
-    assert "register: flights version 1 is refused: it is the first model; it does not beat the lookup" in printed
-    assert "There is no champion of 'flights', and so nothing to serve. Version 1 was refused: it is the" in printed
+    assert "register: flights version 1 is refused: there is no champion yet; it does not beat the lookup" in printed
+    assert "There is no champion of 'flights', and so nothing to serve. Version 1 was refused: there is no" in printed
     assert "To serve it all the same: `python -m training registry promote flights 1`, and then `make serve" in printed
     assert not (project.folder / PLACE.packaged).exists()
     assert "is version 1 already, the champion" in project.training("registry promote flights 1", "register flights")

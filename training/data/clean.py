@@ -92,7 +92,8 @@ def _remedy(column: Column, reason: str, kind: str) -> str:
         required = column.role in (Role.TARGET, Role.TIME)
         return "" if required else "if it may be missing, the column is nullable=True"
     if kind == _UNREADABLE:
-        return "if it is a value, the column needs a parse= that reads it"
+        needs = "its parse= has to read it" if column.parse else "the column needs a parse= that reads it"
+        return f"if it is a value, {needs}"
     if column.kind is Kind.CATEGORY and column.choices is not None:
         return "if it is a value, it is lacking in choices="
     return ""

@@ -94,7 +94,9 @@ def _read(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}). "
-            "Save it as UTF-8, for example with `iconv -f latin1 -t utf-8`."
+            "Save it as UTF-8: `iconv -f ENCODING -t utf-8`, where ENCODING is what it was written in, for example "
+            "windows-1252 in western Europe, windows-1254 in Turkey, windows-1251 in Cyrillic or gb18030 in Chinese. "
+            "A wrong one makes other letters of these."
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise TableError(f"{path.name} is not a readable CSV table: {str(error).strip()}.") from error

@@ -50,7 +50,8 @@ def _bring(problem: Problem, workspace: Workspace, params: SourceParams, data: s
     if not data:
         origin = read_json(workspace.source)["origin"] if workspace.table else SIMULATED
         if origin != SIMULATED:
-            say("source", f"using {origin} as before (DATA={SIMULATED} goes back to the simulated table)")
+            back = f" (DATA={SIMULATED} goes back to the simulated table)" if problem.simulator else ""
+            say("source", f"using {origin} as before{back}")
             return
         data = SIMULATED
     if data == SIMULATED:

@@ -81,5 +81,5 @@ def _taught(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.
     """A model of these rows; their last part, which would be the test, trains too."""
     labels = assign(ordered(problem, silver, shares.seed), shares)
     inner = labels.where(labels.isin([VALIDATION, CALIBRATION]), TRAIN)
-    learned, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
-    return learned.predictor(problem)
+    model, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
+    return Predictor(model)

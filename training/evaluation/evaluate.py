@@ -45,14 +45,16 @@ def main(problem: Problem) -> None:
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
     test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
-    fitted = predictor.manifest.fitted
-    others = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, type(task))
+    fitted = predictor.model.fitted
+    booster = workspace.params("train", TrainParams).booster
+    stated = loss.stated(booster.get("objective", task.objective), booster)
+    others = Baselines(
+        FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, type(task), loss.of(stated)
+    )
     answers = {"model": scores[:, 0], **others.predict(known, task.encode(known), test)}
     beside = task.beside(predictor.outcome, scores)
     table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **beside}, index=test.index)
     tables.write(workspace.evaluation, table)
-    booster = workspace.params("train", TrainParams).booster
-    stated = loss.stated(booster.get("objective", task.objective), booster)
     document = _document(problem, predictor, test, table, list(answers), params, stated)
     document["duplicates"] = copies.summary(silver, [column.name for column in problem.contract.inputs])
     document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
@@ -80,7 +82,7 @@ def _document(
     params: EvaluateParams,
     stated: dict[str, Any],
 ) -> dict[str, Any]:
-    outcome = predictor.manifest.outcome
+    outcome = predictor.outcome
     task = tasks.of_outcome(outcome)
     judge = metrics.with_loss(task.judge, loss.of(stated))
     weights = metrics.draws(len(test), params.resamples, params.seed)

@@ -1,5 +1,6 @@
 """Trained → bundle: the booster with everything it needs to answer, and proof of how it answered."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,40 +9,42 @@ import pandas as pd
 
 from model import bundle, golden
 from model.predictor import Predictor
+from model.reference import QUANTILES, SEVERAL, Names, Numbers, Reference
 from problems.base import Problem
 from training import digits
 from training.data import tables
-from training.data.split import TRAIN
+from training.data.split import CALIBRATION, TRAIN
 from training.learning import made_up, privacy, train
 from training.learning.privacy import GREATEST, LEAST, PrivacyParams
 from training.workspace import Workspace, atomic_folder, say
-from validation.contract import Contract, Kind
+from validation.contract import MOST_LISTED, Column, Contract, Kind
+from validation.errors import TableError
 
 GOLDEN_ROWS = 20
-_DECILES = np.linspace(0, 1, 11)
 
 
 def main(problem: Problem) -> None:
     """Write the bundle, with golden rows that are made up unless the parameters let rows of the table leave."""
     workspace = Workspace(problem.name)
     real = workspace.params("privacy", PrivacyParams).real_rows
-    learned = train.read(workspace)
+    model = train.read(problem, workspace)
     if not real:
-        hidden = {name: privacy.without_ranges(text) for name, text in learned.boosters.items()}
-        learned = msgspec.structs.replace(learned, boosters=hidden)
-    silver = tables.read(workspace.silver)
-    silver = silver[tables.read(workspace.split)["split"] == TRAIN]
-    files = {name: text.encode() for name, text in learned.boosters.items()}
-    seen = reference(problem.contract, silver, real=real)
-    files[bundle.REFERENCE] = _encoded(seen)
-    rows = _real_rows(problem.contract, silver) if real else made_up.rows(problem, learned, seen, GOLDEN_ROWS)
-    recorded, base_value = golden.record(learned.predictor(problem), rows)
+        model = replace(model, boosters={name: privacy.without_ranges(text) for name, text in model.boosters.items()})
+    silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
+    taught, held_out = silver[split == TRAIN], silver[split == CALIBRATION]
+    predictor = Predictor(model)
+    seen = reference(problem.contract, taught, real=real)
+    seen = msgspec.structs.replace(seen, predictions=_predictions(predictor, held_out, real=real))
+    rows = _real_rows(problem.contract, taught) if real else made_up.rows(model, seen, GOLDEN_ROWS)
+    recorded, base_value = golden.record(predictor, rows)
     scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
+    files = {name: text.encode() for name, text in model.boosters.items()}
+    files[bundle.REFERENCE] = _encoded(seen)
     files[bundle.GOLDEN] = _encoded(msgspec.structs.replace(recorded, scores=scores))
-    manifest = bundle.make_manifest(problem, learned.fitted, learned.outcome, base_value, files)
+    manifest = bundle.make_manifest(model, base_value, files)
     with atomic_folder(workspace.bundle) as folder:
         bundle.write(folder, manifest, files)
-        golden.replay(Predictor(read := bundle.read(folder)), read.golden)
+        golden.replay(Predictor.of(read := bundle.read(folder)), read)
     say("bundle", f"{problem.name} {manifest.version}, {sum(map(len, files.values())) / 1e6:.1f} MB")
 
 
@@ -52,38 +55,51 @@ def _real_rows(contract: Contract, silver: pd.DataFrame) -> list[dict[str, Any]]
     return tables.rows(contract, silver.iloc[order[places]])
 
 
-def reference(contract: Contract, silver: pd.DataFrame, *, real: bool) -> bundle.Reference:
-    """For each input and the target: the share of missing values, and deciles or the share of each name.
+def reference(contract: Contract, silver: pd.DataFrame, *, real: bool) -> Reference:
+    """How the inputs and the target are distributed.
 
     Args:
         contract: which columns there are.
         silver: rows of the training split.
-        real: whether the first and the last decile are the least and the greatest value, or means of a few such.
+        real: whether the first and the last quantile are the least and the greatest value, or means of a few such.
     """
-    columns: dict[str, dict[str, Any]] = {}
-    for column in (*contract.inputs, contract.target):
-        series = silver[column.name]
-        entry: dict[str, Any] = {"missing": float(series.isna().mean())}
-        if column.kind in (Kind.CATEGORY, Kind.FLAG):
-            entry["shares"] = {str(name): float(share) for name, share in series.value_counts(normalize=True).items()}
-        else:
-            numbers = series.dropna()
-            if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-                numbers = numbers.astype("datetime64[s]").astype("int64")
-            entry["deciles"] = _deciles(np.sort(numbers.to_numpy(dtype=float)), real)
-        columns[column.name] = entry
-    return bundle.Reference(columns, len(silver))
+    columns = {column.name: _seen(column, silver[column.name], real) for column in (*contract.inputs, contract.target)}
+    return Reference(len(silver), columns)
 
 
-def _deciles(values: np.ndarray, real: bool) -> list[float]:
-    """Eleven numbers that never fall; none where there are no values."""
+def _seen(column: Column, series: pd.Series, real: bool) -> Numbers | Names:
+    missing = float(series.isna().mean())
+    if column.kind in (Kind.CATEGORY, Kind.FLAG):
+        counts = series.value_counts()
+        often = counts if len(counts) <= MOST_LISTED else counts[counts >= SEVERAL]
+        shares = (often / counts.sum()).items()
+        written = (lambda name: str(name).lower()) if column.kind is Kind.FLAG else str
+        return Names(missing, {written(name): float(share) for name, share in shares}, len(counts))
+    numbers = series.dropna()
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        numbers = numbers.astype("datetime64[s]").astype("int64")
+    return Numbers(missing, _quantiles(np.sort(numbers.to_numpy(dtype=float)), real))
+
+
+def _predictions(predictor: Predictor, silver: pd.DataFrame, *, real: bool) -> Numbers:
+    """How the first score of rows that no booster learned from is distributed."""
+    try:
+        answered, scores = tables.ask(predictor, silver)
+    except TableError:  # it answers none of them; the evaluation says so of its own rows
+        return Numbers(1.0, [])
+    first = digits.rounded(scores[:, 0], digits.ANSWERS)
+    return Numbers(1 - len(answered) / len(silver), _quantiles(np.sort(first), real))
+
+
+def _quantiles(values: np.ndarray, real: bool) -> list[float]:
+    """Numbers that never fall, `QUANTILES` of them; none where there are no values."""
     if not len(values):
         return []
-    deciles: list[float] = np.quantile(values, _DECILES).tolist()
+    quantiles: list[float] = np.quantile(values, np.linspace(0, 1, QUANTILES)).tolist()
     if not real:
-        deciles[0] = min(privacy.end(values, LEAST), deciles[1])
-        deciles[-1] = max(privacy.end(values, GREATEST), deciles[-2])
-    return deciles
+        quantiles[0] = min(privacy.end(values, LEAST), quantiles[1])
+        quantiles[-1] = max(privacy.end(values, GREATEST), quantiles[-2])
+    return quantiles
 
 
 def _encoded(document: object) -> bytes:

@@ -21,11 +21,13 @@ class Loss:
         name: what the scores call it.
         rows: actual and predicted values, shape (rows,) each, to the loss of each row.
         squared: whether the score is the root of the mean.
+        rank: the quantile of values that has the least mean loss of all constants, or is near it; None for their mean.
     """
 
     name: str
     rows: Callable[[np.ndarray, np.ndarray], np.ndarray]
     squared: bool = False
+    rank: float | None = None
 
     def score(self, mean: float) -> float:
         """What people are shown of a mean loss."""
@@ -64,11 +66,11 @@ def of(described: Mapping[str, Any]) -> Loss:
 
     losses = {
         "regression": Loss("rmse", lambda actual, predicted: (actual - predicted) ** 2, squared=True),
-        "regression_l1": Loss("mae", lambda actual, predicted: np.abs(actual - predicted)),
-        "huber": Loss("huber", huber),
-        "fair": Loss("fair", fair),
-        "quantile": Loss("pinball", pinball),
-        "mape": Loss("bounded_mape", _relative),
+        "regression_l1": Loss("mae", lambda actual, predicted: np.abs(actual - predicted), rank=0.5),
+        "huber": Loss("huber", huber, rank=0.5),
+        "fair": Loss("fair", fair, rank=0.5),
+        "quantile": Loss("pinball", pinball, rank=alpha),
+        "mape": Loss("bounded_mape", _relative, rank=0.5),
         "binary": Loss("log_loss", log_loss),
     }
     return losses[described["objective"]]

@@ -11,11 +11,10 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from model.bundle import SEVERAL, Reference
 from model.features import FeatureMatrix
-from problems.base import Problem
-from training.learning.train import Learned
-from validation.contract import Column, Contract, Kind
+from model.model import Model
+from model.reference import SEVERAL, Reference
+from validation.contract import Column, Kind
 from validation.decode import to_arrays
 from validation.decode_rows import RowDecoder
 from validation.errors import TableError
@@ -29,41 +28,41 @@ _STEPS = 3
 """Numbers are rounded to a thousandth of their range, or finer by less than ten times."""
 
 
-def rows(problem: Problem, learned: Learned, reference: Reference, count: int) -> list[dict[str, Any]]:
+def rows(model: Model, reference: Reference, count: int) -> list[dict[str, Any]]:
     """Rows as requests carry them, none of which was taken from a table.
 
     Args:
-        problem: whose contract they satisfy.
-        learned: the model that they are to reach as much of as they can.
+        model: whose contract they satisfy, and that they are to reach as much of as they can.
         reference: what training saw of each column.
         count: how many.
 
     Raises:
         TableError: the contract takes none of the rows that were made up.
     """
-    contract = problem.contract
-    tried = _tried(contract, learned, reference)
-    decoded = RowDecoder(contract, learned.fitted.vocabularies).decode(tried)
+    problem, contract = model.problem, model.problem.contract
+    tried = _tried(model, reference)
+    decoded = RowDecoder(contract, model.fitted.vocabularies).decode(tried)
     if not decoded.inputs:
         first = decoded.errors[0]
         raise TableError(
             f"No row made up from the columns of '{problem.name}' satisfies its contract; the first has "
             f"{first.column}: {first.message}. Look at the bounds and choices of that column."
         )
-    matrix = FeatureMatrix(problem, learned.fitted)(to_arrays(contract.inputs, decoded.inputs))
-    leaves = [_leaves(text, matrix) for text in learned.boosters.values()]
+    matrix = FeatureMatrix(problem, model.fitted)(to_arrays(contract.inputs, decoded.inputs))
+    leaves = [_leaves(text, matrix) for text in model.boosters.values()]
     kept = _widest(_regions(matrix), np.hstack(leaves), count)
     return [tried[decoded.positions[place]] for place in kept]
 
 
-def _tried(contract: Contract, learned: Learned, reference: Reference) -> list[dict[str, Any]]:
+def _tried(model: Model, reference: Reference) -> list[dict[str, Any]]:
+    contract = model.problem.contract
     random = np.random.default_rng(0)
     count = max(min(_TRIED, _CELLS // len(contract.inputs)), _FEWEST)
     values = {}
     for column in contract.inputs:
-        drawn = _drawn(column, reference, learned.fitted.vocabularies.get(column.name, []), random.random(count))
+        drawn = _drawn(column, reference, model.fitted.vocabularies.get(column.name, []), random.random(count))
         missing = random.random(count) < _MISSING  # drawn for every column, so that one does not change the others
-        if column.nullable and reference.columns[column.name]["missing"] > 0:
+        if column.nullable and reference.columns[column.name].missing > 0:
             drawn = [None if lacks else value for value, lacks in zip(drawn, missing.tolist(), strict=True)]
         values[column.name] = drawn
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
@@ -89,7 +88,7 @@ def _names(column: Column, reference: Reference, vocabulary: list[str]) -> list[
     """Names, or flags, that several rows of training had; what callers are told anyway where there are none."""
     counts = reference.counts(column)
     if column.kind is Kind.FLAG:
-        return [name == "True" for name in sorted(counts)]
+        return [name == "true" for name in sorted(counts)]
     common = sorted(name for name, rows in counts.items() if rows >= SEVERAL)
     return common or list(column.choices or vocabulary)
 

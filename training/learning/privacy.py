@@ -6,7 +6,7 @@ import re
 import msgspec
 import numpy as np
 
-from model.bundle import SEVERAL
+from model.reference import SEVERAL
 
 _RANGES = re.compile(r"^feature_infos=.*$", re.MULTILINE)
 _RANGE = re.compile(r"\[[^\]]*\]")

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
-from model.bundle import MODEL, Bundle, Golden, Reference, make_manifest
 from model.features import FeatureMatrix, Fitted, fit, only_known
+from model.model import BOOSTER, Model
 from model.outcomes import Outcome
-from model.predictor import Predictor
 from problems.base import Problem, owners
 from training.data import gates, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
@@ -26,49 +25,37 @@ from validation.errors import ContractError
 FITTED, OUTCOME = "fitted.json", "outcome.json"
 
 
-class Learned(msgspec.Struct, frozen=True):
-    """What training leaves: boosters by file name, what was fitted, and the outcome."""
-
-    boosters: dict[str, str]
-    fitted: Fitted
-    outcome: Outcome
-
-    def predictor(self, problem: Problem) -> Predictor:
-        """The model before it has golden rows, which nothing has proven yet."""
-        manifest = make_manifest(problem, self.fitted, self.outcome, 0.0, {})
-        return Predictor(Bundle(manifest, problem, self.boosters, Golden([], [], []), Reference({}, 0), {}))
-
-
 def main(problem: Problem) -> None:
     """Fit on the training split, stop on validation, calibrate on calibration; the test split is not read."""
     workspace = Workspace(problem.name)
     params = workspace.params("train", TrainParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
-    learned, gold = learn(problem, params, {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
+    model, gold = learn(problem, params, {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
     with atomic_folder(workspace.trained) as folder:
-        for name, text in learned.boosters.items():
+        for name, text in model.boosters.items():
             (folder / name).write_text(text)
-        (folder / FITTED).write_bytes(msgspec.json.encode(learned.fitted))
-        (folder / OUTCOME).write_bytes(msgspec.json.encode(learned.outcome))
-    names = learned.fitted.feature_names
+        (folder / FITTED).write_bytes(msgspec.json.encode(model.fitted))
+        (folder / OUTCOME).write_bytes(msgspec.json.encode(model.outcome))
+    names = model.fitted.feature_names
     some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    say("train", f"{learned.boosters[MODEL].count('Tree=')} trees over {len(names)} features: {some}")
+    say("train", f"{model.boosters[BOOSTER].count('Tree=')} trees over {len(names)} features: {some}")
 
 
-def read(workspace: Workspace) -> Learned:
+def read(problem: Problem, workspace: Workspace) -> Model:
     """What `main` wrote."""
     folder = workspace.trained
-    return Learned(
-        {path.name: path.read_text() for path in sorted(folder.glob("*.txt"))},
+    return Model(
+        problem,
         msgspec.json.decode((folder / FITTED).read_bytes(), type=Fitted),
         msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome),
+        {path.name: path.read_text() for path in sorted(folder.glob("*.txt"))},
     )
 
 
 def learn(
     problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFrame]
-) -> tuple[Learned, dict[str, pd.DataFrame]]:
+) -> tuple[Model, dict[str, pd.DataFrame]]:
     """Train on three disjoint parts of a silver table.
 
     Args:
@@ -77,7 +64,7 @@ def learn(
         parts: silver rows for "train", "validation" and "calibration".
 
     Returns:
-        What was learned, and the model matrix of each part.
+        The model, and the model matrix of each part.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate, or the target has more than two classes.
@@ -101,8 +88,8 @@ def learn(
     booster = _main_booster(task, params, matrix, features, actual)
     trained = tasks.Trained(params, booster, matrix, features, actual, known, parts, grown)
     outcome, others = task.finish(trained)
-    boosters = {MODEL: booster.model_to_string(num_iteration=booster.best_iteration), **others}
-    return Learned(boosters, fitted, outcome), gold
+    boosters = {BOOSTER: booster.model_to_string(num_iteration=booster.best_iteration), **others}
+    return Model(problem, fitted, outcome, boosters), gold
 
 
 def _gold(problem: Problem, matrix: FeatureMatrix, inputs: Columns, fitted: Fitted) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from model import bundle
 from problems.base import Problem
 from training.registry import champion
 from training.workspace import Workspace, read_json, say, write_json
-from validation.errors import StoreError
+from validation.errors import BundleError, StoreError
 
 REGISTRY_VERSION = "registry_version"
 
@@ -23,9 +23,14 @@ def main(problem: Problem) -> None:
     best = champion.current(mlflow.MlflowClient(), problem.name)
     if best is None:
         raise StoreError(_nothing(problem))
-    tag = bring(best)
+    try:
+        tag = bring(best)
+    except BundleError as error:
+        raise StoreError(_unservable(problem, best, error)) from error
     leave_receipt(problem, tag)
     say("package", f"{tag} is in the BentoML model store; it is registry version {best.version}, the champion")
+    if bundle.read_manifest(Path(bentoml.models.get(tag).path)).contract_hash != problem.contract.hash:
+        say("package", "its contract is the one that it was trained with, not the code's of today")
 
 
 def _nothing(problem: Problem) -> str:
@@ -42,8 +47,26 @@ def _nothing(problem: Problem) -> str:
     )
 
 
+def _unservable(problem: Problem, best: ModelVersion, error: BundleError) -> str:
+    """What to do where today's code cannot serve the champion: whoever changed the code decides what comes next."""
+    said = f"Version {best.version}, the champion of '{problem.name}', cannot be served by this code: {error}"
+    receipt = Workspace(problem.name).registered
+    number = read_json(receipt)["registry_version"] if receipt.exists() else None
+    if number is None or number == str(best.version):
+        return said
+    return (
+        f"{said} Or have version {number}, which was refused, served all the same: "
+        f"`python -m training registry promote {problem.name} {number}`."
+    )
+
+
 def bring(version: ModelVersion) -> str:
-    """Import a registered version unless the store has it; returns its tag there."""
+    """Import a registered version unless the store has it; returns its tag there.
+
+    Raises:
+        BundleError: it is damaged, or this code cannot serve it.
+        StoreError: its files are gone.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         folder = champion.download(version, Path(temporary))
         return _import(folder, {REGISTRY_VERSION: str(version.version), "mlflow_run": str(version.run_id)})

@@ -19,6 +19,8 @@ from validation.contract import Contract
 from validation.errors import StoreError
 
 _MOST_BREAKING = 5
+_UNNUMBERED = "VERSION"
+"""Stands for the number of a version that is not registered yet."""
 
 
 class PromoteParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +56,11 @@ class Decision(msgspec.Struct, frozen=True):
     best: str | None = None
     above_best: float = 1.0
 
+    def numbered(self, problem: str, version: str) -> "Decision":
+        """The same with the version's number in the commands that it names, once it has one."""
+        named = [reason.replace(f" {problem} {_UNNUMBERED}`", f" {problem} {version}`") for reason in self.reasons]
+        return msgspec.structs.replace(self, reasons=named)
+
 
 def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None, best: Best | None = None) -> Decision:
     """Compare what was evaluated last with the champion, on the rows of its test split.
@@ -64,7 +71,7 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
         current: the champion, if there is one.
         best: the best champion so far, if that is another.
     """
-    by_hand = f"`python -m training registry promote {problem.name} VERSION` promotes it all the same"
+    by_hand = f"`python -m training registry promote {problem.name} {_UNNUMBERED}` promotes it all the same"
     if current is None:
         return _first(read_json(workspace.metrics))
     params = workspace.params("promote", PromoteParams)
@@ -72,7 +79,7 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
     try:
         rival = holdout.hear(current)
     except StoreError as error:
-        return Decision(False, [f"the champion, {error}, so nothing says that this is not worse; {by_hand}"])
+        return Decision(False, [f"it cannot be compared with the champion: {error}; {by_hand}"])
     best = best or Best(rival.number)
     reasons = _objections(holdout, rival, params, by_hand)
     both = _comparable(holdout, rival)
@@ -107,8 +114,8 @@ def _first(document: dict[str, Any]) -> Decision:
     model, lookup = (metrics.number(document["scores"][who][name]) for who in ("model", "lookup"))
     pair = f"{name} {model:.4g}, the lookup's is {lookup:.4g}"
     if document["beats_lookup"]:
-        return Decision(True, [f"it is the first model; it beats the lookup of group means ({pair})"])
-    return Decision(False, [f"it is the first model; it does not beat the lookup of group means ({pair})"])
+        return Decision(True, [f"there is no champion yet; it beats the lookup of group means ({pair})"])
+    return Decision(False, [f"there is no champion yet; it does not beat the lookup of group means ({pair})"])
 
 
 def _comparable(holdout: Holdout, rival: Rival) -> pd.Series:

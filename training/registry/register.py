@@ -74,6 +74,7 @@ def main(problem: Problem) -> None:
         decision = _decide(client, problem, workspace, best, version)
         if version is None:
             version = _register(problem, workspace, manifest, tags, decision)
+        decision = decision.numbered(problem.name, str(version.version))
         _record(client, version, decision)
         verdict = "champion" if decision.promoted else "refused"
         why = report.told(decision.reasons, problem.name, version.version)

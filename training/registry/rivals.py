@@ -69,11 +69,11 @@ class Holdout:
         with champion.fetched(version) as model:
             manifest, learned = model.manifest(), model.learned()
             if learned is None:
-                raise StoreError(f"version {number}, has no record of the rows that it learned from")
+                raise StoreError(f"version {number} has no record of the rows that it learned from")
             answers = model.ask(rows)
         values = numbers(answers, self._outcome).set_axis(self.test.index)
         if values.isna().all() and answers["prediction"].notna().any():
-            raise StoreError(f"version {number}, predicts something else")
+            raise StoreError(f"version {number} predicts something else")
         return Rival(
             number,
             values,
@@ -88,7 +88,7 @@ class Holdout:
         gone = [name for name in (*inputs, target) if name not in self._silver]
         if gone:
             raise StoreError(
-                f"version {number}, learned from columns that the table has no more ({', '.join(gone[:5])}), "
+                f"version {number} learned from columns that the table no longer has ({', '.join(gone[:5])}), "
                 "by which its rows would be known again"
             )
         known = copies.hashes(self._silver, inputs, target)

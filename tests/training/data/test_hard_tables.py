@@ -60,7 +60,7 @@ def test_noise_is_noise_however_often_it_is_written(outcome: Outcome, times: int
     assert found["scores"]["model"]["r2"]["value"] < 0.05
     decision = promote.decide(asked, Workspace(asked.name), None)
     assert not decision.promoted
-    assert decision.reasons[0].startswith("it is the first model; it does not beat the lookup of group means (rmse ")
+    assert decision.reasons[0].startswith("there is no champion yet; it does not beat the lookup of group means (rmse ")
 
 
 @IN_TIME

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from problems.base import Problem
-from tests.project import ROOT
+from tests.project import parameters
 from training.data import clean, gates, ingest, source, tables
 from training.workspace import PARAMS, Workspace, sha256, write_json
 from validation.errors import SettingsError, TableError
@@ -24,7 +24,7 @@ PLACE = Workspace("flights")
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, with parameters, as the current one."""
-    (tmp_path / PARAMS).write_text((ROOT / PARAMS).read_text())
+    (tmp_path / PARAMS).write_text(parameters())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,6 +11,7 @@ import pytest
 from model import bundle
 from model.bundle import Lineage
 from model.features import Fitted
+from model.model import Model
 from model.outcomes import Outcome
 from model.outcomes.binary import Binary
 from model.outcomes.regression import Regression, Trend
@@ -72,7 +73,7 @@ def metrics(task: str) -> dict[str, Any]:
 
 
 def made(problem: Problem, outcome: Outcome, document: dict[str, Any], plots: Path, **others: Any) -> tuple[str, str]:
-    manifest = bundle.make_manifest(problem, Fitted({}, {}, {}, []), outcome, 0.0, {})
+    manifest = bundle.make_manifest(Model(problem, Fitted({}, {}, {}, []), outcome, {}), 0.0, {})
     how: dict[str, Any] = {"source": SOURCE, "lineage": LINEAGE, "decision": None} | others
     files = card.documents(problem, manifest, document, how["source"], how["lineage"], how["decision"], plots)
     assert tuple(files) == bundle.CARDS

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from tests.project import Project
 from training.data import copies, tables
 from training.data.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
 from training.evaluation import baselines, evaluate, report
-from training.learning import metrics
+from training.learning import loss, metrics
 from training.learning.tasks.regression import RegressionTask
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
@@ -146,6 +147,9 @@ def number(score: dict[str, float | None], name: str) -> float:
     return value
 
 
+SQUARED = loss.of({"objective": "regression"})
+
+
 @pytest.fixture
 def fares() -> pd.DataFrame:
     return pd.DataFrame(
@@ -156,22 +160,48 @@ def fares() -> pd.DataFrame:
 def test_the_lookup_knows_group_means_and_falls_back_to_the_mean(flights: Problem, fares: pd.DataFrame) -> None:
     asked = fares.assign(origin=["a", "b", "unseen"])
     prices = fares["price"].to_numpy()
-    assert baselines.lookup(flights.contract, fares, prices, asked).tolist() == [15.0, 60.0, 30.0]
+    assert baselines.lookup(flights.contract, fares, prices, asked, SQUARED).tolist() == [15.0, 60.0, 30.0]
+
+
+def test_the_lookup_is_the_best_one_that_the_categories_make(flights: Problem) -> None:
+    """Of a wide table nearly every row is a group of its own: means of all categories would say nothing."""
+    random = np.random.default_rng(1)
+    names = {column.name: random.integers(0, 30, 4_000).astype(str) for column in flights.contract.categories}
+    table = pd.DataFrame(names)
+    worth = {"origin": 100.0, "agency": 10.0}
+    parts = [table[name].astype(float).to_numpy() * factor for name, factor in worth.items()]
+    targets = np.sum(parts, axis=0) + random.normal(size=4_000)
+    known, asked = table[:3_000], table[3_000:]
+    told = baselines.lookup(flights.contract, known, targets[:3_000], asked, SQUARED)
+    assert np.abs(told - targets[3_000:]).mean() < 5  # 860 by the overall mean
+
+
+@pytest.mark.parametrize(
+    ("objective", "constant"),
+    [({"objective": "regression"}, 30.0), ({"objective": "regression_l1"}, 20.0), ({"objective": "mape"}, 20.0),
+     ({"objective": "quantile", "alpha": 1.0}, 60.0)],
+)  # fmt: skip
+def test_a_group_is_told_by_what_its_loss_is_small_for(
+    flights: Problem, fares: pd.DataFrame, objective: dict[str, Any], constant: float
+) -> None:
+    rows = fares.assign(origin="unseen")
+    told = baselines.lookup(flights.contract, fares, fares["price"].to_numpy(), rows, loss.of(objective))
+    assert told.tolist() == [constant] * 3
 
 
 def test_a_group_of_one_customer_is_no_certainty(flights: Problem, fares: pd.DataFrame) -> None:
     left = np.array([1.0, 0.0, 1.0])
-    shares = baselines.lookup(flights.contract, fares, left, fares, prior_rows=10)
+    shares = baselines.lookup(flights.contract, fares, left, fares, loss.of({"objective": "binary"}), prior_rows=10)
     assert shares == pytest.approx([(1 + 20 / 3) / 12, (1 + 20 / 3) / 12, (1 + 20 / 3) / 11])
 
 
 def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, predictor: Predictor) -> None:
-    fitted, contract = predictor.manifest.fitted, predictor.contract
+    fitted, contract = predictor.model.fitted, predictor.contract
     silver = tables.read(trained.folder / Workspace("flights").silver)
     known, asked = silver.head(2_000), silver.tail(50).assign(agency="Unheard Of")
     prices = known["price"].to_numpy()
     others = baselines.Baselines(
-        FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, RegressionTask
+        FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, RegressionTask, SQUARED
     )
     answers = others.predict(known, prices, asked)
     assert list(answers) == ["lookup", "linear", "forest", "mean"]

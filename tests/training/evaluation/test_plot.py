@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model import bundle, features
-from model.bundle import Bundle, Golden, Reference
+from model import features
 from model.features import FeatureMatrix
+from model.model import BOOSTER, SPREAD, Model
 from model.outcomes import Outcome
 from model.outcomes.binary import Binary
 from model.outcomes.regression import Regression
@@ -45,9 +45,8 @@ def a_model(silver: pd.DataFrame, *columns: Column, unit: str | None = None, rou
     )
     booster = lgb.train(how, data, rounds).model_to_string()
     outcome: Outcome = Regression(0.9, 0.1, {}, None, None, None) if numeric else Binary(("No", "Yes"), 1.2, 0.1, 0.5)
-    manifest = bundle.make_manifest(problem, fitted, outcome, 0.0, {})
-    boosters = {bundle.MODEL: booster, **({bundle.SPREAD: booster} if numeric else {})}
-    return Predictor(Bundle(manifest, problem, boosters, Golden([], [], []), Reference({}, 0), {}))
+    boosters = {BOOSTER: booster, **({SPREAD: booster} if numeric else {})}
+    return Predictor(Model(problem, fitted, outcome, boosters))
 
 
 def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str, bytes]:

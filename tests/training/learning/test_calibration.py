@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.outcomes.regression import Trend
+from model.predictor import Predictor
 from problems.base import Problem
 from training.data import tables
 from training.learning import conformal, metrics, probability, trend
@@ -271,7 +272,7 @@ def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() 
     parts = {"train": noisy[:4_000], "validation": noisy[4_000:4_400], "calibration": noisy[4_400:6_000]}
     learned, _ = learn(problem, how, parts)
     test = noisy[6_000:]
-    _, scores = tables.ask(learned.predictor(problem), test)
+    _, scores = tables.ask(Predictor(learned), test)
     covered = test["y"].between(scores[:, 1], scores[:, 2])
     easy, difficult = covered[~hard[6_000:]].mean(), covered[hard[6_000:]].mean()
     assert (easy, difficult) == pytest.approx((0.9, 0.9), abs=0.06)  # by errors on rows that it learned: 0.94 and 0.79

@@ -1,11 +1,13 @@
 """What leaves the machine that trains is nobody's: golden rows are made up, ends are means of several rows."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,9 @@ from hypothesis import strategies as st
 
 from model import bundle
 from model.features import FeatureMatrix
+from model.model import BOOSTER, Model
+from model.predictor import Predictor
+from model.reference import QUANTILES, Numbers
 from problems.base import Problem, calendar_features
 from tests.project import Project
 from training.data import tables
@@ -21,7 +26,7 @@ from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import made_up, privacy
 from training.learning.bundle import reference
 from training.learning.params import TrainParams
-from training.learning.train import Learned, learn
+from training.learning.train import learn
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
 from validation.decode import Columns, to_arrays
@@ -75,28 +80,28 @@ def a_table(rows: int = 3_000) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def learned() -> tuple[Learned, pd.DataFrame]:
+def learned() -> tuple[Model, pd.DataFrame]:
     table = a_table()
     parts = {TRAIN: table[:2_400], VALIDATION: table[2_400:2_600], CALIBRATION: table[2_600:]}
     how = TrainParams(rounds=40, stop_after=40, seed=1, booster={"num_threads": 1, "min_data_in_leaf": 5})
     return learn(a_problem(), how, parts)[0], table[:2_400]
 
 
-def test_made_up_rows_reach_every_feature_and_are_nobodys(learned: tuple[Learned, pd.DataFrame]) -> None:
+def test_made_up_rows_reach_every_feature_and_are_nobodys(learned: tuple[Model, pd.DataFrame]) -> None:
     model, table = learned
     problem = a_problem()
-    rows = made_up.rows(problem, model, reference(problem.contract, table, real=False), 20)
+    rows = made_up.rows(model, reference(problem.contract, table, real=False), 20)
     assert len(rows) == 20
     real = tables.rows(problem.contract, table)
     assert not [row for row in rows if row in real]
     assert not {"Ada's", RICHEST, "1901-02-03"} & {value for row in rows for value in row.values()}
 
     def matrix(of: list[dict[str, Any]]) -> np.ndarray:
-        records = model.predictor(problem).decode(of).raise_if_rejected().inputs
+        records = Predictor(model).decode(of).raise_if_rejected().inputs
         return FeatureMatrix(problem, model.fitted)(to_arrays(problem.contract.inputs, records))
 
     made, seen = matrix(rows), matrix(real)
-    booster = lgb.Booster(model_str=model.boosters[bundle.MODEL])
+    booster = lgb.Booster(model_str=model.boosters[BOOSTER])
     for place, name in enumerate(booster.feature_name()):
         several = len({value for value in seen[:, place] if not math.isnan(value)}) > 1
         assert (len({value for value in made[:, place] if not math.isnan(value)}) > 1) == several, name
@@ -109,23 +114,26 @@ def test_made_up_rows_reach_every_feature_and_are_nobodys(learned: tuple[Learned
     assert leaves(made) > leaves(seen[chance])
 
 
-def test_made_up_rows_are_the_same_every_time(learned: tuple[Learned, pd.DataFrame]) -> None:
+def test_made_up_rows_are_the_same_every_time(learned: tuple[Model, pd.DataFrame]) -> None:
     model, table = learned
     seen = reference(a_problem().contract, table, real=False)
-    assert made_up.rows(a_problem(), model, seen, 20) == made_up.rows(a_problem(), model, seen, 20)
+    assert made_up.rows(model, seen, 20) == made_up.rows(model, seen, 20)
 
 
 def test_the_ends_of_a_column_are_no_single_rows() -> None:
     contract, table = a_problem().contract, a_table()
-    hidden, real = (reference(contract, table, real=real).columns for real in (False, True))
-    assert real["income"]["deciles"][-1] == RICHEST
+    found = (reference(contract, table, real=real).columns for real in (False, True))
+    hidden, real = (
+        {name: seen.quantiles for name, seen in columns.items() if isinstance(seen, Numbers)} for columns in found
+    )
+    assert real["income"][-1] == RICHEST
     five = np.sort(table["income"])[-5:]
-    assert hidden["income"]["deciles"][-1] == pytest.approx(five.mean())
+    assert hidden["income"][-1] == pytest.approx(five.mean())
     for name in ("income", "born", "at", "y"):
-        assert hidden[name]["deciles"][0] > real[name]["deciles"][0]
-        assert hidden[name]["deciles"][-1] < real[name]["deciles"][-1]
-        assert hidden[name]["deciles"][1:-1] == real[name]["deciles"][1:-1]
-    assert hidden["rooms"]["deciles"] == real["rooms"]["deciles"]  # hundreds of rows have one room, or nine
+        assert hidden[name][0] > real[name][0]
+        assert hidden[name][-1] < real[name][-1]
+        assert hidden[name][1:-1] == real[name][1:-1]
+    assert hidden["rooms"] == real["rooms"]  # hundreds of rows have one room, or nine
 
 
 @given(values=st.lists(st.floats(-8e307, 8e307), min_size=1, max_size=60), whole=st.booleans())
@@ -133,27 +141,28 @@ def test_deciles_never_fall_and_stay_within_what_there_was(values: list[float], 
     column = Column(name="x", kind=Kind.REAL)
     contract = Contract((column, Column(name="y", kind=Kind.REAL, role=Role.TARGET)))
     table = pd.DataFrame({"x": values, "y": 0.0})
-    deciles = reference(contract, table, real=whole).columns["x"]["deciles"]
-    assert deciles == sorted(deciles)
-    assert min(values) <= deciles[0] <= deciles[-1] <= max(values)
+    seen = reference(contract, table, real=whole)
+    for found in (seen.deciles(column), msgspec.to_builtins(seen)["columns"]["x"]["quantiles"]):
+        assert found == sorted(found)
+        assert min(values) <= found[0] <= found[-1] <= max(values)
+    assert (len(seen.deciles(column)), len(found)) == (11, QUANTILES)
 
 
-def test_a_booster_answers_the_same_without_its_ranges(learned: tuple[Learned, pd.DataFrame]) -> None:
+def test_a_booster_answers_the_same_without_its_ranges(learned: tuple[Model, pd.DataFrame]) -> None:
     model, table = learned
     hidden = without_ranges(model)
-    assert str(RICHEST)[:6] in model.boosters[bundle.MODEL]
-    assert str(RICHEST)[:6] not in hidden.boosters[bundle.MODEL]
+    assert str(RICHEST)[:6] in model.boosters[BOOSTER]
+    assert str(RICHEST)[:6] not in hidden.boosters[BOOSTER]
     rows = tables.rows(a_problem().contract, table[:100])
-    before, after = (one.predictor(a_problem()) for one in (model, hidden))
+    before, after = map(Predictor, (model, hidden))
     records = before.decode(rows).raise_if_rejected().inputs
     assert (before.scores(records) == after.scores(records)).all()
     assert before.explanations(records) == after.explanations(records)
 
 
-def without_ranges(model: Learned) -> Learned:
-    return Learned(
-        {name: privacy.without_ranges(text) for name, text in model.boosters.items()}, model.fitted, model.outcome
-    )
+def without_ranges(model: Model) -> Model:
+    boosters = {name: privacy.without_ranges(text) for name, text in model.boosters.items()}
+    return dataclasses.replace(model, boosters=boosters)
 
 
 def test_the_registry_has_no_row_and_no_extreme_of_the_table(trained: Project, flights: Problem) -> None:
@@ -169,7 +178,7 @@ def test_the_registry_has_no_row_and_no_extreme_of_the_table(trained: Project, f
     assert not [row for row in rows if row in real]
     [seen] = artifacts.rglob("reference.json")
     train = silver.loc[tables.read(trained.folder / PLACE.split)["split"] == TRAIN, "price"]
-    deciles = json.loads(seen.read_text())["columns"]["price"]["deciles"]
+    deciles = json.loads(seen.read_text())["columns"]["price"]["quantiles"]
     assert train.min() < deciles[0] < deciles[-1] < train.max()
     assert not list(artifacts.rglob("case-*.png"))
 
@@ -183,5 +192,5 @@ def test_real_rows_leave_where_the_parameters_say_so(trained: Project, flights: 
     opened = bundle.read(project.folder / PLACE.bundle)
     assert len(opened.golden.rows) == 20
     assert not [row for row in opened.golden.rows if row not in real]
-    assert opened.boosters[bundle.MODEL] == (project.folder / PLACE.trained / bundle.MODEL).read_text()
+    assert opened.model.boosters[BOOSTER] == (project.folder / PLACE.trained / BOOSTER).read_text()
     assert list((project.folder / PLACE.plots).glob("case-*.png"))

@@ -64,7 +64,7 @@ def test_a_copy_asks_its_own_champion_and_writes_into_its_own_folder(copied: tup
 def test_a_folder_of_any_name_gets_a_registry(copied: tuple[Project, str], tmp_path: Path) -> None:
     project = copied[0].copy(tmp_path / FOLDER)
     shutil.rmtree(project.folder / "stores/mlflow")
-    assert "flights version 1 is champion: it is the first model" in project.stages("register")
+    assert "flights version 1 is champion: there is no champion yet" in project.stages("register")
 
 
 def test_a_moved_project_has_its_registry(copied: tuple[Project, str], tmp_path: Path) -> None:

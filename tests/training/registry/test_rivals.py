@@ -84,7 +84,7 @@ def test_a_champion_that_says_nothing_of_what_it_learned_from_stays(project: Pro
     decision = decided(flights)
     kept.rename(record)
     assert not decision.promoted
-    assert "version 1, has no record of the rows that it learned from" in decision.reasons[0]
+    assert "version 1 has no record of the rows that it learned from" in decision.reasons[0]
 
 
 VALUES = Regression(coverage=0.9, width=1.0, factors={}, trend=None, low=None, high=None)

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 
-from model.bundle import SPREAD
+from model.model import SPREAD
 from model.outcomes import Regression
 from model.outcomes.regression import Trend
 from training.data import tables
