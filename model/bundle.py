@@ -13,7 +13,7 @@ Reading parses, then audits, and only then is anything constructed (`model.predi
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ import msgspec
 from model import formats
 from model.features import Fitted
 from model.formats import FORMAT, Document
+from model.metrics import Metrics
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes import Outcome
 from model.reference import Reference
@@ -68,7 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outcome: Outcome
     base_value: float
     files: dict[str, str]
-    metrics: dict[str, Any] | None = None
+    metrics: Metrics | None = None
     lineage: Lineage | None = None
     digest: str = ""
 
@@ -116,7 +117,7 @@ def make_manifest(model: Model, base_value: float, files: dict[str, bytes]) -> M
     return _digested(manifest)
 
 
-def seal(manifest: Manifest, metrics: dict[str, Any], lineage: Lineage, cards: dict[str, bytes]) -> Manifest:
+def seal(manifest: Manifest, metrics: Metrics | None, lineage: Lineage, cards: dict[str, bytes]) -> Manifest:
     """The manifest with what is known once a model is evaluated and registered; its version stays."""
     files = manifest.files | _hashes(cards)
     return _digested(msgspec.structs.replace(manifest, metrics=metrics, lineage=lineage, files=files))
@@ -143,44 +144,51 @@ def read(directory: Path) -> Bundle:
         BundleError: it is damaged, of a format that is not read here, or made with other features. The message says
             which, and what to do.
     """
-    manifest = read_manifest(directory)
-    _audit_digest(directory, manifest)
+    path = directory / MANIFEST
+    document = _document(path)
+    manifest = _manifest(path, document)
+    if _digest(document) != manifest.digest:
+        raise BundleError(f"{path} was changed after it was written: its digest does not match. {_RESTORE}")
     files = _audit_files(directory, manifest)
     boosters = {name: files[name].decode() for name in (BOOSTER, SPREAD) if name in files}
     model = Model(_audit_problem(manifest), manifest.fitted, manifest.outcome, boosters)
     golden = _parse(directory / GOLDEN, files[GOLDEN], Golden)
     cards = {name: files[name].decode() for name in CARDS if name in files}
-    return Bundle(manifest, model, golden, _reference(directory / REFERENCE, files[REFERENCE], manifest), cards)
+    path = directory / REFERENCE
+    upgrade = formats.READERS[manifest.format].reference
+    reference = _upgraded(path, Reference, upgrade, document, _parse(path, files[REFERENCE], Document))
+    return Bundle(manifest, model, golden, reference, cards)
 
 
 def read_manifest(directory: Path) -> Manifest:
     """Parse manifest.json alone; raises BundleError."""
     path = directory / MANIFEST
-    content = _read(path)
-    found = _parse(path, content, Document).get("format")
-    if found not in formats.REFERENCES:
-        known = " and ".join(map(str, formats.REFERENCES))
+    return _manifest(path, _document(path))
+
+
+def _document(path: Path) -> Document:
+    """A manifest as it was written, in a format that is read here."""
+    document = _parse(path, _read(path), Document)
+    found = document.get("format")
+    if found not in formats.READERS:
+        known = " and ".join(map(str, formats.READERS))
         raise BundleError(
             f"{path} is of format {found!r}; this code reads the formats {known}. "
             "Train again with this code, or serve the bundle with the release that made it."
         )
-    return _parse(path, content, Manifest)
+    return document
 
 
-def _reference(path: Path, content: bytes, manifest: Manifest) -> Reference:
-    document = _parse(path, content, Document)
+def _manifest(path: Path, document: Document) -> Manifest:
+    return _upgraded(path, Manifest, formats.READERS[document["format"]].manifest, document)
+
+
+def _upgraded(path: Path, shape: type[T], upgrade: Callable[..., Document], *documents: Document) -> T:
+    """What a document of any format that is read says."""
     try:
-        upgraded = formats.REFERENCES[manifest.format](msgspec.to_builtins(manifest), document)
-        return msgspec.convert(upgraded, Reference)
+        return msgspec.convert(upgrade(*documents), shape)
     except (KeyError, AttributeError, TypeError, msgspec.ValidationError) as error:
         raise _unreadable(path, error) from error
-
-
-def _audit_digest(directory: Path, manifest: Manifest) -> None:
-    if _digested(manifest).digest != manifest.digest:
-        raise BundleError(
-            f"{directory / MANIFEST} was changed after it was written: its digest does not match. {_RESTORE}"
-        )
 
 
 def _audit_files(directory: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -234,8 +242,11 @@ def _unreadable(path: Path, error: Exception) -> BundleError:
 
 
 def _digested(manifest: Manifest) -> Manifest:
-    bare = msgspec.structs.replace(manifest, digest="")
-    return msgspec.structs.replace(bare, digest=_hash(msgspec.to_builtins(bare)))
+    return msgspec.structs.replace(manifest, digest=_digest(msgspec.to_builtins(manifest)))
+
+
+def _digest(manifest: Document) -> str:
+    return _hash(manifest | {"digest": ""})
 
 
 def _hashes(files: dict[str, bytes]) -> dict[str, str]:

@@ -1,10 +1,35 @@
 """Documents of bundles that earlier code wrote, as today's code writes them. Nothing here checks what a field holds."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 FORMAT = 3
 Document = dict[str, Any]
+
+
+class Reader(NamedTuple):
+    """What makes today's documents of those of one format.
+
+    Attributes:
+        manifest: of manifest.json.
+        reference: of reference.json, which the manifest of its bundle comes before.
+    """
+
+    manifest: Callable[[Document], Document]
+    reference: Callable[[Document, Document], Document]
+
+
+def _second_manifest(manifest: Document) -> Document:
+    """Until format 2 the scores of a slice stood among its other members."""
+    metrics = manifest.get("metrics")
+    if not metrics:
+        return manifest
+    return manifest | {"metrics": metrics | {"slices": [_slice(part) for part in metrics["slices"]]}}
+
+
+def _slice(part: Document) -> Document:
+    scores = {name: score for name, score in part.items() if isinstance(score, dict) and name != "covered"}
+    return {name: value for name, value in part.items() if name not in scores} | {"scores": scores}
 
 
 def _second_reference(manifest: Document, reference: Document) -> Document:
@@ -21,8 +46,8 @@ def _second_reference(manifest: Document, reference: Document) -> Document:
     return {"rows": reference["rows"], "columns": columns}
 
 
-REFERENCES: Mapping[int, Callable[[Document, Document], Document]] = {
-    2: _second_reference,
-    FORMAT: lambda manifest, reference: reference,
+READERS: Mapping[int, Reader] = {
+    2: Reader(_second_manifest, _second_reference),
+    FORMAT: Reader(lambda manifest: manifest, lambda manifest, reference: reference),
 }
-"""reference.json of each format that is read, from a manifest and a document of that format."""
+"""The formats that are read."""

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from model.bundle import Bundle
+from model.metrics import Metrics
 from model.reference import Names
 from validation.contract import MOST_LISTED, Column, Kind
 from validation.parsing import ABSENT
@@ -25,7 +26,7 @@ class Described(TypedDict):
     contract: list[dict[str, Any]]
     missing_texts: list[str]
     reference: dict[str, Any]
-    metrics: dict[str, Any] | None
+    metrics: Metrics | None
     lineage: dict[str, Any]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import datetime
 import json
 import os
 import re
@@ -14,11 +15,12 @@ import httpx
 import pytest
 import yaml
 
+from model.features import fit
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
 from tests.project import DEV, MAKEFILES, ROOT, Project
-from training.data import gates, ingest
+from training.data import gates, ingest, tables
 from training.data.clean import CleanParams
 from training.data.source import SourceParams
 from training.data.split import SplitParams
@@ -142,7 +144,9 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = PAGES[ROOT / "docs/how-to/own-problem.md"]
-    [rows], [program], [numbers] = (blocks(language, page) for language in ("csv", "python", "yaml"))
+    [rows], [program, parse, own_features], [numbers] = (
+        blocks(language, page) for language in ("csv", "python", "yaml")
+    )
     (tmp_path / "houses.csv").write_text(rows)
     (tmp_path / "params.yaml").write_text(numbers)
     namespace: dict[str, Any] = {}
@@ -156,6 +160,10 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     for section, params in SECTIONS.items():
         place.params(section, params)
     assert set(place.document()) == set(SECTIONS)
+    exec(parse + own_features, namespace)  # noqa: S102
+    assert namespace["day"]("02 Şubat 2022") == datetime.date(2022, 2, 2)
+    known = {**tables.inputs(problem.contract, table), "price": tables.target(problem.contract, table)}
+    assert "area+rooms.per_room" in fit(namespace["PROBLEM"], known).feature_names
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -226,7 +234,7 @@ HOSTS = re.compile("|".join(rf"{name}\.{end}" for name, end in (("pypi", "org"),
 
 def test_no_file_names_a_registrys_host() -> None:
     for path in tracked():
-        if path.suffix not in (".png", ".ico"):
+        if path.suffix not in (".png", ".ico", ".bentomodel"):
             assert not HOSTS.search(path.read_text()), path
 
 

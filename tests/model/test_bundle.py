@@ -71,7 +71,7 @@ def test_a_bundle_is_read_as_it_was_written(folder: Path) -> None:
 def test_sealing_keeps_the_version_and_changes_the_digest(folder: Path) -> None:
     manifest = bundle.read(folder).manifest
     cards = {"card.md": b"# Fares", "card.html": b"<h1>Fares</h1>"}
-    sealed = bundle.seal(manifest, {"rows": 1}, Lineage("sha", "simulated", None, "run", {}), cards)
+    sealed = bundle.seal(manifest, None, Lineage("sha", "simulated", None, "run", {}), cards)
     assert sealed.version == manifest.version
     assert sealed.digest != manifest.digest
     bundle.write(folder, sealed, bundle.contents(folder, manifest) | cards)
@@ -218,7 +218,7 @@ def test_a_contract_that_is_none_is_refused(folder: Path, change: Callable[[list
     change(columns)
     files = bundle.contents(folder, manifest)
     changed = msgspec.structs.replace(manifest, contract=columns, digest="")
-    bundle.write(folder, bundle.seal(changed, {}, Lineage("", "", None, "", {}), {}), files)
+    bundle.write(folder, bundle.seal(changed, None, Lineage("", "", None, "", {}), {}), files)
     with pytest.raises(BundleError, match="carries a contract that this code cannot read"):
         bundle.read(folder)
 

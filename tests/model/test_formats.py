@@ -46,6 +46,15 @@ def test_what_an_old_bundle_says_of_training_is_read(opened: Bundle) -> None:
     assert opened.reference.predictions is None
 
 
+def test_what_an_old_evaluation_found_is_read(opened: Bundle) -> None:
+    metrics = opened.manifest.metrics
+    assert metrics is not None
+    assert metrics.decision is not None
+    assert metrics.scores["model"].keys() == {"roc_auc", "log_loss", "brier", "ece"}
+    assert len(metrics.slices) > 10
+    assert all(part.scores.keys() == metrics.scores["model"].keys() for part in metrics.slices)
+
+
 def test_its_contract_is_todays_to_callers(opened: Bundle) -> None:
     """Else the fixture says less than it could."""
     assert [column.name for column in opened.model.problem.contract.columns] == [
@@ -53,6 +62,7 @@ def test_its_contract_is_todays_to_callers(opened: Bundle) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_exported_model_is_served(tmp_path: Path, opened: Bundle) -> None:
     project = Project.create(tmp_path / "project")
     project.run("bentoml", "models", "import", str(EXPORTED))

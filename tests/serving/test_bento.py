@@ -102,7 +102,7 @@ def outdate(folder: Path) -> None:
     ("harm", "alone", "says"),
     [
         (damage, False, "model.txt was changed or damaged"),
-        (outdate, True, "is of format 0; this code reads format 2"),
+        (outdate, True, "is of format 0; this code reads the formats 2 and 3"),
         (falsify, False, "does not answer as it did in training: golden row 0"),
         pytest.param(falsify, True, "does not answer as it did in training: golden row 0", marks=pytest.mark.slow),
     ],

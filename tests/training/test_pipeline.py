@@ -90,6 +90,7 @@ def test_dvc_compares_with_the_commit(retrained: Retrained) -> None:
     assert retrained.told["metrics"][str(PLACE.metrics)]["scores.model.rmse.value"]["diff"] > 0
 
 
+@pytest.mark.slow
 def test_an_experiment_registers_nothing(project: Project) -> None:
     """Until `make train` finds what it left in the workspace."""
     metrics = project.folder / PLACE.metrics
@@ -217,6 +218,7 @@ def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
     assert "`python -m training registry promote flights 2` promotes it all the same" in reason
 
 
+@pytest.mark.slow
 def test_a_first_model_that_loses_to_the_lookup_is_served_only_if_a_person_says_so(project: Project) -> None:
     for store in (PLACE.registered, PLACE.packaged, Path("stores/mlflow/mlflow.db")):
         (project.folder / store).unlink()

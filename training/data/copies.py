@@ -4,10 +4,11 @@ Rows are known by 64-bit hashes of their cells. They are not made to keep a secr
 whether a row that they think of is among them. So they stay in the registry, and are in no bundle and no image.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
+from model.metrics import Duplicates
 from training.workspace import counted
 
 INPUTS, ROWS = "inputs", "rows"
@@ -60,15 +61,15 @@ def found(known: pd.DataFrame, whole: pd.Series, learned: pd.DataFrame) -> pd.Se
     return known[INPUTS].isin(learned[INPUTS]).where(whole, known[ROWS].isin(learned[ROWS]))
 
 
-def summary(silver: pd.DataFrame, inputs: Sequence[str]) -> dict[str, int]:
+def summary(silver: pd.DataFrame, inputs: Sequence[str]) -> Duplicates:
     """How many rows are equal to an earlier one in every input, and how many of those stay in one split with it."""
     repeated = silver[list(inputs)].duplicated()
-    return {"rows": int(repeated.sum()), "together": int((repeated & together(silver, inputs)).sum())}
+    return Duplicates(int(repeated.sum()), int((repeated & together(silver, inputs)).sum()))
 
 
-def told(repeated: Mapping[str, int]) -> str:
+def told(repeated: Duplicates) -> str:
     """What a person should know of a `summary`."""
-    rows, whole = repeated["rows"], repeated["together"]
+    rows, whole = repeated.rows, repeated.together
     said = f"{counted(rows, 'row')} of the table {'is' if rows == 1 else 'are'} equal to an earlier one in every input"
     if whole == rows:
         return f"{said}; copies stay in one split, so that none is judged by its twin"

@@ -52,7 +52,7 @@ def main(problem: Problem) -> None:
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
     say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
     repeated = copies.summary(silver, [column.name for column in problem.contract.inputs])
-    if repeated["rows"]:
+    if repeated.rows:
         say("split", copies.told(repeated))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import CARDS, Lineage, Manifest
+from model.metrics import Metrics, Score, Slice
 from problems.base import Problem
 from training.data import copies
 from training.data.source import SIMULATED
@@ -38,7 +39,7 @@ PICTURES = {
 def documents(
     problem: Problem,
     manifest: Manifest,
-    metrics: dict[str, Any],
+    metrics: Metrics,
     source: dict[str, Any],
     lineage: Lineage,
     decision: dict[str, Any] | None,
@@ -95,17 +96,17 @@ def _head(problem: Problem, manifest: Manifest, source: dict[str, Any]) -> Itera
         )
 
 
-def _data(problem: Problem, metrics: dict[str, Any], lineage: Lineage) -> Iterator[str]:
+def _data(problem: Problem, metrics: Metrics, lineage: Lineage) -> Iterator[str]:
     yield "## Data"
     yield f"From {text(lineage.data_source)}, sha256 `{lineage.data_sha256}`."
-    splits = [(name, f"{rows:,}") for name, rows in metrics["splits"].items()]
-    splits.append(("quarantined: broke the contract", f"{metrics['quarantined']:,}"))
-    splits.append(("refused: test rows without an answer", f"{metrics['refused']:,}"))
+    splits = [(name, f"{rows:,}") for name, rows in metrics.splits.items()]
+    splits.append(("quarantined: broke the contract", f"{metrics.quarantined:,}"))
+    splits.append(("refused: test rows without an answer", f"{metrics.refused:,}"))
     yield _table(("rows for", "rows"), splits)
     time = problem.contract.time
     yield "The splits follow each other in time." if time else "The splits are drawn at random."
-    if metrics["duplicates"]["rows"]:
-        yield f"{copies.told(metrics['duplicates'])}."
+    if metrics.duplicates.rows:
+        yield f"{copies.told(metrics.duplicates)}."
     shown = tuple(
         dataclasses.replace(
             column,
@@ -119,89 +120,93 @@ def _data(problem: Problem, metrics: dict[str, Any], lineage: Lineage) -> Iterat
     yield columns.table(dataclasses.replace(problem, contract=Contract(shown)))
 
 
-def _quality(metrics: dict[str, Any]) -> Iterator[str]:
+def _quality(metrics: Metrics) -> Iterator[str]:
     yield "## How good it is"
-    unit = f", errors in {text(metrics['unit'])}" if metrics["unit"] else ""
+    unit = f", errors in {text(metrics.unit)}" if metrics.unit else ""
     yield (
-        f"On {metrics['rows']:,} test rows that taught nothing{unit}, "
+        f"On {metrics.rows:,} test rows that taught nothing{unit}, "
         "beside predictors that need less; 95 % bootstrap intervals:"
     )
-    heads = [name for name in HEADS if name in metrics["scores"]["model"]]
-    rows = [[text(who), *(report.cell(scores[name]) for name in heads)] for who, scores in metrics["scores"].items()]
+    heads = [name for name in HEADS if name in metrics.scores["model"]]
+    rows = [[text(who), *(report.cell(scores[name]) for name in heads)] for who, scores in metrics.scores.items()]
     yield _table(["", *(HEADS[name] for name in heads)], rows)
-    yield f"Models are compared by {HEADS[metrics['loss']['name']]}, which is what this one was trained on."
-    if metrics["beats_lookup"]:
+    yield f"Models are compared by {HEADS[str(metrics.loss['name'])]}, which is what this one was trained on."
+    if metrics.beats_lookup:
         yield "The model beats a lookup of group means."
     remarks = report.remarks(metrics)
     if remarks:
         yield "\n".join(f"- {text(remark)}" for remark in remarks)
 
 
-def _outcome(metrics: dict[str, Any]) -> Iterator[str]:
-    if interval := metrics.get("interval"):
+def _outcome(metrics: Metrics) -> Iterator[str]:
+    if interval := metrics.interval:
         yield "## Intervals"
-        unit = f" {text(metrics['unit'])}" if metrics["unit"] else ""
-        yield f"On average they are {interval['mean_width']:,.4g}{unit} wide. The slices say what they cover."
-    if decision := metrics.get("decision"):
+        unit = f" {text(metrics.unit)}" if metrics.unit else ""
+        yield f"On average they are {interval.mean_width:,.4g}{unit} wide. The slices say what they cover."
+    if decision := metrics.decision:
         yield "## Probabilities and decision"
         names = ("brier", "ece")
-        rows = [
-            (f"{when} calibration", *(report.cell(decision[when][n]) for n in names)) for when in ("before", "after")
-        ]
+        both = (("before", decision.before), ("after", decision.after))
+        rows = [(f"{when} calibration", *(report.cell(scores[name]) for name in names)) for when, scores in both]
         yield _table(("", *(HEADS[name] for name in names)), rows)
-        negative, positive = (text(name) for name in decision["classes"])
-        threshold = decision["threshold"]
+        negative, positive = (text(name) for name in decision.classes)
+        threshold = decision.threshold
         yield (
             f"{positive} is answered from a probability of {threshold:.3g}, which costs least where answering "
             f"{negative} to a {positive} costs {(1 - threshold) / threshold:.3g} times as much as the reverse. So:"
         )
-        made = ("accuracy", "recall", "precision")
-        yield _table(made, [["-" if decision[n] is None else report.cell(decision[n]) for n in made]], names=0)
-    if folds := metrics.get("cross_validation"):
+        made = {"accuracy": decision.accuracy, "recall": decision.recall, "precision": decision.precision}
+        yield _table(list(made), [["-" if score is None else report.cell(score) for score in made.values()]], names=0)
+    if folds := metrics.cross_validation:
         yield "## Cross-validation"
-        if folds["in_time"]:
+        if folds.in_time:
             yield (
-                f"{folds['folds']} stretches of `{folds['in_time']}`, each judged by a model of the rows before it "
+                f"{folds.folds} stretches of `{folds.in_time}`, each judged by a model of the rows before it "
                 "(expanding windows)."
             )
         else:
-            yield f"{folds['folds']} folds, each judged by a model that did not see it."
-        heads = list(folds["scores"])
-        yield _table([HEADS[name] for name in heads], [[report.cell(folds["scores"][n]) for n in heads]], names=0)
-        each = ", ".join(f"{area:.4f}" for area in folds["roc_auc_of_folds"])
-        yield f"ROC AUC of the folds: {each}; mean {folds['mean_roc_auc']:.4f}."
+            yield f"{folds.folds} folds, each judged by a model that did not see it."
+        heads = list(folds.scores)
+        yield _table([HEADS[name] for name in heads], [[report.cell(folds.scores[n]) for n in heads]], names=0)
+        each = ", ".join(f"{area:.4f}" for area in folds.roc_auc_of_folds)
+        yield f"ROC AUC of the folds: {each}; mean {folds.mean_roc_auc:.4f}."
 
 
-def _slices(metrics: dict[str, Any], main: Sequence[str]) -> Iterator[str]:
-    slices = metrics["slices"]
+def _slices(metrics: Metrics, main: Sequence[str]) -> Iterator[str]:
+    slices = metrics.slices
     if not slices:
         return
     yield "## Slices"
     yield "Parts of the test rows, judged by themselves:"
-    heads = [*main, *(["covered"] if "covered" in slices[0] else [])]
+    heads = [*main, *(["covered"] if slices[0].covered else [])]
     rows = [
-        [f"`{part['column']}`", text(part["value"]), f"{part['rows']:,}", *(report.cell(part[name]) for name in heads)]
+        [f"`{part.column}`", text(part.value), f"{part.rows:,}", *(report.cell(score) for score in _judged(part, main))]
         for part in slices
     ]
     yield _table(["column", "value", "rows", *(HEADS.get(name, name) for name in heads)], rows, names=2)
-    if interval := metrics.get("interval"):
+    if interval := metrics.interval:
         missed = [
-            f"`{part['column']}` {text(part['value'])}"
+            f"`{part.column}` {text(part.value)}"
             for part in slices
-            if (high := part["covered"]["high"]) is not None and high < interval["coverage"]
+            if part.covered and part.covered.high is not None and part.covered.high < interval.coverage
         ]
         if missed:
-            yield f"Intervals cover less than the {interval['coverage']:.0%} they should in: {', '.join(missed)}."
+            yield f"Intervals cover less than the {interval.coverage:.0%} they should in: {', '.join(missed)}."
 
 
-def _importance(metrics: dict[str, Any]) -> Iterator[str]:
-    importance = metrics["importance"]
+def _judged(part: Slice, main: Sequence[str]) -> list[Score]:
+    """The main scores of a slice, and what its intervals cover."""
+    return [*(part.scores[name] for name in main), *([part.covered] if part.covered else [])]
+
+
+def _importance(metrics: Metrics) -> Iterator[str]:
+    importance = metrics.importance
     yield "## What it looks at"
     yield (
-        f"By how much each column moves an answer up or down, in {text(metrics['unit'] or importance['space'])}: "
-        f"the mean size of its SHAP values over {importance['rows']:,} test rows."
+        f"By how much each column moves an answer up or down, in {text(metrics.unit or importance.space)}: "
+        f"the mean size of its SHAP values over {importance.rows:,} test rows."
     )
-    rows = [(f"`{name}`", f"{size:.4g}") for name, size in importance["columns"].items()]
+    rows = [(f"`{name}`", f"{size:.4g}") for name, size in importance.columns.items()]
     yield _table(("column", "mean size"), rows)
 
 

@@ -1,11 +1,11 @@
 """Cross-validation of the whole training: rows are judged by models that saw neither them nor what came later."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from model.metrics import CrossValidation
 from model.predictor import Predictor
 from problems.base import Problem
 from training.data import tables
@@ -19,7 +19,7 @@ from validation.errors import TableError
 
 def cross_validate(
     problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame, folds: int, resamples: int
-) -> dict[str, Any]:
+) -> CrossValidation:
     """Judge a classification by folds; calibration happens inside each, on rows that its test does not have.
 
     Without a time column folds are drawn at random, with the same share of each class, and copies of a row are in one.
@@ -53,13 +53,7 @@ def cross_validate(
     scores = task.judge(actual[judged], predicted[judged], weights)
     say("evaluate", f"{folds}-fold cross-validation: ROC AUC {np.mean(areas):.4f}")
     time = problem.contract.time
-    return {
-        "folds": folds,
-        "in_time": time.name if time else None,
-        "roc_auc_of_folds": areas,
-        "mean_roc_auc": float(np.mean(areas)),
-        "scores": scores,
-    }
+    return CrossValidation(folds, time.name if time else None, areas, float(np.mean(areas)), scores)
 
 
 def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from model.features import FeatureMatrix
+from model.metrics import CrossValidation, Importance, Metrics, Slice
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training import digits
@@ -55,25 +56,35 @@ def main(problem: Problem) -> None:
     beside = task.beside(predictor.outcome, scores)
     table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **beside}, index=test.index)
     tables.write(workspace.evaluation, table)
-    document = _document(problem, predictor, test, table, list(answers), params, stated)
-    document["duplicates"] = copies.summary(silver, [column.name for column in problem.contract.inputs])
-    document["splits"] = {name: int((split == name).sum()) for name in SPLITS}
-    document["quarantined"] = len(pd.read_csv(workspace.quarantine, usecols=[0]))
-    document["refused"] = int((split == TEST).sum()) - len(test)
-    document["importance"] = importance(predictor, test)
     shares = workspace.params("split", SplitParams)
-    document["suspicions"] = suspicions.find(task, silver, split, shares)
-    if params.folds and task.in_folds:
-        how = workspace.params("train", TrainParams)
-        try:
-            document["cross_validation"] = cross_validate(problem, how, shares, silver, params.folds, params.resamples)
-        except TableError as error:  # a table can be large enough for a model and too small for folds of it
-            say("evaluate", f"no {params.folds}-fold cross-validation: {error}")
-    write_json(workspace.metrics, document)
-    say("evaluate", f"{len(test):,} test rows through the Predictor, {document['refused']} refused by the contract")
+    found = Metrics(
+        **_judged(problem, predictor, test, table, list(answers), params, stated),
+        duplicates=copies.summary(silver, [column.name for column in problem.contract.inputs]),
+        splits={name: int((split == name).sum()) for name in SPLITS},
+        quarantined=len(pd.read_csv(workspace.quarantine, usecols=[0])),
+        refused=int((split == TEST).sum()) - len(test),
+        importance=importance(predictor, test),
+        suspicions=suspicions.find(task, silver, split, shares),
+        cross_validation=_folds(problem, workspace, shares, silver, params) if task.in_folds else None,
+    )
+    write_json(workspace.metrics, msgspec.to_builtins(found))
+    say("evaluate", f"{len(test):,} test rows through the Predictor, {found.refused} refused by the contract")
 
 
-def _document(
+def _folds(
+    problem: Problem, workspace: Workspace, shares: SplitParams, silver: pd.DataFrame, params: EvaluateParams
+) -> CrossValidation | None:
+    if not params.folds:
+        return None
+    how = workspace.params("train", TrainParams)
+    try:
+        return cross_validate(problem, how, shares, silver, params.folds, params.resamples)
+    except TableError as error:  # a table can be large enough for a model and too small for folds of it
+        say("evaluate", f"no {params.folds}-fold cross-validation: {error}")
+        return None
+
+
+def _judged(
     problem: Problem,
     predictor: Predictor,
     test: pd.DataFrame,
@@ -82,6 +93,7 @@ def _document(
     params: EvaluateParams,
     stated: dict[str, Any],
 ) -> dict[str, Any]:
+    """The members of `Metrics` that say how good the answers are."""
     outcome = predictor.outcome
     task = tasks.of_outcome(outcome)
     judge = metrics.with_loss(task.judge, loss.of(stated))
@@ -89,7 +101,18 @@ def _document(
     actual = table[ACTUAL].to_numpy()
     scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
     by = stated["name"]
-    document: dict[str, Any] = {
+    covered = metrics.covered(table) if "low" in table else None
+    slices_found = [
+        Slice(
+            column,
+            value,
+            len(places),
+            judge(actual[places], table["model"].to_numpy()[places], weights[:, places]),
+            None if covered is None else metrics.share(covered[places], weights[:, places]),
+        )
+        for column, value, places in slices.find(problem.contract, test, params.slice_rows)
+    ]
+    return {
         "version": predictor.version,
         "task": outcome.task,
         "rows": len(test),
@@ -97,39 +120,21 @@ def _document(
         "loss": stated,
         "scores": scores,
         "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
+        "slices": slices_found,
+        **task.summary(outcome, table, scores["model"], weights),
     }
-    document |= task.summary(outcome, table, scores["model"], weights)
-    covered = metrics.covered(table) if "low" in table else None
-    document["slices"] = [
-        {
-            "column": column,
-            "value": value,
-            "rows": len(places),
-            **judge(actual[places], table["model"].to_numpy()[places], weights[:, places]),
-            **({} if covered is None else {"covered": metrics.share(covered[places], weights[:, places])}),
-        }
-        for column, value, places in slices.find(problem.contract, test, params.slice_rows)
-    ]
-    return document
 
 
-def importance(predictor: Predictor, test: pd.DataFrame) -> dict[str, Any]:
-    """How much each of the caller's columns moves an answer.
+def importance(predictor: Predictor, test: pd.DataFrame) -> Importance:
+    """How much each of the caller's columns moves an answer, over a sample of rows.
 
     Args:
         predictor: the model.
         test: silver rows, all of which it answers.
-
-    Returns:
-        "columns": the mean size of each column's contribution, the largest first, over a sample of "rows" rows, in the
-        "space" that contributions are in.
     """
     rows = test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)]
     asked = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
     sizes = np.abs(predictor.contributions(asked.inputs)[:, :-1]).mean(axis=0).tolist()
     columns = dict(zip((column.name for column in predictor.contract.inputs), sizes, strict=True))
-    return {
-        "space": predictor.outcome.space,
-        "rows": len(rows),
-        "columns": dict(sorted(columns.items(), key=lambda column: -column[1])),
-    }
+    largest_first = dict(sorted(columns.items(), key=lambda column: -column[1]))
+    return Importance(predictor.outcome.space, len(rows), largest_first)

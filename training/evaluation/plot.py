@@ -12,12 +12,12 @@ from model.outcomes.regression import DAYS_A_YEAR, days_since_1970
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training.data import tables
-from training.evaluation import figures
+from training.evaluation import figures, report
 from training.learning import loss, tasks
 from training.learning.loss import Loss
 from training.learning.metrics import ACTUAL, MOST_EXPLAINED, sample
 from training.learning.privacy import PrivacyParams
-from training.workspace import Workspace, atomic_folder, counted, read_json, say
+from training.workspace import Workspace, atomic_folder, counted, say
 from validation.contract import Column, Kind
 
 MOST_DEPENDENCES = 4
@@ -31,7 +31,7 @@ def main(problem: Problem) -> None:
     answers = tables.read(workspace.evaluation)
     test = tables.read(workspace.silver).loc[answers.index]
     predictor = open_predictor(workspace.bundle)
-    stated = loss.of(read_json(workspace.metrics)["loss"])
+    stated = loss.of(report.read(workspace).loss)
     real = workspace.params("privacy", PrivacyParams).real_rows
     with atomic_folder(workspace.plots) as folder:
         draw(folder, predictor, test, answers, stated if real else None)

@@ -1,10 +1,11 @@
 """Metrics for a person: the table at the end of a run."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from model import bundle
+from model.metrics import CrossValidation, Metrics, Score
 from problems.base import Problem
 from training.workspace import Workspace, read_json
 from validation.errors import StoreError
@@ -33,8 +34,13 @@ _MOST_REASONS = 3
 def main(problem: Problem) -> None:
     """Print what the last evaluation found and, if it judged another model than is served, the figures of that one."""
     workspace = Workspace(problem.name)
-    document = read_json(workspace.metrics)
-    print("\n".join([table(document), *_served(workspace, document["version"])]))
+    metrics = read(workspace)
+    print("\n".join([table(metrics), *_served(workspace, metrics.version)]))
+
+
+def read(workspace: Workspace) -> Metrics:
+    """What the evaluation wrote."""
+    return msgspec.json.decode(workspace.metrics.read_bytes(), type=Metrics)
 
 
 def _served(workspace: Workspace, judged: str) -> list[str]:
@@ -53,7 +59,7 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
     return [f"{fate}.", f"What is served is {tag}, on the test rows of its own table:", table(_metrics(tag))]
 
 
-def _metrics(tag: str) -> dict[str, Any]:
+def _metrics(tag: str) -> Metrics:
     """What the evaluation found of a packaged model."""
     import bentoml  # which takes a second to import, and most runs serve the model that they judged
     from bentoml.exceptions import NotFound
@@ -62,7 +68,9 @@ def _metrics(tag: str) -> dict[str, Any]:
         folder = Path(bentoml.models.get(tag).path)
     except NotFound as error:
         raise StoreError(f"{tag} is to be served and is not in the model store; run `make train`.") from error
-    metrics: dict[str, Any] = read_json(folder / bundle.MANIFEST)["metrics"]
+    metrics = bundle.read_manifest(folder).metrics
+    if metrics is None:
+        raise StoreError(f"{tag} was packaged without metrics; run `make train`.")
     return metrics
 
 
@@ -73,67 +81,57 @@ def told(reasons: list[str], problem: str, version: object) -> str:
     return "; ".join(reasons[:_MOST_REASONS]) + rest
 
 
-def table(document: dict[str, Any]) -> str:
+def table(metrics: Metrics) -> str:
     """The document that the evaluation wrote, a predictor a line."""
-    heads = [name for name in HEADS if name in document["scores"]["model"]]
+    heads = [name for name in HEADS if name in metrics.scores["model"]]
     rows = [["", *(HEADS[name] for name in heads)]]
-    for predictor, scores in document["scores"].items():
+    for predictor, scores in metrics.scores.items():
         rows.append([predictor, *(cell(scores[name]) for name in heads)])
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
-    unit = f", errors in {document['unit']}" if document["unit"] else ""
-    title = f"{document['rows']:,} test rows{unit}, 95 % bootstrap intervals"
-    return "\n".join([title, *lines, *remarks(document)])
+    unit = f", errors in {metrics.unit}" if metrics.unit else ""
+    title = f"{metrics.rows:,} test rows{unit}, 95 % bootstrap intervals"
+    return "\n".join([title, *lines, *remarks(metrics)])
 
 
-def _windows(folds: Mapping[str, Any]) -> str:
-    return f" of later rows by `{folds['in_time']}`" if folds["in_time"] else ""
+def _windows(folds: CrossValidation) -> str:
+    return f" of later rows by `{folds.in_time}`" if folds.in_time else ""
 
 
-def remarks(document: dict[str, Any]) -> list[str]:
+def remarks(metrics: Metrics) -> list[str]:
     """What else a person should know, a sentence each."""
-    said = [f"Look into this first: {suspicion}" for suspicion in document.get("suspicions", [])]
-    if "interval" in document:
-        interval = document["interval"]
+    said = [f"Look into this first: {suspicion}" for suspicion in metrics.suspicions]
+    if interval := metrics.interval:
+        said.append(f"Intervals that should cover {interval.coverage:.0%} of the rows cover {cell(interval.covered)}.")
+    if decision := metrics.decision:
         said.append(
-            f"Intervals that should cover {interval['coverage']:.0%} of the rows cover {cell(interval['covered'])}."
+            f"Calibration took the ECE from {cell(decision.before['ece'])} to {cell(decision.after['ece'])}; "
+            f"{decision.classes[-1]!r} is answered from a probability of {decision.threshold:.3g}."
         )
-    if "decision" in document:
-        decision = document["decision"]
+    if folds := metrics.cross_validation:
         said.append(
-            f"Calibration took the ECE from {cell(decision['before']['ece'])} to {cell(decision['after']['ece'])}; "
-            f"{decision['classes'][1]!r} is answered from a probability of {decision['threshold']:.3g}."
+            f"In {folds.folds}-fold cross-validation{_windows(folds)}: mean ROC AUC {folds.mean_roc_auc:.4f}, "
+            f"ECE {cell(folds.scores['ece'])}."
         )
-    if "cross_validation" in document:
-        folds = document["cross_validation"]
-        said.append(
-            f"In {folds['folds']}-fold cross-validation{_windows(folds)}: mean ROC AUC {folds['mean_roc_auc']:.4f}, "
-            f"ECE {cell(folds['scores']['ece'])}."
-        )
-    if not document["beats_lookup"]:
+    if not metrics.beats_lookup:
         said.append("The model does not beat a lookup of group means: use the lookup.")
-    others = [name for name in _ahead(document) if name != "lookup"]
+    others = [name for name in _ahead(metrics) if name != "lookup"]
     if others:
         said.append(f"Better than the model: {', '.join(others)}. Look into why before you rely on it.")
     return said
 
 
-def _ahead(document: dict[str, Any]) -> list[str]:
+def _ahead(metrics: Metrics) -> list[str]:
     """The predictors whose mean loss is below the model's."""
-    scores = document["scores"]
+    scores = metrics.scores
     # models that were evaluated before their loss was stated were judged by one of these
-    loss = document.get("loss", {}).get("name") or ("rmse" if "rmse" in scores["model"] else "log_loss")
-    losses = {
-        name: score[loss]["value"]
-        for name, score in scores.items()
-        if score.get(loss) and score[loss]["value"] is not None
-    }
-    return [name for name, value in losses.items() if value < losses.get("model", value)]
+    loss = str(metrics.loss.get("name") or ("rmse" if "rmse" in scores["model"] else "log_loss"))
+    losses = {name: found[loss].value for name, found in scores.items() if loss in found}
+    least = losses.pop("model")
+    return [name for name, value in losses.items() if value is not None and least is not None and value < least]
 
 
-def cell(score: dict[str, float | None]) -> str:
+def cell(score: Score) -> str:
     """A score as `value [low, high]`."""
-    value, low, high = (
-        "-" if (number := score[name]) is None else f"{number:.4g}" for name in ("value", "low", "high")
-    )
+    value, low, high = ("-" if number is None else f"{number:.4g}" for number in msgspec.structs.astuple(score))
     return f"{value} [{low}, {high}]"

@@ -4,19 +4,17 @@ Each metric is a function of means over rows, so a resample is a vector of weigh
 product. The same draws serve every predictor: their differences are paired.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from model.metrics import Score, Scores
 from training.digits import rounded
 from training.learning.loss import Loss, log_loss
 
 Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
-Score = dict[str, float | None]
-Scores = dict[str, Score]
 Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]
 
 ACTUAL = "actual"
@@ -49,10 +47,7 @@ def interval(value: float, resampled: np.ndarray) -> Score:
     defined = resampled[np.isfinite(resampled)]
     low, high = np.quantile(defined, LEVELS) if len(defined) else (np.nan, np.nan)
     numbers = rounded(np.array([value, low, high]), _BITS).tolist()
-    return {
-        name: number if np.isfinite(number) else None
-        for name, number in zip(("value", "low", "high"), numbers, strict=True)
-    }
+    return Score(*(number if np.isfinite(number) else None for number in numbers))
 
 
 def _regression_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -182,6 +177,6 @@ def with_loss(judge: Judge, loss: Loss) -> Judge:
     return scores
 
 
-def number(score: Mapping[str, Any]) -> float:
+def number(score: Score) -> float:
     """A score's value; infinite where it is not defined."""
-    return float("inf") if score["value"] is None else float(score["value"])
+    return float("inf") if score.value is None else score.value

@@ -1,20 +1,21 @@
 """Whether a challenger becomes champion: both asked for one holdout, overall and on every slice."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
+from model.metrics import Metrics
 from problems.base import Problem
-from training.evaluation import slices
+from training.evaluation import report, slices
 from training.learning import metrics
 from training.learning.loss import Loss
 from training.registry.champion import Best
 from training.registry.rivals import Holdout, Rival
-from training.workspace import Workspace, read_json
+from training.workspace import Workspace
 from validation.contract import Contract
 from validation.errors import StoreError
 
@@ -73,7 +74,7 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
     """
     by_hand = f"`python -m training registry promote {problem.name} {_UNNUMBERED}` promotes it all the same"
     if current is None:
-        return _first(read_json(workspace.metrics))
+        return _first(report.read(workspace))
     params = workspace.params("promote", PromoteParams)
     holdout = Holdout(problem, workspace)
     try:
@@ -108,12 +109,12 @@ def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: 
     return reasons
 
 
-def _first(document: dict[str, Any]) -> Decision:
+def _first(judged: Metrics) -> Decision:
     """The first model is compared with the lookup: whoever uses it should not be worse off than with that."""
-    name = document["loss"]["name"]
-    model, lookup = (metrics.number(document["scores"][who][name]) for who in ("model", "lookup"))
+    name = str(judged.loss["name"])
+    model, lookup = (metrics.number(judged.scores[who][name]) for who in ("model", "lookup"))
     pair = f"{name} {model:.4g}, the lookup's is {lookup:.4g}"
-    if document["beats_lookup"]:
+    if judged.beats_lookup:
         return Decision(True, [f"there is no champion yet; it beats the lookup of group means ({pair})"])
     return Decision(False, [f"there is no champion yet; it does not beat the lookup of group means ({pair})"])
 

@@ -24,6 +24,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from model import bundle, tabular
 from model.bundle import Lineage, Manifest
+from model.metrics import Metrics
 from model.outcomes import Outcome
 from problems.base import Problem
 from training.data import copies, tables
@@ -148,7 +149,7 @@ def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str])
 def _register(
     problem: Problem, workspace: Workspace, manifest: Manifest, tags: dict[str, str], decision: Decision
 ) -> ModelVersion:
-    metrics = read_json(workspace.metrics)
+    metrics = report.read(workspace)
     source = read_json(workspace.source)
     commit = git_commit()
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
@@ -158,7 +159,7 @@ def _register(
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(flat(workspace.document()))
         mlflow.log_metrics(_figures(metrics))
-        mlflow.log_dict(metrics, "metrics.json")
+        mlflow.log_dict(msgspec.to_builtins(metrics), "metrics.json")
         mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
         mlflow.log_artifacts(str(workspace.plots), "plots")
         cards = card.documents(
@@ -186,12 +187,12 @@ def _shortened(text: str) -> str:
     return text[: LONGEST_DESCRIPTION - len(rest)].rpartition("\n")[0] + rest
 
 
-def _figures(metrics: dict[str, Any]) -> dict[str, float]:
+def _figures(metrics: Metrics) -> dict[str, float]:
     """The evaluation as MLflow's metrics, `<predictor>.<metric>`."""
-    scores = {f"{who}.{name}": score for who, found in metrics["scores"].items() for name, score in found.items()}
-    if "interval" in metrics:
-        scores["model.interval_coverage"] = metrics["interval"]["covered"]
-    return {name: score["value"] for name, score in scores.items() if score["value"] is not None}
+    scores = {f"{who}.{name}": score for who, found in metrics.scores.items() for name, score in found.items()}
+    if metrics.interval:
+        scores["model.interval_coverage"] = metrics.interval.covered
+    return {name: score.value for name, score in scores.items() if score.value is not None}
 
 
 def _experiment(name: str) -> None:

@@ -12,6 +12,7 @@ from model.outcomes import Outcome
 from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
+from training.evaluation import report
 from training.learning import loss
 from training.learning.metrics import ACTUAL
 from training.registry import champion
@@ -44,8 +45,7 @@ class Holdout:
 
     def __init__(self, problem: Problem, workspace: Workspace) -> None:
         """Read what the stages before left."""
-        self.document: dict[str, Any] = read_json(workspace.metrics)
-        self.loss = loss.of(self.document["loss"])
+        self.loss = loss.of(report.read(workspace).loss)
         self._silver = tables.read(workspace.silver)
         self.test = self._silver[tables.read(workspace.split)["split"] == TEST]
         evaluated = tables.read(workspace.evaluation).reindex(self.test.index)

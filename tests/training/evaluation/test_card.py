@@ -6,11 +6,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from model import bundle
 from model.bundle import Lineage
 from model.features import Fitted
+from model.metrics import Metrics
 from model.model import Model
 from model.outcomes import Outcome
 from model.outcomes.binary import Binary
@@ -38,8 +40,9 @@ def score(value: float | None) -> dict[str, float | None]:
 def metrics(task: str) -> dict[str, Any]:
     names = ("rmse", "mae", "r2", "mape") if task == "regression" else ("roc_auc", "log_loss", "brier", "ece")
     scores = dict(zip(names, map(score, (0.5, 0.4, None, 0.3)), strict=True))
-    part: dict[str, Any] = {"column": "cabin", "value": HOSTILE, "rows": 1_234, **scores}
+    part: dict[str, Any] = {"column": "cabin", "value": HOSTILE, "rows": 1_234, "scores": scores}
     document: dict[str, Any] = {
+        "version": "",
         "task": task,
         "rows": 4_000,
         "unit": "USD" if task == "regression" else None,
@@ -75,7 +78,9 @@ def metrics(task: str) -> dict[str, Any]:
 def made(problem: Problem, outcome: Outcome, document: dict[str, Any], plots: Path, **others: Any) -> tuple[str, str]:
     manifest = bundle.make_manifest(Model(problem, Fitted({}, {}, {}, []), outcome, {}), 0.0, {})
     how: dict[str, Any] = {"source": SOURCE, "lineage": LINEAGE, "decision": None} | others
-    files = card.documents(problem, manifest, document, how["source"], how["lineage"], how["decision"], plots)
+    files = card.documents(
+        problem, manifest, msgspec.convert(document, Metrics), how["source"], how["lineage"], how["decision"], plots
+    )
     assert tuple(files) == bundle.CARDS
     markdown, page = (content.decode() for content in files.values())
     return markdown, page

@@ -5,6 +5,7 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.features import FeatureMatrix
+from model.metrics import Duplicates, Importance, Metrics, Score, Scores
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
@@ -109,7 +111,7 @@ def test_copies_stay_in_one_split_whatever_their_target(times: list[int], order:
     silver["gone"] = [order.choice(["No", "Yes"]) for _ in repeated]
     labels = assign(shuffled(CHANCE, silver, 1), SHARES)
     assert labels.groupby(repeated).nunique().max() == 1
-    assert copies.summary(silver, INPUTS) == {"rows": len(silver) - len(times), "together": len(silver) - len(times)}
+    assert copies.summary(silver, INPUTS) == Duplicates(len(silver) - len(times), len(silver) - len(times))
     for name, share in ((TEST, 0.2), (CALIBRATION, 0.15), (VALIDATION, 0.1)):
         assert (labels == name).sum() == pytest.approx(share * len(silver), abs=5)
 
@@ -121,14 +123,14 @@ def test_rows_of_a_kind_that_is_common_are_no_copies() -> None:
     silver = pd.DataFrame({"x": random.choice([1.0, 2.0, 3.0], 900), "y": random.choice(["a", "b"], 900)})
     silver["gone"] = random.choice(["No", "Yes"], 900)
     labels = assign(shuffled(CHANCE, silver, 1), SHARES)
-    assert copies.summary(silver, INPUTS) == {"rows": 894, "together": 0}
+    assert copies.summary(silver, INPUTS) == Duplicates(894, 0)
     assert set(labels.groupby([silver["x"], silver["y"]]).nunique()) == {4}
     # a column more, and still half of the rows are of one kind
     mixed = customers(900).assign(y="a")
     mixed.loc[:449, "x"] = 0.0
     labels = assign(shuffled(CHANCE, mixed, 1), SHARES)
     assert labels[:450].value_counts(normalize=True)[TEST] == pytest.approx(0.2, abs=0.06)
-    assert copies.summary(mixed, INPUTS) == {"rows": 449, "together": 0}
+    assert copies.summary(mixed, INPUTS) == Duplicates(449, 0)
 
 
 def test_a_row_is_known_again_whatever_the_types_of_its_table() -> None:
@@ -141,10 +143,18 @@ def test_a_row_is_known_again_whatever_the_types_of_its_table() -> None:
         assert sorted(again.index[again]) == list(range(30))
 
 
-def number(score: dict[str, float | None], name: str) -> float:
-    value = score[name]
+def number(score: Score, name: str) -> float:
+    value: float | None = getattr(score, name)
     assert value is not None
     return value
+
+
+def judged(**scores: Scores) -> Metrics:
+    """An evaluation of these predictors and of little else."""
+    return Metrics(
+        version="", task="regression", rows=5, unit=None, scores=scores, beats_lookup=False, slices=[], splits={},
+        quarantined=0, refused=0, importance=Importance("value", 5, {}),
+    )  # fmt: skip
 
 
 SQUARED = loss.of({"objective": "regression"})
@@ -214,15 +224,15 @@ def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, pred
 
 def test_importance_is_the_mean_size_of_what_a_caller_is_told(trained: Project, predictor: Predictor) -> None:
     place = Workspace("flights")
-    importance = json.loads((trained.folder / place.metrics).read_text())["importance"]
+    importance = msgspec.json.decode((trained.folder / place.metrics).read_bytes(), type=Metrics).importance
     test = tables.read(trained.folder / place.silver).loc[tables.read(trained.folder / place.evaluation).index]
-    assert len(test) > importance["rows"] == metrics.MOST_EXPLAINED
+    assert len(test) > importance.rows == metrics.MOST_EXPLAINED
     rows = tables.rows(predictor.contract, test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)])
     explained = predictor.explain(rows).explanations
-    assert {one.space for one in explained} == {importance["space"]} == {"value"}
-    assert set(importance["columns"]) == {column.name for column in predictor.contract.inputs}
-    assert list(importance["columns"].values()) == sorted(importance["columns"].values(), reverse=True)
-    for name, size in importance["columns"].items():
+    assert {one.space for one in explained} == {importance.space} == {"value"}
+    assert set(importance.columns) == {column.name for column in predictor.contract.inputs}
+    assert list(importance.columns.values()) == sorted(importance.columns.values(), reverse=True)
+    for name, size in importance.columns.items():
         assert size == pytest.approx(sum(abs(one.contributions[name]) for one in explained) / len(rows))
 
 
@@ -235,9 +245,9 @@ def test_importance_is_no_less_than_what_moves_the_answers(
     importance = evaluate.importance(predictor, rows)
     explained = predictor.explain(tables.rows(predictor.contract, rows)).explanations
     moved = sum(abs(float(one.prediction) - one.base_value) for one in explained) / len(places)
-    assert importance["rows"] == len(places)
-    assert min(importance["columns"].values()) >= 0
-    assert sum(importance["columns"].values()) >= moved * (1 - 1e-6)
+    assert importance.rows == len(places)
+    assert min(importance.columns.values()) >= 0
+    assert sum(importance.columns.values()) >= moved * (1 - 1e-6)
 
 
 def test_metrics_equal_scikit_learn() -> None:
@@ -245,12 +255,12 @@ def test_metrics_equal_scikit_learn() -> None:
     actual = random.uniform(10, 100, 500)
     predicted = actual + random.normal(0, 10, 500)
     scores = metrics.regression(actual, predicted, metrics.draws(500, 50, 1))
-    assert scores["rmse"]["value"] == pytest.approx(sklearn.metrics.root_mean_squared_error(actual, predicted))
-    assert scores["mae"]["value"] == pytest.approx(sklearn.metrics.mean_absolute_error(actual, predicted))
-    assert scores["r2"]["value"] == pytest.approx(sklearn.metrics.r2_score(actual, predicted))
-    assert scores["mape"]["value"] == pytest.approx(sklearn.metrics.mean_absolute_percentage_error(actual, predicted))
-    assert scores["wmape"]["value"] == pytest.approx(np.abs(actual - predicted).sum() / actual.sum())
-    assert scores["within_10_percent"]["value"] == pytest.approx(np.mean(np.abs(predicted / actual - 1) <= 0.1))
+    assert scores["rmse"].value == pytest.approx(sklearn.metrics.root_mean_squared_error(actual, predicted))
+    assert scores["mae"].value == pytest.approx(sklearn.metrics.mean_absolute_error(actual, predicted))
+    assert scores["r2"].value == pytest.approx(sklearn.metrics.r2_score(actual, predicted))
+    assert scores["mape"].value == pytest.approx(sklearn.metrics.mean_absolute_percentage_error(actual, predicted))
+    assert scores["wmape"].value == pytest.approx(np.abs(actual - predicted).sum() / actual.sum())
+    assert scores["within_10_percent"].value == pytest.approx(np.mean(np.abs(predicted / actual - 1) <= 0.1))
     assert all(number(score, "low") <= number(score, "value") <= number(score, "high") for score in scores.values())
 
 
@@ -266,27 +276,26 @@ def test_bootstrap_intervals_cover() -> None:
 
 def test_metrics_that_are_not_defined_are_said_to_be_absent() -> None:
     scores = metrics.regression(np.zeros(5), np.ones(5), metrics.draws(5, 5, 1))
-    assert scores["rmse"]["value"] == 1.0
-    assert scores["r2"] == {"value": None, "low": None, "high": None}
-    assert scores["mape"]["value"] is None
-    document = {"rows": 5, "unit": None, "scores": {"model": scores}, "beats_lookup": True}
-    assert "- [-, -]" in report.table(document)
-    json.dumps(document, allow_nan=False)
+    assert scores["rmse"].value == 1.0
+    assert scores["r2"] == Score(None, None, None)
+    assert scores["mape"].value is None
+    found = judged(model=scores)
+    assert "- [-, -]" in report.table(found)
+    json.dumps(msgspec.to_builtins(found), allow_nan=False)
 
 
 def test_a_model_that_does_not_beat_the_lookup_is_told_so() -> None:
     scores = metrics.regression(np.arange(5.0), np.ones(5), metrics.draws(5, 5, 1))
-    document = {"rows": 5, "unit": None, "scores": {"model": scores, "lookup": scores}, "beats_lookup": False}
-    assert "does not beat a lookup" in report.table(document)
-    assert "does not beat a lookup" not in report.table({**document, "beats_lookup": True})
+    found = judged(model=scores, lookup=scores)
+    assert "does not beat a lookup" in report.table(found)
+    assert "does not beat a lookup" not in report.table(msgspec.structs.replace(found, beats_lookup=True))
 
 
 def test_every_predictor_that_does_better_is_named() -> None:
-    def scores(rmse: float) -> dict[str, dict[str, float]]:
-        return {"rmse": {"value": rmse, "low": rmse, "high": rmse}}
+    def scores(rmse: float) -> Scores:
+        return {"rmse": Score(rmse, rmse, rmse)}
 
-    others = {"model": scores(2.0), "lookup": scores(1.0), "linear": scores(3.0), "forest": scores(1.5)}
-    said = report.remarks({"beats_lookup": False, "scores": others})
+    said = report.remarks(judged(model=scores(2.0), lookup=scores(1.0), linear=scores(3.0), forest=scores(1.5)))
     assert said == [
         "The model does not beat a lookup of group means: use the lookup.",
         "Better than the model: forest. Look into why before you rely on it.",

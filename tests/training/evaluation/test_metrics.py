@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import lightgbm
+import msgspec
 import numpy as np
 import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.metrics import Score, Scores
 from training.learning import loss, metrics
 
 ONCE = np.ones((1, 4))
@@ -17,7 +19,7 @@ METRICS = {"regression": "rmse", "binary": "binary_logloss"}
 """What LightGBM calls the metric where it has another name than the objective."""
 
 
-def binary(actual: np.ndarray, predicted: np.ndarray, resamples: int = 50) -> metrics.Scores:
+def binary(actual: np.ndarray, predicted: np.ndarray, resamples: int = 50) -> Scores:
     return metrics.binary(actual, predicted, metrics.draws(len(actual), resamples, 1))
 
 
@@ -26,11 +28,11 @@ def test_metrics_equal_scikit_learn() -> None:
     predicted = random.random(800)
     actual = (random.random(800) < predicted).astype(np.float64)
     scores = binary(actual, predicted)
-    assert scores["roc_auc"]["value"] == pytest.approx(sklearn.metrics.roc_auc_score(actual, predicted))
-    assert scores["log_loss"]["value"] == pytest.approx(sklearn.metrics.log_loss(actual, predicted))
-    assert scores["brier"]["value"] == pytest.approx(sklearn.metrics.brier_score_loss(actual, predicted))
+    assert scores["roc_auc"].value == pytest.approx(sklearn.metrics.roc_auc_score(actual, predicted))
+    assert scores["log_loss"].value == pytest.approx(sklearn.metrics.log_loss(actual, predicted))
+    assert scores["brier"].value == pytest.approx(sklearn.metrics.brier_score_loss(actual, predicted))
     for name in ("roc_auc", "log_loss", "brier"):
-        value, low, high = (scores[name][key] for key in ("value", "low", "high"))
+        value, low, high = scores[name].value, scores[name].low, scores[name].high
         assert value is not None
         assert low is not None
         assert high is not None
@@ -58,36 +60,36 @@ def test_the_calibration_error_by_hand() -> None:
     predicted = np.array([0.02, 0.08, 0.65, 1.0])
     actual = np.array([0.0, 0.3, 1.0, 1.0])
     expected = abs(0.02 + 0.08 - 0.3) / 4 + abs(0.65 - 1) / 4 + 0.0
-    assert binary(actual, predicted)["ece"]["value"] == pytest.approx(expected)
+    assert binary(actual, predicted)["ece"].value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
 def test_probabilities_that_come_true_have_no_calibration_error(probability: float) -> None:
     actual = np.repeat([0.0, 1.0], [round(1_000 * (1 - probability)), round(1_000 * probability)])
-    assert binary(actual, np.full(1_000, probability))["ece"]["value"] == pytest.approx(0.0, abs=1e-12)
+    assert binary(actual, np.full(1_000, probability))["ece"].value == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_sure_mistake_costs_much_and_not_infinitely() -> None:
     scores = binary(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    assert scores["log_loss"]["value"] == pytest.approx(-np.log(1e-15), rel=0.01)
-    json.dumps(scores, allow_nan=False)
+    assert scores["log_loss"].value == pytest.approx(-np.log(1e-15), rel=0.01)
+    json.dumps(msgspec.to_builtins(scores), allow_nan=False)
 
 
 def test_rows_of_one_class_have_no_area() -> None:
     scores = binary(np.ones(6), np.linspace(0.1, 0.9, 6))
-    assert scores["roc_auc"] == {"value": None, "low": None, "high": None}
-    assert scores["brier"]["value"] is not None
-    json.dumps(scores, allow_nan=False)
+    assert scores["roc_auc"] == Score(None, None, None)
+    assert scores["brier"].value is not None
+    json.dumps(msgspec.to_builtins(scores), allow_nan=False)
 
 
 def test_shares_have_intervals_and_leave_out_resamples_without_rows() -> None:
     held = np.array([True, True, True, False])
-    assert metrics.share(held, np.array([[1, 1, 1, 1], [0, 0, 0, 0], [2, 2, 0, 0]]))["value"] == 0.75
+    assert metrics.share(held, np.array([[1, 1, 1, 1], [0, 0, 0, 0], [2, 2, 0, 0]])).value == 0.75
     weights = metrics.draws(4, 200, 1)
     share = metrics.share(held, weights)
-    assert (share["low"], share["value"], share["high"]) == (0.25, 0.75, 1.0)
+    assert share == Score(0.75, 0.25, 1.0)
     nothing = metrics.share(held, np.zeros((3, 4)))
-    assert nothing == {"value": 0.75, "low": None, "high": None}
+    assert nothing == Score(0.75, None, None)
 
 
 @pytest.mark.parametrize(
@@ -131,5 +133,5 @@ def test_what_models_are_compared_by_is_what_they_are_trained_on_and_judged_by(o
 
 
 def test_a_score_that_is_not_defined_is_worse_than_any() -> None:
-    assert metrics.number({"value": None}) == float("inf")
-    assert metrics.number({"value": 0.5}) == 0.5
+    assert metrics.number(Score(None, None, None)) == float("inf")
+    assert metrics.number(Score(0.5, 0.4, 0.6)) == 0.5

@@ -12,6 +12,7 @@ from training.data import tables
 from training.data.split import SplitParams
 from training.evaluation import slices
 from training.evaluation.crossvalidate import cross_validate
+from training.learning import metrics
 from training.learning.params import TrainParams
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role
@@ -99,10 +100,10 @@ def test_cross_validation_judges_every_row_by_a_model_that_did_not_see_it(
     churn: Problem, customers: pd.DataFrame
 ) -> None:
     found = cross_validate(churn, HOW, SHARES, customers, folds=3, resamples=20)
-    assert found["folds"] == len(found["roc_auc_of_folds"]) == 3
-    assert found["mean_roc_auc"] == pytest.approx(np.mean(found["roc_auc_of_folds"]))
-    assert 0.75 < found["mean_roc_auc"] < 0.95
-    assert found["scores"]["ece"]["value"] < 0.06
+    assert found.folds == len(found.roc_auc_of_folds) == 3
+    assert found.mean_roc_auc == pytest.approx(np.mean(found.roc_auc_of_folds))
+    assert 0.75 < found.mean_roc_auc < 0.95
+    assert metrics.number(found.scores["ece"]) < 0.06
     assert found == cross_validate(churn, HOW, SHARES, customers, folds=3, resamples=20)
 
 
@@ -113,7 +114,7 @@ def test_cross_validation_finds_nothing_where_there_is_nothing_to_find(churn: Pr
     half = customers.assign(churn=labels).head(len(customers) // 2)
     written_twice = pd.concat([half, half], ignore_index=True)
     found = cross_validate(churn, HOW, SHARES, written_twice, folds=3, resamples=20)
-    assert found["mean_roc_auc"] == pytest.approx(0.5, abs=0.06)
+    assert found.mean_roc_auc == pytest.approx(0.5, abs=0.06)
 
 
 def test_cross_validation_of_rows_in_time_judges_later_ones() -> None:
@@ -136,8 +137,8 @@ def test_cross_validation_of_rows_in_time_judges_later_ones() -> None:
         }
     )
     found = cross_validate(Problem(name="drift", title="", contract=contract), HOW, SHARES, drifting, 5, 20)
-    assert found["in_time"] == "day"
-    assert found["mean_roc_auc"] < 0.6  # 0.75 where folds are drawn at random
+    assert found.in_time == "day"
+    assert found.mean_roc_auc < 0.6  # 0.75 where folds are drawn at random
     repeated = drifting.assign(day=drifting["day"].min() + pd.to_timedelta(days // 480, unit="D"))
     with pytest.raises(TableError, match="'day' has too few different times for 6 stretches"):
         cross_validate(Problem(name="drift", title="", contract=contract), HOW, SHARES, repeated, 5, 20)
@@ -146,4 +147,4 @@ def test_cross_validation_of_rows_in_time_judges_later_ones() -> None:
 def test_class_weights_move_raw_scores_and_calibration_puts_them_right(churn: Problem, customers: pd.DataFrame) -> None:
     weighted = msgspec.structs.replace(HOW, class_weights={"Yes": 5.0})
     found = cross_validate(churn, weighted, SHARES, customers, folds=2, resamples=20)
-    assert found["scores"]["ece"]["value"] < 0.06
+    assert metrics.number(found.scores["ece"]) < 0.06

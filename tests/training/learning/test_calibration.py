@@ -182,7 +182,7 @@ def odds(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ece(actual: np.ndarray, predicted: np.ndarray) -> float:
-    value = metrics.binary(actual, predicted, metrics.draws(len(actual), 2, 1))["ece"]["value"]
+    value = metrics.binary(actual, predicted, metrics.draws(len(actual), 2, 1))["ece"].value
     assert value is not None
     return value
 

@@ -86,7 +86,7 @@ def test_a_champion_without_its_files_is_a_sentence_and_no_first_model(
     project.stages("register")
     receipt = project.receipt("registered")
     assert (receipt["promoted"], receipt["champion"], receipt["registry_version"]) == (False, "2", "3")
-    assert "the champion, version 2 has no files in file:///" in receipt["reasons"][0]
+    assert "it cannot be compared with the champion: version 2 has no files in file:///" in receipt["reasons"][0]
     commands = ("package flights", "registry show flights", "registry diff flights 2 3", "registry rollback flights")
     printed = project.training(*commands, fails=True)
     assert printed.count("version 2 has no files in file:///") == len(commands)

@@ -113,6 +113,7 @@ def test_the_record_holds_numbers_and_no_cells(project: Project) -> None:
     assert not list((project.folder / "stores/bentoml").rglob(champion.LEARNED))
 
 
+@pytest.mark.slow
 def test_small_steps_down_are_a_large_one_together(rivals: Project) -> None:
     def challenged(rounds: int, tolerance: float) -> dict[str, Any]:
         rivals.change_params({"train": {"rounds": rounds}, "promote": {"tolerance": tolerance, "slice_rows": 5_000}})

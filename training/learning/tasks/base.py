@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from model.features import FeatureMatrix
+from model.metrics import Scores
 from model.outcomes import Outcome
 from model.outcomes.regression import Trend
 from problems.base import Problem
-from training.learning.metrics import Scores
 from training.learning.params import ClassWeights, TrainParams
 from validation.contract import Column
 from validation.decode import Columns
@@ -125,7 +125,7 @@ class Task(ABC, Generic[OutcomeT]):
     @staticmethod
     @abstractmethod
     def summary(outcome: OutcomeT, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        """What metrics.json says besides scores; `table` is the evaluation's."""
+        """The members of `Metrics` that only this task has; `table` is the evaluation's."""
 
     @staticmethod
     @abstractmethod

@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from model.metrics import Decision, Scores
 from model.outcomes import Binary
 from problems.base import Problem
 from training.data import classes
@@ -15,7 +16,6 @@ from training.data.split import CALIBRATION
 from training.digits import EXACT
 from training.learning import metrics, probability
 from training.learning.boost import raw_scores
-from training.learning.metrics import Scores
 from training.learning.params import ClassWeights
 from training.learning.tasks.base import Task, Trained
 from validation.contract import Column
@@ -90,15 +90,15 @@ class BinaryTask(Task[Binary]):
         actual = table[metrics.ACTUAL].to_numpy()
         before = metrics.binary(actual, table["before"].to_numpy(), weights)
         chosen = table["model"].to_numpy() >= outcome.threshold
-        decision = {
-            "classes": list(outcome.classes),
-            "threshold": outcome.threshold,
-            "before": {name: before[name] for name in _CALIBRATION},
-            "after": {name: scores[name] for name in _CALIBRATION},
-            "accuracy": metrics.share(chosen == (actual > 0), weights),
-            "recall": metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
-            "precision": metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
-        }
+        decision = Decision(
+            classes=list(outcome.classes),
+            threshold=outcome.threshold,
+            before={name: before[name] for name in _CALIBRATION},
+            after={name: scores[name] for name in _CALIBRATION},
+            accuracy=metrics.share(chosen == (actual > 0), weights),
+            recall=metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
+            precision=metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
+        )
         return {"decision": decision}
 
     @staticmethod

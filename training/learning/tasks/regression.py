@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 
+from model.metrics import Coverage, Scores
 from model.model import SPREAD
 from model.outcomes import Regression
 from model.outcomes.regression import Trend
@@ -16,7 +17,6 @@ from training.data import tables
 from training.data.split import CALIBRATION
 from training.learning import conformal, loss, metrics, spread, trend
 from training.learning.boost import raw_scores
-from training.learning.metrics import Scores
 from training.learning.tasks.base import Task, Trained
 from validation.contract import Column
 from validation.decode import Columns
@@ -67,12 +67,8 @@ class RegressionTask(Task[Regression]):
 
     @staticmethod
     def summary(outcome: Regression, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        interval = {
-            "coverage": outcome.coverage,
-            "covered": metrics.share(metrics.covered(table), weights),
-            "mean_width": float((table["high"] - table["low"]).mean()),
-        }
-        return {"interval": interval}
+        covered = metrics.share(metrics.covered(table), weights)
+        return {"interval": Coverage(outcome.coverage, covered, float((table["high"] - table["low"]).mean()))}
 
     @staticmethod
     def linear() -> Ridge:

@@ -1,0 +1,114 @@
+"""What an evaluation found, as metrics.json and a sealed manifest hold it."""
+
+import msgspec
+
+
+class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric with its 95 % bootstrap interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+Scores = dict[str, Score]
+"""Scores of one predictor by the names of metrics."""
+
+
+class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A regression's intervals: the share that they should cover, the one they cover, and their mean width."""
+
+    coverage: float
+    covered: Score
+    mean_width: float
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A classification's probabilities before and after calibration, and what its threshold does.
+
+    Recall and precision are None where there is nothing to find or nothing was found.
+    """
+
+    classes: list[str]
+    threshold: float
+    before: Scores
+    after: Scores
+    accuracy: Score
+    recall: Score | None
+    precision: Score | None
+
+
+class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The rows of one name of a column, judged by themselves; `covered` of a regression's intervals."""
+
+    column: str
+    value: str
+    rows: int
+    scores: Scores
+    covered: Score | None = None
+
+
+class Duplicates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many rows equal an earlier one in every input, and how many of those stay in one split with it."""
+
+    rows: int = 0
+    together: int = 0
+
+
+class Importance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The mean size of each column's contribution over so many rows, in the space of contributions; largest first."""
+
+    space: str
+    rows: int
+    columns: dict[str, float]
+
+
+class CrossValidation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Scores of all judged rows, and the ROC AUC of each fold; `in_time` is the column by which folds follow."""
+
+    folds: int
+    in_time: str | None
+    roc_auc_of_folds: list[float]
+    mean_roc_auc: float
+    scores: Scores
+
+
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """An evaluation on test rows.
+
+    Attributes:
+        version: of the bundle.
+        task: of its outcome.
+        rows: how many test rows were answered.
+        unit: of the target's numbers.
+        loss: the name of the loss that was trained on, its objective and that one's parameters; none of a model that
+            earlier code evaluated.
+        scores: by predictor, the model first.
+        beats_lookup: whether the model's loss is below that of the lookup.
+        slices: parts of the test rows.
+        splits: how many rows each split has.
+        quarantined, refused: rows that broke the contract, and test rows that the model did not answer.
+        importance: what moves answers.
+        duplicates: rows that are equal to others.
+        suspicions: what a person should look into, a sentence each.
+        interval, decision: of a regression, and of a classification.
+        cross_validation: of a classification, where it was asked for.
+    """
+
+    version: str
+    task: str
+    rows: int
+    unit: str | None
+    scores: dict[str, Scores]
+    beats_lookup: bool
+    slices: list[Slice]
+    splits: dict[str, int]
+    quarantined: int
+    refused: int
+    importance: Importance
+    loss: dict[str, str | float] = {}
+    duplicates: Duplicates = Duplicates()
+    suspicions: list[str] = []
+    interval: Coverage | None = None
+    decision: Decision | None = None
+    cross_validation: CrossValidation | None = None
