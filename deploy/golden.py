@@ -11,7 +11,7 @@ import yaml
 
 from deploy.errors import ConfigError
 
-_PREDICTED, _EXPLAINED = 1e-9, 1e-6
+PREDICTED, EXPLAINED = 1e-9, 1e-6
 """How far an answer may be from what training recorded, relative: sums of doubles differ between processors."""
 
 
@@ -37,7 +37,7 @@ class Golden(NamedTuple):
         """Why a prediction is not what that row must get; None if it is. `answer` is V1's, or a message as a dict."""
         try:
             found = self._score(answer)
-            if _same(found, self.scores[row], _PREDICTED):
+            if _same(found, self.scores[row], PREDICTED):
                 return None
         except (KeyError, TypeError):
             return f"golden row {row} of {self.model} got no prediction: {answer}"
@@ -50,7 +50,7 @@ class Golden(NamedTuple):
             found = answer["contributions"]
             total = abs(answer["base_value"]) + sum(map(abs, expected.values()))
             for column, share in expected.items():
-                if not math.isclose(found[column], share, rel_tol=_EXPLAINED, abs_tol=_EXPLAINED * total):
+                if not math.isclose(found[column], share, rel_tol=EXPLAINED, abs_tol=EXPLAINED * total):
                     return f"golden row {row} of {self.model}: {column} contributes {found[column]} and not {share}"
         except (KeyError, TypeError):
             return f"golden row {row} of {self.model} got no explanation: {answer}"

@@ -10,8 +10,11 @@ from model.bundle import Bundle, Golden
 from model.predictor import Predictor
 from validation.errors import BundleError, RowsRejected
 
-TOLERANCE = 1e-9
-"""Relative. Sums of doubles may differ in their last bits between processors, answers may not."""
+PREDICTED, EXPLAINED = 1e-9, 1e-6
+"""How far scores and contributions may be from what was recorded, relatively.
+
+Sums of doubles may differ in their last bits between processors, answers may not.
+"""
 
 
 def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
@@ -42,15 +45,15 @@ def replay(predictor: Predictor, bundle: Bundle) -> None:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
     if len(golden.scores) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
-    if not np.isclose(base_value, bundle.manifest.base_value, rtol=TOLERANCE):
+    if not np.isclose(base_value, bundle.manifest.base_value, rtol=PREDICTED):
         raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
     for row, (expected, found) in enumerate(zip(golden.scores, answers.scores, strict=True)):
-        if len(found) != len(expected) or not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        if len(found) != len(expected) or not np.allclose(found, expected, rtol=PREDICTED, atol=PREDICTED):
             raise BundleError(_message(predictor, row, f"expected {expected!r}, got {found!r}"))
         total = abs(base_value) + sum(map(abs, golden.contributions[row].values()))
         for column, share in golden.contributions[row].items():
             got = answers.contributions[row].get(column, np.nan)
-            if not np.isclose(got, share, rtol=1e-6, atol=1e-6 * total + TOLERANCE):
+            if not np.isclose(got, share, rtol=EXPLAINED, atol=EXPLAINED * total + PREDICTED):
                 raise BundleError(_message(predictor, row, f"'{column}' contributes {got!r} instead of {share!r}"))
 
 

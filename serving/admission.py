@@ -35,17 +35,12 @@ class Sliced(Protocol):
 S = TypeVar("S", bound=Sliced)
 
 
-def demand_fits(rows: int, most: int) -> None:
-    """Raise RequestTooLarge for a request of more rows than the limit."""
-    if rows > most:
-        raise RequestTooLarge(f"{rows} rows are above the limit of {most} rows a request; send them in parts.")
-
-
 class Resource:
     """What all models share and requests wait for: the event loop, or the thread that explains."""
 
     def __init__(self, settings: Settings) -> None:
         """Let requests wait and take as long as `settings` say."""
+        self.most_rows = settings.max_rows
         self.most_wait = settings.max_wait_ms / 1e3
         self.longest = settings.max_answer_seconds
         self.seconds = 0.0
@@ -112,9 +107,13 @@ class Gate:
 
         Raises:
             Overloaded: there is too much before them.
-            RequestTooLarge: they would take too long by themselves.
+            RequestTooLarge: they are more than a request may have, or would take too long by themselves.
         """
         resource = self._resource
+        if rows > resource.most_rows:
+            raise RequestTooLarge(
+                f"{rows} rows are above the limit of {resource.most_rows} rows a request; send them in parts."
+            )
         wait = resource.seconds if rows > self.part else resource.turns
         if wait > resource.most_wait:
             raise Overloaded(

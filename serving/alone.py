@@ -49,6 +49,8 @@ def main() -> None:
         bentoml.server_context.bento_name = service.bento.tag.name
         bentoml.server_context.bento_version = service.bento.tag.version
         service.inner.audit()
+    except lifecycle.NotStarting as error:
+        sys.exit(str(error))
     except BentoMLException as error:
         sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
     print(f"{service.bento.tag} at http://{port.address(host, number)}", flush=True)

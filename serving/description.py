@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from model import receipts
 from model.bundle import Bundle
 from model.metrics import Metrics
 from model.reference import Names
@@ -49,7 +50,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
         "reference": _reference(opened),
         "metrics": manifest.metrics,
         "lineage": {
-            "model": f"{manifest.problem}:{manifest.version}",
+            "model": receipts.tag(manifest.problem, manifest.version),
             **labels,
             **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
         },

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bentoml.exceptions import BentoMLException
+
 from model import bundle
 from serving import logs, port, watchdog
 from serving.settings import Settings
@@ -28,6 +30,13 @@ _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
 """Set by the supervisor for its workers: its process id and a folder for metrics, signs of life and a refusal."""
 _REFUSAL, _METRICS, _BEATS = "refusal", "metrics", "beats"
 _AGAIN_SECONDS = 0.1
+
+
+class NotStarting(BentoMLException):
+    """Why a service cannot be; BentoML's commands say it in a line, and end."""
+
+    def __init__(self, error: BoxwoodError) -> None:
+        super().__init__(f"Not starting: {error}")
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:

@@ -14,19 +14,20 @@ TRACE = "traceparent"
 """The header, or gRPC metadata, of the caller's trace context (W3C), which is sent back."""
 REQUEST = "x-request-id"
 """The header, or gRPC metadata, with the caller's own name for the request, which is sent back too."""
+_FACTS = "facts"
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class _Lines(logging.Formatter):
-    """What `line` made, beside when and where it happened, and the exception, if there is one."""
+    """The event, its `facts`, when and where it happened, and the exception, if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON; `severity` is what log collectors call it."""
         time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
-        known = {"time": time, "severity": record.levelname, "process": record.process}
+        known = {"time": time, "severity": record.levelname, "process": record.process, "event": record.getMessage()}
         raised = {} if record.exc_info is None else {"traceback": self.formatException(record.exc_info)}
-        return json.dumps({**known, **json.loads(record.getMessage()), **raised})
+        return json.dumps({**known, **getattr(record, _FACTS, {}), **raised})
 
 
 def set_up() -> None:
@@ -63,12 +64,12 @@ def _matching(pattern: re.Pattern[str], sent: str | bytes | None) -> str | None:
     return text if text is not None and pattern.fullmatch(text) else None
 
 
-def line(event: str, caller: Caller, **facts: object) -> str:
-    """A line of the log."""
+def facts(caller: Caller, **told: object) -> dict[str, dict[str, object]]:
+    """What is told of an event, as `extra` of the logger's methods: these facts, and the caller's names for it."""
     span = opentelemetry.trace.get_current_span().get_span_context()
     known = {} if caller.trace is None else {"trace_id": caller.trace.split("-")[1]}
     if span.is_valid:  # of the same trace, where the caller sent one
         known = {"trace_id": f"{span.trace_id:032x}"}
     if caller.request is not None:
         known["request_id"] = caller.request
-    return json.dumps({"event": event, **facts, **known})
+    return {_FACTS: {**told, **known}}

@@ -4,14 +4,10 @@ The receipts enter the Bento with the code, so a Bento answers with the models i
 holds by then: BentoML itself would resolve a bare name again and serve the newest.
 """
 
-import json
-import re
 from pathlib import Path
 
+from model import receipts
 from validation.errors import SettingsError
-
-RECEIPTS = Path("stores/bentoml/packaged")
-_EXACT = re.compile(r"[a-z][a-z0-9_]*:[0-9a-f]{16}")
 
 
 def tags(argument: str, folder: Path) -> list[str]:
@@ -26,10 +22,9 @@ def tags(argument: str, folder: Path) -> list[str]:
     """
     named = [tag.strip() for tag in argument.split(",") if tag.strip()]
     for tag in named:
-        if not _EXACT.fullmatch(tag):
+        if not receipts.TAG.fullmatch(tag):
             raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like name:0123456789abcdef.")
-    receipts = (json.loads(path.read_text()) for path in sorted((folder / RECEIPTS).glob("*.json")))
-    found = named or [receipt["tag"] for receipt in receipts if receipt["tag"]]  # null: only experiments were run yet
+    found = named or receipts.tags(folder)
     if not found:
         raise SettingsError("There is no packaged model to serve. Run `make train` first.")
     names = [tag.split(":")[0] for tag in found]

@@ -14,7 +14,7 @@ from serving import description
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
-from serving.telemetry import Calls, ModelMetrics
+from serving.telemetry import ModelMetrics, RequestMetrics
 from validation.decode import Decoded, Inputs, Records, count
 from validation.errors import Overloaded
 from validation.table import Table
@@ -83,6 +83,7 @@ class ServedModel:
         self.predicting = Verb("predict", self.predict, gate, watched=False)
         gate = Gate(shared.loop, _seconds_a_row(predictor.predict, rows), waiting, TABLE_ROWS)
         self.scoring = Verb("predict", self.score, gate, watched=False)
+        self.answering = Verb("predict", self.answer_each, self.predicting.gate, watched=False)
         waiting = Waiting(self.metrics.waiting("explain"))
         gate = Gate(shared.thread, _seconds_a_row(predictor.explain, rows), waiting)
         self.explaining = Verb("explain", self.explain, gate, watched=True)
@@ -96,9 +97,9 @@ class ServedModel:
         self._description = description.of(opened, labels)
         self._cards = opened.cards
 
-    def calls(self, transport: str, verb: str) -> Calls:
-        """Who counts the requests of a transport to this model."""
-        return Calls(transport, verb, self.predictor.name, self.predictor.version)
+    def request_metrics(self, transport: str, verb: str) -> RequestMetrics:
+        """What counts the requests of a transport to this model."""
+        return RequestMetrics(transport, verb, self.predictor.name, self.predictor.version)
 
     def _part(self) -> int:
         """How many rows are decoded and scored in a turn of the event loop."""
@@ -251,8 +252,10 @@ class ServedModel:
             self.metrics.unseen(decoded.warned)
         return decoded
 
-    async def answer_each(self, rows: Sequence[object]) -> list[dict[str, Any]]:
+    async def answer_each(self, rows: Sequence[object], *, partial: bool = True) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
+
+        So a part of the answers always is an answer, and `partial` changes nothing.
 
         Raises:
             RequestTooLarge, Overloaded: as `predict` does.

@@ -56,15 +56,18 @@ def instruments() -> Instruments:
         process = os.getpid()  # by itself the client asks for it, a system call, at each count; workers do not fork
         _forget_the_dead(process)
         values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
-    calls = ("transport", "verb", *_MODEL)
+    requests = ("transport", "verb", *_MODEL)
     return Instruments(
         Counter(
             "boxwood_requests",
             "Requests by how they ended: ok, cancelled, or the kind of the error.",
-            (*calls, "outcome"),
+            (*requests, "outcome"),
         ),
         Histogram(
-            "boxwood_request_seconds", "Time from the request's head until its answer is made.", calls, buckets=_SECONDS
+            "boxwood_request_seconds",
+            "Time from the request's head until its answer is made.",
+            requests,
+            buckets=_SECONDS,
         ),
         Histogram("boxwood_batch_rows", "Rows that were predicted together.", _MODEL, buckets=_ROWS),
         Gauge(
@@ -123,7 +126,7 @@ def exposition() -> bytes:
     return text
 
 
-class Calls:
+class RequestMetrics:
     """The requests to one model by one transport and verb."""
 
     def __init__(self, transport: str, verb: str, model: str, version: str) -> None:
@@ -139,17 +142,17 @@ class Calls:
         (self._good if outcome == OK else self._requests.labels(*self._labels, outcome)).inc()
 
 
-class Counting:
-    """Counts what happens inside it as one request, which began when this was made.
+class Measurement:
+    """Times and counts what happens inside it as one request, which began when this was made.
 
     Attributes:
-        calls: who counts it, which may be known only when it was read; None if nobody does.
+        metrics: what counts it, which may be known only when it was read; None if nobody does.
         seconds: how long it took; 0 before its end.
         outcome: how it ended, in a word.
     """
 
-    def __init__(self, calls: Calls | None) -> None:
-        self.calls = calls
+    def __init__(self, metrics: RequestMetrics | None) -> None:
+        self.metrics = metrics
         self.seconds = 0.0
         self.outcome = OK
         self._started = time.perf_counter()
@@ -161,8 +164,8 @@ class Counting:
         """Count."""
         self.seconds = time.perf_counter() - self._started
         self.outcome = _outcome(error)
-        if self.calls is not None:
-            self.calls.count(self.seconds, self.outcome)
+        if self.metrics is not None:
+            self.metrics.count(self.seconds, self.outcome)
 
 
 def _outcome(error: BaseException | None) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 
 from model.outcomes.answer import Output
 from model.predictor import Predictor
-from serving.admission import demand_fits
 from serving.served_model import Answers
 from validation.contract import Contract, Kind
 from validation.decode import Decoded, texts
@@ -130,12 +129,11 @@ def _spec(name: str, datatype: str, *inner: int) -> TensorMetadata:
     return {"name": name, "datatype": datatype, "shape": [-1, *inner]}
 
 
-def table(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> Table:
+def table(contract: Contract, tensors: Iterable[Tensor]) -> Table:
     """The table that tensors are.
 
     Raises:
         UnreadableRequest: the tensors are not one a column with a value a row.
-        RequestTooLarge: there are more than `most_rows`.
     """
     optional = {column.name for column in contract.columns if column.nullable}
     columns: dict[str, Values] = {}
@@ -148,7 +146,6 @@ def table(contract: Contract, tensors: Iterable[Tensor], most_rows: int) -> Tabl
         found = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
         raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {found or 0}.")
     [count] = counts
-    demand_fits(count, most_rows)
     return Table(columns, count)
 
 

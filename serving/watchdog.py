@@ -80,7 +80,7 @@ class Watch:
             return
         os.kill(pid, signal.SIGKILL)
         detail = "Its event loop stood still; it was killed, for BentoML's supervisor to start another."
-        _log.error(logs.line("hung", logs.NOBODY, worker=pid, seconds=looks * SECONDS, detail=detail))
+        _log.error("hung", extra=logs.facts(logs.NOBODY, worker=pid, seconds=looks * SECONDS, detail=detail))
         file.unlink()
 
 

@@ -16,6 +16,7 @@ import msgspec
 import yaml
 from ruamel.yaml import YAML
 
+from model import receipts
 from validation.errors import SettingsError, StoreError, TableError
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Workspace:
     @property
     def packaged(self) -> Path:
         """The model store's receipt: the exact tag that a service serves."""
-        return Path("stores/bentoml/packaged") / f"{self.problem}.json"
+        return receipts.path(self.problem)
 
     @property
     def evaluation(self) -> Path:

@@ -93,12 +93,12 @@ def _read_flag(value: object) -> float:
 
 def _text(value: object) -> str:
     if type(value) is not str:
-        raise InvalidValue(f"{quoted(value)} is not a text")
+        raise InvalidValue(f"{quoted(value)} is not a string")
     if len(value) > LONGEST_TEXT:
-        raise InvalidValue(f"a text of {len(value)} characters is too long; at most {LONGEST_TEXT}")
+        raise InvalidValue(f"a string of {len(value)} characters is too long; at most {LONGEST_TEXT}")
     text = normal(value)
     if not text:
-        raise InvalidValue("an empty text says nothing; send null where a value is missing")
+        raise InvalidValue("an empty string says nothing; send null where a value is missing")
     return text
 
 

@@ -43,7 +43,7 @@ def trim(root: Path) -> None:
             shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
-def settle(root: Path) -> None:
+def make_reproducible(root: Path) -> None:
     """Compile all code, and give all files one time and plain permissions: all may read, only root may write.
 
     Bytecode is not checked against its source when it is loaded: in an image nothing changes.
@@ -59,4 +59,4 @@ def settle(root: Path) -> None:
 
 if __name__ == "__main__":
     trim(Path(sys.argv[1]))
-    settle(Path(sys.argv[1]))
+    make_reproducible(Path(sys.argv[1]))

@@ -16,13 +16,12 @@ from serving.models import Models
 from serving.rest import compression, negotiation
 from serving.rest.request import headers
 from serving.served_model import Verb
-from serving.telemetry import Calls, Counting
+from serving.telemetry import Measurement, RequestMetrics
 from validation.errors import (
     CallerLeft,
     Overloaded,
     RequestError,
 )
-from validation.table import Table
 from validation.wire import ProblemDetails
 
 _PAGE_POLICY = (
@@ -51,8 +50,8 @@ class Endpoint:
 
     methods: Sequence[str] = ()
     """Those that it answers; all of them if there are none."""
-    calls: Calls | None = None
-    """Who counts its requests, if anybody does."""
+    metrics: RequestMetrics | None = None
+    """What counts its requests, if anything does."""
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """What to answer; raises RequestError."""
@@ -67,9 +66,9 @@ class Endpoint:
         sent = headers(scope)
         trace, request = sent.get(_TRACE), sent.get(_REQUEST)
         caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
-        counting = Counting(self.calls)
+        measured = Measurement(self.metrics)
         if scope["method"] in self.methods or not self.methods:
-            reply = await self._answered(scope, receive, counting, caller)
+            reply = await self._answered(scope, receive, measured, caller)
         else:
             detail = f"This path answers {self.methods[0]}."
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
@@ -77,13 +76,13 @@ class Endpoint:
         if caller is not logs.NOBODY:
             reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
         await respond(send, reply)
-        if counting.seconds > logs.SLOW_SECONDS:
-            ended = {"outcome": counting.outcome, "seconds": round(counting.seconds, 3)}
-            _log.warning(logs.line("slow", caller, **_where(scope), **ended))
+        if measured.seconds > logs.SLOW_SECONDS:
+            ended = {"outcome": measured.outcome, "seconds": round(measured.seconds, 3)}
+            _log.warning("slow", extra=logs.facts(caller, **_where(scope), **ended))
 
-    async def _answered(self, scope: Scope, receive: Receive, counting: Counting, caller: logs.Caller) -> Reply:
+    async def _answered(self, scope: Scope, receive: Receive, measured: Measurement, caller: logs.Caller) -> Reply:
         try:
-            with counting:  # ends before the caller has the answer, and may look whether it was counted
+            with measured:  # ends before the caller has the answer, and may look whether it was counted
                 reply = await self.answer(scope, receive)
             plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
             return reply if plain else await _compressed(scope, reply)
@@ -93,7 +92,7 @@ class Endpoint:
             stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
             return self.refuse(problem_details.of(stopping), *_encoded(stopping.headers.items()))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception(logs.line("error", caller, **_where(scope)))
+            _log.exception("error", extra=logs.facts(caller, **_where(scope)))
             return self.refuse(problem_details.failure())
 
 
@@ -244,11 +243,6 @@ async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive
 def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Receive) -> Coroutine[Any, Any, T]:
     """`work` on so many rows, to be given up if the caller goes away and it takes its time."""
     return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
-
-
-def ask(verb: Verb, rows: Sequence[object] | Table, receive: Receive, *, partial: bool) -> Coroutine[Any, Any, Any]:
-    """What a model answers, unless the caller of a request that takes its time goes away."""
-    return cancellable(verb.ask(rows, partial=partial), len(rows), verb, receive)
 
 
 def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:

@@ -9,13 +9,11 @@ turn, answer a multipart body without a boundary with 500, and say errors in pyd
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
-from serving.admission import demand_fits
-from serving.rest.asgi import Endpoint, Reply, cancellable, encode
-from serving.rest.request import demand_json, parsed, read_body
+from serving.rest.asking import Asking, Question
+from serving.rest.request import parsed
 from serving.served_model import ServedModel
-from serving.settings import Settings
 
 PATH = "/predict"
 _HINT = 'Send {"rows": [row, …]}, a row being an object of columns.'
@@ -30,21 +28,16 @@ class _Request(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Request).decode
 
 
-class Native(Endpoint):
+class Native(Asking[_Request]):
     """POST: rows in, an answer or errors for each of them out."""
 
-    methods = ("POST",)
+    def __init__(self, model: ServedModel) -> None:
+        super().__init__("native", model, model.answering)
 
-    def __init__(self, settings: Settings, model: ServedModel) -> None:
-        self.calls = model.calls("native", "predict")
-        self._model = model
-        self._settings = settings
+    def read(self, scope: Scope, body: bytes) -> _Request:
+        """The rows of a body; raises UnreadableRequest."""
+        return parsed(_decode, body, _HINT)
 
-    async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """The answers; raises RequestError."""
-        demand_json(scope)
-        verb = self._model.predicting
-        verb.gate.demand_room()
-        rows = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT).rows
-        demand_fits(len(rows), self._settings.max_rows)
-        return Reply(encode(await cancellable(self._model.answer_each(rows), len(rows), verb, receive)))
+    def question(self, request: _Request) -> Question:
+        """All of its rows, each by itself."""
+        return Question(request.rows)

@@ -9,18 +9,17 @@ The sources are SageMaker's "Use your own inference code with hosting services",
 requirements for inference" and MLflow's "Deploy MLflow model as a local inference server".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.types import ASGIApp, Receive, Scope
+from starlette.types import ASGIApp, Scope
 
-from serving.admission import demand_fits
-from serving.rest.asgi import Document, Endpoint, Reply, ask, encode
-from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
+from serving.rest.asgi import Document
+from serving.rest.asking import Asking, Question
+from serving.rest.request import Options, parsed
 from serving.served_model import ServedModel
-from serving.settings import Settings
 from validation.errors import UnreadableRequest
 
 PING, INVOCATIONS = "/ping", "/invocations"
@@ -58,46 +57,37 @@ class Invocation(msgspec.Struct):
 _decode = msgspec.json.Decoder(Invocation).decode
 
 
-def routes(model: ServedModel, settings: Settings, environment: Mapping[str, str]) -> dict[str, ASGIApp]:
+def routes(model: ServedModel, environment: Mapping[str, str]) -> dict[str, ASGIApp]:
     """The applications for the default model, by path; Vertex AI's variables are read from `environment`."""
     ready = Document(lambda: Pong(status="ready"))
-    invoked = _Invoked(model, settings)
+    invoked = _Invoked("invocations", model, model.predicting)
     found: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
     named = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))
     return found | {path: application for path, application in named if path}
 
 
-class _Invoked(Endpoint):
+class _Invoked(Asking[Invocation]):
     """POST: rows in, V1's answer out."""
 
-    methods = ("POST",)
+    def read(self, scope: Scope, body: bytes) -> Invocation:
+        return parsed(_decode, body, _HINT)
 
-    def __init__(self, model: ServedModel, settings: Settings) -> None:
-        self.calls = model.calls("invocations", "predict")
-        self._model = model
-        self._settings = settings
-
-    async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        demand_json(scope)
-        self._model.predicting.gate.demand_room()
-        sent = parsed(_decode, await read_body(scope, receive, self._model.bodies), _HINT)
-        rows = _rows(sent, self._settings.max_rows)
-        partial = wants_partial(scope) or any(one and one.partial for one in (sent.params, sent.parameters))
-        return Reply(encode(await ask(self._model.predicting, rows, receive, partial=partial)))
+    def question(self, request: Invocation) -> Question:
+        partial = any(one and one.partial for one in (request.params, request.parameters))
+        return Question(_rows(request, self.verb.gate.demand_room), partial)
 
 
-def _rows(sent: Invocation, most: int) -> Sequence[Any]:
-    """The rows of the one form that was sent; raises UnreadableRequest, and RequestTooLarge before they are made."""
+def _rows(sent: Invocation, demand_room: Callable[[int], None]) -> Sequence[Any]:
+    """The rows of the one form that was sent, if there is room for them before they are made."""
     forms = [sent.dataframe_split, sent.dataframe_records, sent.instances, sent.inputs]
     match [one for one in forms if one is not UNSET]:
         case [Split() as table]:
-            demand_fits(len(table.data), most)
+            demand_room(len(table.data))
             return _split(table)
         case [dict() as columns]:
-            demand_fits(max(map(len, columns.values()), default=0), most)
+            demand_room(max(map(len, columns.values()), default=0))
             return _columns(columns)
         case [list() as rows]:
-            demand_fits(len(rows), most)
             return rows
         case found:
             raise UnreadableRequest(f"The body has {len(found)} of the forms of rows and should have one. {_HINT}")

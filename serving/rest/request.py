@@ -110,4 +110,15 @@ def parsed(decode: Callable[[bytes | memoryview], T], body: bytes | memoryview, 
     try:
         return decode(without_mark(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRequest(f"{error}. {hint}") from error
+        raise UnreadableRequest(f"{_reason(body, error)}. {hint}") from error
+
+
+def _reason(body: bytes | memoryview, error: Exception) -> str:
+    """Why a body is not JSON, in words for whoever wrote it."""
+    if not body:
+        return "The body is empty"
+    if isinstance(error, UnicodeDecodeError):
+        return f"The body is not UTF-8 text (byte 0x{error.object[error.start]:02x})"
+    if any(name in bytes(body) for name in (b"NaN", b"Infinity")):
+        return f"{error}; JSON has no NaN or Infinity, null is a missing value"
+    return str(error)

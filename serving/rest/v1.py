@@ -20,13 +20,12 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving import contract_proto, problem_details
-from serving.admission import demand_fits
 from serving.models import Models
-from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, ask, encode, problem
+from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, problem
+from serving.rest.asking import Asking, Question
 from serving.rest.negotiation import prefers_html
-from serving.rest.request import Options, demand_json, parsed, read_body, wants_partial
-from serving.served_model import ServedModel, Verb
-from serving.settings import Settings
+from serving.rest.request import Options, parsed
+from serving.served_model import ServedModel
 from validation.lookup import Lookup
 from validation.wire import ColumnNames
 
@@ -57,7 +56,7 @@ _HINT = 'Send {"instances": [row, …]}, a row being an object of columns.'
 _decode = msgspec.json.Decoder(_Instances).decode
 
 
-def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+def routes(models: Models) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
     names = Document(lambda: Names(models=[model.predictor.name for model in models]))
     found: dict[str, ASGIApp] = {"/v1": UnknownPath(models), MODELS: names}
@@ -71,7 +70,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
         for column, lookup in model.predictor.lookups.items():
             found[f"{path}/columns/{column}"] = _Names(column, lookup)
         for verb in (model.predicting, model.explaining):
-            found[f"{path}:{verb.name}"] = _Asked(model, verb, settings)
+            found[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
     return found
 
 
@@ -81,25 +80,14 @@ class UnknownPath(NotFound):
     below, ends, hint = MODELS, "/:", f"GET {MODELS} lists the models."
 
 
-class _Asked(Endpoint):
+class _Asked(Asking[_Instances]):
     """POST: rows in, answers out."""
 
-    methods = ("POST",)
+    def read(self, scope: Scope, body: bytes) -> _Instances:
+        return parsed(_decode, body, _HINT)
 
-    def __init__(self, model: ServedModel, verb: Verb, settings: Settings) -> None:
-        self.calls = model.calls("v1", verb.name)
-        self._bodies = model.bodies
-        self._verb = verb
-        self._settings = settings
-
-    async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        demand_json(scope)
-        self._verb.gate.demand_room()  # what is refused need not be read
-        request = parsed(_decode, await read_body(scope, receive, self._bodies), _HINT)
-        rows = request.instances
-        demand_fits(len(rows), self._settings.max_rows)
-        partial = wants_partial(scope) or request.partial or request.parameters.partial
-        return Reply(encode(await ask(self._verb, rows, receive, partial=partial)))
+    def question(self, request: _Instances) -> Question:
+        return Question(request.instances, request.partial or request.parameters.partial)
 
 
 class _Card(Endpoint):

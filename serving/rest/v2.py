@@ -11,18 +11,18 @@ The source is the protocol's specification (github.com/kserve/open-inference-pro
 """
 
 import functools
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.types import ASGIApp, Receive, Scope
+from starlette.types import ASGIApp, Scope
 
 from serving import problem_details, tensors
 from serving.models import Models
-from serving.rest.asgi import Document, Endpoint, NotFound, Reply, ask, encode
-from serving.rest.request import demand_json, header, parsed, read_body, size_of, wants_partial
-from serving.served_model import ServedModel
-from serving.settings import Settings
+from serving.rest.asgi import Document, NotFound, Reply, encode
+from serving.rest.asking import Asking, Question
+from serving.rest.request import demand_json, header, parsed, size_of
+from serving.served_model import Answers
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
 from validation.table import Values
@@ -103,7 +103,7 @@ _HINT = 'Send {"inputs": [tensor, …]}, a tensor being a column.'
 _decode = msgspec.json.Decoder(InferRequest).decode
 
 
-def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
+def routes(models: Models) -> dict[str, ASGIApp]:
     """The applications for the models that are there, by path."""
     found: dict[str, ASGIApp] = {
         "/v2": Document(lambda: tensors.SERVER),
@@ -116,7 +116,7 @@ def routes(models: Models, settings: Settings) -> dict[str, ASGIApp]:
             found |= {
                 path: Document(functools.partial(tensors.metadata, model.predictor)),
                 f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
-                f"{path}/infer": _Infer(model, settings),
+                f"{path}/infer": _Infer("v2", model, model.scoring),
             }
     return found
 
@@ -137,38 +137,37 @@ def _problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
     return Reply(body, problem_details.MEDIA_TYPE, details.status, headers)
 
 
-class _Infer(Endpoint):
+class _Read(NamedTuple):
+    """A request with the raw tensors behind its JSON."""
+
+    request: InferRequest
+    raw: memoryview
+
+
+class _Infer(Asking[_Read]):
     """POST: tensors in, tensors out."""
-
-    methods = ("POST",)
-
-    def __init__(self, model: ServedModel, settings: Settings) -> None:
-        self.calls = model.calls("v2", "predict")
-        self._model = model
-        self._settings = settings
 
     def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
         return _problem(details, *headers)
 
-    async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        length = header(scope, _LENGTH)
-        if length is None:
+    def demand_media(self, scope: Scope) -> None:
+        if header(scope, _LENGTH) is None:
             demand_json(scope)
-        verb = self._model.scoring
-        verb.gate.demand_room()
-        body = await read_body(scope, receive, self._model.bodies)
-        request, raw = _read(body, length)
-        predictor = self._model.predictor
-        columns = _tensors(request.inputs, raw)
-        table = tensors.table(predictor.contract, columns, self._settings.max_rows)
-        partial = wants_partial(scope) or _partial(request.parameters)
-        answered = await ask(verb, table, receive, partial=partial)
-        made = tensors.answers(predictor, answered, [output.name for output in request.outputs])
-        document = InferAnswer(predictor.name, predictor.version, [], request.id)
-        if answered.decoded.error_count:
-            count = answered.decoded.error_count
-            document.parameters = {"errors": tensors.errors(answered.decoded), "error_count": count}
-        return _reply(document, made, request)
+
+    def read(self, scope: Scope, body: bytes) -> _Read:
+        return _read(body, header(scope, _LENGTH))
+
+    def question(self, request: _Read) -> Question:
+        columns = _tensors(request.request.inputs, request.raw)
+        return Question(tensors.table(self.model.predictor.contract, columns), _partial(request.request.parameters))
+
+    def reply(self, request: _Read, answer: Answers) -> Reply:
+        predictor, decoded = self.model.predictor, answer.decoded
+        made = tensors.answers(predictor, answer, [output.name for output in request.request.outputs])
+        document = InferAnswer(predictor.name, predictor.version, [], request.request.id)
+        if decoded.error_count:
+            document.parameters = {"errors": tensors.errors(decoded), "error_count": decoded.error_count}
+        return _reply(document, made, request.request)
 
 
 def _partial(parameters: dict[str, Any]) -> bool:
@@ -179,13 +178,13 @@ def _partial(parameters: dict[str, Any]) -> bool:
     return partial
 
 
-def _read(body: bytes, length: bytes | None) -> tuple[InferRequest, memoryview]:
+def _read(body: bytes, length: bytes | None) -> _Read:
     """The JSON at the start of a body, and the raw tensors behind it."""
     end = len(body) if length is None else size_of(length)
     if end is None or end > len(body):
         raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
     view = memoryview(body)
-    return parsed(_decode, view[:end], _HINT), view[end:]
+    return _Read(parsed(_decode, view[:end], _HINT), view[end:])
 
 
 def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:

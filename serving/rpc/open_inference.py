@@ -8,8 +8,7 @@ from serving import tensors
 from serving.models import Models
 from serving.rpc.protos import open_inference_pb2 as pb
 from serving.served_model import ServedModel
-from serving.settings import Settings
-from serving.telemetry import Calls
+from serving.telemetry import RequestMetrics
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import quoted
@@ -31,14 +30,13 @@ _FIELDS: Mapping[str, str] = {
 class OpenInference:
     """Its methods are the calls of the service; they raise RequestError."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
+    def __init__(self, models: Models) -> None:
         self._models = models
-        self._settings = settings
-        self._calls = {model.predictor.name: model.calls("grpc", "predict") for model in models}
+        self._metrics = {model.predictor.name: model.request_metrics("grpc", "predict") for model in models}
 
     @functools.cached_property
-    def _nameless(self) -> Calls:
-        return Calls("grpc", "predict", "", "")
+    def _nameless(self) -> RequestMetrics:
+        return RequestMetrics("grpc", "predict", "", "")
 
     def _find(self, name: str, version: str) -> ServedModel:
         model = self._models.find(name)
@@ -71,17 +69,17 @@ class OpenInference:
         """What a model takes and gives."""
         return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
 
-    def counts(self, request: pb.ModelInferRequest | None) -> Calls:
-        """Who counts a request for predictions; one that is unreadable, or for no model here, has no model's name."""
-        return self._nameless if request is None else self._calls.get(request.model_name, self._nameless)
+    def metrics(self, request: pb.ModelInferRequest | None) -> RequestMetrics:
+        """What counts a request for predictions; one that is unreadable, or for no model here, has no model's name."""
+        return self._nameless if request is None else self._metrics.get(request.model_name, self._nameless)
 
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._find(request.model_name, request.model_version)
         predictor = model.predictor
         model.scoring.gate.demand_room()
-        table = tensors.table(predictor.contract, _inputs(request), self._settings.max_rows)
-        answered = await model.score(table, partial=_partial(request))
+        table = tensors.table(predictor.contract, _inputs(request))
+        answered = await model.scoring.ask(table, partial=_partial(request))
         response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
         if answered.decoded.error_count:
             response.parameters["errors"].string_param = tensors.errors(answered.decoded)
@@ -122,24 +120,24 @@ def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
     return found
 
 
-class Call(NamedTuple):
+class Method(NamedTuple):
     """One method of the service."""
 
     answer: Callable[[Any], Awaitable[Any]]
-    counts: Callable[[Any | None], Calls | None] = lambda request: None
+    metrics: Callable[[Any | None], RequestMetrics | None] = lambda request: None
 
     async def __call__(self, request: Any) -> Any:
         """Answer one request."""
         return await self.answer(request)
 
 
-def calls(service: OpenInference) -> dict[str, Call]:
+def methods(service: OpenInference) -> dict[str, Method]:
     """The methods of the service under their names in the protocol."""
     return {
-        "ServerLive": Call(service.server_live),
-        "ServerReady": Call(service.server_ready),
-        "ModelReady": Call(service.model_ready),
-        "ServerMetadata": Call(service.server_metadata),
-        "ModelMetadata": Call(service.model_metadata),
-        "ModelInfer": Call(service.model_infer, service.counts),
+        "ServerLive": Method(service.server_live),
+        "ServerReady": Method(service.server_ready),
+        "ModelReady": Method(service.model_ready),
+        "ServerMetadata": Method(service.server_metadata),
+        "ModelMetadata": Method(service.model_metadata),
+        "ModelInfer": Method(service.model_infer, service.metrics),
     }

@@ -20,7 +20,7 @@ from serving.rpc import messages, open_inference, reflection, typed
 from serving.rpc.messages import Messages
 from serving.rpc.open_inference import OpenInference
 from serving.settings import Settings
-from serving.telemetry import Calls
+from serving.telemetry import RequestMetrics
 from serving.tracing import Tracing
 from validation.errors import Overloaded, RequestError
 
@@ -31,11 +31,11 @@ _IDLE_SECONDS = 300
 """A connection without a call is closed after that, and one with calls is asked whether somebody is still there."""
 
 
-class Call(Protocol):
+class Method(Protocol):
     """What answers a method."""
 
-    def counts(self, request: Any | None) -> Calls | None:
-        """Who counts a request, which is None where no message was read; None if nobody does."""
+    def metrics(self, request: Any | None) -> RequestMetrics | None:
+        """What counts a request, which is None where no message was read; None if nobody does."""
 
     async def __call__(self, request: Any) -> Any:
         """The answer; raises RequestError."""
@@ -54,15 +54,15 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
     for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR):
         pool.AddSerializedFile(shared.serialized_pb)
-    services: dict[ServiceDescriptor, Mapping[str, Call]] = {
-        open_inference.SERVICE: open_inference.calls(OpenInference(models, settings))
+    services: dict[ServiceDescriptor, Mapping[str, Method]] = {
+        open_inference.SERVICE: open_inference.methods(OpenInference(models))
     }
     for model in models:
         service = typed.service(model.predictor.problem, pool)
-        services[service] = typed.calls(service, model, settings)
+        services[service] = typed.methods(service, model)
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
-    handlers = [_handler(service, calls, arriving, room) for service, calls in services.items()]
+    handlers = [_handler(service, methods, arriving, room) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += [_probed(probes, arriving), *reflection.handlers(names, pool, arriving)]
     interceptors = traces.interceptors()
@@ -83,10 +83,12 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
 
 
 def _handler(
-    service: ServiceDescriptor, calls: Mapping[str, Call], arriving: Messages, room: "_Room"
+    service: ServiceDescriptor, methods: Mapping[str, Method], arriving: Messages, room: "_Room"
 ) -> grpc.GenericRpcHandler:
-    methods = [_Method(method, calls[method.name], arriving, room) for method in service.methods]
-    by_name = {method.name: answers.handler for method, answers in zip(service.methods, methods, strict=True)}
+    by_name = {
+        described.name: _Handler(described, methods[described.name], arriving, room).handler
+        for described in service.methods
+    }
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
 
 
@@ -145,19 +147,19 @@ class _Room:
         self._open -= 1
 
 
-class _Method:
+class _Handler:
     """Answers the calls of one method: reads the message, counts, and says errors."""
 
-    def __init__(self, method: MethodDescriptor, call: Call, arriving: Messages, room: _Room) -> None:
-        self._name = method.full_name
-        self._call = call
+    def __init__(self, described: MethodDescriptor, method: Method, arriving: Messages, room: _Room) -> None:
+        self._name = described.full_name
+        self._method = method
         self._room = room
         self._messages = arriving
-        self._kind = GetMessageClass(method.input_type)
+        self._kind = GetMessageClass(described.input_type)
         # Callers notice no difference to a method that takes one message; but gRPC waits for that for ever, and would
         # call what it cannot read our failure.
         self.handler = grpc.stream_unary_rpc_method_handler(
-            self._answer, response_serializer=GetMessageClass(method.output_type).SerializeToString
+            self._answer, response_serializer=GetMessageClass(described.output_type).SerializeToString
         )
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
@@ -166,20 +168,20 @@ class _Method:
         caller = logs.Caller.of(sent.get(logs.TRACE), sent.get(logs.REQUEST))
         if caller != logs.NOBODY:
             context.set_trailing_metadata(tuple(caller.sent_back))
-        counting = telemetry.Counting(self._call.counts(None))
+        measured = telemetry.Measurement(self._method.metrics(None))
         try:
-            with counting, self._room:
+            with measured, self._room:
                 request = await self._messages.one(context, self._kind)
-                counting.calls = self._call.counts(request)
-                return await self._call(request)
+                measured.metrics = self._method.metrics(request)
+                return await self._method(request)
         except RequestError as error:
             return await messages.refuse(context, error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
-            _log.exception(logs.line("error", caller, call=self._name))
+            _log.exception("error", extra=logs.facts(caller, call=self._name))
             return await messages.fail(context)
         finally:
-            if counting.seconds > logs.SLOW_SECONDS:
-                _log.warning(logs.line("slow", caller, call=self._name, seconds=round(counting.seconds, 3)))
+            if measured.seconds > logs.SLOW_SECONDS:
+                _log.warning("slow", extra=logs.facts(caller, call=self._name, seconds=round(measured.seconds, 3)))
 
 
 def _stop_at_sigterm(

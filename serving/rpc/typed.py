@@ -17,11 +17,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from problems.base import Problem
 from serving import contract_proto
-from serving.admission import demand_fits
 from serving.rpc import descriptors
 from serving.served_model import ServedModel, Verb
-from serving.settings import Settings
-from serving.telemetry import Calls
+from serving.telemetry import RequestMetrics
 from validation.contract import Contract, Kind
 from validation.errors import UnreadableRequest
 
@@ -34,14 +32,14 @@ def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
     return pool.FindServiceByName(f"{contract_proto.package(problem)}.{contract_proto.SERVICE}")
 
 
-def calls(described: ServiceDescriptor, model: ServedModel, settings: Settings) -> dict[str, "Call"]:
+def methods(described: ServiceDescriptor, model: ServedModel) -> dict[str, "Method"]:
     """The methods of a model's service by their names; they raise RequestError."""
     read = Rows(model.predictor.contract, described.file.message_types_by_name["Row"])
     found = {}
     for verb in (model.predicting, model.explaining):
         method = described.methods_by_name[verb.name.title()]
-        counts = model.calls("grpc-typed", verb.name)
-        found[method.name] = Call(read, verb, method.output_type, settings.max_rows, counts)
+        metrics = model.request_metrics("grpc-typed", verb.name)
+        found[method.name] = Method(read, verb, method.output_type, metrics)
     return found
 
 
@@ -72,28 +70,26 @@ class Rows:
         return f"{name} of another type" if name in self._names.values() else name
 
 
-class Call:
+class Method:
     """One method of a model's service."""
 
-    def __init__(self, read: Rows, verb: Verb, described: Descriptor, most_rows: int, counts: Calls) -> None:
-        """Have `verb` answer at most `most_rows` rows with a message of the type `described`."""
+    def __init__(self, read: Rows, verb: Verb, described: Descriptor, metrics: RequestMetrics) -> None:
+        """Have `verb` answer with a message of the type `described`."""
         self._read = read
         self._verb = verb
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
         self._one = GetMessageClass(described.fields_by_name[self._name].message_type)
-        self._most_rows = most_rows
-        self._counts = counts
+        self._metrics = metrics
 
-    def counts(self, request: Any | None) -> Calls:
-        """Who counts its requests, readable or not."""
-        return self._counts
+    def metrics(self, request: Any | None) -> RequestMetrics:
+        """What counts its requests, readable or not."""
+        return self._metrics
 
     async def __call__(self, request: Any) -> Message:
         """Answer one request."""
         for strange in UnknownFieldSet(request):
             raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
-        demand_fits(len(request.rows), self._most_rows)
         self._verb.gate.demand_room(len(request.rows))
         answer = await self._verb.ask(await self._each(self._read, request.rows), partial=request.partial)
         answers = await self._each(self._message, getattr(answer, self._name))

@@ -9,10 +9,16 @@ import pytest
 from deploy import golden
 from deploy.errors import ConfigError
 from deploy.golden import Golden
+from model import golden as recorded
 
 REGRESSION = Golden("fares", "1", "", [{}], [[2.0, 1.0, 3.0]], [{"day": 0.5}], None)
 BINARY = Golden("churn", "1", "", [{}], [[0.25]], [{"day": 0.5}], "Yes")
 GOOD = {"prediction": 2.0, "interval": {"low": 1.0, "high": 3.0}}
+
+
+def test_a_release_is_as_exact_as_a_start() -> None:
+    """A release imports nothing of the model's code, so it has the tolerances a second time."""
+    assert (golden.PREDICTED, golden.EXPLAINED) == (recorded.PREDICTED, recorded.EXPLAINED)
 
 
 def test_the_recorded_answers_are_good() -> None:

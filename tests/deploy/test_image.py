@@ -41,7 +41,7 @@ def test_trimming_leaves_what_is_imported_and_nothing_that_tells_when_it_was_bui
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("NAMES = frozenset({'a', 'b', 'c'})\n" if path.suffix == ".py" else "")
         trim.trim(tree)
-        trim.settle(tree)
+        trim.make_reproducible(tree)
     a, b = (
         {str(path.relative_to(tree / "srv/packages")): path for path in tree.rglob("packages/**/*")} for tree in trees
     )

@@ -32,6 +32,13 @@ def gate(seconds_a_row: float, resource: Resource | None = None) -> Gate:
     return Gate(resource or Resource(Settings(max_wait_ms=1_000, max_answer_seconds=10)), seconds_a_row)
 
 
+def test_a_request_of_more_rows_than_the_limit_is_refused_whatever_waits() -> None:
+    few = gate(0.001, Resource(Settings(max_rows=5)))
+    few.demand_room(5)
+    with pytest.raises(RequestTooLarge, match="6 rows are above the limit of 5 rows a request; send them in parts"):
+        few.demand_room(6)
+
+
 def test_a_large_request_waits_for_all_that_came_before() -> None:
     explaining = gate(0.1)
     with explaining.admit(6), explaining.admit(5):  # 0.6 seconds to wait for the second

@@ -46,7 +46,7 @@ def asking(project: Project, cards: dict[str, str]) -> Ask:
     """Sends requests to an application that holds a model with these cards."""
     models = cast("Models", Held(project, cards))
     nothing = v1.UnknownPath(models)
-    front = Front(nothing, lambda: v1.routes(models, Settings()), {"/v1/": nothing})
+    front = Front(nothing, lambda: v1.routes(models), {"/v1/": nothing})
 
     def ask(path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
         async def send() -> httpx.Response:

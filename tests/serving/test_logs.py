@@ -27,8 +27,8 @@ def test_an_exception_is_a_field_of_its_line(capsys: pytest.CaptureFixture[str])
     try:
         raise ValueError("of two\nlines")
     except ValueError:
-        log.exception(logs.line("error", logs.NOBODY, path="/x"))
-    log.warning(logs.line("slow", logs.NOBODY, seconds=2))
+        log.exception("error", extra=logs.facts(logs.NOBODY, path="/x"))
+    log.warning("slow", extra=logs.facts(logs.NOBODY, seconds=2))
     failed, slow = map(json.loads, capsys.readouterr().err.splitlines())
     assert (failed["event"], failed["path"]) == ("error", "/x")
     assert failed["traceback"].endswith("ValueError: of two\nlines")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from model import receipts
 from serving import pins, port
 from serving.settings import Settings
 from validation.errors import SettingsError
@@ -93,7 +94,7 @@ def test_addresses_of_both_families_are_looked_at() -> None:
 
 
 def receipt(folder: Path, name: str, version: str) -> None:
-    path = folder / pins.RECEIPTS / f"{name}.json"
+    path = folder / receipts.path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"tag": f"{name}:{version}"}))
 

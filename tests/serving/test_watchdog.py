@@ -18,6 +18,7 @@ import pytest
 
 from serving.watchdog import Watch
 from tests.project import DEV, ROOT, Project, free_port, workers
+from tests.serving.rest.test_asgi import told
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call, message
 
@@ -82,7 +83,7 @@ def test_who_hangs_for_longer_is_killed(
     assert worker.poll() is None
     watch.look()
     assert worker.wait(60) == -signal.SIGKILL
-    [said] = [json.loads(record.message) for record in caplog.records if record.name == "boxwood.watchdog"]
+    [said] = [told(record) for record in caplog.records if record.name == "boxwood.watchdog"]
     assert (said["event"], said["worker"], said["seconds"]) == ("hung", worker.pid, 4)
     watch.look()
     assert not [*tmp_path.iterdir()]

@@ -79,8 +79,8 @@ def test_pandas_own_records_are_requests() -> None:
     ("change", "column", "says"),
     [
         ({"city": "Romee"}, "city", "'Romee' is not a city that the model knows"),
-        ({"city": 3}, "city", "3 is not a text"),
-        ({"city": ""}, "city", "an empty text says nothing"),
+        ({"city": 3}, "city", "3 is not a string"),
+        ({"city": ""}, "city", "an empty string says nothing"),
         ({"city": "x" * 1001}, "city", "too long"),
         ({"city": None}, "city", "null is not allowed"),
         ({"size": "M"}, "size", "not a size that the model knows"),

@@ -35,6 +35,9 @@ def main(problem: Problem) -> None:
     quarantined = bronze.loc[reasons.index].drop(columns=gates.UNREADABLE)
     quarantined.insert(0, ROW, reasons.index + 1)
     quarantined.insert(1, REASON, reasons)
+    for column in problem.contract.columns:
+        if column.kind is Kind.INTEGER and column.name in quarantined:
+            quarantined[column.name] = _whole(quarantined[column.name])
     with atomic_file(workspace.quarantine) as temporary:
         quarantined.to_csv(temporary, index=False)
     if len(reasons) > limit * len(bronze) or len(reasons) == len(bronze):
@@ -50,6 +53,12 @@ def main(problem: Problem) -> None:
     silver = silver.astype({name: "int64" for name in whole if name in silver})
     tables.write(workspace.silver, silver)
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
+
+
+def _whole(cells: pd.Series) -> pd.Series:
+    """Integers as a person looks for them: bronze has floats where a cell of their column is missing or no number."""
+    whole = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells]
+    return pd.Series(whole, index=cells.index, dtype="object")
 
 
 def _failures(contract: Contract, bronze: pd.DataFrame) -> pd.DataFrame:

@@ -174,7 +174,7 @@ def _cell(column: Column, cell: object, way: Notation) -> object:
 
 def _name(value: object) -> str | None:
     if not isinstance(value, str | int | float):
-        raise InvalidValue(f"{quoted(value)} is not a text")
+        raise InvalidValue(f"{quoted(value)} is not a string")
     return normal(str(value)) or None
 
 

@@ -39,8 +39,11 @@ def main(problem: Problem) -> None:
 
 
 def read(workspace: Workspace) -> Metrics:
-    """What the evaluation wrote."""
-    return msgspec.json.decode(workspace.metrics.read_bytes(), type=Metrics)
+    """What the evaluation wrote; raises StoreError if other code did."""
+    try:
+        return msgspec.convert(read_json(workspace.metrics), Metrics)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"{workspace.metrics} is not what this code writes ({error}); run `make train`.") from error
 
 
 def _served(workspace: Workspace, judged: str) -> list[str]:

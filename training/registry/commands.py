@@ -145,7 +145,7 @@ class _Registry:
         decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
         self._set(version, champion.BEST_TAG, "")  # what a person says is good is what the next are measured by
-        self._crown(version, tag)
+        self._make_champion(version, tag)
 
     def roll_back(self, version: ModelVersion) -> None:
         """Make an earlier version champion; today's is withdrawn and is not promoted again by itself."""
@@ -161,12 +161,12 @@ class _Registry:
             )
         tag = self._bring(version)  # what can fail comes first
         self._set(now, champion.WITHDRAWN_TAG, "true")
-        self._crown(version, tag)
+        self._make_champion(version, tag)
 
     def _set(self, version: ModelVersion, tag: str, value: str) -> None:
         self._client.set_model_version_tag(version.name, version.version, tag, value)
 
-    def _crown(self, version: ModelVersion, tag: str) -> None:
+    def _make_champion(self, version: ModelVersion, tag: str) -> None:
         self._client.delete_model_version_tag(version.name, version.version, champion.WITHDRAWN_TAG)
         champion.set_champion(self._client, version)
         package.leave_receipt(self._problem, tag)

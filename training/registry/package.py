@@ -9,7 +9,7 @@ import mlflow
 from bentoml.exceptions import NotFound
 from mlflow.entities.model_registry import ModelVersion
 
-from model import bundle
+from model import bundle, receipts
 from problems.base import Problem
 from training.registry import champion
 from training.workspace import Workspace, read_json, say, write_json
@@ -74,12 +74,12 @@ def bring(version: ModelVersion) -> str:
 
 def leave_receipt(problem: Problem, tag: str) -> None:
     """Say which tag is to be served from now on."""
-    write_json(Workspace(problem.name).packaged, {"tag": tag})
+    write_json(Workspace(problem.name).packaged, receipts.document(tag))
 
 
 def _import(folder: Path, labels: dict[str, str]) -> str:
     manifest = bundle.read(folder).manifest
-    tag = f"{manifest.problem}:{manifest.version}"
+    tag = receipts.tag(manifest.problem, manifest.version)
     with contextlib.suppress(NotFound):
         bundle.read(Path(bentoml.models.get(tag).path))
         return tag  # as it is: Bentos were built with what lies under an exact tag

@@ -80,7 +80,7 @@ def main(problem: Problem) -> None:
         verdict = "champion" if decision.promoted else "refused"
         why = report.told(decision.reasons, problem.name, version.version)
         say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
-    reigning = version if decision.promoted else champion.current(client, problem.name)
+    serving = version if decision.promoted else champion.current(client, problem.name)
     write_json(
         workspace.registered,
         {
@@ -88,7 +88,7 @@ def main(problem: Problem) -> None:
             "metrics": sha256(workspace.metrics),
             "registry": stores.registry(),
             "registry_version": str(version.version),
-            "champion": str(reigning.version) if reigning else None,
+            "champion": str(serving.version) if serving else None,
             **msgspec.to_builtins(decision),
         },
     )

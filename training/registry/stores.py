@@ -11,6 +11,7 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+from model import receipts
 from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.errors import StoreError
 
@@ -78,7 +79,7 @@ def local_artifacts() -> str:
     return MLFLOW_ARTIFACTS.absolute().as_uri()
 
 
-def _settle() -> None:
+def _relocate() -> None:
     """Let everything in the local registry name the files of this folder, wherever it was when they were written.
 
     MLflow records absolute paths. Without this a project that was moved would find none of its models, and one that was
@@ -131,7 +132,7 @@ def in_use() -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        _settle()
+        _relocate()
         yield
     except (MlflowException, BentoMLException, RequestException, SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(_without_login(_told(error))) from error
@@ -194,7 +195,7 @@ def experiment(workspace: Workspace, stage: str) -> bool:
     if not os.environ.get(_EXPERIMENT):
         return False
     say(stage, "nothing to do in an experiment; `make train` registers what it left in the workspace")
-    for receipt, nothing in ((workspace.registered, {"registry": None}), (workspace.packaged, {"tag": None})):
+    for receipt, nothing in ((workspace.registered, {"registry": None}), (workspace.packaged, receipts.document(None))):
         if not receipt.exists():
             write_json(receipt, nothing)
     return True

@@ -32,6 +32,11 @@ def ask(make: Callable[[], object], **headers: str) -> httpx.Response:
     return asyncio.run(send())
 
 
+def told(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line of the log says, beside when and where."""
+    return {"event": record.getMessage(), **vars(record)["facts"]}
+
+
 def test_a_failure_is_logged_with_its_trace_and_says_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "boxwood.http"):
         response = ask(lambda: 1 / 0, traceparent=TRACE)
@@ -40,7 +45,7 @@ def test_a_failure_is_logged_with_its_trace_and_says_nothing_else(caplog: pytest
     assert "division" not in response.text
     assert response.headers["traceparent"] == TRACE
     [record] = caplog.records
-    assert json.loads(record.getMessage()) == {
+    assert told(record) == {
         "event": "error", "method": "GET", "path": "/document", "trace_id": TRACE.split("-")[1],
     }  # fmt: skip
     assert record.exc_info is not None
@@ -50,7 +55,7 @@ def test_the_callers_name_for_a_request_is_logged_and_comes_back(caplog: pytest.
     with caplog.at_level(logging.ERROR, "boxwood.http"):
         response = ask(lambda: 1 / 0, **{"x-request-id": "order-17/3"})
     assert response.headers["x-request-id"] == "order-17/3"
-    assert json.loads(caplog.records[0].getMessage())["request_id"] == "order-17/3"
+    assert told(caplog.records[0])["request_id"] == "order-17/3"
     assert ask(dict, traceparent=TRACE, **{"x-request-id": "a"}).headers["traceparent"] == TRACE
     for odd in ("", "two words", "x" * 129, "tab\there"):
         assert "x-request-id" not in ask(dict, **{"x-request-id": odd}).headers
@@ -68,7 +73,7 @@ def test_slow_requests_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch:
     with caplog.at_level(logging.WARNING, "boxwood.http"):
         ask(dict, traceparent=TRACE)
     [record] = caplog.records
-    line = json.loads(record.getMessage())
+    line = told(record)
     assert (line["event"], line["outcome"], line["trace_id"]) == ("slow", "ok", TRACE.split("-")[1])
     assert line["seconds"] >= 0
 

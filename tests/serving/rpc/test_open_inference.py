@@ -24,7 +24,7 @@ from tests.project import ROOT, Project
 from tests.serving.rest.test_http import PREDICT, problem
 from tests.serving.rpc.over_grpc import infer
 from tests.serving.test_bento import refused_start
-from validation.errors import RequestTooLarge, UnreadableRequest
+from validation.errors import UnreadableRequest
 from validation.wire import RowError
 
 INFER = "/v2/models/flights/infer"
@@ -233,18 +233,16 @@ def test_binary_bodies_that_do_not_fit(
 )
 def test_tensors_that_are_no_column(predictor: Predictor, tensor: Tensor, says: str) -> None:
     with pytest.raises(UnreadableRequest, match=says):
-        tensors.table(predictor.contract, [tensor], 10)
+        tensors.table(predictor.contract, [tensor])
 
 
 def test_tensors_are_columns_of_one_length(predictor: Predictor) -> None:
     one, other = Tensor("a", "INT64", [1], [1]), Tensor("b", "INT64", [2], [1, 2])
     for found in ([one, other], []):
         with pytest.raises(UnreadableRequest, match="one tensor a column"):
-            tensors.table(predictor.contract, found, 10)
+            tensors.table(predictor.contract, found)
     with pytest.raises(UnreadableRequest, match="two inputs of the name 'a'"):
-        tensors.table(predictor.contract, [one, one], 10)
-    with pytest.raises(RequestTooLarge, match="2 rows are above the limit of 1 rows"):
-        tensors.table(predictor.contract, [other], 1)
+        tensors.table(predictor.contract, [one, one])
 
 
 def test_nan_and_empty_texts_are_missing_where_something_may_be(predictor: Predictor) -> None:
@@ -252,7 +250,7 @@ def test_nan_and_empty_texts_are_missing_where_something_may_be(predictor: Predi
         Tensor("travel_code", "FP64", [2], [math.nan, 3.0]),
         Tensor("agency", "BYTES", [2], ["", "x"]),
     ]
-    assert tensors.table(predictor.contract, found, 10).rows() == [
+    assert tensors.table(predictor.contract, found).rows() == [
         {"travel_code": None, "agency": ""},
         {"travel_code": 3.0, "agency": "x"},
     ]

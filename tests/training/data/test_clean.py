@@ -26,7 +26,7 @@ def test_a_parse_that_fails_is_told_with_column_row_and_value() -> None:
 def test_a_parse_that_returns_no_value_is_an_unreadable_cell() -> None:
     asked = problem(Column(name="x", kind=Kind.CATEGORY, parse=lambda text: [text] if text == "b" else text))
     assert silver(cells("table.csv", "a", "b"), asked)["x"].tolist() == ["a"]
-    assert "['b'] is not a text" in PLACE.quarantine.read_text()
+    assert "['b'] is not a string" in PLACE.quarantine.read_text()
 
 
 def test_a_third_class_is_refused_before_the_old_table_goes() -> None:
@@ -34,6 +34,13 @@ def test_a_third_class_is_refused_before_the_old_table_goes() -> None:
     with pytest.raises(BoxwoodError, match=r"'price' has 3 classes \(0.5, 1.5, 2.5\)"):
         source.main(left, str(cells("table.csv", "1", "2", "3")))
     assert not PLACE.raw.exists()
+
+
+def test_integers_are_quarantined_as_integers() -> None:
+    """So that one can look for a row by its number."""
+    dear = Column(name="price", kind=Kind.REAL, role=Role.TARGET, ge=1)
+    silver(cells("table.csv", "1332", "", "7"), problem(Column(name="x", kind=Kind.INTEGER, nullable=True), dear))
+    assert PLACE.quarantine.read_text().endswith(",1332,0.5\n")
 
 
 def test_the_quarantine_names_every_bad_column_with_what_would_mend_it() -> None:

@@ -1,0 +1,81 @@
+"""A service without its server: settings, models, every route and gRPC; BentoML or a test puts a server to it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from serving import lifecycle
+from serving.models import Models
+from serving.rest import native, openapi, platforms, ui, v1, v2
+from serving.rest.asgi import Document, Exposition, Front, Page
+from serving.settings import Settings
+from serving.tracing import Tracing
+from validation.errors import SettingsError
+
+_CORS_METHODS = ("GET", "HEAD", "POST")
+
+
+class Application:
+    """Answers for one or several models."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read the settings; raises SettingsError."""
+        self._environment = environment
+        self.settings = Settings.from_environment(environment)
+        self._tracing = Tracing(environment)
+        self.models = Models(self.settings)
+        self._stop_grpc: Callable[[], Awaitable[None]] | None = None
+
+    def load(self, directory: Path, labels: Mapping[str, str]) -> None:
+        """Serve the bundle in a directory, which is described by these labels; raises BundleError."""
+        image = {"image": self.settings.image} if self.settings.image else {}
+        self.models.add(directory, {**image, **labels})
+
+    async def listen(self) -> None:
+        """Serve gRPC beside HTTP, if the settings say so; exits where it cannot be served."""
+        if self.settings.grpc_port:
+            from serving.rpc import server as rpc  # the supervisor serves nothing and need not load it
+
+            try:
+                self._stop_grpc = await rpc.start(self.models, self.settings, self._tracing)
+            except Exception as error:  # noqa: BLE001 whatever it is, it would be there again in the next worker
+                lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
+        lifecycle.live()
+
+    async def finish(self) -> None:
+        """Let what is in flight over gRPC end, and send the last spans; HTTP has ended already."""
+        if self._stop_grpc is not None:
+            await self._stop_grpc()
+        self._tracing.stop()
+
+    def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:
+        """Our routes, with another application for all other paths.
+
+        Args:
+            behind: the other application.
+            described: what its OpenAPI document says.
+        """
+        try:
+            self._tracing.start()
+        except SettingsError as error:
+            lifecycle.refuse(error)
+        unknown: dict[str, ASGIApp] = {"/v1/": v1.UnknownPath(self.models), "/v2/": v2.UnknownPath(self.models)}
+        traced = self._tracing.traced(Front(behind, lambda: self._routes(described), unknown))
+        origins = [origin.strip() for origin in self.settings.cors_origins.split(",") if origin.strip()]
+        return CORSMiddleware(traced, origins, allow_methods=_CORS_METHODS, allow_headers=["*"]) if origins else traced
+
+    def _routes(self, described: Callable[[], dict[str, Any]]) -> dict[str, ASGIApp]:
+        models = self.models
+        return {
+            native.PATH: native.Native(models.default),
+            **platforms.routes(models.default, self._environment),
+            "/": Page(openapi.PAGE),
+            ui.PATH: ui.ToPage(self.settings.ui),
+            "/docs.json": Document(lambda: openapi.document(models, described())),
+            "/metrics": Exposition(),
+            **v1.routes(models),
+            **v2.routes(models),
+        }

@@ -1,0 +1,56 @@
+"""POST: rows in, answers out. Every protocol over HTTP takes the same steps here, and only translates."""
+
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from starlette.types import Receive, Scope
+
+from serving.rest.asgi import Endpoint, Reply, cancellable, encode
+from serving.rest.request import demand_json, read_body, wants_partial
+from serving.served_model import ServedModel, Verb
+from validation.table import Table
+
+RequestT = TypeVar("RequestT")
+
+
+class Question(NamedTuple):
+    """What a request asks: rows or a table, and whether the good ones are to be answered beside the others' errors."""
+
+    rows: Sequence[Any] | Table
+    partial: bool = False
+
+
+class Asking(Endpoint, Generic[RequestT]):
+    """A verb of a model in the words of one protocol, whose requests are of the type `RequestT`."""
+
+    methods = ("POST",)
+
+    def __init__(self, transport: str, model: ServedModel, verb: Verb) -> None:
+        self.model = model
+        self.verb = verb
+        self.metrics = model.request_metrics(transport, verb.name)
+
+    def demand_media(self, scope: Scope) -> None:
+        """Raise UnsupportedMedia for a body of a kind that is not read."""
+        demand_json(scope)
+
+    def read(self, scope: Scope, body: bytes) -> RequestT:
+        """The request in a body; raises UnreadableRequest."""
+        raise NotImplementedError
+
+    def question(self, request: RequestT) -> Question:
+        """What a request asks; raises UnreadableRequest and RequestTooLarge."""
+        raise NotImplementedError
+
+    def reply(self, request: RequestT, answer: Any) -> Reply:
+        """What the verb said, in the words of the protocol; raises UnreadableRequest."""
+        return Reply(encode(answer))
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        """Read, ask and encode; raises RequestError."""
+        self.demand_media(scope)
+        self.verb.gate.demand_room()  # what is refused need not be read
+        request = self.read(scope, await read_body(scope, receive, self.model.bodies))
+        rows, partial = self.question(request)
+        asked = self.verb.ask(rows, partial=wants_partial(scope) or partial)
+        return self.reply(request, await cancellable(asked, len(rows), self.verb, receive))
