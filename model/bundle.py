@@ -167,13 +167,13 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def _document(path: Path) -> Document:
-    """A manifest as it was written, in a format that is read here."""
+    """A manifest as it was written; raises BundleError if its format is not read here."""
     document = _parse(path, _read(path), Document)
-    found = document.get("format")
-    if found not in formats.READERS:
-        known = " and ".join(map(str, formats.READERS))
+    number = document.get("format")
+    if number not in formats.READERS:
+        readable = " and ".join(map(str, formats.READERS))
         raise BundleError(
-            f"{path} is of format {found!r}; this code reads the formats {known}. "
+            f"{path} is of format {number!r}; this code reads the formats {readable}. "
             "Train again with this code, or serve the bundle with the release that made it."
         )
     return document
@@ -184,7 +184,7 @@ def _manifest(path: Path, document: Document) -> Manifest:
 
 
 def _upgraded(path: Path, shape: type[T], upgrade: Callable[..., Document], *documents: Document) -> T:
-    """What a document of any format that is read says."""
+    """A document of any readable format, in the shape of today's."""
     try:
         return msgspec.convert(upgrade(*documents), shape)
     except (KeyError, AttributeError, TypeError, msgspec.ValidationError) as error:

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[^\s,:\"\[\]{}]+")
 
 
 class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the training split taught, as JSON holds it.
+    """What was fitted on the training split, as JSON holds it.
 
     Attributes:
         vocabularies: the values of each category column.
@@ -57,7 +57,7 @@ def fit(problem: Problem, columns: Columns) -> Fitted:
 
 
 def _as_json(problem: Problem, state: object) -> dict[str, Any]:
-    """What `fit` returned as a bundle gives it back, which is the same, or ContractError; tuples become lists."""
+    """The state after a round trip through JSON, tuples as lists; raises ContractError if it changes otherwise."""
     try:
         read = msgspec.json.decode(msgspec.json.encode(state), type=dict[str, Any])
     except (TypeError, msgspec.ValidationError) as error:
@@ -72,7 +72,7 @@ def _as_json(problem: Problem, state: object) -> dict[str, Any]:
 
 
 def _changed(value: Any, read: Any, where: str) -> str:
-    """What JSON gives back as something else, and where; empty if there is nothing."""
+    """What a round trip through JSON changes in a value, and where; empty if nothing."""
     if isinstance(value, dict) and isinstance(read, dict):
         odd = next((key for key in value if key not in read), None)
         if odd is not None:
@@ -86,7 +86,7 @@ def _changed(value: Any, read: Any, where: str) -> str:
 
 
 def _demand_name(problem: Problem, name: str) -> None:
-    """Raise ContractError for the name of a feature that LightGBM would refuse or change, or that is nobody's."""
+    """Raise ContractError for a feature's name that LightGBM would refuse or change, or that belongs to no input."""
     if not _NAME.fullmatch(name):
         raise ContractError(
             f"The features of '{problem.name}' have one named {name!r}; LightGBM takes no name that is empty or has a "
@@ -110,9 +110,9 @@ def only_known(columns: Columns, vocabularies: Mapping[str, Collection[str]]) ->
     """
     cleaned = dict(columns)
     for name, vocabulary in vocabularies.items():
-        known = dict.fromkeys(vocabulary)
+        names = dict.fromkeys(vocabulary)
         values = columns[name]
-        cleaned[name] = np.array([value if value in known else None for value in values], dtype=object)
+        cleaned[name] = np.array([value if value in names else None for value in values], dtype=object)
     return cleaned
 
 

@@ -1,4 +1,4 @@
-"""Documents of bundles that earlier code wrote, as today's code writes them. Nothing here checks what a field holds."""
+"""Upgrades documents of bundles that earlier code wrote to today's format. Nothing here checks what a field holds."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ Document = dict[str, Any]
 
 
 class Reader(NamedTuple):
-    """What makes today's documents of those of one format.
+    """The functions that upgrade the documents of one format to today's.
 
     Attributes:
         manifest: of manifest.json.

@@ -18,7 +18,7 @@ Sums of doubles may differ in their last bits between processors, answers may no
 
 
 def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
-    """The answers that `rows` get from this model, to be kept in its bundle, and the base value they rest on."""
+    """The answers that `rows` get from this model, to be kept in its bundle, and the base value of its SHAP values."""
     inputs = predictor.decode(rows).raise_if_rejected().inputs
     explained = predictor.explanations(inputs)
     golden = Golden(
@@ -47,9 +47,9 @@ def replay(predictor: Predictor, bundle: Bundle) -> None:
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
     if not np.isclose(base_value, bundle.manifest.base_value, rtol=PREDICTED):
         raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
-    for row, (expected, found) in enumerate(zip(golden.scores, answers.scores, strict=True)):
-        if len(found) != len(expected) or not np.allclose(found, expected, rtol=PREDICTED, atol=PREDICTED):
-            raise BundleError(_message(predictor, row, f"expected {expected!r}, got {found!r}"))
+    for row, (expected, scores) in enumerate(zip(golden.scores, answers.scores, strict=True)):
+        if len(scores) != len(expected) or not np.allclose(scores, expected, rtol=PREDICTED, atol=PREDICTED):
+            raise BundleError(_message(predictor, row, f"expected {expected!r}, got {scores!r}"))
         total = abs(base_value) + sum(map(abs, golden.contributions[row].values()))
         for column, share in golden.contributions[row].items():
             got = answers.contributions[row].get(column, np.nan)

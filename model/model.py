@@ -17,7 +17,7 @@ class Model:
 
     Attributes:
         problem: its contract and its features.
-        fitted: what the training split taught.
+        fitted: what was fitted on the training split.
         outcome: what becomes of a raw score.
         boosters: in LightGBM's text format, by the names of their files.
     """

@@ -134,11 +134,11 @@ class Predictor:
         return grouped
 
     def predictions(self, decoded: Decoded, scores: np.ndarray) -> Predictions:
-        """The answers to the good rows of a request, given their scores."""
+        """The answers to the good rows of a request, given their scores of shape (rows, outputs)."""
         return Predictions(self.name, self.version, self.answers(decoded, scores))
 
     def answers(self, decoded: Decoded, scores: np.ndarray, first: int = 0) -> list[Prediction]:
-        """The answers to some of them: to the good row `first` and those behind it, as many as there are scores."""
+        """The answers to the good rows from `first` on, as many as there are scores of shape (rows, outputs)."""
         unit = self.contract.target.unit or UNSET
         keys = decoded.keys[first : first + len(scores)]
         rows = zip(scores.tolist(), self.ids(len(scores)), keys, strict=True)
@@ -159,7 +159,7 @@ class Predictor:
         return answers
 
     def ids(self, count: int) -> list[str]:
-        """So many new names of answers."""
+        """New ids of predictions, as many as `count`."""
         return [f"{self._ids}{number:016x}" for number in itertools.islice(self._count, count)]
 
     def explanations(self, inputs: Inputs) -> list[Explanation]:
@@ -178,8 +178,8 @@ class Predictor:
     def annotated(explained: Sequence[Explanation], decoded: Decoded) -> list[Explanation]:
         """Explanations beside the warnings and keys of their rows, where there are any."""
         return [
-            msgspec.structs.replace(one, warnings=decoded.warnings.get(place, UNSET), keys=keys or UNSET)
-            for place, (one, keys) in enumerate(zip(explained, decoded.keys, strict=True))
+            msgspec.structs.replace(explanation, warnings=decoded.warnings.get(place, UNSET), keys=keys or UNSET)
+            for place, (explanation, keys) in enumerate(zip(explained, decoded.keys, strict=True))
         ]
 
     def predict(self, rows: Sequence[object]) -> Predictions:

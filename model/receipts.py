@@ -34,5 +34,5 @@ def tags(folder: Path) -> list[str]:
     Args:
         folder: a checkout or the code of a Bento.
     """
-    found = (json.loads(receipt.read_text())["tag"] for receipt in sorted((folder / FOLDER).glob("*.json")))
-    return [tag for tag in found if tag]
+    entries = (json.loads(receipt.read_text())["tag"] for receipt in sorted((folder / FOLDER).glob("*.json")))
+    return [tag for tag in entries if tag]

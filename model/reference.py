@@ -7,9 +7,9 @@ import msgspec
 from validation.contract import MOST_LISTED, Column, Kind, Unseen
 
 QUANTILES = 21
-"""So many values of a number are kept, from the least to the greatest, with as many rows between any two."""
+"""How many quantiles of a number are kept, at even ranks from the least value to the greatest."""
 SEVERAL = 5
-"""A name with as many rows in training is hardly one person's."""
+"""A name with at least this many training rows hardly belongs to one person."""
 _A_SECOND: Mapping[Kind, float] = {Kind.DATE: 1 / 86_400, Kind.TIMESTAMP: 1e6}
 """What `Numbers` keeps times in, as their readers give it."""
 
@@ -63,7 +63,7 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def deciles(self, column: Column) -> list[float]:
         """Eleven values of a number or time, from the least to the greatest, as its reader gives them.
 
-        None at all for other columns, and where training saw no value.
+        Empty for other columns, and where training saw no value.
         """
         seen = self.columns.get(column.name)
         if not isinstance(seen, Numbers):
@@ -80,17 +80,17 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {name: round(share * there) for name, share in seen.shares.items()}
 
     def names(self, column: Column, learned: Sequence[str]) -> list[str]:
-        """The names of a category that may be told to anybody, the most common in training first.
+        """The names of a category that may be published, the most common in training first.
 
-        All of those that callers must know. Where there are many and others are answered too, only those with `SEVERAL`
-        rows in training: one with a single row may be somebody's.
+        These are all names where callers must know them. Where there are many, and unknown ones are answered too, only
+        those with `SEVERAL` training rows: a rarer name may identify a person.
 
         Args:
             column: the category.
             learned: its names, as `Fitted.vocabularies` has them.
         """
         rows = self.counts(column)
-        known = learned
+        public = learned
         if len(learned) > MOST_LISTED and column.when_unseen(len(learned)) is Unseen.WARN:
-            known = [name for name in learned if rows.get(name, 0) >= SEVERAL]
-        return sorted(known, key=lambda name: (-rows.get(name, 0), name))
+            public = [name for name in learned if rows.get(name, 0) >= SEVERAL]
+        return sorted(public, key=lambda name: (-rows.get(name, 0), name))

@@ -29,7 +29,7 @@ def main(problem: Problem, data: str | None = None) -> None:
         stores.look()
         source.main(problem, data)
         stores.heal(Workspace(problem.name))
-        _forget_the_dead()
+        _drop_stale_locks()
         command = [sys.executable, "-P", "-m", "dvc", "repro", f"package@{problem.name}"]
         done = subprocess.run(command, check=False, pass_fds=[lock])  # it goes on if this process is killed
     if done.returncode:
@@ -37,8 +37,8 @@ def main(problem: Problem, data: str | None = None) -> None:
     report.main(problem)
 
 
-def _forget_the_dead() -> None:
-    """Take processes that are gone out of DVC's list: it would wait for their number, whoever has it now."""
+def _drop_stale_locks() -> None:
+    """Remove ended processes from DVC's lock file: it would wait for their ids, whichever process has them now."""
     try:
         held: dict[str, dict[str, Any]] = json.loads(_HELD.read_text())
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def _forget_the_dead() -> None:
     except ValueError:  # killed while it wrote
         _HELD.unlink()
         return
-    gone = {entry["pid"] for entry in _entries(held) if not _works(entry["pid"])}
+    gone = {entry["pid"] for entry in _entries(held) if not _is_dvc(entry["pid"])}
     if not gone:
         return
     say("run", f"DVC's lock of process {', '.join(map(str, sorted(gone)))}, which is gone, was removed")
@@ -60,14 +60,14 @@ def _forget_the_dead() -> None:
 
 
 def _entries(held: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [*held.get("write", {}).values(), *(one for entries in held.get("read", {}).values() for one in entries)]
+    return [*held.get("write", {}).values(), *(entry for entries in held.get("read", {}).values() for entry in entries)]
 
 
-def _works(process: int) -> bool:
-    """Whether DVC runs under that number; a dead process whose parent has not looked keeps it, and others get it."""
+def _is_dvc(pid: int) -> bool:
+    """Whether this process is DVC and runs: a zombie keeps its id, and another program may have got it since."""
     try:
-        found = psutil.Process(process)
-        return found.status() != psutil.STATUS_ZOMBIE and any("dvc" in part for part in found.cmdline())
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and any("dvc" in part for part in process.cmdline())
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

@@ -50,8 +50,8 @@ class Workspace:
     @property
     def table(self) -> Path | None:
         """The raw table, if one is there."""
-        found = [path for path in self.raw.glob("[!.]*") if path != self.source]
-        return found[0] if len(found) == 1 and self.source.exists() else None
+        tables = [path for path in self.raw.glob("[!.]*") if path != self.source]
+        return tables[0] if len(tables) == 1 and self.source.exists() else None
 
     @property
     def bronze(self) -> Path:
@@ -75,7 +75,7 @@ class Workspace:
 
     @property
     def gold(self) -> Path:
-        """The model matrix of the training and validation rows."""
+        """The model matrices of the training, validation and calibration rows."""
         return self.folder / "gold.parquet"
 
     @property

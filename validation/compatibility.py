@@ -21,8 +21,8 @@ def inputs(manifest: Manifest) -> list[str]:
 
 def target(manifest: Manifest) -> Mapping[str, Any]:
     """The column that a model predicts."""
-    [found] = [column for column in manifest["contract"] if column["role"] == "target"]
-    return dict(found)
+    [predicted] = [column for column in manifest["contract"] if column["role"] == "target"]
+    return dict(predicted)
 
 
 def breaking(before: Manifest, after: Manifest) -> list[str]:
@@ -41,9 +41,9 @@ def breaking(before: Manifest, after: Manifest) -> list[str]:
     for name, (number, column) in new.items():
         if name in old:
             was, described = old[name]
-            known = before["fitted"]["vocabularies"].get(name, ())
+            learned = before["fitted"]["vocabularies"].get(name, ())
             reasons += [
-                f"'{name}' {reason}" for reason in _column(described, column) + _choices(described, column, known)
+                f"'{name}' {reason}" for reason in _column(described, column) + _choices(described, column, learned)
             ]
             if number != was:  # what a caller of the typed gRPC service calls it
                 reasons.append(f"'{name}' is field {number} of the row there instead of {was}")
@@ -56,9 +56,9 @@ def forgotten(before: Manifest, after: Manifest) -> list[str]:
     """The names that a model learned, and that another refuses because it did not: a sentence a column."""
     reasons = []
     for column in after["contract"]:
-        name, known = column["name"], after["fitted"]["vocabularies"]
-        if column.get("unseen") == "reject" and column.get("choices") is None and name in known:
-            missing = sorted(set(before["fitted"]["vocabularies"].get(name, ())) - set(known[name]))
+        name, vocabularies = column["name"], after["fitted"]["vocabularies"]
+        if column.get("unseen") == "reject" and column.get("choices") is None and name in vocabularies:
+            missing = sorted(set(before["fitted"]["vocabularies"].get(name, ())) - set(vocabularies[name]))
             if missing:
                 reasons.append(f"'{name}' does not know {_some(missing)} there")
     return reasons
@@ -102,14 +102,14 @@ def _column(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return reasons
 
 
-def _choices(old: Mapping[str, Any], new: Mapping[str, Any], known: Collection[str]) -> list[str]:
-    """What a contract that states the names of a column takes back; `known` are those that the older model learned."""
+def _choices(old: Mapping[str, Any], new: Mapping[str, Any], learned: Collection[str]) -> list[str]:
+    """Which names a column no longer takes; `learned` are those of the older model, if its contract states none."""
     stated = new.get("choices")
     if new.get("unseen") != "reject" or (stated is None and old.get("choices") is None):
         return []
     if stated is None:
         return ["takes only the names there that training saw"]
-    missing = sorted(set(old.get("choices") or known) - set(stated))
+    missing = sorted(set(old.get("choices") or learned) - set(stated))
     return [f"does not know {_some(missing)} there"] if missing else []
 
 

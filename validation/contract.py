@@ -143,17 +143,17 @@ class Column:
         }
 
     def when_unseen(self, names: int) -> Unseen:
-        """What a name gets that is none of the category's `names` known ones.
+        """What happens to a name that is none of a category's known ones, of which there are `names`.
 
-        Left to the number of names, it is refused where a contract or a description lists them all, since then it is
-        a mistake. Where thousands were learned there will be new ones, and one of them is no reason to refuse a row.
+        Where `unseen` is left out, such a name is refused if the contract or a description lists all names, since then
+        it is a mistake. Where thousands were learned new ones are normal, and no reason to refuse a row.
         """
         if self.unseen is not None:
             return self.unseen
         return Unseen.WARN if self.choices is None and names > MOST_LISTED else Unseen.REJECT
 
     def describe(self, names: int = 0) -> dict[str, Any]:
-        """`semantics` with `when_unseen` of so many names, and the texts; without empty entries, as JSON holds them."""
+        """`semantics`, `when_unseen` for that many names, and the texts; as JSON holds them, without empty entries."""
         unseen = self.when_unseen(names).value if self.kind is Kind.CATEGORY else None
         entries = {**self.semantics(), "unseen": unseen, "help": self.help or None, "example": self.example}
         return {name: value for name, value in entries.items() if value is not None}

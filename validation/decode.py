@@ -82,7 +82,7 @@ def count(inputs: Inputs) -> int:
 
 
 def to_arrays(columns: Sequence[Column], inputs: Inputs) -> Columns:
-    """Decoded rows as arrays, which those that came as columns are already.
+    """Decoded rows as arrays of shape (rows,); what came as columns is returned as it is.
 
     Args:
         columns: what the places of records mean, `Contract.inputs`.

@@ -1,7 +1,7 @@
-"""Columns of a table to columns of a model, without a look at every single row.
+"""Columns of a table to columns of a model, without looking at every single row.
 
-Whole columns prove most rows good. What they do not prove, `RowDecoder` judges: so there is one verdict on a row and
-one set of words for it, however it came.
+Checks of whole columns prove most rows good. All other rows go to `RowDecoder`: so a row gets the same verdict in the
+same words, however it came.
 """
 
 import itertools
@@ -20,16 +20,16 @@ from validation.table import Table, Values
 from validation.values import LARGEST_INTEGER, InvalidValue, reader
 
 FEW = 16
-"""So many rows are read one by one in less time than their columns."""
+"""Up to this many rows are read faster one by one than by their columns."""
 _FIRST_YEAR, _LAST_YEAR = 1 - 1970, 9999 - 1970
 _UNPROVEN = -1
-"""The place of what is not proven among values that end with a missing one."""
+"""The code of a value that is not proven; as an index it takes the last value, which is a missing one."""
 
 
 class _Proven(NamedTuple):
     """A column as a model takes it, and which of its values are good and need no warning; both of shape (rows,).
 
-    The others stand for nothing.
+    Values that are not good are placeholders.
     """
 
     values: np.ndarray
@@ -89,14 +89,14 @@ class ColumnDecoder:
                 decoded.warnings[int(order[passed[place]])] = texts
             decoded.warned += judged.warned
             read = to_arrays(self._contract.inputs, judged.inputs)
-            decoded.inputs = {name: _with(values, passed, read[name])[good] for name, values in columns.items()}
+            decoded.inputs = {name: _replaced(values, passed, read[name])[good] for name, values in columns.items()}
         decoded.positions += (np.flatnonzero(good) + first).tolist()
 
 
-def _with(values: np.ndarray, places: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """A copy of an array with other values in some places."""
+def _replaced(values: np.ndarray, places: np.ndarray, replacements: np.ndarray) -> np.ndarray:
+    """A copy of an array with `replacements` at `places`."""
     changed = values.copy()
-    changed[places] = others
+    changed[places] = replacements
     return changed
 
 
@@ -121,12 +121,12 @@ def _missing(column: Column, rows: int) -> _Proven:
 
 
 def _unproven(column: Column, values: Values) -> _Proven:
-    """A column of which nothing is known."""
+    """A column of which no value is proven good."""
     return _Proven(ARRAYS[column.kind]([None] * len(values)), np.zeros(len(values), dtype=bool))
 
 
-def _of(values: Sequence[Any], *types: type) -> bool:
-    """Whether values are of these types, subclasses apart, or missing."""
+def _only(values: Sequence[Any], *types: type) -> bool:
+    """Whether all values are None or of exactly these types; subclasses do not count."""
     return set(map(type, values)) <= {*types, NoneType}
 
 
@@ -158,14 +158,14 @@ def _floats(values: Values) -> np.ndarray | None:
     if isinstance(values, np.ndarray):
         return values.astype(np.float64, copy=False) if values.dtype.kind in "fiu" else None
     try:
-        return np.array(values, dtype=np.float64) if _of(values, float, int) else None
+        return np.array(values, dtype=np.float64) if _only(values, float, int) else None
     except OverflowError:  # an integer beyond all doubles
         return None
 
 
 def _flags(column: Column) -> Callable[[Values], _Proven]:
     def prove(values: Values) -> _Proven:
-        if not (values.dtype == np.bool_ if isinstance(values, np.ndarray) else _of(values, bool)):
+        if not (values.dtype == np.bool_ if isinstance(values, np.ndarray) else _only(values, bool)):
             return _unproven(column, values)
         flags = np.array(values, dtype=np.float64)
         return _Proven(flags, np.isfinite(flags) | column.nullable)
@@ -180,9 +180,9 @@ def _names(column: Column, choices: Collection[str]) -> Callable[[Values], _Prov
     names = ARRAYS[column.kind]([*choices, None])
 
     def prove(values: Values) -> _Proven:
-        if isinstance(values, np.ndarray) or not _of(values, str):
+        if isinstance(values, np.ndarray) or not _only(values, str):
             return _unproven(column, values)
-        return _picked(values, codes, names)
+        return _by_code(values, codes, names)
 
     return prove
 
@@ -192,28 +192,28 @@ def _texts(column: Column, limits: Range | None = None) -> Callable[[Values], _P
     read = reader(column)
 
     def prove(values: Values) -> _Proven:
-        if isinstance(values, np.ndarray) or not _of(values, str):
+        if isinstance(values, np.ndarray) or not _only(values, str):
             return _unproven(column, values)
-        known: dict[str | None, Any] = {}
+        read_texts: dict[str | None, Any] = {}
         for text in set(values) - {None}:
             try:
                 value: Any = read(text)
             except InvalidValue:
                 continue
             if limits is None or limits.low <= value <= limits.high:
-                known[text] = value
-        codes: dict[str | None, int] = {text: code for code, text in enumerate(known)}
+                read_texts[text] = value
+        codes: dict[str | None, int] = {text: code for code, text in enumerate(read_texts)}
         if column.nullable:
-            codes[None] = len(known)
-        return _picked(values, codes, ARRAYS[column.kind]([*known.values(), None]))
+            codes[None] = len(read_texts)
+        return _by_code(values, codes, ARRAYS[column.kind]([*read_texts.values(), None]))
 
     return prove
 
 
-def _picked(values: Sequence[Any], codes: Mapping[str | None, int], known: np.ndarray) -> _Proven:
-    """What is known of each value, by its code; the last that is known is a missing one."""
-    found = np.fromiter(map(codes.get, values, itertools.repeat(_UNPROVEN)), dtype=np.intp, count=len(values))
-    return _Proven(known[found], found != _UNPROVEN)
+def _by_code(values: Sequence[Any], codes: Mapping[str | None, int], decoded: np.ndarray) -> _Proven:
+    """The decoded value of each value, by its code; the last of `decoded` is a missing one, for what is not proven."""
+    indices = np.fromiter(map(codes.get, values, itertools.repeat(_UNPROVEN)), dtype=np.intp, count=len(values))
+    return _Proven(decoded[indices], indices != _UNPROVEN)
 
 
 def _times(column: Column, limits: Range | None) -> Callable[[Values], _Proven]:

@@ -17,7 +17,7 @@ from validation.values import InvalidValue, Reader, Value, quoted, reader
 from validation.wire import RowError
 
 MOST_NAMES = 500
-"""A value is compared with every one of so many names; among more, those near to it are looked up."""
+"""A refused value is compared with every name of a category, or with near ones where there are more than this."""
 MOST_COMPARED = 16_000
 """How many letters of valid names the errors of a request are compared with, half a millisecond's work or so, before no
 error names valid values any more; a single comparison may go beyond. An answer lists no more letters than that either.
@@ -47,7 +47,7 @@ class RowDecoder:
         self._lookups = lookups
         self.contract = contract
         self.choices: dict[str, Collection[str] | None] = {
-            column.name: _known(column, vocabularies) for column in contract.columns
+            column.name: _names(column, vocabularies) for column in contract.columns
         }
         self._inputs: list[tuple[Column, Reader]] = [
             (column, reader(column, self.choices[column.name])) for column in contract.inputs
@@ -187,8 +187,8 @@ class RowDecoder:
         decoded.errors.append(RowError(position, column, reason, expected))
 
 
-def _known(column: Column, vocabularies: Mapping[str, Collection[str]]) -> Collection[str] | None:
+def _names(column: Column, vocabularies: Mapping[str, Collection[str]]) -> Collection[str] | None:
     if column.kind is not Kind.CATEGORY:
         return None
-    known = column.choices if column.choices is not None else vocabularies.get(column.name)
-    return None if known is None else dict.fromkeys(known).keys()
+    names = column.choices if column.choices is not None else vocabularies.get(column.name)
+    return None if names is None else dict.fromkeys(names).keys()

@@ -39,7 +39,7 @@ class TableError(BoxwoodError):
 
 
 class BundleError(BoxwoodError):
-    """A bundle is damaged, of an unknown format, or made for another contract."""
+    """A bundle is damaged, of a format that is not read, or made with other features or an unreadable contract."""
 
 
 class StoreError(BoxwoodError):
@@ -47,7 +47,7 @@ class StoreError(BoxwoodError):
 
 
 class SettingsError(BoxwoodError):
-    """An environment variable that Boxwood owns is unknown or out of range."""
+    """An environment variable of Boxwood, or an entry of params.yaml, is unknown or out of range."""
 
 
 class RequestError(BoxwoodError):

@@ -9,15 +9,15 @@ from validation.names import normal
 from validation.similar import alike, pairs
 
 READ = 10_000
-"""So many names are read for what stands inside of them: a millisecond's work."""
-_BESIDE = 10
+"""How many names are searched for a text inside of them: a millisecond's work."""
+_NEIGHBOURS = 10
 _LONGEST = 64
 _SHORT, _LETTERS = 20, 36
-"""Slips are tried in texts of so many letters, with so many of the letters that names are made of: 1,500 at most."""
+"""Slips are tried in texts of at most `_SHORT` letters, with the `_LETTERS` most common letters: 1,500 at most."""
 
 
 class Lookup:
-    """The names of a category in two orders, of their beginnings and of their ends."""
+    """The names of a category, sorted by their beginnings and by their ends."""
 
     def __init__(self, names: Sequence[str]) -> None:
         """Sort names, which come with the most common first."""
@@ -45,8 +45,8 @@ class Lookup:
         inside = [pair for pair in itertools.islice(self._often, READ) if wanted in pair[0]]
         begun = [name for folded, name in inside if folded.startswith(wanted)]
         begun += self._beginning(wanted, most) if len(begun) < most else []
-        found = list(dict.fromkeys([*begun, *(name for _, name in inside)]))
-        return (found or self.near(text, most))[:most]
+        matches = list(dict.fromkeys([*begun, *(name for _, name in inside)]))
+        return (matches or self.near(text, most))[:most]
 
     def _beginning(self, wanted: str, most: int) -> list[str]:
         start = bisect.bisect_left(self._sorted, (wanted,))
@@ -56,14 +56,14 @@ class Lookup:
     def near(self, text: str, most: int) -> list[str]:
         """Up to `most` names that differ a little from a text, the nearest first.
 
-        Only those are compared that are one slip away, or stand beside it by their beginning or by their end.
+        Only those are compared that are one slip away, or next to it in the order of beginnings or of ends.
         """
         wanted = normal(text[:_LONGEST]).casefold()
         slips = [slip for slip in _slips(wanted, self._letters) if slip in self._names]
         begins = [folded for folded, _ in _around(self._sorted, wanted)]
         ends = [backwards[::-1] for backwards, _ in _around(self._reversed, wanted[::-1])]
-        beside = {folded[:_LONGEST]: self._names[folded] for folded in (*begins, *ends)}
-        close = alike(wanted, ((name, pairs(folded)) for folded, name in beside.items()), most)
+        neighbours = {folded[:_LONGEST]: self._names[folded] for folded in (*begins, *ends)}
+        close = alike(wanted, ((name, pairs(folded)) for folded, name in neighbours.items()), most)
         return list(dict.fromkeys([*(self._names[slip] for slip in slips), *close]))[:most]
 
     def nearest(self, text: str) -> list[str]:
@@ -88,6 +88,6 @@ def _slips(text: str, letters: str) -> Iterator[str]:
 
 
 def _around(ordered: Sequence[tuple[str, str]], wanted: str) -> Sequence[tuple[str, str]]:
-    """What stands just before and behind the place of a text."""
+    """The entries just before and behind the place of a text in an order."""
     place = bisect.bisect_left(ordered, (wanted,))
-    return ordered[max(place - _BESIDE, 0) : place + _BESIDE]
+    return ordered[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS]

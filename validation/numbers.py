@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _CERTAIN = 100
-"""So many numbers written in one way make the one that is written in the other a mistake."""
+"""Where one notation has this many times the numbers of the other, those of the other are mistakes."""
 _DECIMALS = re.compile(r"[+-]?(?:[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})|0?\.[0-9]+)")
 _EITHER = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 """Three digits might be a group."""
@@ -58,7 +58,7 @@ decimal_comma = Notation("decimal_comma", ",", r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+"
 
 
 class Ambiguous(ValueError):
-    """Numbers of a column that may be written in two ways; the text says which."""
+    """The numbers of a column may be written in two ways; the text says which."""
 
 
 def plain(text: str) -> float | int:

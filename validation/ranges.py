@@ -15,7 +15,7 @@ tenth. Times always move on: they have as long again as training was, which is a
 
 
 class Range(NamedTuple):
-    """What training saw of a column, and from where on a value is far from it; as the column's reader gives values."""
+    """What training saw of a column, and the bounds beyond which a value is far from it, as its reader gives them."""
 
     column: Column
     seen: tuple[float, float]
@@ -32,5 +32,5 @@ class Range(NamedTuple):
         """What the answer to a row says of a value that is far from training, after the column's name."""
         column, (least, greatest) = self.column, (written(self.column.kind, end) for end in self.seen)
         unit = f" {column.unit}" if column.unit else ""
-        said = written(column.kind, value)
-        return f"{said} is far outside of what training saw, {least} to {greatest}{unit}"
+        number = written(column.kind, value)
+        return f"{number} is far outside of what training saw, {least} to {greatest}{unit}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 _LONGEST = 64
-"""So many letters of a text are compared."""
+"""How many letters of a text are compared at most."""
 _LIKE = 0.35
 """The least similarity of what may have been meant; `Osloo` and `Oslo` have 0.73."""
 
@@ -15,7 +15,7 @@ def alike(text: str, names: Iterable[tuple[str, frozenset[str]]], most: int) -> 
     longest common parts (`difflib`) takes the product of the lengths, which callers choose.
     """
     wanted = pairs(text)
-    likeness = ((2 * len(wanted & others) / (len(wanted) + len(others)), name) for name, others in names)
+    likeness = ((2 * len(wanted & letters) / (len(wanted) + len(letters)), name) for name, letters in names)
     close = sorted((pair for pair in likeness if pair[0] >= _LIKE), key=lambda pair: -pair[0])
     return [name for _, name in close[:most]]
 
@@ -27,10 +27,10 @@ def pairs(text: str) -> frozenset[str]:
 
 
 class Similar:
-    """A few hundred names, taken apart once so that a refused text costs little to compare with them."""
+    """A few hundred names, whose pairs of letters are kept so that comparing a refused text with them costs little."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Take names apart."""
+        """Sort the names and collect their pairs of letters."""
         self._names = [(name, pairs(name)) for name in sorted(names)]
         self.letters = sum(len(name) for name, _ in self._names)
         """Of all names: the work of one comparison."""
@@ -38,5 +38,5 @@ class Similar:
     def nearest(self, text: str, most: int = 20) -> list[str]:
         """Up to `most` names: those like the text, the most similar first, and then others in their order."""
         close = alike(text, self._names, 5)
-        others = (name for name, _ in self._names[: most + len(close)] if name not in close)
-        return [*close, *others][:most]
+        remaining = (name for name, _ in self._names[: most + len(close)] if name not in close)
+        return [*close, *remaining][:most]

@@ -13,7 +13,7 @@ _INSTANT = np.dtype("datetime64[us]")
 
 
 class Table:
-    """Columns of one length, which can be cut like a sequence of rows."""
+    """Columns of one length, which can be sliced like a sequence of rows."""
 
     def __init__(self, columns: Mapping[str, Values], rows: int) -> None:
         """Hold `columns`, each with a value for each of so many rows."""

@@ -159,7 +159,7 @@ def _moment(value: object) -> datetime.datetime | None:
 
 
 def _epoch_hint(value: object) -> str:
-    """What to do about a number, by which pandas writes times unless it is told otherwise."""
+    """A hint for a number, as which pandas writes times to JSON by default; empty for other values."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return '. A number counts from 1970: pandas writes text with to_json(date_format="iso")' if number else ""
 

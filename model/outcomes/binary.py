@@ -79,7 +79,7 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns of a table that hold what is beside the prediction."""
+        """The columns of a table that hold the other parts of an answer than the prediction."""
         return list(probability_columns(self.classes).values())
 
     def cells(self, scores: np.ndarray) -> Sequence[np.ndarray]:
@@ -88,7 +88,7 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
 
 
 def probability_columns(labels: Iterable[str]) -> dict[str, str]:
-    """The column of a table for each label, by its place where labels differ in other signs only.
+    """The column of a table for each label; numbered where labels differ only in characters that columns cannot have.
 
     Names have letters, digits and underscores only, which Spark takes without backticks.
     """

@@ -82,8 +82,8 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         """Columns value, low, high; shape (rows, 3).
 
         Args:
-            raw: what the booster says, shape (rows,).
-            spread: what its errors are like for such rows, above 0; shape (rows,).
+            raw: the booster's raw scores, shape (rows,).
+            spread: the estimated size of their errors, above 0; shape (rows,).
             columns: the decoded inputs.
         """
         half = self.width * self.difficulty(spread, columns)
@@ -95,7 +95,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         return np.array([raw, low, high]).T
 
     def difficulty(self, spread: np.ndarray, columns: Columns) -> np.ndarray:
-        """What a row's error is measured by, before the trend; shape (rows,)."""
+        """The scale of each row's error, before the trend is put back; shape (rows,)."""
         for column, factors in self.factors.items():
             spread = spread * np.array([factors.get(value, 1.0) for value in columns[column]])
         return spread
@@ -106,7 +106,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         return Answer(value, interval=Interval(low, high, self.coverage))
 
     def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
-        """SHAP values of the raw score as those of the answer; the trend is the time column's doing.
+        """SHAP values of the raw score as those of the answer; the trend counts for the time column.
 
         Args:
             values: by input, the base value last; shape (rows, inputs + 1).
@@ -130,7 +130,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns of a table that hold what is beside the prediction."""
+        """The columns of a table that hold the other parts of an answer than the prediction."""
         return [f"interval_{name}" for name in Interval.__struct_fields__]
 
     def cells(self, scores: np.ndarray) -> Sequence[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Bronze → silver: the rows that satisfy the contract; the others go to quarantine with the reason beside them."""
+"""Bronze → silver: the rows that satisfy the contract; all others go to quarantine, each with its reasons."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 
 ROW, REASON = "_row", "_reason"
-"""What quarantine has besides the contract's columns, none of which can be called so."""
+"""The columns that quarantine adds to the contract's; no column of a contract can have such a name."""
 _MOST_COLUMNS = 30
 _UNREADABLE, _REFUSED = "unreadable", "refused"
 
@@ -48,7 +48,7 @@ def main(problem: Problem) -> None:
             f"{workspace.problem}.clean.quarantine_limit in params.yaml."
         )
     silver = bronze.drop(index=reasons.index, columns=gates.UNREADABLE).reset_index(drop=True)
-    # bronze has floats beside what is missing or no number; nothing of that is left where a value must be there
+    # bronze holds integers as floats because cells may be missing; in silver these columns have no missing cell
     whole = [column.name for column in problem.contract.columns if column.kind is Kind.INTEGER and not column.nullable]
     silver = silver.astype({name: "int64" for name in whole if name in silver})
     tables.write(workspace.silver, silver)
@@ -56,27 +56,27 @@ def main(problem: Problem) -> None:
 
 
 def _whole(cells: pd.Series) -> pd.Series:
-    """Integers as a person looks for them: bronze has floats where a cell of their column is missing or no number."""
+    """Integers without a decimal point, as they stand in the raw table; bronze holds them as floats."""
     whole = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells]
     return pd.Series(whole, index=cells.index, dtype="object")
 
 
 def _failures(contract: Contract, bronze: pd.DataFrame) -> pd.DataFrame:
-    """A line for each bad cell: its row by the table's index, its column, the reason, and what was wrong (`kind`)."""
+    """One line per bad cell: `row` (by the table's index), `column`, `reason`, and `kind` (unreadable or refused)."""
     unreadable = bronze[gates.UNREADABLE].dropna()
     lines = [
         (row, column, reason, _UNREADABLE)
         for row, noted in unreadable.items()
         for column, reason in msgspec.json.decode(noted, type=dict[str, str]).items()
     ]
-    found = pd.DataFrame(lines, columns=["row", "column", "reason", "kind"])
+    table = pd.DataFrame(lines, columns=["row", "column", "reason", "kind"])
     try:
         gates.silver(contract).validate(bronze.drop(columns=gates.UNREADABLE), lazy=True)
     except SchemaErrors as errors:
-        found = pd.concat([found, gates.failures(contract, errors).assign(kind=_REFUSED)])
-    # what could not be read is not there either
-    found = found.drop_duplicates(["row", "column"])
-    return found.sort_values("row", kind="stable", ignore_index=True)
+        table = pd.concat([table, gates.failures(contract, errors).assign(kind=_REFUSED)])
+    # an unreadable cell is null in bronze too: of its two reasons the first one stays
+    table = table.drop_duplicates(["row", "column"])
+    return table.sort_values("row", kind="stable", ignore_index=True)
 
 
 def _by_column(contract: Contract, failures: pd.DataFrame) -> str:
@@ -96,7 +96,7 @@ def _by_column(contract: Contract, failures: pd.DataFrame) -> str:
 
 
 def _remedy(column: Column, reason: str, kind: str) -> str:
-    """What the contract would say if such cells were right."""
+    """How to change the contract if such cells are valid; empty if nothing can be suggested."""
     if reason == gates.MISSING:
         required = column.role in (Role.TARGET, Role.TIME)
         return "" if required else "if it may be missing, the column is nullable=True"

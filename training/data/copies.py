@@ -1,7 +1,7 @@
-"""Rows that are equal: which are copies of one another, and by what a later run knows a row again.
+"""Equal rows: which of them are copies of each other, and the hashes by which a later run recognises a row.
 
-Rows are known by 64-bit hashes of their cells. They are not made to keep a secret: somebody who has the hashes can try
-whether a row that they think of is among them. So they stay in the registry, and are in no bundle and no image.
+A row is identified by 64-bit hashes of its cells. They do not protect the data: whoever has them can test whether a row
+that they guess is among them. So they stay in the registry, and are in no bundle and no image.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from model.metrics import Duplicates
 from training.workspace import counted
 
 INPUTS, ROWS = "inputs", "rows"
-"""The columns of the hashes: of what a model sees of a row; of that, its target and how many such rows precede it."""
+"""The columns of hashes: of a row's inputs; of its inputs, its target and the number of equal rows before it."""
 _LARGEST_SHARE, _LARGEST = 0.05, 5
 
 
 def hashes(silver: pd.DataFrame, inputs: Sequence[str], target: str) -> pd.DataFrame:
-    """What each row is known by, by the index of `silver`: columns INPUTS and ROWS of 64-bit integers.
+    """The hashes that identify rows: columns INPUTS and ROWS of 64-bit integers, with the index of `silver`.
 
     Args:
         silver: the rows of a table, all of them.
@@ -30,10 +30,10 @@ def hashes(silver: pd.DataFrame, inputs: Sequence[str], target: str) -> pd.DataF
 
 
 def together(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
-    """Whether a row must stay with those that are equal to it in every input: a model could look its target up there.
+    """Whether a row must be in the same split as the rows with equal inputs: a model could look its target up there.
 
-    Not where equal rows are to be expected, and say nothing of one another: the inputs can make no more different rows
-    than the table has, or one in twenty of its rows is such a row.
+    False where equal rows are expected and are no copies: the inputs have no more combinations than the table has rows,
+    or more than one row in twenty has the same inputs.
     """
     possible = 1
     for name in inputs:
@@ -46,17 +46,17 @@ def together(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
 
 
 def identities(known: pd.DataFrame, whole: pd.Series) -> pd.Series:
-    """One number for each row, the same for those that stay together; from `hashes` and `together`."""
+    """One number per row, equal for rows that stay together; from `hashes` and `together`."""
     return known[INPUTS].where(whole, known[ROWS])
 
 
 def found(known: pd.DataFrame, whole: pd.Series, learned: pd.DataFrame) -> pd.Series:
-    """Which rows are among others: by what a model sees of them, or, where equal rows are expected, as a whole.
+    """Which rows a model has learned from: found by their inputs, or by the whole row where equal rows are expected.
 
     Args:
         known: the `hashes` of the rows.
-        whole: whether they stay `together`.
-        learned: the `hashes` of the others.
+        whole: for each row whether it stays `together` with its copies.
+        learned: the `hashes` of the rows that the model learned from.
     """
     return known[INPUTS].isin(learned[INPUTS]).where(whole, known[ROWS].isin(learned[ROWS]))
 
@@ -68,13 +68,15 @@ def summary(silver: pd.DataFrame, inputs: Sequence[str]) -> Duplicates:
 
 
 def told(repeated: Duplicates) -> str:
-    """What a person should know of a `summary`."""
+    """A `summary` as a sentence."""
     rows, whole = repeated.rows, repeated.together
-    said = f"{counted(rows, 'row')} of the table {'is' if rows == 1 else 'are'} equal to an earlier one in every input"
+    repeats = (
+        f"{counted(rows, 'row')} of the table {'is' if rows == 1 else 'are'} equal to an earlier one in every input"
+    )
     if whole == rows:
-        return f"{said}; copies stay in one split, so that none is judged by its twin"
-    few = f"{counted(rows - whole, 'row')} of them of a kind so common that equal rows are no copies"
-    return f"{said}, {few}: those are drawn row by row"
+        return f"{repeats}; copies stay in one split, so that none is judged by its twin"
+    common = f"{counted(rows - whole, 'row')} of them of a kind so common that equal rows are no copies"
+    return f"{repeats}, {common}: those are drawn row by row"
 
 
 def _before(cells: pd.Series) -> pd.Series:
@@ -87,7 +89,7 @@ def _hashed(table: pd.DataFrame) -> pd.Series:
 
 
 def _plain(series: pd.Series) -> pd.Series:
-    """The same numbers, times and texts, whatever type they have in this table."""
+    """The values in one type for each kind, so that equal values have equal hashes whatever type the table has."""
     if pd.api.types.is_datetime64_any_dtype(series):
         return series.astype("datetime64[us]")
     if pd.api.types.is_unsigned_integer_dtype(series):

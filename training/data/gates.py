@@ -86,8 +86,8 @@ def failures(contract: Contract, errors: pa.errors.SchemaErrors) -> pd.DataFrame
     columns = {column.name: column for column in contract.columns}
     cases = errors.failure_cases
     cases = cases[cases["index"].notna() & cases["column"].isin(columns)]
-    found = [_reason(columns[case.column], case.failure_case) for case in cases.itertuples()]
-    lines = pd.DataFrame({"row": cases["index"].astype("int64"), "column": cases["column"], "reason": found})
+    reasons = [_reason(columns[case.column], case.failure_case) for case in cases.itertuples()]
+    lines = pd.DataFrame({"row": cases["index"].astype("int64"), "column": cases["column"], "reason": reasons})
     return lines.drop_duplicates(ignore_index=True)
 
 

@@ -75,7 +75,7 @@ def read(path: Path, contract: Contract) -> pd.DataFrame:
 
 
 def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[int, str]]:
-    """A raw column's values in storage type, and why which rows could not be read. Each distinct cell is read once."""
+    """A raw column's values in storage type, and by row why a cell could not be read; reads each distinct cell once."""
     if column.parse is None:
         if column.kind is Kind.REAL and types.is_numeric_dtype(cells.dtype):
             return cells.astype("float64"), {}
@@ -96,7 +96,7 @@ def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[
 
 
 class _ParserFailed(Exception):
-    """The cause came out of a contract's `parse`, at a cell."""
+    """A contract's `parse` failed on the cell at `place`; the cause is its exception."""
 
     def __init__(self, place: int) -> None:
         self.place = place
@@ -104,10 +104,10 @@ class _ParserFailed(Exception):
 
 
 def _distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
-    """The values of cells, None where there is none, and by place why cells could not be read."""
+    """The values of cells, None where missing or unreadable, and by position why a cell could not be read."""
     values: list[Any] = _plain_numbers(column, cells)
     if values and any(has_decimals(str(cell)) for cell in cells):
-        return values, {}  # the first number that says so is enough where all are numbers with a point
+        return values, {}  # all are plain numbers, and one of them has a decimal point for certain
     way = _notation(column, cells)
     values = values if way is decimal_point else []
     reasons: dict[int, str] = {}
@@ -125,7 +125,7 @@ def _distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[
 
 
 def _notation(column: Column, cells: Sequence[object]) -> Notation:
-    """How a column's numbers are written; raises TableError where it may be in two ways."""
+    """How a column's numbers are written; raises TableError where that is ambiguous."""
     if column.kind not in (Kind.REAL, Kind.INTEGER) or column.parse is not None:
         return decimal_point
     texts = [normal(cell) for cell in cells if type(cell) is str]
@@ -143,7 +143,7 @@ def _notation(column: Column, cells: Sequence[object]) -> Notation:
 
 
 def _plain_numbers(column: Column, cells: Sequence[object]) -> list[float]:
-    """All cells as `_cell` reads them, ten times as fast, or none: where any is not a plain text of a real number."""
+    """The numbers that `_cell` would read, ten times as fast; empty if any cell is not the plain text of a number."""
     if column.kind is not Kind.REAL or column.parse is not None:
         return []
     try:

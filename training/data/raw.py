@@ -1,6 +1,6 @@
 """Raw files: the cells of the contract's columns whatever the format, or a sentence that says what is wrong.
 
-What a file is, its first bytes say; its name may have any case or be that of a download.
+The first bytes of a file decide its format: its name may be in any case, or come from a download.
 """
 
 import difflib
@@ -22,7 +22,7 @@ from validation.errors import TableError
 from validation.names import normal
 
 _MOST_HEADERS = 30
-"""As many a message names; comparing thousands with thousands would take minutes."""
+"""How many headers a message names; comparing thousands with thousands would take minutes."""
 _PARQUET, _GZIP, _UTF16 = b"PAR1", b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _WORKBOOKS = {b"PK\x03\x04": "an Excel workbook or an archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
@@ -41,14 +41,14 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 _TIMES = (pa.types.is_date, pa.types.is_timestamp)
-_OWN = {
+_NATIVE = {
     Kind.INTEGER: _NUMBERS,
     Kind.REAL: _NUMBERS,
     Kind.FLAG: (pa.types.is_boolean,),
     Kind.DATE: _TIMES,
     Kind.TIMESTAMP: _TIMES,
 }
-"""The types of Parquet columns that hold what a column of ours does; all others are read as their texts."""
+"""The Parquet types that a column of each kind takes as they are; all others are read as text."""
 _SINGLE = (*_NUMBERS, *_TIMES, pa.types.is_boolean, pa.types.is_time, pa.types.is_null, _is_text, _is_bytes)
 
 
@@ -135,17 +135,17 @@ def _demand_single(field: pa.Field, path: Path) -> None:
 
 
 def _cells(column: Column, array: pa.ChunkedArray, path: Path) -> pd.Series:
-    """A Parquet column as `read` gives it away."""
+    """A Parquet column as `read` returns it."""
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if _is_bytes(array.type):
         array = _decoded(column, array, path)
     if pa.types.is_float16(array.type) or pa.types.is_float32(array.type):
-        # 0.1 in 32 bits is the number that is written 0.1, as in a CSV file of the table
+        # a 32-bit 0.1 becomes the double 0.1, as a CSV file of the same table would have it
         array = array.cast(pa.float32()).cast(pa.large_string()).cast(pa.float64())
     series: pd.Series = array.to_pandas(integer_object_nulls=True)
-    own = _OWN.get(column.kind, (_is_text,))
-    if _is_text(array.type) or any(is_kind(array.type) for is_kind in own):
+    native = _NATIVE.get(column.kind, (_is_text,))
+    if _is_text(array.type) or any(is_kind(array.type) for is_kind in native):
         return series
     if pa.types.is_timestamp(array.type):
         texts = series.astype("str").astype(object)  # with the time of day where any has one
@@ -165,7 +165,7 @@ def _decoded(column: Column, array: pa.ChunkedArray, path: Path) -> pa.ChunkedAr
 
 
 def restored(column: Column, texts: pd.Series) -> pd.Series:
-    """Names that are integers as they were before a column with missing cells made them 100.0 and 101.0."""
+    """Integer names without the `.0` that they get in a column with missing cells: 100.0 becomes 100."""
     if column.kind is not Kind.CATEGORY:
         return texts
     names = {normal(text) for text in texts.dropna().unique()} - {""}
@@ -198,7 +198,7 @@ def _demand_text(path: Path, start: bytes) -> None:
 
 
 def _places(headers: Sequence[str], columns: Sequence[Column], path: Path, start: bytes = b"") -> dict[str, int]:
-    """Where the file has which column; raises TableError if it lacks one or has two of a header."""
+    """The position of each column in the file; raises TableError if one is missing or a header occurs twice."""
     present = [normal(header) or f"Unnamed: {place}" for place, header in enumerate(headers)]
     doubled = sorted(name for name, times in Counter(present).items() if times > 1)
     if doubled:
@@ -215,17 +215,17 @@ def _places(headers: Sequence[str], columns: Sequence[Column], path: Path, start
 
 
 def _demand_commas(headers: Sequence[str], columns: Sequence[Column], path: Path) -> None:
-    """Raise TableError if another separator finds more of the columns, or all of the header is one."""
+    """Raise TableError if another separator yields more of the columns, or splits a header of a single column."""
     expected = {column.source for column in columns}
-    there = len(expected.intersection(map(normal, headers)))
+    matches = len(expected.intersection(map(normal, headers)))
     for separator, what in _SEPARATORS.items():
         parts = [normal(part.strip('"')) for part in ",".join(headers).split(separator)]
-        if len(expected.intersection(parts)) > there or (len(headers) == 1 and len(parts) > 1):
+        if len(expected.intersection(parts)) > matches or (len(headers) == 1 and len(parts) > 1):
             raise TableError(f"{path.name} separates its columns with {what}; save it with commas.")
 
 
 def _lacks(path: Path, present: Sequence[str], columns: Sequence[Column], missing: Sequence[Column]) -> str:
-    """Which columns a file lacks, with what they may have been renamed to."""
+    """A sentence on missing columns, with the headers that they may have been renamed to."""
     expected = {column.source for column in columns}
     spare = [name for name in present if name not in expected][:_MOST_HEADERS]
     what = ("columns " if len(missing) > 1 else "column ") + ", ".join(

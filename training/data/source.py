@@ -86,7 +86,7 @@ def _simulate(problem: Problem, workspace: Workspace, params: SourceParams) -> N
 
 
 def _keep(problem: Problem, workspace: Workspace, origin: str) -> None:
-    """Take a table in, once it proves to be one of this problem; the one that is there stays until then."""
+    """Replace the raw table once the new one is proven to be of this problem; the old one stays until then."""
     from training.data import ingest, raw  # pandas takes a second to import, and most runs bring no new table
 
     with atomic_folder(workspace.raw) as folder:
@@ -111,7 +111,7 @@ def _describe(folder: Path, table: Path, description: dict[str, Any]) -> str:
 
 
 def _source_hash(module: str) -> str:
-    """Of the simulator's file, without running it: pandas alone takes a second to import."""
+    """The sha256 of the simulator's file, without importing it: pandas alone takes a second."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ContractError(f"There is no simulator {module}.")
@@ -119,7 +119,7 @@ def _source_hash(module: str) -> str:
 
 
 def _without_secrets(origin: str) -> str:
-    """A URL without credentials and query, which often carry them; a path as it is."""
+    """A URL without its credentials and its query, which may hold secrets too; a path as it is."""
     if not origin.startswith(("http://", "https://")):
         return origin
     try:

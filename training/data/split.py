@@ -57,15 +57,15 @@ def main(problem: Problem) -> None:
 
 
 def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
-    """What orders the rows: their time, or chance where the contract has none."""
+    """The key that orders the rows: their time, or a random order where the contract has no time column."""
     time = problem.contract.time
     return silver[time.name] if time else shuffled(problem, silver, seed)
 
 
 def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
-    """A random order, in which each class of a classification is spread evenly: any stretch has its share of each.
+    """A random order; in a classification each stretch of it has about the same share of each class.
 
-    It is drawn from what stands in a row, so a row keeps its place, but for a few at the borders, when the table grows:
+    A row's place depends on its own cells, so when the table grows all rows but a few at the borders keep their split:
     the next model is not judged by rows that the champion learned from. Copies have one place, see `copies`.
     """
     chance = _drawn(problem, silver, seed)
@@ -82,10 +82,10 @@ def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
 
 
 def _drawn(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
-    """A number for each row, drawn from the seed and from what the row is known by."""
+    """A pseudorandom number per row, made of the seed and the row's hashes; copies have the same one."""
     inputs = [column.name for column in problem.contract.inputs]
-    known = copies.hashes(silver, inputs, problem.contract.target.name)
-    rows = copies.identities(known, copies.together(silver, inputs))
+    row_hashes = copies.hashes(silver, inputs, problem.contract.target.name)
+    rows = copies.identities(row_hashes, copies.together(silver, inputs))
     return pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "seed": seed}), index=False)
 
 
@@ -97,7 +97,7 @@ def assign(order: pd.Series, params: SplitParams) -> pd.Series:
         params: the shares of the last rows for the test, of those before them for calibration and for validation.
 
     Returns:
-        Labels by the index of `order`. Each split has a row at least; the shares are met as nearly as ties allow.
+        Labels by the index of `order`. Each split has at least one row; the shares are met as nearly as ties allow.
 
     Raises:
         TableError: there are too few different values to split between.
@@ -119,7 +119,7 @@ def assign(order: pd.Series, params: SplitParams) -> pd.Series:
 
 
 def missed(labels: pd.Series, params: SplitParams) -> list[str]:
-    """The splits whose share of the rows is off by more than half of what was asked for, and by two points."""
+    """The splits whose share of the rows is off by more than half of the requested share and by more than 0.02."""
     wanted = {TEST: params.test, CALIBRATION: params.calibration, VALIDATION: params.validation}
     wanted[TRAIN] = 1 - sum(wanted.values())
     off = {name: abs(float((labels == name).mean()) - share) for name, share in wanted.items()}

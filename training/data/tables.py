@@ -59,7 +59,7 @@ def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def in_parts(contract: Contract, table: pd.DataFrame) -> Iterator[tuple[int, list[dict[str, object]]]]:
-    """Where a part of a table starts and its `rows`, part by part: all of them at once may take gigabytes."""
+    """The start of each part of a table, and its `rows`; those of the whole table may take gigabytes."""
     for start, part in _parts(contract, table):
         yield start, rows(contract, part)
 
@@ -78,7 +78,7 @@ def ask(predictor: "Predictor", table: pd.DataFrame) -> tuple[np.ndarray, np.nda
     """Ask a model for rows of a table as a caller would.
 
     Args:
-        predictor: whom to ask.
+        predictor: the model.
         table: silver rows.
 
     Returns:

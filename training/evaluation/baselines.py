@@ -23,11 +23,11 @@ _PAIRED = 6
 _NAMES = 50
 _BITS = 16  # of the linear model's answers: five digits
 _FAR = 1e30
-"""Numbers beyond are taken for this one: scikit-learn squares them, and its trees hold them in 32 bits."""
+"""Larger numbers are clipped to this: scikit-learn squares them, and its trees hold them in 32 bits."""
 
 
 class Baselines:
-    """Predictors of the same rows that the model is asked for, taught with all rows that are not for the test."""
+    """Predictors of the same rows as the model's, fitted to all rows outside the test split."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Baselines:
             self._task.baseline: np.full(len(rows), targets.mean()),
         }
 
-    def _linear(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _linear(self, train: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         codes = [self._matrix.names.index(name) for name in self._matrix.categorical]
-        numbers = [place for place in range(known.shape[1]) if place not in set(codes)]
+        numbers = [place for place in range(train.shape[1]) if place not in set(codes)]
         names = make_pipeline(
             SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
             OneHotEncoder(max_categories=_NAMES, handle_unknown="infrequent_if_exist"),
@@ -67,71 +67,72 @@ class Baselines:
         scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
         pipeline = make_pipeline(make_column_transformer((names, codes), (scaled, numbers)), self._task.linear())
         with exactly():
-            pipeline.fit(known, targets)
+            pipeline.fit(train, targets)
         return rounded(self._task.predicted(pipeline, rows), _BITS)
 
-    def _forest(self, known: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        size = min(len(known), _FOREST_ROWS)
+    def _forest(self, train: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        size = min(len(train), _FOREST_ROWS)
         forest = self._task.forest(n_estimators=50, min_samples_leaf=3, max_samples=size, n_jobs=2, random_state=1)
-        forest.fit(known, targets).n_jobs = 1  # threads would add its trees up in any order, to other last digits
+        forest.fit(train, targets).n_jobs = 1  # more threads sum the trees in any order, which changes the last digits
         return self._task.predicted(forest, rows)
 
 
 def lookup(
     contract: Contract, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame, loss: Loss, prior_rows: int = 0
 ) -> np.ndarray:
-    """What rows with the same names had before: those of one category, of two or of all, or whatever they have.
+    """The mean, or a quantile, of the targets of known rows with the same names in one, two, all or no categories.
 
-    Which of them is told by the known rows: three of four are looked up to judge the fourth. Of many categories only
-    the `_PAIRED` best are joined.
+    Which categories is decided on the known rows: of each four, three predict the fourth. Only the `_PAIRED` best
+    categories are tried in pairs.
 
     Args:
         contract: which columns are categories.
         known: the rows that are looked up.
-        targets: what they had, shape (known rows,).
-        rows: the rows to tell something of.
-        loss: whose mean is to be small; it says whether a group is told by its mean or by a quantile.
-        prior_rows: so many rows of the overall mean are mixed into each mean.
+        targets: their targets, shape (known rows,).
+        rows: the rows to predict.
+        loss: whose mean is to be small; it decides between the mean and a quantile of a group.
+        prior_rows: how many rows of the overall mean are mixed into the mean of a group.
 
     Returns:
         Values, or probabilities of the positive class; shape (rows,).
     """
-    judged = np.arange(len(known)) % 4 == 3
-    told, asked = known[~judged], known[judged]
+    held_out = np.arange(len(known)) % 4 == 3
+    train, test = known[~held_out], known[held_out]
 
     def mean_loss(names: Sequence[str]) -> float:
-        answers = _told(names, told, targets[~judged], asked, loss.rank, prior_rows)
-        return float(loss.rows(targets[judged], answers).mean()) if len(asked) else 0.0
+        answers = _group_values(names, train, targets[~held_out], test, loss.rank, prior_rows)
+        return float(loss.rows(targets[held_out], answers).mean()) if len(test) else 0.0
 
     single = sorted(([column.name] for column in contract.categories), key=mean_loss)
-    pairs = [[*one, *other] for one, other in itertools.combinations(single[:_PAIRED], 2)]
+    pairs = [[*first, *second] for first, second in itertools.combinations(single[:_PAIRED], 2)]
     best = min([list(itertools.chain(*single)), [], *single, *pairs], key=mean_loss)
-    return _told(best, known, targets, rows, loss.rank, prior_rows)
+    return _group_values(best, known, targets, rows, loss.rank, prior_rows)
 
 
-def _told(
+def _group_values(
     names: Sequence[str],
-    known: pd.DataFrame,
+    train: pd.DataFrame,
     targets: np.ndarray,
     rows: pd.DataFrame,
     rank: float | None,
     prior_rows: int,
 ) -> np.ndarray:
-    """The mean, or the quantile `rank`, of known targets among rows with the same names; shape (rows,).
+    """The mean, or the quantile `rank`, of the targets of training rows with the same names; shape (rows,).
 
-    Where there are none, that among rows with the same names but the last, and at the end of all.
+    Where there are no such rows, the last name is left out; without any name it is that of all targets.
     """
     overall = targets.mean() if rank is None else np.quantile(targets, rank)
     if not names:
         return np.full(len(rows), overall)
-    groups = known[[*names]].assign(_target=targets).groupby([*names], dropna=False)["_target"]
+    groups = train[[*names]].assign(_target=targets).groupby([*names], dropna=False)["_target"]
     if rank is None:
-        found = (groups.sum() + prior_rows * overall) / (groups.size() + prior_rows)
+        by_names = (groups.sum() + prior_rows * overall) / (groups.size() + prior_rows)
     else:
-        found = groups.quantile(rank)
-    told = rows[[*names]].merge(found.rename("_told").reset_index(), on=[*names], how="left")["_told"].to_numpy()
-    strange = np.isnan(told)
-    if strange.any():
-        told = told.copy()
-        told[strange] = _told(names[:-1], known, targets, rows[strange], rank, prior_rows)
-    return told
+        by_names = groups.quantile(rank)
+    merged = rows[[*names]].merge(by_names.rename("_value").reset_index(), on=[*names], how="left")
+    values = merged["_value"].to_numpy()
+    missing = np.isnan(values)
+    if missing.any():
+        values = values.copy()
+        values[missing] = _group_values(names[:-1], train, targets, rows[missing], rank, prior_rows)
+    return values

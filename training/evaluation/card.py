@@ -53,7 +53,7 @@ def documents(
         metrics: what the evaluation found.
         source: what the raw table is.
         lineage: what the bundle will be sealed with.
-        decision: whether the model is promoted, "reasons" and "compared_with"; None if nobody decided.
+        decision: whether the model is promoted, "reasons" and "compared_with"; None before there is a decision.
         plots: the folder of pictures.
     """
     before = [*_head(problem, manifest, source), *_data(problem, metrics, lineage), *_quality(metrics)]
@@ -107,7 +107,7 @@ def _data(problem: Problem, metrics: Metrics, lineage: Lineage) -> Iterator[str]
     yield "The splits follow each other in time." if time else "The splits are drawn at random."
     if metrics.duplicates.rows:
         yield f"{copies.told(metrics.duplicates)}."
-    shown = tuple(
+    escaped = tuple(
         dataclasses.replace(
             column,
             source=column.source.replace("|", "\\|"),
@@ -117,7 +117,7 @@ def _data(problem: Problem, metrics: Metrics, lineage: Lineage) -> Iterator[str]
         )
         for column in problem.contract.columns
     )
-    yield columns.table(dataclasses.replace(problem, contract=Contract(shown)))
+    yield columns.table(dataclasses.replace(problem, contract=Contract(escaped)))
 
 
 def _quality(metrics: Metrics) -> Iterator[str]:
@@ -155,8 +155,8 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
             f"{positive} is answered from a probability of {threshold:.3g}, which costs least where answering "
             f"{negative} to a {positive} costs {(1 - threshold) / threshold:.3g} times as much as the reverse. So:"
         )
-        made = {"accuracy": decision.accuracy, "recall": decision.recall, "precision": decision.precision}
-        yield _table(list(made), [["-" if score is None else report.cell(score) for score in made.values()]], names=0)
+        rates = {"accuracy": decision.accuracy, "recall": decision.recall, "precision": decision.precision}
+        yield _table(list(rates), [["-" if score is None else report.cell(score) for score in rates.values()]], names=0)
     if folds := metrics.cross_validation:
         yield "## Cross-validation"
         if folds.in_time:
@@ -214,9 +214,9 @@ def _pictures(plots: Path) -> Iterator[str]:
     names = [path.stem for path in sorted(plots.glob("*.png"))]
     if names:
         yield "## Pictures"
-    for known, caption in PICTURES.items():
+    for kind, caption in PICTURES.items():
         for name in names:
-            if name == known or (known == _DEPENDENCE and name.startswith(known)):
+            if name == kind or (kind == _DEPENDENCE and name.startswith(kind)):
                 encoded = base64.b64encode((plots / f"{name}.png").read_bytes()).decode()
                 alternative = text(caption.format(name.removeprefix(_DEPENDENCE)))
                 yield f"{alternative}:\n\n![{alternative}](data:image/png;base64,{encoded})"
@@ -241,8 +241,8 @@ def _limits(contract: Contract, manifest: Manifest, source: dict[str, Any]) -> I
 def _promotion(decision: dict[str, Any]) -> Iterator[str]:
     yield "## Promotion"
     verdict = "promoted to champion" if decision["promoted"] else "refused"
-    beside = f", compared with version {text(decision['compared_with'])}" if decision["compared_with"] else ""
-    yield f"When it was registered it was {verdict}{beside}. The registry says what has become of it since."
+    comparison = f", compared with version {text(decision['compared_with'])}" if decision["compared_with"] else ""
+    yield f"When it was registered it was {verdict}{comparison}. The registry says what has become of it since."
     if decision["reasons"]:
         yield "\n".join(f"- {text(reason)}" for reason in decision["reasons"])
 

@@ -20,11 +20,11 @@ from validation.errors import TableError
 def cross_validate(
     problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame, folds: int, resamples: int
 ) -> CrossValidation:
-    """Judge a classification by folds; calibration happens inside each, on rows that its test does not have.
+    """Cross-validate a classification; a fold's model is calibrated on rows that it is not judged by.
 
     Without a time column folds are drawn at random, with the same share of each class, and copies of a row are in one.
     With it they are expanding windows: each stretch of time is judged by a model of all rows before it, and the first
-    stretch only teaches.
+    stretch is only trained on.
 
     Returns:
         The metrics of all judged rows with bootstrap intervals, the ROC AUC of each fold, and the time column if any.
@@ -39,10 +39,10 @@ def cross_validate(
         raise TableError(f"The rarer class has {counted(rare, 'row')}; each fold needs one at least.")
     predicted = np.full(len(silver), np.nan)
     areas = []
-    for known, asked in _folds(problem, silver, folds, shares.seed):
-        predictor = _taught(problem, how, shares, silver.iloc[known])
-        answered, answers = tables.ask(predictor, silver.iloc[asked])
-        places = asked[answered]
+    for train, test in _folds(problem, silver, folds, shares.seed):
+        predictor = _fitted(problem, how, shares, silver.iloc[train])
+        answered, answers = tables.ask(predictor, silver.iloc[test])
+        places = test[answered]
         predicted[places] = answers[:, 0]
         [area] = metrics.roc_auc(actual[places], predicted[places], np.ones((1, len(places))))
         if np.isnan(area):
@@ -57,22 +57,22 @@ def cross_validate(
 
 
 def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each fold the places of the rows that teach and of those that are judged."""
+    """For each fold the positions of the rows to learn from, and of those to judge; shape (rows,) each."""
     time = problem.contract.time
     stretches = folds if time is None else folds + 1
-    # as many rows in each as equal times, or copies of one row, allow: those stay together
+    # of the same size as far as possible: rows of one time, or copies of one row, stay together
     earlier = ordered(problem, silver, seed).rank(method="min").to_numpy() - 1
     stretch = (earlier * stretches // len(silver)).astype(int)
     if len(set(stretch)) < stretches:
         few = "The table has too few different rows" if time is None else f"'{time.name}' has too few different times"
         raise TableError(f"{few} for {stretches} stretches of them.")
     for judged in range(stretches - folds, stretches):
-        taught = stretch != judged if time is None else stretch < judged
-        yield np.flatnonzero(taught), np.flatnonzero(stretch == judged)
+        train = stretch != judged if time is None else stretch < judged
+        yield np.flatnonzero(train), np.flatnonzero(stretch == judged)
 
 
-def _taught(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame) -> Predictor:
-    """A model of these rows; their last part, which would be the test, trains too."""
+def _fitted(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.DataFrame) -> Predictor:
+    """A model of these rows; it has no test split, whose share of the rows is trained on."""
     labels = assign(ordered(problem, silver, shares.seed), shares)
     inner = labels.where(labels.isin([VALIDATION, CALIBRATION]), TRAIN)
     model, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})

@@ -1,4 +1,4 @@
-"""Bundle → metrics: the untouched test split, asked through the Predictor as a caller would, beside the baselines."""
+"""Bundle → metrics: the untouched test split, predicted by the Predictor as for a caller, and by the baselines."""
 
 from typing import Annotated, Any
 
@@ -45,19 +45,19 @@ def main(problem: Problem) -> None:
     task = tasks.of(problem, silver)
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
-    test, known = silver[split == TEST].iloc[answered], silver[split != TEST]
+    test, other_rows = silver[split == TEST].iloc[answered], silver[split != TEST]
     fitted = predictor.model.fitted
     booster = workspace.params("train", TrainParams).booster
     stated = loss.stated(booster.get("objective", task.objective), booster)
-    others = Baselines(
+    baselines = Baselines(
         FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, type(task), loss.of(stated)
     )
-    answers = {"model": scores[:, 0], **others.predict(known, task.encode(known), test)}
-    beside = task.beside(predictor.outcome, scores)
-    table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **beside}, index=test.index)
+    answers = {"model": scores[:, 0], **baselines.predict(other_rows, task.encode(other_rows), test)}
+    extra_columns = task.beside(predictor.outcome, scores)
+    table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **extra_columns}, index=test.index)
     tables.write(workspace.evaluation, table)
     shares = workspace.params("split", SplitParams)
-    found = Metrics(
+    evaluation = Metrics(
         **_judged(problem, predictor, test, table, list(answers), params, stated),
         duplicates=copies.summary(silver, [column.name for column in problem.contract.inputs]),
         splits={name: int((split == name).sum()) for name in SPLITS},
@@ -67,8 +67,8 @@ def main(problem: Problem) -> None:
         suspicions=suspicions.find(task, silver, split, shares),
         cross_validation=_folds(problem, workspace, shares, silver, params) if task.in_folds else None,
     )
-    write_json(workspace.metrics, msgspec.to_builtins(found))
-    say("evaluate", f"{len(test):,} test rows through the Predictor, {found.refused} refused by the contract")
+    write_json(workspace.metrics, msgspec.to_builtins(evaluation))
+    say("evaluate", f"{len(test):,} test rows through the Predictor, {evaluation.refused} refused by the contract")
 
 
 def _folds(
@@ -102,7 +102,7 @@ def _judged(
     scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
     by = stated["name"]
     covered = metrics.covered(table) if "low" in table else None
-    slices_found = [
+    judged_slices = [
         Slice(
             column,
             value,
@@ -120,7 +120,7 @@ def _judged(
         "loss": stated,
         "scores": scores,
         "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
-        "slices": slices_found,
+        "slices": judged_slices,
         **task.summary(outcome, table, scores["model"], weights),
     }
 
@@ -133,8 +133,8 @@ def importance(predictor: Predictor, test: pd.DataFrame) -> Importance:
         test: silver rows, all of which it answers.
     """
     rows = test.iloc[metrics.sample(len(test), metrics.MOST_EXPLAINED)]
-    asked = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
-    sizes = np.abs(predictor.contributions(asked.inputs)[:, :-1]).mean(axis=0).tolist()
+    decoded = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
+    sizes = np.abs(predictor.contributions(decoded.inputs)[:, :-1]).mean(axis=0).tolist()
     columns = dict(zip((column.name for column in predictor.contract.inputs), sizes, strict=True))
     largest_first = dict(sorted(columns.items(), key=lambda column: -column[1]))
     return Importance(predictor.outcome.space, len(rows), largest_first)

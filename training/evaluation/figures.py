@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from training.learning.metrics import ECE_BINS, sample
 
 MOST_COLUMNS = 20
-"""What a picture shows of a wide table."""
+"""How many columns a picture shows at most."""
 MOST_NAMES = 15
 _MOST_POINTS = 4_000
 _BANDS = 25
@@ -26,7 +26,7 @@ _95_PERCENT = 1.96
 
 @contextlib.contextmanager
 def picture(path: Path) -> Iterator[Axes]:
-    """A figure to draw in, written to `path` in the end."""
+    """A figure to draw in, saved to `path` when the block ends."""
     plt.switch_backend("Agg")  # no display, and the same bytes everywhere
     np.random.seed(0)  # shap's plots jitter with the global state
     figure, axes = plt.subplots(figsize=(6.4, 4.2))
@@ -78,7 +78,7 @@ def _cloud(axes: Axes, across: np.ndarray, up: np.ndarray) -> None:
 
 
 def _band(axes: Axes, across: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    """The mean ends of the intervals, in groups of as many rows each."""
+    """The mean ends of the intervals, in groups of equal size."""
     groups = np.array_split(np.argsort(across, kind="stable"), min(_BANDS, len(across)))
     middles, lows, highs = ([float(values[group].mean()) for group in groups] for values in (across, low, high))
     axes.fill_between(middles, lows, highs, color=_RED, alpha=0.18, linewidth=0, label="interval (means)")
@@ -91,7 +91,7 @@ def _named(axes: Axes, across: str, up: str, title: str) -> None:
 
 
 def reliability(path: Path, actual: np.ndarray, before: np.ndarray, after: np.ndarray, positive: str) -> None:
-    """How often the positive class came, over how probable it was said to be.
+    """The share of the positive class over its predicted probability, before and after calibration.
 
     Args:
         path: where to write.
@@ -102,11 +102,11 @@ def reliability(path: Path, actual: np.ndarray, before: np.ndarray, after: np.nd
     """
     with picture(path) as axes:
         axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle="--", label="perfect")
-        for name, chances, colour, aside in (("before", before, _GREY, -0.004), ("after", after, _BLUE, 0.004)):
-            said, came, doubts = _reliability(actual, chances)
+        for name, chances, colour, offset in (("before", before, _GREY, -0.004), ("after", after, _BLUE, 0.004)):
+            predicted, observed, arms = _reliability(actual, chances)
             axes.errorbar(
-                said + aside, came, yerr=doubts, color=colour, marker="o", markersize=4, capsize=2, linewidth=1.2,
-                label=f"{name} calibration",
+                predicted + offset, observed, yerr=arms, color=colour, marker="o", markersize=4, capsize=2,
+                linewidth=1.2, label=f"{name} calibration",
             )  # fmt: skip
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         counts = axes.twinx()
@@ -121,21 +121,21 @@ def _reliability(actual: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, n
     """Of each bin with rows: mean probability, share of positives, and the arms of its 95 % Wilson interval."""
     bins = np.minimum((chances * ECE_BINS).astype(int), ECE_BINS - 1)
     counts = np.bincount(bins, minlength=ECE_BINS)
-    held = counts > 0
-    rows = counts[held]
-    said, came = (np.bincount(bins, weights, ECE_BINS)[held] / rows for weights in (chances, actual))
-    squeeze = 1 + _95_PERCENT**2 / rows
-    centre = (came + _95_PERCENT**2 / (2 * rows)) / squeeze
-    arm = _95_PERCENT / squeeze * np.sqrt(came * (1 - came) / rows + (_95_PERCENT / (2 * rows)) ** 2)
-    return said, came, np.maximum([came - centre + arm, centre + arm - came], 0)
+    filled = counts > 0
+    rows = counts[filled]
+    predicted, observed = (np.bincount(bins, weights, ECE_BINS)[filled] / rows for weights in (chances, actual))
+    denominator = 1 + _95_PERCENT**2 / rows
+    centre = (observed + _95_PERCENT**2 / (2 * rows)) / denominator
+    arm = _95_PERCENT / denominator * np.sqrt(observed * (1 - observed) / rows + (_95_PERCENT / (2 * rows)) ** 2)
+    return predicted, observed, np.maximum([observed - centre + arm, centre + arm - observed], 0)
 
 
 def summary(path: Path, explained: shap.Explanation, space: str) -> None:
     """What every column contributes to every row, the most important columns first."""
     with picture(path) as axes:
         shap.plots.beeswarm(explained, max_display=MOST_COLUMNS, show=False, ax=axes, plot_size=None)
-        shown = min(explained.shape[1], MOST_COLUMNS)
-        plt.gcf().set_size_inches(7.5, 1.4 + 0.32 * shown)
+        columns = min(explained.shape[1], MOST_COLUMNS)
+        plt.gcf().set_size_inches(7.5, 1.4 + 0.32 * columns)
         axes.set_xlabel(f"contribution to the {space}", fontsize=10)
         axes.tick_params(labelsize=9)
 
@@ -164,6 +164,6 @@ def waterfall(path: Path, explained: shap.Explanation, title: str) -> None:
     with picture(path) as axes:
         shap.plots.waterfall(explained, max_display=12, show=False)
         low, high = axes.get_xlim()
-        for layer in axes.figure.axes:  # room for numbers left of the first bar, which would stand on the names
+        for layer in axes.figure.axes:  # room for numbers left of the first bar, which would overlap the names
             layer.set_xlim(low - 0.12 * (high - low), high)
         axes.set_title(title, fontsize=11, pad=28)

@@ -1,4 +1,4 @@
-"""Markdown as a page that needs nothing from elsewhere."""
+"""Markdown as a self-contained HTML page."""
 
 import html
 

@@ -43,7 +43,7 @@ def draw(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.Dat
     """Write the pictures of one model.
 
     Args:
-        folder: where to.
+        folder: where to write.
         predictor: the model.
         test: silver rows, all of which it answers.
         answers: what the evaluation wrote about them, row by row.
@@ -79,7 +79,7 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
         values, names = _axis(column, inputs[column.name])
         if np.isnan(values).all():
             continue  # nothing to draw contributions over
-        one = shap.Explanation(
+        contributions = shap.Explanation(
             explained.values[:, place],
             base_values=explained.base_values,
             data=values,
@@ -87,7 +87,7 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
             feature_names=column.name,
         )
         title = f"{column.name}{_unit(column)}"
-        figures.dependence(folder / f"dependence-{column.name}.png", one, title, predictor.outcome.space)
+        figures.dependence(folder / f"dependence-{column.name}.png", contributions, title, predictor.outcome.space)
 
 
 def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
@@ -99,8 +99,8 @@ def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.D
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
         values = float(actual[place]), float(predicted[place])
-        said = task.case(predictor.outcome, predictor.contract.target, *values, figures.label)
-        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {said}")
+        title = task.case(predictor.outcome, predictor.contract.target, *values, figures.label)
+        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {title}")
 
 
 def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
@@ -110,8 +110,8 @@ def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:
         predictor: the model.
         rows: that it does not refuse.
     """
-    asked = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
-    contributions = predictor.contributions(asked.inputs)
+    decoded = predictor.decode(tables.requested(predictor.contract, rows)).raise_if_rejected()
+    contributions = predictor.contributions(decoded.inputs)
     inputs = tables.inputs(predictor.contract, rows)
     columns = predictor.contract.inputs
     return shap.Explanation(
@@ -160,7 +160,7 @@ def _numbers(column: Column, values: np.ndarray) -> np.ndarray | None:
 
 
 def _axis(column: Column, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Where the rows stand in a dependence plot, and their names: the commonest, and the others together."""
+    """The rows' positions on the axis of a dependence plot, shape (rows,), and a category's names, rare ones as one."""
     numbers = _numbers(column, values)
     if numbers is not None:
         return numbers, None

@@ -39,7 +39,7 @@ def main(problem: Problem) -> None:
 
 
 def read(workspace: Workspace) -> Metrics:
-    """What the evaluation wrote; raises StoreError if other code did."""
+    """The metrics that the evaluation wrote; raises StoreError if another version of the code wrote them."""
     try:
         return msgspec.convert(read_json(workspace.metrics), Metrics)
     except msgspec.ValidationError as error:
@@ -47,7 +47,7 @@ def read(workspace: Workspace) -> Metrics:
 
 
 def _served(workspace: Workspace, judged: str) -> list[str]:
-    """What to know if the model that was judged is not the one that is served."""
+    """Lines on the served model if it is not the one that was judged; else none."""
     if not workspace.registered.exists() or not workspace.packaged.exists():
         return []
     tag, receipt = read_json(workspace.packaged)["tag"], read_json(workspace.registered)
@@ -78,14 +78,14 @@ def _metrics(tag: str) -> Metrics:
 
 
 def told(reasons: list[str], problem: str, version: object) -> str:
-    """Reasons as a line: the first of many, and where the others stand."""
+    """Reasons as one line: the first few, and the command that shows all of them."""
     more = len(reasons) - _MOST_REASONS
     rest = f"; and {more} more, see `python -m training registry show {problem} {version}`" if more > 0 else ""
     return "; ".join(reasons[:_MOST_REASONS]) + rest
 
 
 def table(metrics: Metrics) -> str:
-    """The document that the evaluation wrote, a predictor a line."""
+    """Metrics as a text table with one line per predictor, and the remarks on them."""
     heads = [name for name in HEADS if name in metrics.scores["model"]]
     rows = [["", *(HEADS[name] for name in heads)]]
     for predictor, scores in metrics.scores.items():
@@ -102,34 +102,36 @@ def _windows(folds: CrossValidation) -> str:
 
 
 def remarks(metrics: Metrics) -> list[str]:
-    """What else a person should know, a sentence each."""
-    said = [f"Look into this first: {suspicion}" for suspicion in metrics.suspicions]
+    """Further findings for a person, one sentence each."""
+    sentences = [f"Look into this first: {suspicion}" for suspicion in metrics.suspicions]
     if interval := metrics.interval:
-        said.append(f"Intervals that should cover {interval.coverage:.0%} of the rows cover {cell(interval.covered)}.")
+        sentences.append(
+            f"Intervals that should cover {interval.coverage:.0%} of the rows cover {cell(interval.covered)}."
+        )
     if decision := metrics.decision:
-        said.append(
+        sentences.append(
             f"Calibration took the ECE from {cell(decision.before['ece'])} to {cell(decision.after['ece'])}; "
             f"{decision.classes[-1]!r} is answered from a probability of {decision.threshold:.3g}."
         )
     if folds := metrics.cross_validation:
-        said.append(
+        sentences.append(
             f"In {folds.folds}-fold cross-validation{_windows(folds)}: mean ROC AUC {folds.mean_roc_auc:.4f}, "
             f"ECE {cell(folds.scores['ece'])}."
         )
     if not metrics.beats_lookup:
-        said.append("The model does not beat a lookup of group means: use the lookup.")
-    others = [name for name in _ahead(metrics) if name != "lookup"]
-    if others:
-        said.append(f"Better than the model: {', '.join(others)}. Look into why before you rely on it.")
-    return said
+        sentences.append("The model does not beat a lookup of group means: use the lookup.")
+    better = [name for name in _ahead(metrics) if name != "lookup"]
+    if better:
+        sentences.append(f"Better than the model: {', '.join(better)}. Look into why before you rely on it.")
+    return sentences
 
 
 def _ahead(metrics: Metrics) -> list[str]:
     """The predictors whose mean loss is below the model's."""
     scores = metrics.scores
-    # models that were evaluated before their loss was stated were judged by one of these
+    # metrics of earlier code do not name the loss; it was one of these two
     loss = str(metrics.loss.get("name") or ("rmse" if "rmse" in scores["model"] else "log_loss"))
-    losses = {name: found[loss].value for name, found in scores.items() if loss in found}
+    losses = {name: by_metric[loss].value for name, by_metric in scores.items() if loss in by_metric}
     least = losses.pop("model")
     return [name for name, value in losses.items() if value is not None and least is not None and value < least]
 

@@ -37,9 +37,9 @@ def find(contract: Contract, rows: pd.DataFrame, enough: int) -> Iterator[tuple[
 
 def _periods(times: pd.Series) -> pd.Series:
     """The coarsest of year, quarter, month, week and day of which there are at least four."""
-    found: pd.Series = times.astype("str")
+    labels: pd.Series = times.astype("str")
     for period in _PERIODS:
-        found = times.dt.to_period(period).astype("str")
-        if found.nunique() >= _FEWEST_PERIODS:
+        labels = times.dt.to_period(period).astype("str")
+        if labels.nunique() >= _FEWEST_PERIODS:
             break
-    return found
+    return labels

@@ -23,8 +23,8 @@ def find(task: Task[Any], silver: pd.DataFrame, split: pd.Series, shares: SplitP
     Args:
         task: of the problem whose contract the rows satisfy.
         silver: all rows.
-        split: what each of them is for.
-        shares: what was wanted of the split.
+        split: the split of each of them.
+        shares: the requested shares of the splits.
     """
     return [*_uneven(task.problem, split, shares), *task.suspicions(silver), *_giveaways(task, silver)]
 
@@ -40,15 +40,15 @@ def _uneven(problem: Problem, split: pd.Series, shares: SplitParams) -> Iterator
 
 
 def _giveaways(task: Task[Any], silver: pd.DataFrame) -> Iterator[str]:
-    """Columns of numbers by which the rows have the order of the target: its logarithm, its copy in another unit."""
+    """Columns of numbers that order the rows as the target does, like its logarithm or its copy in another unit."""
     problem = task.problem
     rows = silver.iloc[metrics.sample(len(silver), _ROWS)]
     actual = pd.Series(task.encode(rows), index=rows.index)
     target = problem.contract.target.name
-    known = tables.inputs(problem.contract, rows)
+    inputs = tables.inputs(problem.contract, rows)
     numbers = (column for column in problem.contract.inputs if column.kind in (Kind.INTEGER, Kind.REAL))
     for column in numbers:
-        values = pd.Series(known[column.name], index=rows.index).dropna()
+        values = pd.Series(inputs[column.name], index=rows.index).dropna()
         if len(values) < _ENOUGH or values.nunique() < 3 or actual[values.index].nunique() < 2:
             continue
         alike = task.likeness(values, actual[values.index])

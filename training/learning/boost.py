@@ -24,15 +24,15 @@ _ELSEWHERE = {
     "seed": "`seed`",
     "categorical_feature": "the kinds of the contract's columns",
 }
-"""LightGBM's parameters that are said in another way here."""
+"""LightGBM's parameters that another setting of this project decides."""
 
 
 def demand_known(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for a name that LightGBM does not have, or that says what another one says.
+    """Raise ValueError for a parameter that LightGBM does not have, or that is set under another name already.
 
     LightGBM itself ignores both with a warning.
     """
-    said: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name in settings:
         proper = _proper_names().get(name)
         if proper is None:
@@ -40,27 +40,27 @@ def demand_known(settings: Mapping[str, Any]) -> None:
             raise ValueError(f"LightGBM has no parameter {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
         if proper in _ELSEWHERE:
             raise ValueError(f"{name!r} is said by {_ELSEWHERE[proper]} here; leave it out of `booster`")
-        if proper in said:
-            raise ValueError(f"{said[proper]!r} and {name!r} are the same parameter of LightGBM; leave one out")
-        said[proper] = name
+        if proper in names:
+            raise ValueError(f"{names[proper]!r} and {name!r} are the same parameter of LightGBM; leave one out")
+        names[proper] = name
 
 
 @cache
 def _proper_names() -> dict[str, str]:
-    """LightGBM's own name of each parameter by all names that it takes for it, as its library tells them."""
+    """LightGBM's main name of a parameter by each name that it takes for it, as its library lists them."""
     length = ctypes.c_int64()
     lgb.basic._LIB.LGBM_DumpParamAliases(ctypes.c_int64(0), ctypes.byref(length), None)
     text = ctypes.create_string_buffer(length.value)
     lgb.basic._LIB.LGBM_DumpParamAliases(length, ctypes.byref(length), text)
     aliases: dict[str, list[str]] = json.loads(text.value)
-    return {name: proper for proper, others in aliases.items() for name in (proper, *others)}
+    return {name: proper for proper, names in aliases.items() for name in (proper, *names)}
 
 
 def histograms(features: int) -> dict[str, int]:
     """LightGBM's `max_bin` for that many features: its own 255, and fewer for more than a thousand.
 
     Each leaf of a growing tree keeps features times bins sums, and finding a split reads them all: at 5,000 features
-    that is gigabytes and seconds a tree, whatever few rows there are.
+    that is gigabytes and seconds a tree, however few rows there are.
     """
     return {"max_bin": max(_CELLS // features, 15)} if features * 255 > _CELLS else {}
 
@@ -101,7 +101,7 @@ def boost(
         settings: LightGBM's parameters.
         rounds: the most trees.
         data: what it learns.
-        held_out: what says when to stop; without it every round is run.
+        held_out: the rows that decide when to stop; without them every round is run.
         stop_after: rounds without progress on `held_out`.
     """
     watching: dict[str, Any] = {}

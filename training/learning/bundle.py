@@ -24,18 +24,18 @@ GOLDEN_ROWS = 20
 
 
 def main(problem: Problem) -> None:
-    """Write the bundle, with golden rows that are made up unless the parameters let rows of the table leave."""
+    """Write the bundle; its golden rows are made up unless the parameters allow rows of the table in it."""
     workspace = Workspace(problem.name)
     real = workspace.params("privacy", PrivacyParams).real_rows
     model = train.read(problem, workspace)
     if not real:
         model = replace(model, boosters={name: privacy.without_ranges(text) for name, text in model.boosters.items()})
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
-    taught, held_out = silver[split == TRAIN], silver[split == CALIBRATION]
+    train_rows, held_out = silver[split == TRAIN], silver[split == CALIBRATION]
     predictor = Predictor(model)
-    seen = reference(problem.contract, taught, real=real)
+    seen = reference(problem.contract, train_rows, real=real)
     seen = msgspec.structs.replace(seen, predictions=_predictions(predictor, held_out, real=real))
-    rows = _real_rows(problem.contract, taught) if real else made_up.rows(model, seen, GOLDEN_ROWS)
+    rows = _real_rows(problem.contract, train_rows) if real else made_up.rows(model, seen, GOLDEN_ROWS)
     recorded, base_value = golden.record(predictor, rows)
     scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
     files = {name: text.encode() for name, text in model.boosters.items()}
@@ -49,7 +49,7 @@ def main(problem: Problem) -> None:
 
 
 def _real_rows(contract: Contract, silver: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows from all over the training split: the cheapest, the dearest and those between."""
+    """Rows of the training split at even ranks of the target, from the least to the greatest."""
     order = silver[contract.target.name].argsort(kind="stable").to_numpy()
     places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
     return tables.rows(contract, silver.iloc[order[places]])
@@ -63,11 +63,13 @@ def reference(contract: Contract, silver: pd.DataFrame, *, real: bool) -> Refere
         silver: rows of the training split.
         real: whether the first and the last quantile are the least and the greatest value, or means of a few such.
     """
-    columns = {column.name: _seen(column, silver[column.name], real) for column in (*contract.inputs, contract.target)}
+    columns = {
+        column.name: _distribution(column, silver[column.name], real) for column in (*contract.inputs, contract.target)
+    }
     return Reference(len(silver), columns)
 
 
-def _seen(column: Column, series: pd.Series, real: bool) -> Numbers | Names:
+def _distribution(column: Column, series: pd.Series, real: bool) -> Numbers | Names:
     missing = float(series.isna().mean())
     if column.kind in (Kind.CATEGORY, Kind.FLAG):
         counts = series.value_counts()
@@ -85,14 +87,14 @@ def _predictions(predictor: Predictor, silver: pd.DataFrame, *, real: bool) -> N
     """How the first score of rows that no booster learned from is distributed."""
     try:
         answered, scores = tables.ask(predictor, silver)
-    except TableError:  # it answers none of them; the evaluation says so of its own rows
+    except TableError:  # it refuses all of them; the evaluation reports that of the test rows
         return Numbers(1.0, [])
     first = digits.rounded(scores[:, 0], digits.ANSWERS)
     return Numbers(1 - len(answered) / len(silver), _quantiles(np.sort(first), real))
 
 
 def _quantiles(values: np.ndarray, real: bool) -> list[float]:
-    """Numbers that never fall, `QUANTILES` of them; none where there are no values."""
+    """As many quantiles as `QUANTILES`, in ascending order; empty where there are no values."""
     if not len(values):
         return []
     quantiles: list[float] = np.quantile(values, np.linspace(0, 1, QUANTILES)).tolist()

@@ -12,7 +12,7 @@ from training import digits
 from validation.decode import Columns
 
 ENOUGH_ROWS = 100
-"""A category's value with as many calibration rows gets a factor of its own."""
+"""A category's value with at least this many calibration rows gets a factor of its own."""
 _FOLDS = 5
 _ROUNDS = 50
 _CLOSE = 0.002
@@ -28,7 +28,7 @@ def calibrate(
         coverage: the share of rows to cover.
         trend: growth that was taken out of the targets.
         errors: of the calibration rows, in deflated units, shape (rows,).
-        spread: what the second booster says about them, above 0, shape (rows,).
+        spread: the second booster's estimate of their size, above 0, shape (rows,).
         columns: their inputs.
     """
     spread = digits.rounded(spread, digits.ANSWERS)
@@ -36,14 +36,16 @@ def calibrate(
     names = {column.name: columns[column.name] for column in problem.contract.categories}
     target = problem.contract.target
     outcome = Regression(coverage, 1.0, _factors(coverage, scores, names), trend, target.ge, target.le)
-    # what factors do for rows that they were not made of: with many of them, their own rows flatter them
+    # the width comes from rows that the factors were not fitted to: many factors overfit their own rows
     unseen = np.empty(len(scores))
     fold = np.arange(len(scores)) % _FOLDS
     for held_out in range(_FOLDS):
-        there = fold == held_out
-        others, here = ({name: values[rows] for name, values in names.items()} for rows in (~there, there))
-        judge = msgspec.structs.replace(outcome, factors=_factors(coverage, scores[~there], others))
-        unseen[there] = np.abs(errors[there]) / judge.difficulty(spread[there], here)
+        inside = fold == held_out
+        names_outside, names_inside = (
+            {name: values[rows] for name, values in names.items()} for rows in (~inside, inside)
+        )
+        refitted = msgspec.structs.replace(outcome, factors=_factors(coverage, scores[~inside], names_outside))
+        unseen[inside] = np.abs(errors[inside]) / refitted.difficulty(spread[inside], names_inside)
     return msgspec.structs.replace(outcome, width=quantile(unseen, coverage))
 
 
@@ -54,28 +56,28 @@ def quantile(scores: np.ndarray, coverage: float) -> float:
 
 
 def _factors(coverage: float, scores: np.ndarray, categories: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Factors by which each common value's own quantile becomes 1, found by going round the columns."""
+    """Factors that bring the quantile of each common value to 1, by repeated passes over the columns."""
     groups = {
         (column, str(name)): np.flatnonzero(values == name)
         for column, values in categories.items()
         for name, count in sorted(Counter(value for value in values if value is not None).items())
-        if count >= ENOUGH_ROWS  # asked first: a column may have a million names
+        if count >= ENOUGH_ROWS  # checked before `values == name`: a column may have a million names
     }
     if not groups or not scores.any():
         return {}
-    left = scores / quantile(scores, coverage)
+    scaled = scores / quantile(scores, coverage)
     factors = dict.fromkeys(groups, 1.0)
     for _ in range(_ROUNDS):
         worst = 0.0
         for group, rows in groups.items():
-            step = quantile(left[rows], coverage)
+            step = quantile(scaled[rows], coverage)
             if step > 0:
-                worst = max(worst, abs(float(np.mean(left[rows] <= 1)) - coverage))
+                worst = max(worst, abs(float(np.mean(scaled[rows] <= 1)) - coverage))
                 factors[group] *= step
-                left[rows] /= step
+                scaled[rows] /= step
         if worst < _CLOSE:
             break
-    found: dict[str, dict[str, float]] = {}
+    by_column: dict[str, dict[str, float]] = {}
     for (column, name), factor in factors.items():
-        found.setdefault(column, {})[name] = factor
-    return found
+        by_column.setdefault(column, {})[name] = factor
+    return by_column

@@ -30,7 +30,7 @@ class Loss:
     rank: float | None = None
 
     def score(self, mean: float) -> float:
-        """What people are shown of a mean loss."""
+        """The value to display for a mean loss."""
         return float(np.sqrt(mean)) if self.squared else mean
 
 
@@ -41,8 +41,8 @@ def stated(objective: str, booster: Mapping[str, Any]) -> dict[str, Any]:
         objective: LightGBM's name of what the booster learns.
         booster: LightGBM's parameters.
     """
-    found = {"objective": objective, **{name: booster[name] for name in PARAMETERS if name in booster}}
-    return {"name": of(found).name, **found}
+    parameters = {"objective": objective, **{name: booster[name] for name in PARAMETERS if name in booster}}
+    return {"name": of(parameters).name, **parameters}
 
 
 def of(described: Mapping[str, Any]) -> Loss:
@@ -78,8 +78,8 @@ def of(described: Mapping[str, Any]) -> Loss:
 
 def log_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """The negative logarithm of the probability of what came about, shape (rows,)."""
-    sure = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
-    loss: np.ndarray = -np.where(actual > 0, np.log(sure), np.log1p(-sure))
+    clipped = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
+    loss: np.ndarray = -np.where(actual > 0, np.log(clipped), np.log1p(-clipped))
     return loss
 
 

@@ -1,8 +1,8 @@
-"""Golden rows that are nobody's: made up from the contract and from what training saw of each column by itself.
+"""Golden rows that are nobody's: made up from the contract and from the distribution of each column by itself.
 
 Columns are drawn independently of each other, numbers between the deciles and rounded, names only where several rows
-had them. Of many such rows those are kept that reach the most of the model: every feature, missing, low and high, and
-then leaves of its trees that none before reached.
+had them. Of many such rows those are kept that cover the most of the model: each feature missing, low and high, and
+then leaves of its trees that no row before has reached.
 """
 
 import math
@@ -21,7 +21,7 @@ from validation.errors import TableError
 from validation.values import written
 
 _TRIED, _FEWEST, _CELLS = 2_000, 100, 500_000
-"""So many rows are tried, and fewer of a table with more than a few hundred columns."""
+"""How many candidates are made: fewer for a table with more than a few hundred columns."""
 _MISSING = 0.1
 """The share of rows that lack a value of a column in which training saw missing ones."""
 _STEPS = 3
@@ -32,7 +32,7 @@ def rows(model: Model, reference: Reference, count: int) -> list[dict[str, Any]]
     """Rows as requests carry them, none of which was taken from a table.
 
     Args:
-        model: whose contract they satisfy, and that they are to reach as much of as they can.
+        model: whose contract they satisfy, and whose features and leaves they cover.
         reference: what training saw of each column.
         count: how many.
 
@@ -40,8 +40,8 @@ def rows(model: Model, reference: Reference, count: int) -> list[dict[str, Any]]
         TableError: the contract takes none of the rows that were made up.
     """
     problem, contract = model.problem, model.problem.contract
-    tried = _tried(model, reference)
-    decoded = RowDecoder(contract, model.fitted.vocabularies).decode(tried)
+    candidates = _candidates(model, reference)
+    decoded = RowDecoder(contract, model.fitted.vocabularies).decode(candidates)
     if not decoded.inputs:
         first = decoded.errors[0]
         raise TableError(
@@ -51,10 +51,10 @@ def rows(model: Model, reference: Reference, count: int) -> list[dict[str, Any]]
     matrix = FeatureMatrix(problem, model.fitted)(to_arrays(contract.inputs, decoded.inputs))
     leaves = [_leaves(text, matrix) for text in model.boosters.values()]
     kept = _widest(_regions(matrix), np.hstack(leaves), count)
-    return [tried[decoded.positions[place]] for place in kept]
+    return [candidates[decoded.positions[place]] for place in kept]
 
 
-def _tried(model: Model, reference: Reference) -> list[dict[str, Any]]:
+def _candidates(model: Model, reference: Reference) -> list[dict[str, Any]]:
     contract = model.problem.contract
     random = np.random.default_rng(0)
     count = max(min(_TRIED, _CELLS // len(contract.inputs)), _FEWEST)
@@ -69,7 +69,7 @@ def _tried(model: Model, reference: Reference) -> list[dict[str, Any]]:
 
 
 def _drawn(column: Column, reference: Reference, vocabulary: list[str], places: np.ndarray) -> list[Any]:
-    """Values of one column, as requests carry them: where they stand in it, as numbers from 0 to 1."""
+    """Values of one column, as requests carry them, at `places`: ranks from 0 to 1, shape (values,)."""
     if column.kind in (Kind.CATEGORY, Kind.FLAG):
         names = _names(column, reference, vocabulary)
         return [names[int(place * len(names))] if names else None for place in places.tolist()]
@@ -85,7 +85,7 @@ def _drawn(column: Column, reference: Reference, vocabulary: list[str], places: 
 
 
 def _names(column: Column, reference: Reference, vocabulary: list[str]) -> list[Any]:
-    """Names, or flags, that several rows of training had; what callers are told anyway where there are none."""
+    """Names, or flags, that several training rows had; all choices or the vocabulary where there are none."""
     counts = reference.counts(column)
     if column.kind is Kind.FLAG:
         return [name == "true" for name in sorted(counts)]
@@ -113,12 +113,12 @@ def _regions(matrix: np.ndarray) -> np.ndarray:
 
 def _leaves(text: str, matrix: np.ndarray) -> np.ndarray:
     """The leaf of each tree that each row falls into, shape (rows, trees)."""
-    found = np.asarray(lgb.Booster(model_str=text).predict(matrix, pred_leaf=True, num_threads=1))
-    return found.reshape(len(matrix), -1).astype(np.int64)
+    leaves = np.asarray(lgb.Booster(model_str=text).predict(matrix, pred_leaf=True, num_threads=1))
+    return leaves.reshape(len(matrix), -1).astype(np.int64)
 
 
 def _widest(regions: np.ndarray, leaves: np.ndarray, count: int) -> list[int]:
-    """Rows chosen one after the other, each for the regions and then for the leaves that it adds to those before."""
+    """Rows chosen one after the other, each for the regions, and then the leaves, that the rows before do not cover."""
     parts = np.hstack([regions, leaves])
     weights = np.where(np.arange(parts.shape[1]) < regions.shape[1], leaves.shape[1] + 1, 1)
     columns = np.arange(parts.shape[1])

@@ -1,4 +1,4 @@
-"""What predictions are judged by, with bootstrap intervals.
+"""The metrics of predictions, with bootstrap intervals.
 
 Each metric is a function of means over rows, so a resample is a vector of weights and all of them are one matrix
 product. The same draws serve every predictor: their differences are paired.
@@ -22,14 +22,14 @@ ACTUAL = "actual"
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
 MOST_EXPLAINED = 1_000
-"""SHAP values cost; as many rows show what there is to see."""
+"""How many rows are explained: SHAP values are slow, and more rows show nothing new."""
 _BITS = 32  # nine digits
 
 
 def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
     """How often each row is in each bootstrap resample (Efron, 1979); shape (resamples, rows)."""
     random = np.random.default_rng(seed)
-    weights = np.empty((resamples, rows), dtype=np.uint8)  # one row a hundred times over is no chance at all
+    weights = np.empty((resamples, rows), dtype=np.uint8)  # no row is drawn more than 255 times
     for resample in weights:
         resample[:] = np.bincount(random.integers(0, rows, rows), minlength=rows)
     return weights
@@ -52,21 +52,21 @@ def interval(value: float, resampled: np.ndarray) -> Score:
 
 def _regression_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     error = np.abs(actual - predicted)
-    known = actual != 0
-    relative = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=known)
+    nonzero = actual != 0
+    relative = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=nonzero)
     centred = actual - actual.mean()
     within = error <= 0.1 * np.abs(actual)
-    return np.column_stack([error**2, error, relative, known, np.abs(actual), centred, centred**2, within])
+    return np.column_stack([error**2, error, relative, nonzero, np.abs(actual), centred, centred**2, within])
 
 
 def _regression(means: np.ndarray) -> dict[str, np.ndarray]:
-    squared, error, relative, known, size, centred, spread, within = means.T
+    squared, error, relative, nonzero, size, centred, spread, within = means.T
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "rmse": np.sqrt(squared),
             "mae": error,
             "r2": _defined(1 - squared / (spread - centred**2), spread - centred**2 > 0),
-            "mape": _defined(relative / known, known > 0),
+            "mape": _defined(relative / nonzero, nonzero > 0),
             "wmape": _defined(error / size, size > 0),
             "within_10_percent": within,
         }
@@ -147,7 +147,7 @@ def _scored(
     whole = metrics(statistics.mean(axis=0, keepdims=True))
     resampled = metrics(means_of(statistics, weights))
     if "ece" in resampled and len(resampled["ece"]):
-        # resampling adds chance to what is chance already, so that all its ECEs may be above the one it started from
+        # the ECE is biased upwards, and more so when resampled: all resamples may be above the estimate itself
         excess = max(float(resampled["ece"].mean() - whole["ece"][0]), 0.0)
         resampled["ece"] = np.maximum(resampled["ece"] - excess, 0.0)
     return {name: interval(values[0], resampled[name]) for name, values in whole.items()}
@@ -165,14 +165,14 @@ def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def with_loss(judge: Judge, loss: Loss) -> Judge:
-    """What judges by the loss that was trained on too, if that is none of the metrics."""
+    """The same judge, which scores the loss that was trained on too if that is not one of its metrics."""
 
     def scores(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
-        found = judge(actual, predicted, weights)
-        if loss.name not in found:
+        results = judge(actual, predicted, weights)
+        if loss.name not in results:
             losses = loss.rows(actual, predicted)
-            found[loss.name] = interval(float(losses.mean()), means_of(losses[:, None], weights)[:, 0])
-        return found
+            results[loss.name] = interval(float(losses.mean()), means_of(losses[:, None], weights)[:, 0])
+        return results
 
     return scores
 

@@ -1,4 +1,4 @@
-"""What of single rows of the table leaves the machine that trains: nothing, unless params.yaml says so."""
+"""Nothing of single rows of the table leaves the training machine, unless params.yaml allows it."""
 
 import math
 import re
@@ -19,7 +19,7 @@ class PrivacyParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def end(values: np.ndarray, places: slice) -> float:
-    """The mean of some of the least or the greatest values, which says of none what it was.
+    """The mean of some of the least or the greatest values, which reveals none of them.
 
     Statistical agencies call it microaggregation (Hundepool et al., "Statistical Disclosure Control", 2012).
 
@@ -36,7 +36,7 @@ LEAST, GREATEST = slice(None, SEVERAL), slice(-SEVERAL, None)
 
 
 def without_ranges(booster: str) -> str:
-    """A booster's text without the least and the greatest value of each feature, which LightGBM writes and never asks.
+    """A booster's text without the least and the greatest value of each feature, which LightGBM writes and never reads.
 
     Args:
         booster: in LightGBM's text format.

@@ -1,4 +1,4 @@
-"""Split → trained: what the training split teaches, boosters that stopped in time, and a calibrated outcome."""
+"""Split → trained: the state fitted on the training split, boosters stopped early, and a calibrated outcome."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -70,25 +70,25 @@ def learn(
         ContractError: the problem's features do not pass the gold gate, or the target has more than two classes.
         TableError: the training rows have one class, or a target is too large to learn.
     """
-    known = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
+    inputs = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
     task = tasks.of(problem, pd.concat(parts.values()))
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
     target = problem.contract.target.name
-    taught = {part: {**columns, target: actual[part]} for part, columns in known.items()}
-    fitted = fit(problem, taught[TRAIN])
+    with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
+    fitted = fit(problem, with_target[TRAIN])
     matrix = FeatureMatrix(problem, fitted)
-    gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in known.items()}
+    gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in inputs.items()}
     gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
     features = {part: rows.to_numpy() for part, rows in gold.items()}
-    grown = task.growth(taught[TRAIN], taught[VALIDATION])
-    if grown is not None:
-        say("train", f"the target grows by {np.expm1(grown.rate):.1%} a year; trees learn it deflated")
-        actual = {part: values / grown.index(known[part]) for part, values in actual.items()}
+    trend = task.growth(with_target[TRAIN], with_target[VALIDATION])
+    if trend is not None:
+        say("train", f"the target grows by {np.expm1(trend.rate):.1%} a year; trees learn it deflated")
+        actual = {part: values / trend.index(inputs[part]) for part, values in actual.items()}
     booster = _main_booster(task, params, matrix, features, actual)
-    trained = tasks.Trained(params, booster, matrix, features, actual, known, parts, grown)
-    outcome, others = task.finish(trained)
-    boosters = {BOOSTER: booster.model_to_string(num_iteration=booster.best_iteration), **others}
+    trained = tasks.Trained(params, booster, matrix, features, actual, inputs, parts, trend)
+    outcome, further_boosters = task.finish(trained)
+    boosters = {BOOSTER: booster.model_to_string(num_iteration=booster.best_iteration), **further_boosters}
     return Model(problem, fitted, outcome, boosters), gold
 
 
@@ -97,10 +97,10 @@ def _gold(problem: Problem, matrix: FeatureMatrix, inputs: Columns, fitted: Fitt
     try:
         gates.gold(matrix.names, _nullable(problem, matrix.names)).validate(gold, lazy=True)
     except SchemaErrors as error:
-        found = error.failure_cases.iloc[0]
+        failure = error.failure_cases.iloc[0]
         raise ContractError(
-            f"The features of '{problem.name}' break the gold gate: '{found['column']}' {found['check']}, "
-            f"for example {found['failure_case']} in row {found['index']}. Mend its `features`."
+            f"The features of '{problem.name}' break the gold gate: '{failure['column']}' {failure['check']}, "
+            f"for example {failure['failure_case']} in row {failure['index']}. Mend its `features`."
         ) from error
     return gold
 

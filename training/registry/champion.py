@@ -1,4 +1,4 @@
-"""The registry's champion: which version it is, which it was, and what it answers."""
+"""The registry's champion: which version it is, which versions were it before, and what they answer."""
 
 import contextlib
 import json
@@ -25,16 +25,16 @@ HISTORY = "champions"
 """The tag of a registered model that lists its champions' versions, the latest last."""
 WITHDRAWN_TAG = "withdrawn"
 BEST_TAG, ABOVE_TAG = "best", "above_best"
-"""The tags of a champion that was promoted though another had less loss: which, and how many times its mean loss."""
+"""Tags of a champion with more loss than an earlier one: that one's version, and the ratio of their mean losses."""
 LEARNED = "learned.parquet"
-"""Beside a version's bundle: by what the rows that it learned from are known again, see `training.data.copies`."""
+"""The file beside a version's bundle with the hashes of the rows that it learned from, see `training.data.copies`."""
 _UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-"""What the registry says to a number that no version has, and to a text that is no number."""
+"""The registry's error codes for a number that no version has, and for a text that is not a number."""
 _ASK = Path(__file__).with_name("ask_champion.py")
 
 
 def current(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The champion, or None where there is none. Its files may be gone: whoever needs them is told so.
+    """The champion, or None where there is none. Its files may be gone: `download` and `fetched` raise StoreError then.
 
     Raises:
         MlflowException: the registry cannot say. That is no answer: nobody is promoted because of it.
@@ -47,8 +47,8 @@ def current(client: MlflowClient, name: str) -> ModelVersion | None:
 
 def before(client: MlflowClient, name: str, number: str) -> ModelVersion | None:
     """The latest champion besides this version that was neither withdrawn nor deleted; None if there is none."""
-    for other in reversed(history(client, name)):
-        version = find(client, name, other) if other != number else None
+    for earlier in reversed(history(client, name)):
+        version = find(client, name, earlier) if earlier != number else None
         if version is not None and not version.tags.get(WITHDRAWN_TAG):
             return version
     return None
@@ -67,9 +67,9 @@ def history(client: MlflowClient, name: str) -> list[str]:
 def set_champion(client: MlflowClient, version: ModelVersion) -> None:
     """Make a version the champion, and remember it."""
     client.set_registered_model_alias(version.name, CHAMPION, version.version)
-    known = history(client, version.name)
-    if known[-1:] != [str(version.version)]:
-        client.set_registered_model_tag(version.name, HISTORY, ",".join([*known, str(version.version)]))
+    numbers = history(client, version.name)
+    if numbers[-1:] != [str(version.version)]:
+        client.set_registered_model_tag(version.name, HISTORY, ",".join([*numbers, str(version.version)]))
 
 
 class Best(NamedTuple):
@@ -77,8 +77,8 @@ class Best(NamedTuple):
 
     Attributes:
         number: its version.
-        above: how many times its mean loss today's champion had when it was promoted.
-        version: what can be asked; None if it is today's champion, or deleted.
+        above: the mean loss of today's champion divided by its own, when today's was promoted.
+        version: the registered version; None if it is today's champion, or deleted.
     """
 
     number: str
@@ -87,7 +87,7 @@ class Best(NamedTuple):
 
 
 def best(client: MlflowClient, champion: ModelVersion) -> Best:
-    """The best champion so far: today's, or the one that it followed with more loss, unless that was withdrawn."""
+    """The best champion so far: today's, or the one with less loss that its tags name, unless that was withdrawn."""
     number = champion.tags.get(BEST_TAG)
     if not number:
         return Best(str(champion.version))
@@ -152,7 +152,7 @@ class Fetched(NamedTuple):
         return pd.read_parquet(path) if path.exists() else None
 
     def ask(self, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-        """What it answers to rows, asked in a process of its own with the code it was registered with.
+        """Its answers to rows, given in a separate process by the code that it was registered with.
 
         Returns:
             A row for each of `rows`: `prediction`, and `probabilities.<class>` of a classifier; missing where the
@@ -162,13 +162,13 @@ class Fetched(NamedTuple):
             StoreError: it cannot be loaded or asked; the message says why.
         """
         with tempfile.TemporaryDirectory() as temporary:
-            asked, answered = Path(temporary) / "rows.jsonl", Path(temporary) / "answers.parquet"
-            with asked.open("w") as file:
+            row_file, answer_file = Path(temporary) / "rows.jsonl", Path(temporary) / "answers.parquet"
+            with row_file.open("w") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
             done = subprocess.run(
-                [sys.executable, "-P", str(_ASK), str(self.folder), str(asked), str(answered)],
+                [sys.executable, "-P", str(_ASK), str(self.folder), str(row_file), str(answer_file)],
                 cwd=temporary,
-                # its modules have the names of today's, which must not be found
+                # its modules have the same names as today's, which must not be imported
                 env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
                 capture_output=True,
                 text=True,
@@ -177,7 +177,7 @@ class Fetched(NamedTuple):
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
                 raise StoreError(f"version {self.version.version} cannot be asked: {json.dumps(reason[:300])}")
-            return pd.read_parquet(answered)
+            return pd.read_parquet(answer_file)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The registry for people: what there is, what changed, and going forward or back by hand."""
+"""The registry's commands: list, show and compare versions, and promote one or roll back by hand."""
 
 import json
 from collections.abc import Mapping
@@ -54,29 +54,29 @@ class _Registry:
 
     def version(self, number: str) -> ModelVersion:
         """The version of that number; raises StoreError with those there are."""
-        found = champion.find(self._client, self._problem.name, number)
-        if found is None:
-            known = ", ".join(str(version.version) for version in self._all())
+        version = champion.find(self._client, self._problem.name, number)
+        if version is None:
+            numbers = ", ".join(str(present.version) for present in self._all())
             raise StoreError(
-                f"'{self._problem.name}' has no version {number!r}. There are: {known or 'none, run `make train`'}."
+                f"'{self._problem.name}' has no version {number!r}. There are: {numbers or 'none, run `make train`'}."
             )
-        return found
+        return version
 
     def _all(self) -> list[ModelVersion]:
-        found = self._client.search_model_versions(f"name = '{self._problem.name}'")
-        return sorted(found, key=lambda version: int(version.version))
+        versions = self._client.search_model_versions(f"name = '{self._problem.name}'")
+        return sorted(versions, key=lambda version: int(version.version))
 
     def champion_number(self) -> str:
         """The champion's number, for scripts; empty if there is none."""
-        found = champion.current(self._client, self._problem.name)
-        return "" if found is None else str(found.version)
+        now = champion.current(self._client, self._problem.name)
+        return "" if now is None else str(now.version)
 
     def champion(self) -> ModelVersion:
         """The champion; raises StoreError if there is none."""
-        best = champion.current(self._client, self._problem.name)
-        if best is None:
+        now = champion.current(self._client, self._problem.name)
+        if now is None:
             raise StoreError(f"'{self._problem.name}' has no champion. Run `make train`.")
-        return best
+        return now
 
     def previous(self) -> ModelVersion:
         """The champion before this one; raises StoreError if there was none."""
@@ -96,7 +96,7 @@ class _Registry:
         return [now if now and now.version != newest.version else versions[-2], newest]
 
     def table(self) -> str:
-        """A line a version, the newest last."""
+        """One line per version, the newest last."""
         now = champion.current(self._client, self._problem.name)
         lines = []
         for version in self._all():
@@ -122,10 +122,10 @@ class _Registry:
         }
         return json.dumps(document, indent=2, ensure_ascii=False)
 
-    def difference(self, one: ModelVersion, other: ModelVersion) -> str:
+    def difference(self, old: ModelVersion, new: ModelVersion) -> str:
         """What changed from one version to another: data, parameters, metrics, contract."""
-        manifests = [self._manifest(version) for version in (one, other)]
-        runs = [self._client.get_run(version.run_id).data for version in (one, other)]
+        manifests = [self._manifest(version) for version in (old, new)]
+        runs = [self._client.get_run(version.run_id).data for version in (old, new)]
         lineages = [manifest.get("lineage") or {} for manifest in manifests]
         sections = {
             "data and code": _changed(*(register.flat(lineage) for lineage in lineages)),
@@ -133,7 +133,7 @@ class _Registry:
             "metrics": _changed(runs[0].metrics, runs[1].metrics),
             "contract": compatibility.changes(manifests[0]["contract"], manifests[1]["contract"]),
         }
-        lines = [f"{one.name}: version {one.version} → version {other.version}"]
+        lines = [f"{old.name}: version {old.version} → version {new.version}"]
         for title, changes in sections.items():
             lines += [f"{title}:", *(f"  {line}" for line in changes or ["no change"])]
         return "\n".join(lines)
@@ -144,7 +144,7 @@ class _Registry:
         self._set(version, register.DECISION_TAG, "promoted")
         decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
-        self._set(version, champion.BEST_TAG, "")  # what a person says is good is what the next are measured by
+        self._set(version, champion.BEST_TAG, "")  # a version promoted by hand is the best from now on
         self._make_champion(version, tag)
 
     def roll_back(self, version: ModelVersion) -> None:
@@ -185,8 +185,6 @@ class _Registry:
             return model.manifest()
 
 
-def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    names = sorted(set(one) | set(other))
-    return [
-        f"{name}: {one.get(name, '-')} → {other.get(name, '-')}" for name in names if one.get(name) != other.get(name)
-    ]
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    names = sorted(set(old) | set(new))
+    return [f"{name}: {old.get(name, '-')} → {new.get(name, '-')}" for name in names if old.get(name) != new.get(name)]

@@ -34,10 +34,10 @@ class BundleModel(PythonModel):  # type: ignore[misc]
             raise ValueError(f"{decoded.error_count} errors, first: row {first.row}, {first.column}: {first.message}")
         outcome, contract = self.predictor.outcome, self.predictor.contract
         answered = model_input.iloc[decoded.positions]
-        told: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
-        told["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
-        told |= {f"key_{column.name}": answered.get(column.name) for column in contract.keys}
-        frame = pd.DataFrame(told, index=answered.index, columns=tabular.columns(outcome, contract))
+        cells: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
+        cells["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
+        cells |= {f"key_{column.name}": answered.get(column.name) for column in contract.keys}
+        frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
         return frame.reindex(model_input.index)
 
 

@@ -20,21 +20,21 @@ REGISTRY_VERSION = "registry_version"
 
 def main(problem: Problem) -> None:
     """Import the champion unless the store has it, and leave a receipt with its exact tag."""
-    best = champion.current(mlflow.MlflowClient(), problem.name)
-    if best is None:
-        raise StoreError(_nothing(problem))
+    current = champion.current(mlflow.MlflowClient(), problem.name)
+    if current is None:
+        raise StoreError(_no_champion(problem))
     try:
-        tag = bring(best)
+        tag = bring(current)
     except BundleError as error:
-        raise StoreError(_unservable(problem, best, error)) from error
+        raise StoreError(_unservable(problem, current, error)) from error
     leave_receipt(problem, tag)
-    say("package", f"{tag} is in the BentoML model store; it is registry version {best.version}, the champion")
+    say("package", f"{tag} is in the BentoML model store; it is registry version {current.version}, the champion")
     if bundle.read_manifest(Path(bentoml.models.get(tag).path)).contract_hash != problem.contract.hash:
         say("package", "its contract is the one that it was trained with, not the code's of today")
 
 
-def _nothing(problem: Problem) -> str:
-    """What to do where there is no champion: a first model that was refused is served only if a person says so."""
+def _no_champion(problem: Problem) -> str:
+    """What to do where there is no champion: a first model that was refused is served only if a person promotes it."""
     receipt = Workspace(problem.name).registered
     if not receipt.exists():
         return f"MLflow holds no champion of '{problem.name}'; run `make train`."
@@ -47,15 +47,15 @@ def _nothing(problem: Problem) -> str:
     )
 
 
-def _unservable(problem: Problem, best: ModelVersion, error: BundleError) -> str:
+def _unservable(problem: Problem, current: ModelVersion, error: BundleError) -> str:
     """What to do where today's code cannot serve the champion: whoever changed the code decides what comes next."""
-    said = f"Version {best.version}, the champion of '{problem.name}', cannot be served by this code: {error}"
+    message = f"Version {current.version}, the champion of '{problem.name}', cannot be served by this code: {error}"
     receipt = Workspace(problem.name).registered
     number = read_json(receipt)["registry_version"] if receipt.exists() else None
-    if number is None or number == str(best.version):
-        return said
+    if number is None or number == str(current.version):
+        return message
     return (
-        f"{said} Or have version {number}, which was refused, served all the same: "
+        f"{message} Or have version {number}, which was refused, served all the same: "
         f"`python -m training registry promote {problem.name} {number}`."
     )
 
@@ -82,7 +82,7 @@ def _import(folder: Path, labels: dict[str, str]) -> str:
     tag = receipts.tag(manifest.problem, manifest.version)
     with contextlib.suppress(NotFound):
         bundle.read(Path(bentoml.models.get(tag).path))
-        return tag  # as it is: Bentos were built with what lies under an exact tag
+        return tag  # never replaced: Bentos were built with the model of this tag
     with bentoml.models.create(tag, labels=labels) as model:
         for name in (bundle.MANIFEST, *manifest.files):
             Path(model.path_of(name)).write_bytes((folder / name).read_bytes())

@@ -48,7 +48,7 @@ class Decision(msgspec.Struct, frozen=True):
         reasons: a sentence each.
         compared_with: the champion's version, if it was compared with one.
         best: the version of the champion with the least loss so far; None if it is this one.
-        above_best: how many times the mean loss of the best this one has, on the same rows; 1 if it is the best.
+        above_best: its mean loss divided by that of the best, on the same rows; 1 if it is the best.
     """
 
     promoted: bool
@@ -97,7 +97,7 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
 
 
 def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: str) -> list[str]:
-    """What speaks against a challenger before any loss: whom it would refuse."""
+    """Objections to a challenger apart from its loss: the callers and the rows that it would refuse."""
     reasons = []
     if rival.breaking:
         more = ", …" * (len(rival.breaking) > _MOST_BREAKING)
@@ -137,19 +137,19 @@ def _too_few(holdout: Holdout, both: pd.Series, rival: Rival, params: PromotePar
 
 
 def ratio(new: np.ndarray, old: np.ndarray) -> float:
-    """How many times the mean of the old losses that of the new ones is."""
+    """The mean of the new losses divided by the mean of the old ones; both of shape (rows,)."""
     if old.mean() > 0:
         return float(new.mean() / old.mean())
     return 1.0 if new.mean() == 0 else math.inf
 
 
 def above(to_champion: float, champion_to_best: float, to_best: float | None) -> float:
-    """How many times the mean loss of the best champion so far a challenger has.
+    """A challenger's mean loss divided by that of the best champion so far.
 
     Args:
-        to_champion: how many times the champion's mean loss it has.
-        champion_to_best: how many times that of the best the champion had when it was promoted.
-        to_best: the same of the challenger on today's rows; None if the best cannot be asked.
+        to_champion: its mean loss divided by the champion's.
+        champion_to_best: the champion's mean loss divided by the best one's, when the champion was promoted.
+        to_best: its mean loss divided by the best one's on today's rows; None if the best cannot be asked.
     """
     return to_champion * champion_to_best if to_best is None else to_best
 
@@ -157,28 +157,28 @@ def above(to_champion: float, champion_to_best: float, to_best: float | None) ->
 def _above_best(
     holdout: Holdout, both: pd.Series, to_champion: float, best: Best, params: PromoteParams
 ) -> tuple[float, list[str]]:
-    """How many times the best champion's mean loss the challenger has, and what speaks against it because of that.
+    """The challenger's mean loss divided by the best champion's, and the objections that follow from it.
 
     Many challengers, each within the tolerance of the one before it, would be a large step together.
     """
-    to_best, shown, unasked = None, "", ""
+    to_best, comparison, obstacle = None, "", ""
     if best.version is not None:
         try:
             rival = holdout.hear(best.version)
             common = both & _comparable(holdout, rival)
-            unasked = _too_few(holdout, common, rival, params)
-            if not unasked:
+            obstacle = _too_few(holdout, common, rival, params)
+            if not obstacle:
                 new, old = holdout.losses(holdout.model, common), holdout.losses(rival.values, common)
                 to_best = ratio(new, old)
-                shown = f"{_pair(new, old, holdout.loss)} on {len(new):,} rows, "
+                comparison = f"{_pair(new, old, holdout.loss)} on {len(new):,} rows, "
         except StoreError as error:
-            unasked = str(error)
-    found = above(to_champion, best.above, to_best)
-    if found <= 1 + params.tolerance or (best.version is None and best.above == 1):
-        return found, []  # where the champion is the best, it was compared already
-    how = f", by what was recorded at each promotion since ({unasked or 'it is deleted'})" if to_best is None else ""
-    return found, [
-        f"worse than version {best.number}, the best champion so far: {shown}a mean loss {found - 1:.1%} above, "
+            obstacle = str(error)
+    times = above(to_champion, best.above, to_best)
+    if times <= 1 + params.tolerance or (best.version is None and best.above == 1):
+        return times, []  # where the champion is the best, it was compared already
+    how = f", by what was recorded at each promotion since ({obstacle or 'it is deleted'})" if to_best is None else ""
+    return times, [
+        f"worse than version {best.number}, the best champion so far: {comparison}a mean loss {times - 1:.1%} above, "
         f"where {params.tolerance:.1%} is let pass{how}"
     ]
 
@@ -186,7 +186,7 @@ def _above_best(
 def refusals(
     contract: Contract, rows: pd.DataFrame, new: np.ndarray, old: np.ndarray, loss: Loss, params: PromoteParams
 ) -> list[str]:
-    """What speaks against a challenger, overall first; empty if nothing does.
+    """Objections to a challenger by its losses, the overall one first; empty if there are none.
 
     Its mean loss must not be above the champion's by more than the tolerance. On a slice, where a mean says less, all
     but a share of the resamples must agree that it is; that share is divided among the slices (Bonferroni), and is one
@@ -197,7 +197,7 @@ def refusals(
         rows: the silver rows that both answered.
         new: the losses of the challenger on them, shape (rows,).
         old: those of the champion.
-        loss: which.
+        loss: the loss that these are.
         params: how sure a verdict must be.
     """
     rise = (1 + params.tolerance) * old
@@ -205,9 +205,9 @@ def refusals(
     reasons = []
     if new.mean() > rise.mean():
         reasons.append(f"worse: {_pair(new, old, loss)} on {len(new):,} rows, {_difference(new, old, weights, params)}")
-    found = list(slices.find(contract, rows, params.slice_rows))
-    doubt = (1 - params.confidence) / max(len(found), 1)
-    for column, value, places in found:
+    parts = list(slices.find(contract, rows, params.slice_rows))
+    doubt = (1 - params.confidence) / max(len(parts), 1)
+    for column, value, places in parts:
         worse = metrics.means_of((new - rise)[places, None], weights[:, places])
         if len(worse) and np.quantile(worse, doubt) > 0:
             pair = _pair(new[places], old[places], loss)
@@ -223,8 +223,8 @@ def _difference(new: np.ndarray, old: np.ndarray, weights: np.ndarray, params: P
         return "where the champion makes no error"
     rises = rises[:, 0] / rises[:, 1] - 1
     low, high = np.quantile(rises, ((1 - params.confidence) / 2, (1 + params.confidence) / 2))
-    said = f"a mean loss {ratio(new, old) - 1:+.1%} ({params.confidence:.0%} interval {low:+.1%} to {high:+.1%})"
-    return f"{said}: the difference is within chance" if low <= 0 <= high else said
+    change = f"a mean loss {ratio(new, old) - 1:+.1%} ({params.confidence:.0%} interval {low:+.1%} to {high:+.1%})"
+    return f"{change}: the difference is within chance" if low <= 0 <= high else change
 
 
 def _pair(new: np.ndarray, old: np.ndarray, loss: Loss) -> str:

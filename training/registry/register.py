@@ -66,13 +66,13 @@ def main(problem: Problem) -> None:
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
     tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
-    best = champion.current(client, problem.name)
+    current = champion.current(client, problem.name)
     version = _registered(client, problem, tags)
-    if version is not None and best is not None and version.version == best.version:
-        decision = Decision(True, [best.tags.get(REASONS_TAG, "")])
+    if version is not None and current is not None and version.version == current.version:
+        decision = Decision(True, [current.tags.get(REASONS_TAG, "")])
         say("register", f"bundle {manifest.version} is version {version.version} already, the champion")
     else:
-        decision = _decide(client, problem, workspace, best, version)
+        decision = _decide(client, problem, workspace, current, version)
         if version is None:
             version = _register(problem, workspace, manifest, tags, decision)
         decision = decision.numbered(problem.name, str(version.version))
@@ -98,20 +98,20 @@ def _decide(
     client: MlflowClient,
     problem: Problem,
     workspace: Workspace,
-    best: ModelVersion | None,
+    current: ModelVersion | None,
     version: ModelVersion | None,
 ) -> Decision:
     if version is not None and version.tags.get(champion.WITHDRAWN_TAG):
         reason = (
             f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
         )
-        return Decision(False, [reason], str(best.version) if best else None)
-    record = champion.best(client, best) if best is not None else champion.Best("")
-    same = best is not None and best.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
-    if best is not None and same and not champion.has_files(best):
-        reason = f"it is the same model as version {best.version}, the champion, whose files are gone"
-        return Decision(True, [reason], str(best.version), best.tags.get(champion.BEST_TAG) or None, record.above)
-    return promote.decide(problem, workspace, best, record)
+        return Decision(False, [reason], str(current.version) if current else None)
+    record = champion.best(client, current) if current is not None else champion.Best("")
+    same = current is not None and current.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
+    if current is not None and same and not champion.has_files(current):
+        reason = f"it is the same model as version {current.version}, the champion, whose files are gone"
+        return Decision(True, [reason], str(current.version), current.tags.get(champion.BEST_TAG) or None, record.above)
+    return promote.decide(problem, workspace, current, record)
 
 
 def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
@@ -135,14 +135,14 @@ def _public(origin: str) -> str:
 
 
 def _evidence(workspace: Workspace) -> str:
-    """What a version is registered with besides its bundle: other metrics or other data make it another version."""
+    """A hash of the data and the metrics: where they differ, the same bundle is registered as another version."""
     data = read_json(workspace.source)["sha256"]
     return hashlib.sha256(data.encode() + workspace.metrics.read_bytes()).hexdigest()
 
 
 def _registered(client: MlflowClient, problem: Problem, tags: Mapping[str, str]) -> ModelVersion | None:
-    found = client.search_model_versions(f"name = '{problem.name}'")
-    matching = (version for version in found if tags.items() <= version.tags.items())
+    versions = client.search_model_versions(f"name = '{problem.name}'")
+    matching = (version for version in versions if tags.items() <= version.tags.items())
     return next((version for version in matching if champion.has_files(version)), None)
 
 
@@ -189,7 +189,7 @@ def _shortened(text: str) -> str:
 
 def _figures(metrics: Metrics) -> dict[str, float]:
     """The evaluation as MLflow's metrics, `<predictor>.<metric>`."""
-    scores = {f"{who}.{name}": score for who, found in metrics.scores.items() for name, score in found.items()}
+    scores = {f"{who}.{name}": score for who, by_metric in metrics.scores.items() for name, score in by_metric.items()}
     if metrics.interval:
         scores["model.interval_coverage"] = metrics.interval.covered
     return {name: score.value for name, score in scores.items() if score.value is not None}
@@ -210,11 +210,11 @@ def _log_dataset(problem: Problem, source: dict[str, Any], rows: pd.DataFrame) -
 
 
 def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
-    """By what the rows that the model learned from are known again, without their order."""
+    """The hashes of the rows that the model learned from, sorted, so that they do not tell the rows' order."""
     silver, parts = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     inputs = [column.name for column in problem.contract.inputs]
-    known = copies.hashes(silver, inputs, problem.contract.target.name)[(parts != TEST).to_numpy()]
-    return known.drop_duplicates().sort_values([copies.INPUTS, copies.ROWS], ignore_index=True)
+    row_hashes = copies.hashes(silver, inputs, problem.contract.target.name)[(parts != TEST).to_numpy()]
+    return row_hashes.drop_duplicates().sort_values([copies.INPUTS, copies.ROWS], ignore_index=True)
 
 
 def _log_model(
@@ -243,8 +243,8 @@ def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
     keys = {f"key_{column.name}": _type(column) for column in contract.keys}
     inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
-    known = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], **keys}
-    outputs = [ColSpec(known.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
+    types = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], **keys}
+    outputs = [ColSpec(types.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)
 
@@ -285,7 +285,7 @@ def _versions(*libraries: str) -> dict[str, str]:
 
 def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested names joined with dots."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for name, value in params.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
+        flattened |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flattened

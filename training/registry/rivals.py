@@ -1,4 +1,4 @@
-"""What an earlier champion says of today's test rows, and which of them it had not learned from."""
+"""What an earlier champion predicts for today's test rows, and which of them it learned from."""
 
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Holdout:
     """The rows on which a challenger was evaluated, and what it answered to them."""
 
     def __init__(self, problem: Problem, workspace: Workspace) -> None:
-        """Read what the stages before left."""
+        """Read the results of the earlier stages."""
         self.loss = loss.of(report.read(workspace).loss)
         self._silver = tables.read(workspace.silver)
         self.test = self._silver[tables.read(workspace.split)["split"] == TEST]
@@ -59,7 +59,7 @@ class Holdout:
         return self.loss.rows(self._actual[where].to_numpy(), values[where].to_numpy())
 
     def hear(self, version: ModelVersion) -> Rival:
-        """Ask a registered version for the test rows.
+        """Have a registered version predict the test rows.
 
         Raises:
             StoreError: it cannot be compared; the message says why, after "version N".
@@ -77,31 +77,31 @@ class Holdout:
         return Rival(
             number,
             values,
-            self._known(manifest, learned, number),
+            self._learned(manifest, learned, number),
             compatibility.breaking(manifest, self._manifest),
             compatibility.forgotten(manifest, self._manifest),
         )
 
-    def _known(self, manifest: dict[str, Any], learned: pd.DataFrame, number: str) -> pd.Series:
-        """Which test rows a version learned from, told by the columns that it knew."""
+    def _learned(self, manifest: dict[str, Any], learned: pd.DataFrame, number: str) -> pd.Series:
+        """Which test rows a version learned from, recognised by the columns that it had; shape (test rows,)."""
         inputs, target = compatibility.inputs(manifest), compatibility.target(manifest)["name"]
-        gone = [name for name in (*inputs, target) if name not in self._silver]
-        if gone:
+        missing = [name for name in (*inputs, target) if name not in self._silver]
+        if missing:
             raise StoreError(
-                f"version {number} learned from columns that the table no longer has ({', '.join(gone[:5])}), "
+                f"version {number} learned from columns that the table no longer has ({', '.join(missing[:5])}), "
                 "by which its rows would be known again"
             )
-        known = copies.hashes(self._silver, inputs, target)
-        return copies.found(known, copies.together(self._silver, inputs), learned)[self.test.index]
+        row_hashes = copies.hashes(self._silver, inputs, target)
+        return copies.found(row_hashes, copies.together(self._silver, inputs), learned)[self.test.index]
 
 
 def numbers(answers: pd.DataFrame, outcome: Outcome) -> pd.Series:
-    """The numbers that are compared in a version's answers; missing where it refused the row or predicts other things.
+    """The numbers to compare in a version's answers; missing where it refused the row or predicts something else.
 
     Args:
         answers: what `champion.Fetched.ask` returned.
         outcome: of the challenger.
     """
     missing = pd.Series(np.nan, index=answers.index)
-    found = next((answers[name] for name in outcome.score_columns if name in answers), missing)
-    return pd.to_numeric(found, errors="coerce").astype("float64")
+    column = next((answers[name] for name in outcome.score_columns if name in answers), missing)
+    return pd.to_numeric(column, errors="coerce").astype("float64")

@@ -80,7 +80,7 @@ def local_artifacts() -> str:
 
 
 def _relocate() -> None:
-    """Let everything in the local registry name the files of this folder, wherever it was when they were written.
+    """Rewrite the file locations in the local registry to this folder, wherever it was when they were written.
 
     MLflow records absolute paths. Without this a project that was moved would find none of its models, and one that was
     copied would write into the project it is a copy of.
@@ -96,8 +96,8 @@ def _relocate() -> None:
         for table, column in LOCATIONS:
             if table not in present:
                 continue  # killed while MLflow made the database
-            known = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 our own names
-            for (old,) in database.execute(known).fetchall():
+            query = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 our own names
+            for (old,) in database.execute(query).fetchall():
                 if (new := _here(old)) != old:
                     database.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))  # noqa: S608
 
@@ -113,10 +113,10 @@ def _refuse_percent() -> None:
 
 
 def _here(location: str) -> str:
-    """A location among the artifacts of any project's folder, as it is in this one; others as they are."""
-    _, found, tail = location.rpartition(f"/{MLFLOW_ARTIFACTS}/")
-    mine = found and urllib.parse.urlsplit(location).scheme in ("", "file")
-    return f"{local_artifacts()}/{tail}" if mine else location
+    """The location in this folder of a file among the artifacts of any project's folder; others are unchanged."""
+    _, marker, tail = location.rpartition(f"/{MLFLOW_ARTIFACTS}/")
+    ours = marker and urllib.parse.urlsplit(location).scheme in ("", "file")
+    return f"{local_artifacts()}/{tail}" if ours else location
 
 
 @contextlib.contextmanager
@@ -135,10 +135,10 @@ def in_use() -> Iterator[None]:
         _relocate()
         yield
     except (MlflowException, BentoMLException, RequestException, SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(_without_login(_told(error))) from error
+        raise StoreError(_without_login(_message(error))) from error
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     import requests
     from sqlalchemy.exc import OperationalError
 
@@ -147,9 +147,9 @@ def _told(error: BaseException) -> str:
     mlflow = f"MLflow at {os.environ['MLFLOW_TRACKING_URI']}"
     if "MLFLOW_REGISTRY_URI" in os.environ:
         mlflow += f" with the registry at {os.environ['MLFLOW_REGISTRY_URI']}"
-    silence = (requests.ConnectionError, requests.Timeout, OperationalError, sqlite3.Error)
+    unreachable = (requests.ConnectionError, requests.Timeout, OperationalError, sqlite3.Error)
     causes = list(_causes(error))
-    if not any(isinstance(cause, silence) for cause in causes[:2]):
+    if not any(isinstance(cause, unreachable) for cause in causes[:2]):
         return f"{error} ({mlflow}, BentoML at {os.environ['BENTOML_HOME']})"
     if any(isinstance(cause, sqlite3.Error) for cause in causes):
         return f"{mlflow}: its database cannot be used: {causes[-1]}."
@@ -164,7 +164,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _disk_is_full(error: BaseException) -> bool:
-    """Whether that is the reason; SQLite says so in words, or cannot open its files."""
+    """Whether a full disk is the cause; SQLite says so in its message only, or cannot open its files."""
     full = any(
         getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(cause)
         for cause in _causes(error)

@@ -21,7 +21,7 @@ from validation.errors import SettingsError
 
 OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 _OTHER_NAMES = ("objective_type", "app", "application", "loss", "reg_sqrt")
-"""Other names of "objective", and what would have LightGBM learn square roots."""
+"""Other names of "objective", and the option that makes LightGBM learn square roots."""
 _LINEAR = ("linear_tree", "linear_trees")
 
 
@@ -55,11 +55,11 @@ class Task(ABC, Generic[OutcomeT]):
 
     Attributes:
         objective: LightGBM's name for it.
-        objectives: those whose raw scores are what is answered here.
-        main_metrics: what slices are shown by.
+        objectives: those whose raw scores are the answers.
+        main_metrics: the metrics that are shown of slices.
         baseline: the name of the baseline that knows the targets only.
         prior_rows: how many rows of the overall mean the lookup mixes a group's mean with.
-        in_folds: whether a cross-validation of it is asked for.
+        in_folds: whether models of it are cross-validated.
     """
 
     objective: ClassVar[str]
@@ -82,7 +82,7 @@ class Task(ABC, Generic[OutcomeT]):
         """Raise TableError if the encoded targets of the training split, shape (rows,), teach nothing."""
 
     def check_objective(self, settings: Mapping[str, Any]) -> None:
-        """Raise SettingsError if LightGBM's parameters make its raw scores something else than answers here are."""
+        """Raise SettingsError if LightGBM's raw scores are not the answers under these parameters."""
         if settings["objective"] not in self.objectives:
             raise SettingsError(
                 f"The booster's objective is {settings['objective']!r}, whose raw scores are not the values that are "
@@ -100,7 +100,7 @@ class Task(ABC, Generic[OutcomeT]):
     def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
         """A weight for each row of `actual`, or None; `known` are the targets of the training split.
 
-        Raises SettingsError for weights that name what there is not.
+        Raises SettingsError for weights that name an unknown class.
         """
         return None
 
@@ -120,7 +120,7 @@ class Task(ABC, Generic[OutcomeT]):
     @staticmethod
     @abstractmethod
     def beside(outcome: OutcomeT, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """What else the evaluation writes down of each row than its prediction; `scores` are the Predictor's."""
+        """Further columns of the evaluation's table, shape (rows,) each, from scores of shape (rows, outputs)."""
 
     @staticmethod
     @abstractmethod
@@ -140,12 +140,12 @@ class Task(ABC, Generic[OutcomeT]):
     @staticmethod
     @abstractmethod
     def predicted(fitted: Any, features: np.ndarray) -> np.ndarray:
-        """What one of them says of rows, shape (rows,)."""
+        """The predictions of one of them, shape (rows,)."""
 
     @staticmethod
     @abstractmethod
     def likeness(values: pd.Series, actual: pd.Series) -> float:
-        """How far a column of numbers gives the encoded target away, from 0 to 1."""
+        """How strongly a column of numbers reveals the encoded target, from 0 to 1; both of shape (rows,)."""
 
     def suspicions(self, silver: pd.DataFrame) -> Iterator[str]:
         """Sentences about targets that look like those of another task."""
@@ -164,4 +164,4 @@ class Task(ABC, Generic[OutcomeT]):
     @staticmethod
     @abstractmethod
     def case(outcome: OutcomeT, target: Column, actual: float, predicted: float, label: Callable[[object], str]) -> str:
-        """A row's prediction beside what came about, as the title of a picture; `label` writes names for it."""
+        """A row's prediction and its actual value, as the title of a picture; `label` writes names for it."""

@@ -36,11 +36,11 @@ class BinaryTask(Task[Binary]):
     objectives = ("binary",)
     main_metrics = ("roc_auc", "log_loss", "ece")
     baseline = "majority"
-    prior_rows = 10  # a group of one would answer 0 or 1
+    prior_rows = 10  # a group of one row would answer 0 or 1
     in_folds = True
 
     def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
-        """Read off the classes, of which ingest let two pass; raises TableError if the rows have one."""
+        """Find the two classes; raises TableError if the rows have one. Ingest refuses more than two."""
         super().__init__(problem, silver)
         self.negative, self.positive = classes.of(problem, silver)
 
@@ -66,10 +66,10 @@ class BinaryTask(Task[Binary]):
             pair = (0.5 / max(1 - share, 1e-9), 0.5 / max(share, 1e-9))
         else:
             named = {normal(name): weight for name, weight in asked.items()}
-            there = (self.negative, self.positive)
-            unknown = sorted(set(named) - set(there))
+            labels = (self.negative, self.positive)
+            unknown = sorted(set(named) - set(labels))
             if unknown:
-                raise SettingsError(f"class_weights names {unknown[0]!r}; the classes are {', '.join(there)}.")
+                raise SettingsError(f"class_weights names {unknown[0]!r}; the classes are {', '.join(labels)}.")
             pair = (named.get(self.negative, 1.0), named.get(self.positive, 1.0))
         return np.where(actual > 0, pair[1], pair[0])
 
@@ -117,7 +117,7 @@ class BinaryTask(Task[Binary]):
 
     @staticmethod
     def likeness(values: pd.Series, actual: pd.Series) -> float:
-        """The area under the ROC curve, up or down."""
+        """The area under the ROC curve of the values or of their negatives, whichever is larger."""
         [area] = metrics.roc_auc(actual.to_numpy(), values.to_numpy(), np.ones((1, len(values))))
         return float(max(area, 1 - area))
 

@@ -53,10 +53,10 @@ class RegressionTask(Task[Regression]):
         booster = spread.learn(self.problem, self.objective, trained)
         features = trained.features[CALIBRATION]
         errors = trained.actual[CALIBRATION] - raw_scores(trained.booster, features)
-        reached = np.asarray(booster.predict(features))
+        error_sizes = np.asarray(booster.predict(features))
         columns = trained.columns[CALIBRATION]
         coverage = trained.params.coverage
-        outcome = conformal.calibrate(self.problem, coverage, trained.trend, errors, reached, columns)
+        outcome = conformal.calibrate(self.problem, coverage, trained.trend, errors, error_sizes, columns)
         return outcome, {SPREAD: booster.model_to_string()}
 
     judge = staticmethod(metrics.regression)
@@ -85,7 +85,7 @@ class RegressionTask(Task[Regression]):
 
     @staticmethod
     def likeness(values: pd.Series, actual: pd.Series) -> float:
-        """The rank correlation, up or down (Spearman)."""
+        """The absolute rank correlation (Spearman)."""
         return float(abs(values.rank().corr(actual.rank())))
 
     def suspicions(self, silver: pd.DataFrame) -> Iterator[str]:
@@ -108,10 +108,10 @@ class RegressionTask(Task[Regression]):
         )
         if outcome.trend is None:
             return
-        found = outcome.trend
-        first, last, until = (_day(day) for day in (found.first, found.last, 2 * found.last - found.first))
+        growth = outcome.trend
+        first, last, until = (_day(day) for day in (growth.first, growth.last, 2 * growth.last - growth.first))
         yield (
-            f"It learned from rows of {first} to {last} and a growth of {found.rate:+.1%} a year (by the logarithm of "
+            f"It learned from rows of {first} to {last} and a growth of {growth.rate:+.1%} a year (by the logarithm of "
             f"the target). It carries that growth on until {until}; before {first} and after {until} it stands still."
         )
 
