@@ -1,4 +1,4 @@
-"""What is sent: rows of the simulated table as JSON, as tensors and as the typed message."""
+"""Request bodies: rows of the simulated table as JSON, as tensors and as the typed message."""
 
 import functools
 import itertools
@@ -33,17 +33,17 @@ def _table() -> list[dict[str, Any]]:
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    """So many rows of the table, from its first again where it is too short."""
+    """The first `count` rows of the table, which is repeated if it is too short."""
     return list(itertools.islice(itertools.cycle(_table()), count))
 
 
 def instances(count: int) -> str:
-    """A request of so many rows, as our HTTP takes it."""
+    """A V1 request of so many rows."""
     return json.dumps({"instances": rows(count)})
 
 
 def columns(count: int) -> dict[str, Any]:
-    """A request of so many rows as tensors, one a column, all of them JSON."""
+    """A V2 request of so many rows: one JSON tensor of shape [count] a column."""
     inputs = [
         {
             "name": name,
@@ -57,7 +57,7 @@ def columns(count: int) -> dict[str, Any]:
 
 
 def table(count: int) -> tuple[bytes, bytes]:
-    """The same with raw tensors, and raw answers: the JSON, and what stands behind it."""
+    """A V2 request with raw tensors, and for raw answers: its JSON, and the bytes after it."""
     raw = []
     request = columns(count)
     for tensor in request["inputs"]:
@@ -73,7 +73,7 @@ def _columns(count: int) -> dict[str, list[Any]]:
 
 
 def vector() -> list[float]:
-    """A row of the model matrix, as the peers take it."""
+    """A row of the model matrix, shape (features,), as the peers take it."""
     return [1.0] * lgb.Booster(model_file=str(BOOSTER)).num_feature()
 
 
@@ -86,7 +86,7 @@ def matrix(count: int) -> np.ndarray:
 
 def tensors(model: str, columns: dict[str, Any]) -> bytes:
     """A ModelInferRequest of one row: a tensor a column, texts and numbers of shape [1], lists of shape [1, length]."""
-    # it takes names in the process that other clients of the protocol take too
+    # imported here, since it registers names that other clients of the protocol register too
     from serving.rpc.protos import open_inference_pb2 as pb
 
     request = pb.ModelInferRequest(model_name=model)
@@ -111,5 +111,5 @@ def typed(row: dict[str, Any]) -> bytes:
 
 
 def framed(message: bytes) -> bytes:
-    """A gRPC message as it stands in a body: not compressed, its length, itself."""
+    """A gRPC message with its frame: the flag for no compression, its length, the message."""
     return b"\0" + len(message).to_bytes(4) + message

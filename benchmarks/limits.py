@@ -1,4 +1,4 @@
-"""What happens at the limits: large requests, stalls under a steady load, and more than can be answered."""
+"""Behaviour at the limits: large requests, stalls under a steady load, and overload."""
 
 import asyncio
 import http.client
@@ -18,19 +18,19 @@ LARGE, TOO_LARGE = 10_000, 100_000
 STEADY_CONNECTIONS = 32
 STEADY_SHARE = 0.7
 TIMES = 4
-"""How many times what it can do a server is asked for in overload."""
+"""The load in overload, as a multiple of what the server can answer."""
 OVERLOAD_ROWS = 200
 PEAK_TIMES = 3
-"""As much longer is the peak measured, of requests that take a third of a second."""
+"""The peak is measured so many times as long, since its requests take a third of a second."""
 SATURATING = 128
 _WARM_UP = 2
 
 
 class Large(NamedTuple):
-    """Large requests to one server."""
+    """The results of large requests to one server."""
 
     seconds: list[float]
-    """Each request of LARGE rows."""
+    """Of each request of LARGE rows."""
     before: Memory
     peak: float
     """Of the worker, in MB, after those."""
@@ -40,7 +40,7 @@ class Large(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """One server under a load that it can bear."""
+    """The results of one server under a load that it can sustain."""
 
     server: str
     capacity: float
@@ -49,16 +49,16 @@ class Stall(NamedTuple):
 
 
 class Overload(NamedTuple):
-    """Explanations at several times what can be answered, and single rows over several times the connections."""
+    """The results of overload: too many explanations a second, and single rows over too many connections."""
 
     peak: float
-    """Good answers a second to two connections, each asking again once it was answered."""
+    """Good answers a second in a closed loop of two connections."""
     offered: float
     """Requests a second."""
     seconds: float
     answers: list[Answer]
     recovery: list[float]
-    """Seconds until a row was predicted and until the same request was explained."""
+    """Seconds until a row was predicted, and until the same request was explained."""
     memory: tuple[Memory, Memory]
     """Before and after."""
     saturated: Load
@@ -66,8 +66,8 @@ class Overload(NamedTuple):
     crowded_memory: tuple[Memory, Memory]
 
     def ended(self, status: int, within: float = np.inf) -> list[Answer]:
-        """The answers of this status that came before so many seconds were over."""
-        return [one for one in self.answers if one.status == status and one.ended <= within]
+        """The answers of this status that ended within so many seconds."""
+        return [answer for answer in self.answers if answer.status == status and answer.ended <= within]
 
     @property
     def goodput(self) -> float:
@@ -103,7 +103,7 @@ def _post(body: bytes) -> tuple[int, float]:
 
 
 def stall(bench: Bench) -> list[Stall]:
-    """Our server and the bare echo, each at the same share of what it can do."""
+    """Our server and the bare echo, each at the same share of its capacity."""
     return [_stall(make(bench), bench) for make in (servers.ours, servers.echo)]
 
 
@@ -117,13 +117,13 @@ def _stall(server: Server, bench: Bench) -> Stall:
 
 
 def overload(bench: Bench) -> Overload:
-    """More than can be answered."""
+    """Overload, and the recovery from it."""
     explained, predicted = bodies.instances(OVERLOAD_ROWS), bodies.instances(1)
     with running(servers.ours(bench), bench.work) as process:
         peak = load.wrk(EXPLAIN, explained, 2, PEAK_TIMES * bench.seconds, bench.work).good
         before = process.memory
-        asked, probe = open_loop.post(EXPLAIN, explained), open_loop.post(PREDICT, predicted)
-        offered = open_loop.overload(asked, TIMES * peak, bench.overload_seconds, [probe, asked])
+        request, probe = open_loop.post(EXPLAIN, explained), open_loop.post(PREDICT, predicted)
+        offered = open_loop.overload(request, TIMES * peak, bench.overload_seconds, [probe, request])
         answers, recovery = asyncio.run(offered)
         memory = before, process.memory
         saturated = load.wrk(PREDICT, predicted, SATURATING, bench.seconds, bench.work)

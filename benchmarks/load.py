@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.options import GRPC_PORT, PORT
 
 PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client"}
-"""What must be there, and the package of Debian that brings it."""
+"""The programs that are needed, and their Debian packages."""
 _SCRIPT = """\
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -28,7 +28,7 @@ end
 
 
 class Load(NamedTuple):
-    """What a server did under a load."""
+    """The results of a load on a server."""
 
     requests: float
     """A second."""
@@ -43,12 +43,12 @@ class Load(NamedTuple):
 
     @property
     def good(self) -> float:
-        """Good answers a second; errors are quickly said."""
+        """Good answers a second; errors are answered quickly and must not count."""
         return self.requests * max(0.0, 1 - self.bad / max(1, self.done))
 
 
 def demand_programs() -> None:
-    """Exit with what to install where a program is missing."""
+    """Exit with the packages to install if a program is missing."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         packages = " ".join(PROGRAMS[name] for name in missing)
@@ -56,7 +56,7 @@ def demand_programs() -> None:
 
 
 def wrk(path: str, body: str, connections: int, seconds: int, work: Path) -> Load:
-    """As many requests as `connections` bring, each connection asking again once it was answered."""
+    """HTTP requests in a closed loop: each connection sends the next request after an answer."""
     script = work / "request.lua"
     script.write_text(_SCRIPT.format(body=body))
     url = f"http://127.0.0.1:{PORT}{path}"
@@ -65,25 +65,25 @@ def wrk(path: str, body: str, connections: int, seconds: int, work: Path) -> Loa
 
 
 def read_wrk(printed: str) -> Load:
-    """What our script let wrk print."""
+    """Parse what our script makes wrk print."""
     line = re.search(r"^\{.*\}$", printed, re.MULTILINE)
     if line is None:
         sys.exit(f"wrk said something else than expected:\n{printed}")
-    told = json.loads(line[0])
-    p99, p999, worst = (told[name] / 1e3 for name in ("p99", "p999", "worst"))
-    return Load(told["count"] / told["microseconds"] * 1e6, p99, p999, worst, told["bad"], told["count"])
+    summary = json.loads(line[0])
+    p99, p999, worst = (summary[name] / 1e3 for name in ("p99", "p999", "worst"))
+    return Load(summary["count"] / summary["microseconds"] * 1e6, p99, p999, worst, summary["bad"], summary["count"])
 
 
 def grpc(path: str, body: bytes, connections: int, streams: int, seconds: int, work: Path) -> Load:
-    """Calls by gRPC. Errors of gRPC stand in trailers, which h2load does not read: the caller counts what was good."""
+    """Calls by gRPC. Its errors are in trailers, which h2load does not read: the caller counts the good ones."""
     headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     return _h2load([f"-c{connections}", f"-m{streams}", *headers], path, body, GRPC_PORT, seconds, work)
 
 
 def steady(path: str, body: str, connections: int, rate: float | None, seconds: int, work: Path) -> Load:
-    """So many HTTP/1.1 requests a second, or as many as there can be."""
+    """HTTP/1.1 requests at a fixed rate a second, or in a closed loop without one."""
     options = ["--h1", f"-c{connections}", "-H", "content-type: application/json"]
-    options += [] if rate is None else [f"--rps={rate / connections:.3f}"]  # which is that of a connection
+    options += [] if rate is None else [f"--rps={rate / connections:.3f}"]  # --rps is the rate of one connection
     return _h2load(options, path, body.encode(), PORT, seconds, work)
 
 
@@ -96,13 +96,13 @@ def _h2load(options: list[str], path: str, body: bytes, port: int, seconds: int,
 
 
 def read_h2load(printed: str, log: str) -> Load:
-    """The rate as h2load printed it, and latencies from its log, which it rounds nowhere."""
+    """Parse the rate that h2load prints, and the latencies from its log, where they are not rounded."""
     rate = re.search(r"finished in .*?, ([\d.]+) req/s", printed)
     counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", printed)
     lines = np.array([line.split("\t") for line in log.splitlines()], dtype=np.int64).reshape(-1, 3)
     if rate is None or counts is None or not len(lines):
         sys.exit(f"h2load said something else than expected:\n{printed}")
-    p99, p999, worst = (float(one) / 1e3 for one in np.percentile(lines[:, 2], [99, 99.9, 100]))
+    p99, p999, worst = (float(microseconds) / 1e3 for microseconds in np.percentile(lines[:, 2], [99, 99.9, 100]))
     done, failed = int(counts[1]), int(counts[3])
     refused = int((lines[:, 1] // 100 != 2).sum())
     return Load(float(rate[1]), p99, p999, worst, max(failed, refused), done)

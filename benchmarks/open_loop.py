@@ -1,4 +1,4 @@
-"""A client that asks at a fixed rate however long answers take, as many strangers would."""
+"""An open-loop client: it sends at a fixed rate however long answers take, as many independent callers would."""
 
 import asyncio
 import time
@@ -7,9 +7,9 @@ from typing import NamedTuple
 from benchmarks.options import PORT
 
 _READY = 64
-"""As many connections are there before the first request, and more when they are needed."""
+"""So many connections are opened before the first request, and more when they are needed."""
 _PATIENCE = 60.0
-"""Seconds until an answer is given up."""
+"""The timeout of an answer in seconds."""
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -18,14 +18,14 @@ class Answer(NamedTuple):
     """One request, timed from when it was due."""
 
     status: int
-    """0 if the connection broke or nothing came."""
+    """0 if the connection broke or the answer timed out."""
     seconds: float
     ended: float
     """Seconds after the first request was due."""
 
 
 def post(path: str, body: str) -> bytes:
-    """A request as it goes through the socket."""
+    """The bytes of an HTTP request."""
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: "
     return f"{head}{len(body.encode())}\r\n\r\n{body}".encode()
 
@@ -50,7 +50,7 @@ class Crowd:
         return await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
 
     async def _free(self) -> Connection:
-        """A connection that nobody uses and that the server did not close, as it does with idle ones."""
+        """An unused connection that the server has not closed for being idle, or a new one."""
         while self._idle:
             reader, writer = self._idle.pop()
             if not reader.at_eof():
@@ -59,7 +59,7 @@ class Crowd:
         return await self._connect()
 
     async def ask(self, request: bytes) -> int:
-        """The status of the answer, once all of it is there."""
+        """Send a request; returns the status after the whole answer was received."""
         connection = reader, writer = await self._free()
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -73,10 +73,10 @@ class Crowd:
         return int(head.split()[1])
 
     async def offer(self, request: bytes, rate: float, seconds: float) -> "list[asyncio.Task[Answer]]":
-        """Begin `rate` requests a second for so long; returns when the last was begun, whatever is answered."""
+        """Start `rate` requests a second for so long; returns when the last was started, and waits for no answer."""
         start = time.perf_counter()
 
-        async def one(due: float) -> Answer:
+        async def timed(due: float) -> Answer:
             status = await self.ask(request)
             now = time.perf_counter()
             return Answer(status, now - start - due, now - start)
@@ -85,26 +85,26 @@ class Crowd:
         for number in range(int(rate * seconds)):
             due = number / rate
             await asyncio.sleep(max(0.0, start + due - time.perf_counter()))
-            begun.append(asyncio.create_task(one(due)))
+            begun.append(asyncio.create_task(timed(due)))
         return begun
 
     async def until_good(self, request: bytes, since: float) -> float:
-        """Seconds from `since` on time.perf_counter's clock until this request is answered well."""
+        """Seconds from `since`, by time.perf_counter, until this request is answered with 200."""
         while await self.ask(request) != 200:
             await asyncio.sleep(0.01)
         return time.perf_counter() - since
 
 
 class Offered(NamedTuple):
-    """What came of an open loop."""
+    """The results of an open loop."""
 
     answers: list[Answer]
     recovery: list[float]
-    """Seconds after its last request until each of the probes was answered well."""
+    """Seconds after its last request until each of the probes was answered with 200."""
 
 
 async def overload(request: bytes, rate: float, seconds: float, probes: list[bytes], port: int = PORT) -> Offered:
-    """Offer requests at a rate, and then ask the probes, one beside the other, until they are answered."""
+    """Send requests at a rate, and then all probes at the same time, until they are answered with 200."""
     async with Crowd(port) as crowd:
         begun = await crowd.offer(request, rate, seconds)
         stopped = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a run of the benchmark was told, and where the servers listen."""
+"""The options of a run of the benchmark, and the ports of the servers."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,23 +6,23 @@ from typing import NamedTuple
 PORT = 8_123
 GRPC_PORT = PORT + 1
 COUNTS_PORT = PORT + 2
-"""Where MLServer tells its own counts."""
+"""MLServer's metrics."""
 PAGE_PORT = PORT + 3
 
 
 class Bench(NamedTuple):
-    """Where things are and how long to measure."""
+    """The folders and the durations of a run."""
 
     tag: str
-    """The Bento."""
+    """The tag of the Bento."""
     home: Path
-    """BentoML's, which holds it."""
+    """BENTOML_HOME, whose store has the Bento."""
     environments: Path
-    """Of the peers."""
+    """The folder of the peers' virtual environments."""
     work: Path
-    """A folder for what is written on the way."""
+    """A folder for temporary files."""
     rounds: int
     seconds: int
-    """One measurement, where a measure does not say otherwise."""
+    """The duration of one measurement, by default."""
     stall_seconds: int
     overload_seconds: int

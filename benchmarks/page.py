@@ -1,4 +1,4 @@
-"""The demo page as its visitors meet it, and what it costs the service that it stands beside."""
+"""The demo page as its visitors see it, and what it costs the service on the same machine."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,26 +19,26 @@ VISITS, CLICKS = 10, 50
 ROWS = 100_000
 CALLS, EXPLAINED = 300, 30
 _PAUSE = 0.2
-"""Seconds between two clicks of somebody who waits for no table."""
+"""Seconds between two clicks of the other visitor."""
 
 
 class Start(NamedTuple):
-    """One start of the service, as `make serve` starts it."""
+    """One start of the service, as by `make serve`."""
 
     beside: bool
-    """Whether the page is there too."""
+    """Whether the page is started too."""
     ready: float
     """Seconds until the service was ready."""
     memory: float
-    """Of all its processes, in MB, after what the page asks of it when somebody looks and predicts."""
+    """Of all its processes, in MB, after the requests of a visitor who predicts and explains."""
     page_up: float
-    """Seconds from then until the page was up; nan without it."""
+    """Seconds from then until the page was ready; nan without it."""
     page_memory: float
     """In MB, before the first visit."""
 
 
 class Table(NamedTuple):
-    """A table of ROWS rows, answered by way of the page."""
+    """A table of ROWS rows, answered through the page."""
 
     reasons: bool
     upload: float
@@ -46,21 +46,21 @@ class Table(NamedTuple):
     seconds: float
     """From the click to the preview."""
     clicks: list[float]
-    """Those of another visitor meanwhile."""
+    """Seconds from click to prediction of another visitor meanwhile."""
 
 
 class Shown(NamedTuple):
-    """All of it."""
+    """The results of all measurements."""
 
     starts: list[Start]
     visits: list[Visit]
-    """The first is the first that the process ever had."""
+    """The first one is also the first of the process."""
     clicks: list[float]
     tables: list[Table]
     memory: float
     """The page's in MB, after the visits and clicks."""
     peak: float
-    """The most that it ever held."""
+    """Its largest resident memory in MB."""
 
 
 class _Beside(NamedTuple):
@@ -69,12 +69,12 @@ class _Beside(NamedTuple):
 
 
 def measure(bench: Bench) -> Shown:
-    """The service alone and with the page beside it, in turn; then the page."""
+    """Start the service without and with the page, in turn; then measure the page."""
     starts = [_start(bench, beside) for _ in range(bench.rounds) for beside in (False, True)]
     table = bench.work / "rows.csv"
     pd.DataFrame(bodies.rows(ROWS)).to_csv(table, index=False)
     with visitor.browser() as chromium, _serving(bench, beside=True) as (_, page):
-        assert page is not None  # noqa: S101 as it was asked for
+        assert page is not None  # noqa: S101 started above
         visits = [_visit(chromium) for _ in range(VISITS)]
         with visitor.visitor(chromium) as somebody:
             clicks = [somebody.predict() for _ in range(CLICKS)]
@@ -102,7 +102,7 @@ def _start(bench: Bench, beside: bool) -> Start:
 
 
 async def _ask() -> None:
-    """What the page asks of the service for a visitor who predicts and explains some hundred rows."""
+    """Send the requests that the page sends for a visitor who predicts and explains some hundred rows."""
     service = Service(f"http://127.0.0.1:{PORT}")
     [name] = await service.names()
     await service.model(name)
@@ -116,20 +116,20 @@ async def _ask() -> None:
 
 def _visit(chromium: Browser) -> Visit:
     with visitor.visitor(chromium) as somebody:
-        somebody.predict()  # so that what looks usable is
+        somebody.predict()  # checks that the form really works
         return somebody.visit
 
 
 def _table(chromium: Browser, table: Path, *, reasons: bool) -> Table:
-    with visitor.visitor(chromium) as uploading, visitor.visitor(chromium) as other:
+    with visitor.visitor(chromium) as uploading, visitor.visitor(chromium) as neighbour:
         upload = uploading.upload(table, reasons=reasons)
         uploading.predict_all()
         clicks = []
         while uploading.waits:
-            clicks.append(other.predict())
-            other.pause(_PAUSE)
+            clicks.append(neighbour.predict())
+            neighbour.pause(_PAUSE)
         seconds = uploading.answered()
-        said = uploading.text(".preview .sentence")
-        if f"{ROWS:,} of {ROWS:,} rows answered" not in said:
-            raise RuntimeError(f"the page said of the table: {said}")
+        text = uploading.text(".preview .sentence")
+        if f"{ROWS:,} of {ROWS:,} rows answered" not in text:
+            raise RuntimeError(f"the page said of the table: {text}")
         return Table(reasons, upload, seconds, clicks)

@@ -1,4 +1,4 @@
-"""What was measured of the demo page, as a section of the report."""
+"""The results of the demo page as a section of the report."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,13 +8,13 @@ from benchmarks.report import Section, Target, median
 PAINT_SECONDS = 2.0
 CLICK_MS = 300.0
 SAME = 1.1
-"""The ratio up to which two starts of a service, or its memory in both, are called the same."""
+"""Up to this ratio, the start times or the memory of the service with and without the page count as equal."""
 FROZEN_MS = 1_000.0
-"""A page that answers later than this, while it has a table to answer, is called frozen."""
+"""A page that answers later than this, while it works on a table, counts as frozen."""
 
 
-def section(found: Shown) -> Section:
-    """All of it, and what was wanted."""
+def section(results: Shown) -> Section:
+    """The table of results, and the targets."""
     explanation = (
         "Flights in Chromium, on the machine that serves: visitors with an empty cache who then press Predict, the "
         "first of them as soon as the page's process answers; clicks in one window, each after a changed value, "
@@ -23,25 +23,25 @@ def section(found: Shown) -> Section:
         f"serve`, with one worker; its memory is that of all its processes, resident, after {CALLS} predictions and "
         f"{EXPLAINED} explanations in the page's own requests."
     )
-    return Section(explanation, ["what", "median", "worst", "of"], _rows(found), _targets(found))
+    return Section(explanation, ["what", "median", "worst", "of"], _rows(results), _targets(results))
 
 
-def _rows(found: Shown) -> list[list[str]]:
-    without, beside = (_of(found.starts, page) for page in (False, True))
-    visits, starts = (f"{len(found.visits)} visits", f"{len(beside)} starts")
+def _rows(results: Shown) -> list[list[str]]:
+    alone, with_page = (_starts_with(results.starts, page) for page in (False, True))
+    visits, starts = (f"{len(results.visits)} visits", f"{len(with_page)} starts")
     return [
-        _seconds("first contentful paint", [one.paint for one in found.visits], visits),
-        _seconds("until the form can be used", [one.usable for one in found.visits], visits),
-        _clicks("click to prediction", found.clicks),
-        *(row for table in found.tables for row in _table(table)),
-        _seconds("the service's start, alone", [one.ready for one in without], starts),
-        _seconds("the service's start, with the page", [one.ready for one in beside], starts),
-        _seconds("from then until the page is up", [one.page_up for one in beside], starts),
-        _megabytes("the service's memory, alone", [one.memory for one in without], starts),
-        _megabytes("the service's memory, with the page", [one.memory for one in beside], starts),
-        _megabytes("the page's memory", [one.page_memory for one in beside], starts),
-        ["the page's memory after visits and clicks", f"{found.memory:.0f} MB", "", "once"],
-        ["the page's memory at its peak, with the tables", f"{found.peak:.0f} MB", "", "once"],
+        _seconds("first contentful paint", [visit.paint for visit in results.visits], visits),
+        _seconds("until the form can be used", [visit.usable for visit in results.visits], visits),
+        _clicks("click to prediction", results.clicks),
+        *(row for table in results.tables for row in _table(table)),
+        _seconds("the service's start, alone", [start.ready for start in alone], starts),
+        _seconds("the service's start, with the page", [start.ready for start in with_page], starts),
+        _seconds("from then until the page is up", [start.page_up for start in with_page], starts),
+        _megabytes("the service's memory, alone", [start.memory for start in alone], starts),
+        _megabytes("the service's memory, with the page", [start.memory for start in with_page], starts),
+        _megabytes("the page's memory", [start.page_memory for start in with_page], starts),
+        ["the page's memory after visits and clicks", f"{results.memory:.0f} MB", "", "once"],
+        ["the page's memory at its peak, with the tables", f"{results.peak:.0f} MB", "", "once"],
     ]
 
 
@@ -65,18 +65,18 @@ def _clicks(what: str, seconds: Sequence[float]) -> list[str]:
     return [what, f"{1e3 * median(seconds):.0f} ms", f"{1e3 * max(seconds):.0f} ms", f"{len(seconds)} clicks"]
 
 
-def _targets(found: Shown) -> list[Target]:
-    without, beside = (_of(found.starts, page) for page in (False, True))
-    paint = max(one.paint for one in found.visits)
-    click = 1e3 * max(found.clicks)
-    other = 1e3 * max(took for table in found.tables for took in table.clicks)
-    # each start beside its own neighbour, so that a slow moment of the machine counts on both sides
-    start = median(two.ready / one.ready for one, two in zip(without, beside, strict=True))
-    memory = median(two.memory / one.memory for one, two in zip(without, beside, strict=True))
+def _targets(results: Shown) -> list[Target]:
+    alone, with_page = (_starts_with(results.starts, page) for page in (False, True))
+    paint = max(visit.paint for visit in results.visits)
+    click = 1e3 * max(results.clicks)
+    neighbour = 1e3 * max(took for table in results.tables for took in table.clicks)
+    # each start is compared to its neighbour, so that a slow moment of the machine counts on both sides
+    start = median(two.ready / one.ready for one, two in zip(alone, with_page, strict=True))
+    memory = median(two.memory / one.memory for one, two in zip(alone, with_page, strict=True))
     return [
         Target("the worst first paint", f"{paint:.2f} s", f"under {PAINT_SECONDS:g} s", paint < PAINT_SECONDS),
         Target("the worst click to prediction", f"{click:.0f} ms", f"within {CLICK_MS:.0f} ms", click <= CLICK_MS),
-        Target("another visitor's worst", f"{other:.0f} ms", f"within {FROZEN_MS:.0f} ms", other <= FROZEN_MS),
+        Target("another visitor's worst", f"{neighbour:.0f} ms", f"within {FROZEN_MS:.0f} ms", neighbour <= FROZEN_MS),
         _same("start of the service, with the page to alone", start),
         _same("memory of the service, with the page to alone", memory),
     ]
@@ -86,5 +86,5 @@ def _same(what: str, ratio: float) -> Target:
     return Target(what, f"{ratio:.2f}", f"at most {SAME:g}", ratio <= SAME)
 
 
-def _of(starts: Iterable[Start], beside: bool) -> list[Start]:
-    return [one for one in starts if one.beside == beside]
+def _starts_with(starts: Iterable[Start], beside: bool) -> list[Start]:
+    return [start for start in starts if start.beside == beside]

@@ -1,4 +1,4 @@
-"""A server while it is measured: started, ready, how much memory it holds, stopped."""
+"""The processes of a server: start, readiness, memory, stop."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ _LONGEST_START = 120.0
 
 
 class Memory(NamedTuple):
-    """Resident, in MB."""
+    """Resident memory in MB."""
 
     worker: float
     whole: float
@@ -28,7 +28,7 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers."""
+    """A server that is ready."""
 
     family: list[psutil.Process]
     ready: float
@@ -37,17 +37,17 @@ class Running:
     @property
     def worker(self) -> psutil.Process:
         """The process that answers: a supervisor's largest child, or the only process there is."""
-        return max(self.family[1:] or self.family, key=lambda one: int(one.memory_info().rss))
+        return max(self.family[1:] or self.family, key=lambda process: int(process.memory_info().rss))
 
     @property
     def memory(self) -> Memory:
-        """Now."""
-        sizes = [one.memory_info().rss / 1e6 for one in self.family]
+        """The current memory."""
+        sizes = [process.memory_info().rss / 1e6 for process in self.family]
         return Memory(max(sizes[1:] or sizes), sum(sizes))
 
     @property
     def peak(self) -> float:
-        """The most that the worker ever held, in MB, as Linux remembers it."""
+        """The peak resident memory of the worker in MB, from Linux (VmHWM)."""
         status = Path(f"/proc/{self.worker.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / 1e6
@@ -55,7 +55,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Begun:
-    """A server that was started."""
+    """A server that was started and may not be ready."""
 
     server: Server
     process: psutil.Popen
@@ -64,7 +64,7 @@ class Begun:
     log: Path
 
     def until_ready(self) -> Running:
-        """The server once it answers. Exits with its log if it does not start."""
+        """Wait until the server is ready. Exits with its log if it does not start."""
         while not _answers(f"http://127.0.0.1:{self.server.port}{self.server.ready}"):
             if self.process.poll() is not None or time.perf_counter() - self.started > _LONGEST_START:
                 sys.exit(f"{self.server.name} did not start:\n{self.log.read_text()[-2_000:]}")
@@ -75,7 +75,7 @@ class Begun:
 
 @contextlib.contextmanager
 def begun(server: Server, work: Path) -> Iterator[Begun]:
-    """The server from its start; it is stopped afterwards."""
+    """Start a server, without waiting for it; it is stopped afterwards."""
     log = work / f"server-{server.port}.log"
     started = time.perf_counter()
     with log.open("w") as output:
@@ -95,7 +95,7 @@ def begun(server: Server, work: Path) -> Iterator[Begun]:
 
 @contextlib.contextmanager
 def running(server: Server, work: Path) -> Iterator[Running]:
-    """The server from the time that it is ready; it is stopped afterwards. Exits with its log if it does not start."""
+    """Start a server and wait until it is ready; it is stopped afterwards. Exits with its log if it does not start."""
     with begun(server, work) as process:
         yield process.until_ready()
 

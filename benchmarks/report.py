@@ -1,4 +1,4 @@
-"""What was measured, as Markdown: a section a measure, with its targets, and the machine."""
+"""The report in Markdown: a section for each measure, with its targets, and the machine."""
 
 import datetime
 import os
@@ -15,7 +15,7 @@ HEAD = "# Measured by `make bench`\n"
 
 
 class Target(NamedTuple):
-    """Something that should hold."""
+    """A target, and whether it was reached."""
 
     what: str
     measured: str
@@ -42,26 +42,26 @@ def rendered(section: Section, how: str) -> str:
     """A section's text below its title; `how` says when and how it was measured."""
     parts = [section.explanation, table(section.heads, section.rows)]
     if section.targets:
-        verdicts = [[*one[:3], "reached" if one.reached else "**missed**"] for one in section.targets]
+        verdicts = [[*target[:3], "reached" if target.reached else "**missed**"] for target in section.targets]
         parts.append(table(["target", "measured", "wanted", ""], verdicts))
     return "\n\n".join([*parts, how])
 
 
 def merged(old: str, new: dict[str, str], order: Sequence[str]) -> str:
-    """The report with new sections in the places of old ones of the same title."""
+    """The report, with new sections in place of the old ones of the same title."""
     parts = re.split(r"^## (.*)\n", old, flags=re.MULTILINE)
-    found = {title: text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)} | new
-    titles = [title for title in order if title in found]
-    return "\n".join([HEAD, *(f"## {title}\n\n{found[title]}\n" for title in titles)])
+    sections = {title: text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)} | new
+    titles = [title for title in order if title in sections]
+    return "\n".join([HEAD, *(f"## {title}\n\n{sections[title]}\n" for title in titles)])
 
 
 def median(values: Iterable[float]) -> float:
-    """Of the rounds."""
+    """The median of the rounds."""
     return statistics.median(values)
 
 
 def machine() -> str:
-    """Where this was measured."""
+    """A description of this machine."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cores = len(os.sched_getaffinity(0))
     memory = psutil.virtual_memory().total / 2**30
@@ -71,7 +71,7 @@ def machine() -> str:
 
 
 def how(bento: str, rounds: int) -> str:
-    """Of what, when and where, and how often."""
+    """A line that says what was measured, when, where and how often."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     times = "measured once" if rounds == 1 else f"medians of {rounds} interleaved rounds"
     return f"{today}, {bento}, {times}; {machine()}, load average afterwards {os.getloadavg()[0]:.1f}."

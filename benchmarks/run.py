@@ -22,9 +22,9 @@ class Measure(NamedTuple):
     measure: Callable[[Bench], Any]
     section: Callable[[Any], Section]
     rounds: bool = True
-    """Whether it is repeated, or long enough as it is."""
+    """Whether it is repeated in rounds; long measurements are not."""
     program: str | None = None
-    """Without which it is left out."""
+    """The program that it needs; without it, it is left out."""
 
 
 MEASURES = {
@@ -41,7 +41,7 @@ MEASURES = {
 
 
 def main() -> None:
-    """Measure, print and write, part by part, so that a run that breaks off keeps what it has."""
+    """Measure, print and write, part by part, so that an interrupted run keeps its results."""
     options = _options()
     load.demand_programs()
     servers.prepare(options.environments)

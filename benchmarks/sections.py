@@ -32,69 +32,69 @@ from benchmarks.throughput import (
 )
 
 OURS, ALONE = "Boxwood", "Boxwood, alone"
-BESIDE = "FastAPI, careful"
-"""Whom ratios are to, over HTTP."""
+PEER = "FastAPI, careful"
+"""The server that ratios over HTTP are to."""
 EXPLAIN_SHARE = 0.9
 STALL_MS = 25.0
 REFUSAL_MS = 50.0
 RECOVERY_SECONDS = 1.0
 _AS_FAST = 0.95
-"""No slower, within what two rounds of the same differ by."""
+"""The ratio that counts as no slower, since two rounds of the same server differ by as much."""
 GROWTH_MB = 20.0
-"""Memory that grows by no more is called flat."""
+"""Memory that grows by no more counts as constant."""
 
 
 def _rate(loads: Sequence[Load]) -> float:
-    return median(one.good for one in loads)
+    return median(load.good for load in loads)
 
 
 def _cell(loads: Sequence[Load]) -> str:
-    return f"{_rate(loads):,.0f}/s, p99 {median(one.p99 for one in loads):.1f} ms"
+    return f"{_rate(loads):,.0f}/s, p99 {median(load.p99 for load in loads):.1f} ms"
 
 
 def _bad(loads: Sequence[Load]) -> str:
-    return f"{sum(one.bad for one in loads):,}"
+    return f"{sum(load.bad for load in loads):,}"
 
 
-def single(found: list[Single]) -> Section:
+def single(results: list[Single]) -> Section:
     """Single rows over HTTP."""
-    names = list(dict.fromkeys(one.server for one in found))
+    names = list(dict.fromkeys(result.server for result in results))
     loads = {
-        (name, count): [one.loads[count] for one in found if one.server == name]
+        (name, count): [result.loads[count] for result in results if result.server == name]
         for name in names
         for count in CONNECTIONS
     }
     rows = []
     for name in names:
-        mine = [one for one in found if one.server == name]
-        ratio = _rate(loads[name, 32]) / _rate(loads[BESIDE, 32])
-        worker, whole = (median(one.memory[place] for one in mine) for place in (0, 1))
+        mine = [result for result in results if result.server == name]
+        ratio = _rate(loads[name, 32]) / _rate(loads[PEER, 32])
+        worker, whole = (median(result.memory[place] for result in mine) for place in (0, 1))
         rows.append([
             name, *(_cell(loads[name, count]) for count in CONNECTIONS), f"{ratio:.2f}",
-            f"{median(one.ready for one in mine):.1f} s", f"{worker:.0f} of {whole:.0f} MB",
-            _bad([load for one in mine for load in one.loads.values()]),
+            f"{median(result.ready for result in mine):.1f} s", f"{worker:.0f} of {whole:.0f} MB",
+            _bad([load for result in mine for load in result.loads.values()]),
         ])  # fmt: skip
     heads = ["server", *(f"{count} connections" for count in CONNECTIONS), "beside", "ready", "memory", "bad"]
     explanation = (
-        f"One row a request, by wrk. `beside`: requests a second at 32 connections, as a multiple of {BESIDE}. "
+        f"One row a request, by wrk. `beside`: requests a second at 32 connections, as a multiple of {PEER}. "
         "`ready`: seconds from the start. `memory`: resident after the load, the worker's and that of all processes. "
         "`bad`: errors, and answers that are no 2xx."
     )
-    return Section(explanation, heads, rows, _single_targets(found, loads))
+    return Section(explanation, heads, rows, _single_targets(results, loads))
 
 
-def _single_targets(found: list[Single], loads: Mapping[tuple[str, int], Sequence[Load]]) -> list[Target]:
-    ours = _rate(loads[OURS, 32])
-    ratios = ((BESIDE, 1.5), ("BentoML, batchable", 8.0), ("MLServer", 3.0), ("bare ASGI echo", 0.6))
+def _single_targets(results: list[Single], loads: Mapping[tuple[str, int], Sequence[Load]]) -> list[Target]:
+    own_rate = _rate(loads[OURS, 32])
+    ratios = ((PEER, 1.5), ("BentoML, batchable", 8.0), ("MLServer", 3.0), ("bare ASGI echo", 0.6))
     targets = [
-        _at_least(f"requests a second at 32 connections, to {name}", ours / _rate(loads[name, 32]), wanted)
+        _at_least(f"requests a second at 32 connections, to {name}", own_rate / _rate(loads[name, 32]), wanted)
         for name, wanted in ratios
     ]
-    mine, beside = (median(one.p99 for one in loads[name, 32]) for name in (OURS, BESIDE))
-    targets.append(_at_most(f"p99 at 32 connections, ms; {BESIDE}'s is the limit", mine, beside))
-    ready = {name: median(one.ready for one in found if one.server == name) for name in (OURS, ALONE, BESIDE)}
+    own_p99, peer_p99 = (median(load.p99 for load in loads[name, 32]) for name in (OURS, PEER))
+    targets.append(_at_most(f"p99 at 32 connections, ms; {PEER}'s is the limit", own_p99, peer_p99))
+    ready = {name: median(result.ready for result in results if result.server == name) for name in (OURS, ALONE, PEER)}
     for name, wanted in ((OURS, 2.8), (ALONE, 2.0)):
-        targets.append(_at_most(f"start to ready, {name} to {BESIDE}", ready[name] / ready[BESIDE], wanted))
+        targets.append(_at_most(f"start to ready, {name} to {PEER}", ready[name] / ready[PEER], wanted))
     return targets
 
 
@@ -106,10 +106,10 @@ def _at_most(what: str, measured: float, wanted: float) -> Target:
     return Target(what, f"{measured:.2f}", f"at most {wanted:.3g}", measured <= wanted)
 
 
-def rpc(found: list[Rpc]) -> Section:
+def rpc(results: list[Rpc]) -> Section:
     """Single rows over gRPC."""
-    names = list(dict.fromkeys(one.name for one in found))
-    loads = {name: [one.load for one in found if one.name == name] for name in names}
+    names = list(dict.fromkeys(result.name for result in results))
+    loads = {name: [result.load for result in results if result.name == name] for name in names}
     rows = [
         [name, _cell(mine), f"{_rate(mine) / _rate(loads['MLServer']):.2f}", _bad(mine)] for name, mine in loads.items()
     ]
@@ -123,19 +123,19 @@ def rpc(found: list[Rpc]) -> Section:
     return Section(explanation, ["service", "calls", "beside", "bad"], rows, targets)
 
 
-def explain(found: list[Explained]) -> Section:
-    """Explanations beside LightGBM alone."""
+def explain(results: list[Explained]) -> Section:
+    """Explanations, compared to LightGBM alone."""
     rows, shares = [], {}
     for size in EXPLAINED:
-        alone = median(one.alone[size] for one in found)
+        alone = median(result.alone[size] for result in results)
         for connections in EXPLAINERS:
-            loads = [one.served[size, connections] for one in found]
-            # each round beside its own, so that a slow moment of the machine counts on both sides
-            share = median(size * one.served[size, connections].good / one.alone[size] for one in found)
+            loads = [result.served[size, connections] for result in results]
+            # each round is compared to its own, so that a slow moment of the machine counts on both sides
+            share = median(size * result.served[size, connections].good / result.alone[size] for result in results)
             shares[size, connections] = share
             rows.append([
                 str(size), str(connections), f"{size * _rate(loads):,.0f}", f"{alone:,.0f}", f"{share:.2f}",
-                f"{median(one.p99 for one in loads):.0f} ms", _bad(loads),
+                f"{median(load.p99 for load in loads):.0f} ms", _bad(loads),
             ])  # fmt: skip
     explanation = (
         "Explanations over HTTP, which hold the prediction too, beside `Booster.predict(pred_contrib=True, "
@@ -147,28 +147,28 @@ def explain(found: list[Explained]) -> Section:
     return Section(explanation, heads, rows, [_at_least(what, best, EXPLAIN_SHARE)])
 
 
-def large(found: Large) -> Section:
+def large(result: Large) -> Section:
     """Large requests."""
     row = [
-        f"{median(found.seconds):.2f} s", f"{LARGE / median(found.seconds):,.0f}", f"{found.before.worker:.0f} MB",
-        f"{found.peak:.0f} MB", f"{found.refused} in {found.refused_seconds:.2f} s",
+        f"{median(result.seconds):.2f} s", f"{LARGE / median(result.seconds):,.0f}", f"{result.before.worker:.0f} MB",
+        f"{result.peak:.0f} MB", f"{result.refused} in {result.refused_seconds:.2f} s",
     ]  # fmt: skip
     heads = [f"{LARGE:,} rows", "rows/s", "worker before", "worker's peak", f"{TOO_LARGE:,} rows"]
     targets = [
-        _at_most(f"seconds for {LARGE:,} rows", median(found.seconds), 1.0),
-        Target(f"{TOO_LARGE:,} rows are refused", str(found.refused), "413", found.refused == 413),
+        _at_most(f"seconds for {LARGE:,} rows", median(result.seconds), 1.0),
+        Target(f"{TOO_LARGE:,} rows are refused", str(result.refused), "413", result.refused == 413),
     ]
     explanation = "Predictions for many rows in one JSON request, one request at a time."
     return Section(explanation, heads, [row], targets)
 
 
-def tables(found: dict[str, list[float]]) -> Section:
+def tables(results: dict[str, list[float]]) -> Section:
     """Tables."""
-    [rows_alone, *_] = found.values()
-    ratios = {name: median(rows_alone) / median(seconds) for name, seconds in found.items()}
+    [rows_alone, *_] = results.values()
+    ratios = {name: median(rows_alone) / median(seconds) for name, seconds in results.items()}
     rows = [
         [name, f"{1e3 * median(seconds):.0f} ms", f"{ROWS / median(seconds):,.0f}", f"{ratios[name]:.2f}"]
-        for name, seconds in found.items()
+        for name, seconds in results.items()
     ]
     explanation = (
         f"Predictions for {ROWS:,} rows in one request, one request at a time, the ways in turn. `beside`: rows a "
@@ -178,82 +178,82 @@ def tables(found: dict[str, list[float]]) -> Section:
     return Section(explanation, ["way", f"{ROWS:,} rows", "rows/s", "beside"], rows, [target])
 
 
-def batching(found: list[Batching]) -> Section:
+def batching(results: list[Batching]) -> Section:
     """Batching on and off."""
     rows = []
     for on in (True, False):
-        mine = [one for one in found if one.on == on]
-        cells = [_cell([one.loads[count] for one in mine]) for count in (1, 32)]
-        batch = f"{median(one.rows[32] for one in mine):.1f}"
-        rows.append(["on" if on else "off", *cells, batch, _bad([one.loads[n] for one in mine for n in (1, 32)])])
+        mine = [result for result in results if result.on == on]
+        cells = [_cell([result.loads[count] for result in mine]) for count in (1, 32)]
+        batch = f"{median(result.rows[32] for result in mine):.1f}"
+        rows.append(["on" if on else "off", *cells, batch, _bad([result.loads[n] for result in mine for n in (1, 32)])])
     heads = ["batching", "1 connections", "32 connections", "rows a batch at 32", "bad"]
     explanation = "Single rows with `BOXWOOD_BATCHING` 1 and 0; how many rows were predicted together, from `/metrics`."
     rates = {
-        (one, count): _rate([b.loads[count] for b in found if b.on == one])
-        for one in (True, False)
+        (on, count): _rate([result.loads[count] for result in results if result.on == on])
+        for on in (True, False)
         for count in (1, 32)
     }
     targets = [
-        _at_least("rows a batch at 32 connections", median(one.rows[32] for one in found if one.on), 1.0),
+        _at_least("rows a batch at 32 connections", median(result.rows[32] for result in results if result.on), 1.0),
         _at_least("on to off at 32 connections", rates[True, 32] / rates[False, 32], 1.0),
         _at_least("on to off at 1 connection", rates[True, 1] / rates[False, 1], _AS_FAST),
     ]
     return Section(explanation, heads, rows, targets)
 
 
-def stall(found: list[Stall]) -> Section:
-    """The worst answers under a load that can be borne."""
+def stall(results: list[Stall]) -> Section:
+    """The worst answers under a sustainable load."""
     rows = [
         [
-            one.server, f"{one.capacity:,.0f}/s", f"{one.load.requests:,.0f}/s", f"{one.load.p99:.1f} ms",
-            f"{one.load.p999:.1f} ms", f"{one.load.worst:.1f} ms", str(one.load.bad),
+            result.server, f"{result.capacity:,.0f}/s", f"{result.load.requests:,.0f}/s", f"{result.load.p99:.1f} ms",
+            f"{result.load.p999:.1f} ms", f"{result.load.worst:.1f} ms", str(result.load.bad),
         ]
-        for one in found
+        for result in results
     ]  # fmt: skip
-    ours, echo = (one.load for one in found)
+    ours, echo = (result.load for result in results)
     worse = ours.worst - echo.worst
     what = "our worst answer, above the echo's"
     target = Target(what, f"{worse:.1f} ms", f"at most {STALL_MS:.0f} ms", worse <= STALL_MS)
     explanation = (
-        f"Single rows at a fixed rate, {STEADY_SHARE:.0%} of what each server can do, for {found[0].seconds} s, by "
+        f"Single rows at a fixed rate, {STEADY_SHARE:.0%} of what each server can do, for {results[0].seconds} s, by "
         f"h2load over HTTP/1.1 from {STEADY_CONNECTIONS} connections that all ask at the same moments."
     )
     heads = ["server", "capacity", "rate", "p99", "p99.9", "worst", "bad"]
     return Section(explanation, heads, rows, [target])
 
 
-def overload(found: Overload) -> Section:
-    """Too much."""
-    refused = [1e3 * one.seconds for one in found.ended(503)]
+def overload(result: Overload) -> Section:
+    """Overload."""
+    refused = [1e3 * answer.seconds for answer in result.ended(503)]
     p99, worst = np.percentile(refused, [99, 100]) if refused else (np.nan, np.nan)
-    share = len(refused) / len(found.answers)
-    failed = len(found.answers) - len(refused) - len(found.ended(200))
+    share = len(refused) / len(result.answers)
+    failed = len(result.answers) - len(refused) - len(result.ended(200))
     explained = [
-        f"explanations of {OVERLOAD_ROWS} rows, open loop, {found.seconds:.0f} s", f"{found.offered:.1f}/s",
-        f"{found.peak:.1f}/s", f"{found.goodput:.1f}/s", f"{share:.0%}, p99 {p99:.0f} ms, worst {worst:.0f} ms",
-        str(failed), f"{found.memory[0].worker:.0f} to {found.memory[1].worker:.0f} MB",
+        f"explanations of {OVERLOAD_ROWS} rows, open loop, {result.seconds:.0f} s", f"{result.offered:.1f}/s",
+        f"{result.peak:.1f}/s", f"{result.goodput:.1f}/s", f"{share:.0%}, p99 {p99:.0f} ms, worst {worst:.0f} ms",
+        str(failed), f"{result.memory[0].worker:.0f} to {result.memory[1].worker:.0f} MB",
     ]  # fmt: skip
-    before, after = (memory.worker for memory in found.crowded_memory)
+    before, after = (memory.worker for memory in result.crowded_memory)
     crowd = [
-        f"single rows over {TIMES * SATURATING} connections", "", f"{found.saturated.requests:,.0f}/s",
-        f"{found.crowded.requests:,.0f}/s", "", str(found.crowded.bad), f"{before:.0f} to {after:.0f} MB",
+        f"single rows over {TIMES * SATURATING} connections", "", f"{result.saturated.requests:,.0f}/s",
+        f"{result.crowded.requests:,.0f}/s", "", str(result.crowded.bad), f"{before:.0f} to {after:.0f} MB",
     ]  # fmt: skip
     explanation = (
         f"Explanations at {TIMES} times what two connections get, whatever is answered; and single rows over {TIMES} "
         f"times {SATURATING} connections, beside what {SATURATING} get."
     )
     heads = ["load", "offered", "peak", "good", "503", "failed", "worker's memory"]
-    return Section(explanation, heads, [explained, crowd], _held(found, float(worst), failed))
+    return Section(explanation, heads, [explained, crowd], _held(result, float(worst), failed))
 
 
-def _held(found: Overload, worst: float, failed: int) -> list[Target]:
-    predicted, explained = found.recovery
-    slowest = max(found.recovery)
-    grown = [after.worker - before.worker for before, after in (found.memory, found.crowded_memory)]
+def _held(result: Overload, worst: float, failed: int) -> list[Target]:
+    predicted, explained = result.recovery
+    slowest = max(result.recovery)
+    grown = [after.worker - before.worker for before, after in (result.memory, result.crowded_memory)]
     times = f"prediction {predicted:.2f} s, explanation {explained:.2f} s"
-    bad = found.crowded.bad
+    bad = result.crowded.bad
     return [
-        _at_least("goodput, to the peak", found.goodput / found.peak, 0.9),
+        _at_least("goodput, to the peak", result.goodput / result.peak, 0.9),
         Target("the worst 503", f"{worst:.0f} ms", f"at most {REFUSAL_MS:.0f} ms", worst <= REFUSAL_MS),
         Target("good answers once it stops", times, f"within {RECOVERY_SECONDS:.0f} s", slowest <= RECOVERY_SECONDS),
         Target("answers other than 200 and 503", f"{failed} and {bad}", "0", failed == bad == 0),

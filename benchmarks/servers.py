@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is started, asked, and known to be ready. All serve our booster."""
+"""The servers that are measured: command, request and readiness path of each. All serve our booster."""
 
 import dataclasses
 import json
@@ -23,13 +23,13 @@ PEERS = {
     "bento": ("bentoml==1.4.39", "lightgbm", "scikit-learn", "numpy", "uvloop", "httptools"),
     "mlserver": ("mlserver", "mlserver-lightgbm"),
 }
-"""What each peer's environment holds."""
+"""The packages in the virtual environment of each peer."""
 _ENVIRONMENT = {"MODEL": str(bodies.BOOSTER), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE / "peers")}
 
 
 @dataclass(frozen=True)
 class Server:
-    """One competitor: a command that listens on a port of loopback, and a single-row request to it."""
+    """A server: a command that listens on a port of the loopback interface, and a request of a single row."""
 
     name: str
     command: list[str]
@@ -38,12 +38,12 @@ class Server:
     ready: str
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    """Where it must be started, if that matters."""
+    """Its working directory, if that matters."""
     port: int = PORT
 
 
 def ours(bench: Bench, **settings: str) -> Server:
-    """The Bento in the serving environment, with one worker and everything on."""
+    """The Bento in the serving environment, with one worker and all features on."""
     command = f"{ROOT}/.venv-serving/bin/bentoml serve {bench.tag} --host 127.0.0.1 --port {PORT}"
     environment = {"BENTOML_HOME": str(bench.home), "BOXWOOD_GRPC_PORT": str(GRPC_PORT), "BOXWOOD_WORKERS": "1"}
     return Server("Boxwood", shlex.split(command), PREDICT, bodies.instances(1), "/readyz", environment | settings)
@@ -63,14 +63,14 @@ def native(bench: Bench) -> Server:
 
 
 def page(beside: int | None = None) -> Server:
-    """The demo page of what listens on PORT; `beside` is the process that it waits for, as in `make serve`."""
+    """The demo page of the service on PORT; `beside` is the process that it waits for, as in `make serve`."""
     command = [sys.executable, "-m", "ui", "--api", f"http://127.0.0.1:{PORT}", "--port", str(PAGE_PORT)]
     command += [] if beside is None else ["--beside", str(beside)]
     return Server("the page", command, "/", "", "/livez", folder=ROOT, port=PAGE_PORT)
 
 
 def echo(bench: Bench) -> Server:
-    """What the machine, uvicorn and the client can do at most."""
+    """The upper limit of the machine, uvicorn and the client."""
     return Server("bare ASGI echo", [*_uvicorn(bench), "echo:app"], "/", _vector(), "/", _ENVIRONMENT)
 
 
@@ -118,7 +118,7 @@ def mlserver(bench: Bench) -> Server:
 
 
 def prepare(environments: Path) -> None:
-    """Make the environment of each peer, once."""
+    """Create the virtual environment of each peer, unless it exists."""
     for name, packages in PEERS.items():
         folder = environments / name
         if not (folder / ".ready").exists():

@@ -1,4 +1,4 @@
-"""Tables: the same rows as JSON and as tensors, asked of one server in turn."""
+"""Tables: the same rows as JSON and as tensors, sent to one server in turn."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ from benchmarks.servers import INFER, PREDICT
 
 ROWS = 20_000
 _TURNS = 5
-"""How often each way is asked in a round."""
+"""The requests of each way in a round."""
 
 
 class Way(NamedTuple):
@@ -26,7 +26,7 @@ class Way(NamedTuple):
 
 
 def ways() -> list[Way]:
-    """The ways there are, JSON rows first."""
+    """All ways, JSON rows first."""
     text, raw = bodies.table(ROWS)
     length = {"inference-header-content-length": str(len(text)), "content-type": "application/octet-stream"}
     return [
@@ -40,20 +40,20 @@ _JSON = {"content-type": "application/json"}
 
 
 def tables(bench: Bench) -> dict[str, list[float]]:
-    """Seconds of each request, by the way that it took; in turn, so that slow moments of the machine meet all."""
-    asked = ways()
+    """Seconds of each request, by way; the ways take turns, so that slow moments of the machine affect all."""
+    all_ways = ways()
     with running(servers.ours(bench), bench.work):
-        seconds: dict[str, list[float]] = {way.name: [] for way in asked}
-        for way in asked:
+        seconds: dict[str, list[float]] = {way.name: [] for way in all_ways}
+        for way in all_ways:
             _post(way)
         for _ in range(_TURNS * bench.rounds):
-            for way in asked:
+            for way in all_ways:
                 seconds[way.name].append(_post(way))
     return seconds
 
 
 def _post(way: Way) -> float:
-    """Seconds until the whole answer was there."""
+    """Seconds until the whole answer was received."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
     started = time.perf_counter()
     connection.request("POST", way.path, way.body, dict(way.headers))

@@ -1,4 +1,4 @@
-"""How much each server answers when it is asked for as much as it can: single rows, gRPC, explanations, batching."""
+"""The throughput of each server at full load: single rows, gRPC, explanations, batching."""
 
 import subprocess
 import urllib.request
@@ -21,12 +21,12 @@ EXPLAINED = (1, 200)
 EXPLAINERS = (1, 2)
 """Connections."""
 EXPLAIN_TIMES = 2
-"""As much longer are explanations measured: a request of many rows takes a third of a second."""
+"""Explanations are measured so many times as long, since a request of many rows takes a third of a second."""
 _WARM_UP = 2
 
 
 class Single(NamedTuple):
-    """One server in one round, asked for single rows."""
+    """The results of one server in one round of single rows."""
 
     server: str
     loads: dict[int, Load]
@@ -36,7 +36,7 @@ class Single(NamedTuple):
 
 
 class Rpc(NamedTuple):
-    """One service over gRPC in one round."""
+    """The results of one gRPC service in one round."""
 
     name: str
     load: Load
@@ -49,7 +49,7 @@ class Explained(NamedTuple):
     served: dict[tuple[int, int], Load]
     """Requests of so many rows over so many connections."""
     alone: dict[int, float]
-    """LightGBM alone, asked for so many rows at once: rows a second."""
+    """Rows a second of LightGBM alone, by the number of rows at once."""
 
 
 class Batching(NamedTuple):
@@ -58,7 +58,7 @@ class Batching(NamedTuple):
     on: bool
     loads: dict[int, Load]
     rows: dict[int, float]
-    """A batch, on average."""
+    """The mean rows of a batch, by connections."""
 
 
 class _Call(NamedTuple):
@@ -66,11 +66,11 @@ class _Call(NamedTuple):
     path: str
     message: bytes
     counted: tuple[str, ...]
-    """What stands in the lines of the server's own metrics that count its good calls."""
+    """The fragments by which to find the lines of the server's metrics that count its good calls."""
 
 
 def single(bench: Bench) -> list[Single]:
-    """Single rows over HTTP, beside the peers."""
+    """Single rows over HTTP, with the peers."""
     field = [
         servers.ours,
         servers.alone,
@@ -95,22 +95,25 @@ def rpc(bench: Bench) -> list[Rpc]:
     row = bodies.rows(1)[0]
     counts = ("boxwood_requests_total", 'outcome="ok"')
     infer = "/inference.GRPCInferenceService/ModelInfer"
-    ours = [
+    own_calls = [
         _Call("Boxwood, Open Inference Protocol", infer, bodies.tensors(bodies.MODEL, row), counts),
         _Call("Boxwood, typed", f"/boxwood.{bodies.MODEL}.Predictor/Predict", bodies.typed(row), counts),
     ]
-    theirs = ("grpc_server_handled_total", 'grpc_code="OK"', 'grpc_method="ModelInfer"')
-    peer = [_Call("MLServer", infer, bodies.tensors("fare", {"x": bodies.vector()}), theirs)]
-    found = []
+    peer_counts = ("grpc_server_handled_total", 'grpc_code="OK"', 'grpc_method="ModelInfer"')
+    peer_calls = [_Call("MLServer", infer, bodies.tensors("fare", {"x": bodies.vector()}), peer_counts)]
+    results = []
     for _ in range(bench.rounds):
-        for server, port, calls in ((servers.ours(bench), PORT, ours), (servers.mlserver(bench), COUNTS_PORT, peer)):
+        for server, port, calls in (
+            (servers.ours(bench), PORT, own_calls),
+            (servers.mlserver(bench), COUNTS_PORT, peer_calls),
+        ):
             with running(server, bench.work):
-                found += [_rpc(call, port, bench) for call in calls]
-    return found
+                results += [_rpc(call, port, bench) for call in calls]
+    return results
 
 
 def _check(call: _Call) -> None:
-    """Ask as a client of gRPC does, which notices errors."""
+    """Make one call with a real gRPC client, which raises errors."""
     with grpc.insecure_channel(f"127.0.0.1:{GRPC_PORT}") as channel:
         channel.unary_unary(call.path)(call.message, timeout=10)
 
@@ -125,15 +128,15 @@ def _rpc(call: _Call, counts_port: int, bench: Bench) -> Rpc:
     return Rpc(call.name, measured._replace(bad=max(measured.bad, measured.done - int(good))))
 
 
-def _counted(port: int, *having: str) -> float:
-    """The sum of the lines of a server's metrics in which all this stands."""
+def _counted(port: int, *fragments: str) -> float:
+    """The sum of the lines of a server's metrics that contain all fragments."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         lines = answer.read().decode().splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(part in line for part in having))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(part in line for part in fragments))
 
 
 def explain(bench: Bench) -> list[Explained]:
-    """Explanations, beside what LightGBM explains in one thread with nobody asking."""
+    """Explanations, and those of LightGBM alone in one thread."""
     return [_explained(bench) for _ in range(bench.rounds)]
 
 
@@ -146,7 +149,7 @@ def _explained(bench: Bench) -> Explained:
             body = bodies.instances(rows)
             for connections in EXPLAINERS:
                 served[rows, connections] = load.wrk(EXPLAIN, body, connections, seconds, bench.work)
-            # while the server is idle: the machine may be another one a minute later
+            # at once, while the server is idle: the speed of the machine may change within a minute
             alone[rows] = _alone(rows, seconds, bench.work)
     return Explained(served, alone)
 
@@ -161,7 +164,7 @@ def _alone(rows: int, seconds: int, work: Path) -> float:
 
 
 def batching(bench: Bench) -> list[Batching]:
-    """What predicting together brings."""
+    """Single rows with batching on and off."""
     return [_batching(bench, on) for _ in range(bench.rounds) for on in (True, False)]
 
 

@@ -1,4 +1,4 @@
-"""Somebody who looks at the demo page in a browser, with a clock in the page itself."""
+"""A visitor of the demo page in a browser, timed by a script in the page."""
 
 import os
 import shutil
@@ -14,9 +14,9 @@ from benchmarks.options import PAGE_PORT
 
 PROGRAM = "chromium"
 _VARIED = "Class of travel"
-"""The field whose choices are taken in turn; fares differ by it."""
+"""The field whose choices are selected in turn; fares depend on it."""
 _LONGEST, _LONGEST_TABLE = 60, 1_800
-"""Seconds for one answer, and for that to a large table, explained on a busy machine."""
+"""The timeouts in seconds of one answer, and of a large table that is explained on a busy machine."""
 _CLOCK = """
 // what is in the document stands on the screen once the frame is over that follows
 const painted = () => new Promise(resolve => requestAnimationFrame(() => {
@@ -48,12 +48,12 @@ window.expectAnswer = ([button, answer, seconds]) => {
 
 
 class Visit(NamedTuple):
-    """What a visitor with an empty cache sees, in seconds after asking for the page."""
+    """A visit with an empty cache, in seconds after the page was requested."""
 
     paint: float
     """The first contentful paint."""
     usable: float
-    """The form is painted, and its button can be pressed."""
+    """The form is painted, and its button is enabled."""
 
 
 class Visitor:
@@ -69,7 +69,7 @@ class Visitor:
         self.visit = Visit(paint / 1e3, usable / 1e3)
 
     def predict(self) -> float:
-        """Change a value and click on Predict; the seconds from the click until the new answer is painted."""
+        """Change a value and click on Predict; returns the seconds from the click until the new answer is painted."""
         choices = self._page.locator(".field").filter(has_text=_VARIED).get_by_role("radio").all()
         choices[self._clicks % len(choices)].check()
         self._clicks += 1
@@ -77,7 +77,7 @@ class Visitor:
         return self.answered()
 
     def upload(self, table: Path, *, reasons: bool) -> float:
-        """Choose a table under Many; the seconds until it can be asked for."""
+        """Upload a table under Many; returns the seconds until its button is enabled."""
         self._page.get_by_role("tab", name="Many").click()
         self._page.get_by_label("With reasons").set_checked(reasons)
         started = time.perf_counter()
@@ -86,24 +86,24 @@ class Visitor:
         return time.perf_counter() - started
 
     def predict_all(self) -> None:
-        """Click on the button below the table, and wait for nothing."""
+        """Click on the button below the table, without waiting for the answer."""
         self._click("#predict-all", ".preview", _LONGEST_TABLE)
 
     @property
     def waits(self) -> bool:
-        """Whether the answer to the last click is not there yet."""
+        """Whether the answer to the last click is still missing."""
         return bool(self._page.evaluate("window.waiting"))
 
     def answered(self) -> float:
-        """Wait for that; the seconds from the click until it was painted."""
+        """Wait for the answer; returns the seconds from the click until it was painted."""
         return float(self._page.evaluate("window.answer")) / 1e3
 
     def text(self, selector: str) -> str:
-        """What stands there."""
+        """The text of an element."""
         return self._page.locator(selector).inner_text()
 
     def pause(self, seconds: float) -> None:
-        """Look at the page for so long."""
+        """Wait for so many seconds."""
         self._page.wait_for_timeout(1e3 * seconds)
 
     def _click(self, button: str, answer: str, seconds: int) -> None:

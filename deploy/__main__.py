@@ -47,21 +47,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--project", help="the Google Cloud project, instead of the file's")
     parser.add_argument("--region", help="the region, instead of the file's")
     commands = parser.add_subparsers(dest="command", required=True)
-    roll = commands.add_parser("rollout", help="give a new image the traffic, step by step")
-    roll.add_argument("image", help="the image by its digest: …@sha256:…")
-    roll.add_argument("--bento", help="the Bento in it: its tag in the store, or an exported one's folder")
-    roll.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
-    roll.set_defaults(run=_rollout)
-    back = commands.add_parser("rollback", help="give all traffic back, at once")
-    back.add_argument(
+    rollout = commands.add_parser("rollout", help="give a new image the traffic, step by step")
+    rollout.add_argument("image", help="the image by its digest: …@sha256:…")
+    rollout.add_argument("--bento", help="the Bento in it: its tag in the store, or an exported one's folder")
+    rollout.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
+    rollout.set_defaults(run=_rollout)
+    rollback = commands.add_parser("rollback", help="give all traffic back, at once")
+    rollback.add_argument(
         "--to", default="", help="an image, or a revision of it, or a part of either, instead of what served before"
     )
-    back.add_argument("--why", default="", help="a sentence for the ledger")
-    back.set_defaults(run=_rollback)
+    rollback.add_argument("--why", default="", help="a sentence for the ledger")
+    rollback.set_defaults(run=_rollback)
     commands.add_parser("status", help="what Cloud Run serves now").set_defaults(run=_status)
-    told = commands.add_parser("history", help="what the ledger has")
-    told.add_argument("--on", type=datetime.date.fromisoformat, help="what served on that day (UTC), YYYY-MM-DD")
-    told.set_defaults(run=_history)
+    history = commands.add_parser("history", help="what the ledger has")
+    history.add_argument("--on", type=datetime.date.fromisoformat, help="what served on that day (UTC), YYYY-MM-DD")
+    history.set_defaults(run=_history)
     return parser
 
 
@@ -83,15 +83,15 @@ def _rollback(options: argparse.Namespace, settings: Config) -> None:
 
 def _status(options: argparse.Namespace, settings: Config) -> None:
     cloud = CloudRun(settings.parent)
-    for wanted in settings.services:
-        service = cloud.service(wanted.name)
+    for configured in settings.services:
+        service = cloud.service(configured.name)
         if service is None:
-            _say(f"{wanted.name}: not there")
+            _say(f"{configured.name}: not there")
             continue
-        _say(f"{wanted.name} ({wanted.transport}) at {service.uri}")
+        _say(f"{configured.name} ({configured.transport}) at {service.uri}")
         split, tags = traffic.observed(service), traffic.tags(service)
         for revision in dict.fromkeys((*split, *tags.values())):
-            facts = revisions.facts(cloud.revision(wanted.name, revision))
+            facts = revisions.facts(cloud.revision(configured.name, revision))
             tagged = ", ".join(tag for tag, of in tags.items() if of == revision)
             what = f"{facts.get('models', '')} {facts.get('bento', '')} {facts.get('image', '')}"
             _say(f"  {split.get(revision, 0):3d} %  {revision}  {tagged}  {what}")
@@ -101,24 +101,24 @@ def _status(options: argparse.Namespace, settings: Config) -> None:
 
 def _history(options: argparse.Namespace, settings: Config) -> None:
     ledger = Ledger(settings.ledger)
-    told: Sequence[tuple[datetime.datetime, Entry]] = (
+    records: Sequence[tuple[datetime.datetime, Entry]] = (
         [(entry.at, entry) for entry in ledger.entries()] if options.on is None else list(ledger.on(options.on))
     )
-    if not told:
+    if not records:
         raise ConfigError(f"{settings.ledger} has nothing" + ("." if options.on is None else f" about {options.on}."))
-    for since, entry in told:
+    for since, entry in records:
         why = f": {entry.why}" if entry.why else ""
         _say(f"{since:%Y-%m-%d %H:%M:%S} UTC  {entry.what} by {entry.by}{why}")
         for service, shares in entry.after.items():
             for revision, percent in shares.items():
-                known = entry.revisions.get(revision, {})
-                _say(f"    {service}  {percent:3d} %  {revision}  {known.get('models', '')}  {known.get('bento', '')}")
+                facts = entry.revisions.get(revision, {})
+                _say(f"    {service}  {percent:3d} %  {revision}  {facts.get('models', '')}  {facts.get('bento', '')}")
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """What ends a process gets the same care as Ctrl-C, and a second signal does not cut the way back off."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -132,6 +132,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _interrupted)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, _interrupted)
     sys.exit(main())

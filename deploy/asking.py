@@ -1,4 +1,4 @@
-"""Asking a service as its callers do: by V1 over HTTP, and by the typed gRPC service that reflection shows."""
+"""Clients of a service, as its callers use it: V1 over HTTP, and the typed gRPC service found by reflection."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -31,9 +31,9 @@ class Api(Protocol):
     """A service under one URL. Its methods raise Failed."""
 
     def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
-        """The model's version, and its answers to `rows`, in order; `verb` is predict or explain.
+        """The model's version, and its answers to `rows` in their order; `verb` is predict or explain.
 
-        Of a page, nothing, once it showed itself.
+        A page answers "" and no rows, if it can be loaded.
         """
 
     def __enter__(self) -> Self: ...
@@ -45,7 +45,7 @@ class Api(Protocol):
 
 
 def api(transport: Transport, url: str, token: str | None) -> Api:
-    """The service under `url`, which is asked with an identity token if it is private."""
+    """A client of the service under `url`; a private service needs an identity token."""
     kinds: dict[Transport, Callable[[str, str | None], Api]] = {"http": _Http, "grpc": _Grpc, "page": _Page}
     return kinds[transport](url, token)
 
@@ -97,21 +97,21 @@ class _Grpc:
         try:
             service = self._pool.FindServiceByName(f"boxwood.{model}.Predictor")
             method = service.methods_by_name[verb.title()]
-            sent = json_format.ParseDict({"rows": list(rows)}, GetMessageClass(method.input_type)())
+            request = json_format.ParseDict({"rows": list(rows)}, GetMessageClass(method.input_type)())
             call = self._channel.unary_unary(
                 f"/{service.full_name}/{method.name}",
                 request_serializer=lambda message: message.SerializeToString(),
                 response_deserializer=GetMessageClass(method.output_type).FromString,
             )
             answer = json_format.MessageToDict(
-                call(sent, timeout=_SECONDS),
+                call(request, timeout=_SECONDS),
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
             return answer["model_version"], answer[f"{_noun(verb)}s"]
         except (grpc.RpcError, KeyError, ValueError, json_format.Error) as error:
-            said = error.details() if isinstance(error, grpc.Call) else repr(error)
-            raise Failed(f"{verb} over gRPC: {said}") from error
+            detail = error.details() if isinstance(error, grpc.Call) else repr(error)
+            raise Failed(f"{verb} over gRPC: {detail}") from error
 
 
 def _noun(verb: str) -> str:
@@ -121,8 +121,8 @@ def _noun(verb: str) -> str:
 def token(caller: str, audience: str) -> str | None:
     """An identity token of the service account `caller` for a private service; None without one.
 
-    The IAM Credentials API makes it for whoever may (roles/iam.serviceAccountTokenCreator), a person, a machine or a
-    workflow with a federated identity alike. It holds for an hour, a release for less.
+    The IAM Credentials API issues it to everybody with roles/iam.serviceAccountTokenCreator: a person, a machine, or a
+    workflow with a federated identity. It is valid for an hour; a release takes less.
     Raises CloudError.
     """
     if not caller:
@@ -133,7 +133,7 @@ def token(caller: str, audience: str) -> str | None:
         with AuthorizedSession(credentials) as session:
             answer = session.post(url, json={"audience": audience, "includeEmail": True}, timeout=_SECONDS)
         answer.raise_for_status()
-        made: str = answer.json()["token"]
+        identity_token: str = answer.json()["token"]
     except (GoogleAuthError, requests.RequestException, ValueError, KeyError) as error:
         raise CloudError(f"{caller} cannot ask {audience}: there is no identity token for it: {error}") from error
-    return made
+    return identity_token

@@ -13,21 +13,21 @@ Transport = Literal["http", "grpc", "page"]
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
-"""As short as leaves room for what a revision adds to it: Cloud Run allows 63 characters."""
+"""Short enough for the suffix of its revisions: Cloud Run allows names of 63 characters."""
 
 Secret = Annotated[str, msgspec.Meta(pattern="^projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*$")]
-"""A version of a secret by its number: what "latest" is could change between two containers."""
+"""A version of a secret by its number: "latest" could change between two containers."""
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One Cloud Run service; `transport` has its one port. A page shows itself at `/` and answers no golden rows."""
+    """One Cloud Run service, whose one port serves `transport`. A page is served at `/` and answers no golden rows."""
 
     name: Name
     transport: Transport
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a container may give no answer: `failure_threshold` times `period_seconds`."""
+    """A probe; a container may fail it for `failure_threshold` times `period_seconds`."""
 
     period_seconds: Positive
     timeout_seconds: Positive
@@ -35,19 +35,19 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a container gets and when there are more of them.
+    """The resources of a container, and how many containers there are.
 
     Attributes:
         cpu: as Cloud Run writes it, "1" or "1000m"; memory: "512Mi".
         concurrency: the most requests at a time in one container, before another is started.
-        min_instances: how many containers the serving revision keeps while nobody asks.
+        min_instances: how many containers the serving revision keeps without requests.
         cpu_idle: whether there is CPU only while a request is answered, which costs less.
-        public: whether anybody may call; otherwise who has the role run.invoker.
-        service_account: as whom the container runs.
+        public: whether anybody may call it; otherwise only those with the role run.invoker.
+        service_account: the account that the container runs as.
         environment: settings of the service.
         secrets: variables from Secret Manager, each `projects/…/secrets/…/versions/…`.
-        startup_probe: how long it may take to be ready.
-        liveness_probe: how long it may hang until it is replaced.
+        startup_probe: limits how long a container takes to be ready.
+        liveness_probe: limits how long it may hang until it is replaced.
     """
 
     cpu: str = "1"
@@ -71,9 +71,9 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         steps: percentages in turn; the last is 100.
-        requests: how often the golden rows are asked of the new revision at each step, and of the old one beside it.
-        seconds: how long each step below 100 is watched at least; the token to ask with holds for an hour.
-        max_slowdown: how many times the old revision's p95 the new one's may be, `slack_ms` apart.
+        requests: how many golden rows the new revision is asked at each step, and the old one for comparison.
+        seconds: the least time that each step below 100 is watched; an identity token is valid for an hour.
+        max_slowdown: the p95 of the new revision may be this multiple of the old one's, plus `slack_ms`.
         ready_seconds: how long a new revision may take to be ready.
     """
 
@@ -90,13 +90,13 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything.
+    """The whole file.
 
     Attributes:
-        services: what is moved together from one image; the first is looked at to see whether a rollout is running.
+        services: the services that get one image together; the lease of the first gives the rollout its id.
         ledger: a folder, or a bucket as `gs://…`, for the record of who moved traffic.
-        registry: MLflow's tracking URI, whose alias `serving` follows the traffic; none if empty.
-        caller: the service account as which private services are asked; none if empty.
+        registry: MLflow's tracking URI, in whose registry the alias `serving` follows the traffic; none if empty.
+        caller: the service account that calls private services; none if empty.
     """
 
     project: str
@@ -110,18 +110,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def parent(self) -> str:
-        """Where the services are."""
+        """The resource name of the services' location."""
         return f"projects/{self.project}/locations/{self.region}"
 
     def fingerprint(self, service: Service) -> str:
-        """A short hash of what a revision of a service is made with, the image apart."""
+        """A short hash of the settings of a service's revision, without the image."""
         return hashlib.sha256(msgspec.json.encode([service, self.run], order="sorted")).hexdigest()[:6]
 
 
 def read(path: Path, **overrides: str | None) -> Config:
-    """Read the file; `overrides` (project, region) win where they are given. Raises ConfigError.
+    """Read the file; `overrides` (project, region) win over it where they are given. Raises ConfigError.
 
-    PROJECT is the project in the names of ledger, accounts and secrets.
+    PROJECT stands for the project in the names of ledger, accounts and secrets.
     """
     try:
         document = msgspec.yaml.decode(path.read_bytes())

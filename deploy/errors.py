@@ -1,11 +1,11 @@
 """What stops a release.
 
 DeployError
-├── ConfigError      the file of settings, or an argument, that makes no sense
-├── Busy             somebody else's rollout is running
-├── Fenced           this rollout was taken over, and must touch nothing any more
-├── Unhealthy        a revision that must not get traffic; the old split is restored
-└── CloudError       Cloud Run or the ledger failed for longer than it was tried
+├── ConfigError      the settings file or an argument is invalid
+├── Busy             another rollout is running
+├── Fenced           this rollout was taken over, and must change nothing any more
+├── Unhealthy        a revision must not get traffic; the old split is restored
+└── CloudError       Cloud Run or the ledger failed in every retry
 """
 
 
@@ -30,4 +30,4 @@ class Unhealthy(DeployError):
 
 
 class CloudError(DeployError):
-    """An API did not do what it was asked for, however often it was asked."""
+    """An API call failed in every retry."""

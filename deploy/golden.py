@@ -1,4 +1,4 @@
-"""What a release must answer: the golden rows in the bundles of its Bento, as any caller would ask them."""
+"""The answers that a release must give: the golden rows in the bundles of its Bento, sent as by any caller."""
 
 import math
 import os
@@ -12,7 +12,7 @@ import yaml
 from deploy.errors import ConfigError
 
 PREDICTED, EXPLAINED = 1e-9, 1e-6
-"""How far an answer may be from what training recorded, relative: sums of doubles differ between processors."""
+"""The relative tolerance to what training recorded: sums of doubles differ between processors."""
 
 
 class Golden(NamedTuple):
@@ -20,9 +20,10 @@ class Golden(NamedTuple):
 
     Attributes:
         model, version: its name and its version; registry_version: MLflow's.
-        rows: as callers send them.
-        scores: of each row a regression's prediction and interval, or the probability of `positive`.
-        contributions: of each row its SHAP values by column.
+        rows: the golden rows, as callers send them.
+        scores: for each row, a regression's prediction and interval, or the probability of `positive`.
+        contributions: for each row, its SHAP values by column.
+        positive: the last class; None for a regression.
     """
 
     model: str
@@ -34,24 +35,24 @@ class Golden(NamedTuple):
     positive: str | None
 
     def differs(self, row: int, answer: Mapping[str, Any]) -> str | None:
-        """Why a prediction is not what that row must get; None if it is. `answer` is V1's, or a message as a dict."""
+        """How a prediction differs from the golden one; None if not. `answer` is V1's, or a message as a dict."""
         try:
-            found = self._score(answer)
-            if _same(found, self.scores[row], PREDICTED):
+            score = self._score(answer)
+            if _close(score, self.scores[row], PREDICTED):
                 return None
         except (KeyError, TypeError):
             return f"golden row {row} of {self.model} got no prediction: {answer}"
-        return f"golden row {row} of {self.model} got {found} and not {list(self.scores[row])}"
+        return f"golden row {row} of {self.model} got {score} and not {list(self.scores[row])}"
 
     def differs_in_why(self, row: int, answer: Mapping[str, Any]) -> str | None:
         """The same for an explanation."""
         expected = self.contributions[row]
         try:
-            found = answer["contributions"]
+            given = answer["contributions"]
             total = abs(answer["base_value"]) + sum(map(abs, expected.values()))
             for column, share in expected.items():
-                if not math.isclose(found[column], share, rel_tol=EXPLAINED, abs_tol=EXPLAINED * total):
-                    return f"golden row {row} of {self.model}: {column} contributes {found[column]} and not {share}"
+                if not math.isclose(given[column], share, rel_tol=EXPLAINED, abs_tol=EXPLAINED * total):
+                    return f"golden row {row} of {self.model}: {column} contributes {given[column]} and not {share}"
         except (KeyError, TypeError):
             return f"golden row {row} of {self.model} got no explanation: {answer}"
         return None
@@ -62,15 +63,14 @@ class Golden(NamedTuple):
         return [answer["prediction"], answer["interval"]["low"], answer["interval"]["high"]]
 
 
-def _same(found: Sequence[float], expected: Sequence[float], tolerance: float) -> bool:
-    return len(found) == len(expected) and all(
-        math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-        for one, other in zip(found, expected, strict=True)
+def _close(actual: Sequence[float], expected: Sequence[float], tolerance: float) -> bool:
+    return len(actual) == len(expected) and all(
+        math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance) for a, b in zip(actual, expected, strict=True)
     )
 
 
 class Bento(NamedTuple):
-    """A Bento: its tag and what its models must answer; a page has neither."""
+    """A Bento: its tag and its models' golden rows; both are empty for a page."""
 
     tag: str = ""
     models: Sequence[Golden] = ()
@@ -92,7 +92,7 @@ def read(bento: str) -> Bento:
 
 
 def _stored(folder: Path, tag: str) -> Path:
-    """An exported Bento has its models with it, one in a store beside it."""
+    """The folder of a model: inside an exported Bento, or in the store that the Bento is in."""
     place = Path("models") / tag.replace(":", "/")
     for home in (folder, *folder.absolute().parents):
         if (home / place).is_dir():

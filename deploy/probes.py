@@ -1,4 +1,4 @@
-"""Whether a revision may have traffic: its answers to the golden rows, and how fast they come beside another's."""
+"""Whether a revision may get traffic: its answers to the golden rows, and its latency next to the old one's."""
 
 import itertools
 import statistics
@@ -13,9 +13,9 @@ from deploy.golden import Golden
 
 
 def prove(api: Api, models: Sequence[Golden], what: str) -> None:
-    """Ask all golden rows, predictions and explanations; raises Unhealthy at the first that is another.
+    """Ask for predictions and explanations of all golden rows; raises Unhealthy at the first that differs.
 
-    What has no models, a page, has to answer.
+    A page, which has no models, only has to answer.
     """
     if not models and (failed := _ask(api, None, 0, exact=True).wrong):
         raise Unhealthy(f"{what} does not answer: {failed[0]}.")
@@ -33,7 +33,7 @@ def prove(api: Api, models: Sequence[Golden], what: str) -> None:
 
 
 class Asked(NamedTuple):
-    """What came of asking for a while: seconds of each answer, what was wrong with others."""
+    """The results of several requests: seconds of each answer, and the errors."""
 
     seconds: Sequence[float]
     wrong: Sequence[str]
@@ -45,30 +45,30 @@ class Asked(NamedTuple):
 
 
 def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary, seconds: float) -> str:
-    """Ask a new revision and the old one in turns, single golden rows, for `seconds` at least.
+    """Send single golden rows to the new and the old revision in turn, for at least `seconds`.
 
     Returns:
-        What was seen, in a sentence.
+        The latencies, in a sentence.
 
     Raises:
         Unhealthy: the new one fails, answers wrongly or is slower than it may be.
     """
-    known: list[tuple[Golden | None, int]] = [(model, row) for model in models for row in range(len(model.rows))]
-    rows = itertools.cycle(known or [(None, 0)])
+    golden_rows: list[tuple[Golden | None, int]] = [(model, row) for model in models for row in range(len(model.rows))]
+    rows = itertools.cycle(golden_rows or [(None, 0)])
     pause = seconds / canary.requests
     fresh, stable = Asked([], []), Asked([], [])
     for _, (model, row) in zip(range(canary.requests), rows, strict=False):
-        fresh = _and(fresh, _ask(new, model, row, exact=True))
+        fresh = _joined(fresh, _ask(new, model, row, exact=True))
         if fresh.wrong:
             raise Unhealthy(f"The new revision failed: {fresh.wrong[0]}.")
         if old is not None:
-            stable = _and(stable, _ask(old, model, row, exact=False))
+            stable = _joined(stable, _ask(old, model, row, exact=False))
         time.sleep(pause)
     limit = canary.max_slowdown * stable.p95 + canary.slack_ms
-    seen = f"p95 {fresh.p95:.0f} ms, the old revision's {stable.p95:.0f} ms"
+    latencies = f"p95 {fresh.p95:.0f} ms, the old revision's {stable.p95:.0f} ms"
     if old is not None and stable.seconds and fresh.p95 > limit:
-        raise Unhealthy(f"The new revision is slow: {seen}, and {limit:.0f} ms is the most it may be.")
-    return f"{canary.requests} answers as they should be, {seen if old is not None else f'p95 {fresh.p95:.0f} ms'}"
+        raise Unhealthy(f"The new revision is slow: {latencies}, and {limit:.0f} ms is the most it may be.")
+    return f"{canary.requests} answers as they should be, {latencies if old is not None else f'p95 {fresh.p95:.0f} ms'}"
 
 
 def _ask(api: Api, model: Golden | None, row: int, *, exact: bool) -> Asked:
@@ -86,5 +86,5 @@ def _ask(api: Api, model: Golden | None, row: int, *, exact: bool) -> Asked:
     return Asked([seconds], [wrong] if wrong else [])
 
 
-def _and(some: Asked, more: Asked) -> Asked:
-    return Asked([*some.seconds, *more.seconds], [*some.wrong, *more.wrong])
+def _joined(first: Asked, second: Asked) -> Asked:
+    return Asked([*first.seconds, *second.seconds], [*first.wrong, *second.wrong])

@@ -1,4 +1,4 @@
-"""Who is let in: a queue that cannot grow, since what waits longest is answered when nobody wants it any more."""
+"""Admission control: a bounded queue, because a request that waits too long is answered after its caller gave up."""
 
 import asyncio
 import contextlib
@@ -13,19 +13,19 @@ from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
 _TURN_SECONDS = 0.05
-"""How long, about, a request may be worked on until another has its turn."""
+"""About how long one request may be worked on before the next has its turn."""
 _TURN_ROWS = 256
-"""How many rows of a fast model that may be: a millisecond or two."""
+"""The most rows of a turn, which limits fast models: a millisecond or two."""
 TABLE_ROWS = 1_024
-"""How many rows of a table that may be: as long, since its columns are read at once."""
+"""The most rows of a table in a turn: they take as long, since a column is read at once."""
 _NEWER = 0.2
-"""What the latest rows count in how long a row takes."""
+"""The weight of the latest measurement in the moving average of seconds a row."""
 _SLOWER = 2.0
-"""How many times as long as expected they count at most."""
+"""The latest measurement counts as this multiple of the average at most."""
 
 
 class Sliced(Protocol):
-    """What can be cut into parts of its own kind: a sequence of rows, or a table."""
+    """What can be sliced into parts of its own type: a sequence of rows, or a table."""
 
     def __len__(self) -> int: ...
 
@@ -36,7 +36,7 @@ S = TypeVar("S", bound=Sliced)
 
 
 class Resource:
-    """What all models share and requests wait for: the event loop, or the thread that explains."""
+    """What all models share and requests wait for: the event loop, or the thread that computes explanations."""
 
     def __init__(self, settings: Settings) -> None:
         """Let requests wait and take as long as `settings` say."""
@@ -44,27 +44,27 @@ class Resource:
         self.most_wait = settings.max_wait_ms / 1e3
         self.longest = settings.max_answer_seconds
         self.seconds = 0.0
-        """Of all the work that was let in and is not done."""
+        """The expected time of all work that was admitted and is not done."""
         self.turns = 0.0
-        """Of one turn of each request in it."""
+        """The expected time of one turn of each admitted request."""
 
 
 class Waiting:
-    """How many rows of one kind wait or are worked on."""
+    """Counts the rows of one kind that wait or are worked on."""
 
     def __init__(self, gauge: Gauge | None = None) -> None:
-        """Count none yet; `gauge` tells how many there were at the last `show`, or that there are none."""
+        """Start at 0; `gauge` holds the count of the last `show`, or 0 where no rows are left."""
         self._gauge = gauge
         self.rows = 0
 
     def show(self) -> None:
-        """Set the gauge: once a batch rather than twice a request, since it takes as long as decoding a row."""
+        """Set the gauge; called once a batch and not twice a request, since it takes as long as decoding a row."""
         if self._gauge is not None:
             self._gauge.set(self.rows)
 
 
 class Gate:
-    """Lets requests of one kind to one model in; to be used on one event loop.
+    """Admits the requests of one kind to one model; to be used on one event loop.
 
     The bound is in time, not in rows: what matters to a caller, and to how soon the service is itself again after an
     overload, is the same for models that explain a hundred rows a second and for those that explain ten thousand.
@@ -86,7 +86,7 @@ class Gate:
         self._most_rows = most_rows
         self.waiting = Waiting() if waiting is None else waiting
         self.part = 1
-        """The one definition of a turn: how many rows may be worked on until others have theirs."""
+        """The size of a turn: how many rows may be worked on before other requests have theirs."""
         self._set(seconds_a_row)
 
     def _set(self, seconds_a_row: float) -> None:
@@ -94,7 +94,7 @@ class Gate:
         self.part = max(1, min(self._most_rows, int(_TURN_SECONDS / seconds_a_row)))
 
     async def turns(self, items: S) -> AsyncIterator[S]:
-        """The items of a request in parts of a turn each; others have theirs between two of them."""
+        """The items of a request in parts of one turn each; other requests have theirs between two parts."""
         first = 0
         while part := items[first : first + self.part]:
             if first:
@@ -103,7 +103,7 @@ class Gate:
             yield part
 
     def demand_room(self, rows: int = 1) -> None:
-        """Refuse so many rows if they would have to wait or would take too long.
+        """Refuse so many rows if they would have to wait too long or would take too long.
 
         Raises:
             Overloaded: there is too much before them.
@@ -127,13 +127,13 @@ class Gate:
             )
 
     def admit(self, rows: int) -> AbstractContextManager[None]:
-        """Let a request in while its rows are worked on; raises as `demand_room` does."""
+        """Admit a request, and count its rows while they are worked on; raises as `demand_room` does."""
         self.demand_room(rows)
         return self.counted(rows)
 
     @contextlib.contextmanager
     def counted(self, rows: int) -> Iterator[None]:
-        """Have rows that were let in elsewhere counted while they are worked on."""
+        """Count rows while they are worked on; for rows that were admitted elsewhere."""
         resource, seconds = self._resource, rows * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)
         self.waiting.rows += rows
@@ -149,6 +149,6 @@ class Gate:
                 self.waiting.show()
 
     def took(self, rows: int, seconds: float) -> None:
-        """Learn how long the work on so many rows took; one pause of the machine must not count as slow rows."""
+        """Update the seconds a row from a measurement; a single pause of the machine must not count as slow rows."""
         latest = min(seconds / rows, _SLOWER * self._seconds_a_row)
         self._set(self._seconds_a_row + _NEWER * (latest - self._seconds_a_row))

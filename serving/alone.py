@@ -34,15 +34,15 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.port is not None:
-            asked = port.number(options.port, "--port")
+            requested = port.number(options.port, "--port")
         else:
-            asked = given_port(os.environ, sagemaker=options.command is not None)
-        host, number = _http(options.host, asked)
+            requested = given_port(os.environ, sagemaker=options.command is not None)
+        host, number = _http(options.host, requested)
     except SettingsError as error:
         sys.exit(f"Not starting: {error}")
     if HERE.parts[-4:-3] == ("bentos",):  # it lies in a store, and so does its model
         os.environ.setdefault("BENTOML_HOME", str(HERE.parents[3]))
-    # uvicorn stops at SIGTERM and then raises it again, for whoever handled it before
+    # uvicorn stops at SIGTERM, and then raises the signal again for the handler that was installed before its own
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         service: Any = bentoml.load(str(HERE.parent))
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def given_port(environment: Mapping[str, str], *, sagemaker: bool) -> int:
-    """The port that the platform wants; raises SettingsError if it is none.
+    """The port that the platform asks for, or the default; raises SettingsError if it is not a valid port.
 
     SageMaker starts images with `serve` and expects 8080; Vertex AI has a variable of its own beside the image's PORT.
     """
@@ -77,13 +77,13 @@ def given_port(environment: Mapping[str, str], *, sagemaker: bool) -> int:
 
 
 def _http(host: str, number: int) -> tuple[str, int]:
-    """Where HTTP listens; the settings say if gRPC has the address instead, which the service then finds in them."""
-    settings, refused = Settings.from_environment(os.environ), "--port"
+    """The address that HTTP listens on; where the transport is gRPC, gRPC gets this one, by way of the environment."""
+    settings, setting = Settings.from_environment(os.environ), "--port"
     if settings.transport == "grpc":
         os.environ |= {"BOXWOOD_GRPC_HOST": host, "BOXWOOD_GRPC_PORT": str(number)}
-        host, number, refused = "127.0.0.1", settings.http_port, "BOXWOOD_HTTP_PORT"
-    if taken := port.refusal(host, number, refused):
-        raise SettingsError(taken)
+        host, number, setting = "127.0.0.1", settings.http_port, "BOXWOOD_HTTP_PORT"
+    if reason := port.refusal(host, number, setting):
+        raise SettingsError(reason)
     return host, number
 
 

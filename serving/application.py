@@ -1,4 +1,4 @@
-"""A service without its server: settings, models, every route and gRPC; BentoML or a test puts a server to it."""
+"""The service without its HTTP server: settings, models, all routes and gRPC; BentoML or a test adds the server."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -30,29 +30,29 @@ class Application:
         self._stop_grpc: Callable[[], Awaitable[None]] | None = None
 
     def load(self, directory: Path, labels: Mapping[str, str]) -> None:
-        """Serve the bundle in a directory, which is described by these labels; raises BundleError."""
+        """Serve the bundle in a directory; `labels` are what the model store says of it. Raises BundleError."""
         image = {"image": self.settings.image} if self.settings.image else {}
         self.models.add(directory, {**image, **labels})
 
     async def listen(self) -> None:
         """Serve gRPC beside HTTP, if the settings say so; exits where it cannot be served."""
         if self.settings.grpc_port:
-            from serving.rpc import server as rpc  # the supervisor serves nothing and need not load it
+            from serving.rpc import server as rpc  # not needed in the supervisor, which serves nothing
 
             try:
                 self._stop_grpc = await rpc.start(self.models, self.settings, self._tracing)
-            except Exception as error:  # noqa: BLE001 whatever it is, it would be there again in the next worker
+            except Exception as error:  # noqa: BLE001 any such error would occur in the next worker too
                 lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
         lifecycle.live()
 
     async def finish(self) -> None:
-        """Let what is in flight over gRPC end, and send the last spans; HTTP has ended already."""
+        """Wait for the gRPC calls in flight, and send the last spans; HTTP has stopped already."""
         if self._stop_grpc is not None:
             await self._stop_grpc()
         self._tracing.stop()
 
     def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:
-        """Our routes, with another application for all other paths.
+        """Our routes, in front of another application that answers all other paths.
 
         Args:
             behind: the other application.

@@ -1,7 +1,7 @@
-"""Rows that arrive together are predicted together, and nobody waits for anybody.
+"""Micro-batching without a delay: rows that arrive together are predicted together.
 
-A request's rows are put down, and `loop.call_soon` predicts what was put down in the same turn of the event loop, as
-much of it as a turn may take. There is no timer: a lone request is predicted at once.
+`submit` queues a request's rows, and `loop.call_soon` predicts what was queued in the same iteration of the event loop,
+as many requests as fit into a turn. There is no timer: a lone request is predicted at once.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ class Batcher:
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
     def __init__(self, score: Callable[[Records], np.ndarray], part: Callable[[], int], *, merge: bool = True) -> None:
-        """Use `score` for merged rows; the first axis of what it returns is the rows.
+        """Score merged rows with `score`.
 
         Args:
-            score: scores rows.
+            score: scores rows, shape (rows, outputs).
             part: how many rows may be scored in a turn of the event loop now.
             merge: whether the rows of several requests are scored together.
         """
@@ -34,7 +34,7 @@ class Batcher:
         return asyncio.get_running_loop()  # a system call before Python 3.12
 
     def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
-        """The scores of these rows, no more than a turn may take, in their order; the first axis is the rows."""
+        """The scores of these rows in their order, shape (rows, outputs); no more rows than a turn may have."""
         future: asyncio.Future[np.ndarray] = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._flush)
@@ -46,15 +46,15 @@ class Batcher:
         waiting, self._waiting = self._waiting[:count], self._waiting[count:]
         if self._waiting:
             self._loop.call_soon(self._flush)
-        for batch in [waiting] if self._merge else [[one] for one in waiting]:
+        for batch in [waiting] if self._merge else [[request] for request in waiting]:
             self._answer(batch)
 
     def _count(self) -> int:
-        """How many of the requests that wait, one at least, fit into a turn."""
-        left = self._part()
+        """How many of the waiting requests fit into a turn; at least one."""
+        room = self._part()
         for count, (records, _) in enumerate(self._waiting):
-            left -= len(records)
-            if left < 0:
+            room -= len(records)
+            if room < 0:
                 return max(1, count)
         return len(self._waiting)
 
@@ -62,16 +62,16 @@ class Batcher:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
         try:
             scores = self._score(merged)
-        except Exception as error:  # noqa: BLE001 whatever it was, callers must hear of it rather than wait for ever
+        except Exception as error:  # noqa: BLE001 any error is passed on to the callers, who would wait for ever otherwise
             if len(waiting) > 1:
-                for one in waiting:  # alone, so that a row that cannot be scored fails nobody else's request
-                    self._answer([one])
+                for request in waiting:  # one by one, so that a row that cannot be scored fails its own request only
+                    self._answer([request])
             elif not waiting[0][1].done():
                 waiting[0][1].set_exception(error)
             return
         start = 0
         for records, future in waiting:
             end = start + len(records)
-            if not future.done():  # a caller that went away cancelled its own
+            if not future.done():  # cancelled, if the caller has gone
                 future.set_result(scores[start:end])
             start = end

@@ -1,4 +1,4 @@
-"""How many bytes of bodies a worker holds while they arrive: senders that never finish must not use its memory up."""
+"""The budget for request bodies that are arriving: senders that never finish must not use up a worker's memory."""
 
 import contextlib
 import os
@@ -8,16 +8,16 @@ from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
 SMALL = 2**16
-"""Bodies up to this size are read whatever else arrives; uvicorn reads as much ahead for each connection."""
+"""Bodies up to this size are not limited; uvicorn buffers as much for each connection anyway."""
 _SHARE = 16
-"""The part of the memory that the bodies of all workers may take: they are joined, parsed and answered beside it."""
+"""The bodies of all workers may take this fraction (1/16) of the memory; joining, parsing and answering take more."""
 _CGROUP = Path("/sys/fs/cgroup")
 _LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
-"""Where version 2 and version 1 of control groups have a container's limit."""
+"""The files with a container's limit: of cgroup version 2, and of version 1."""
 
 
 def memory(cgroup: Path = _CGROUP) -> int:
-    """The bytes of memory of this container, or of the machine where nothing limits it."""
+    """The memory of this container in bytes, or of the machine where there is no limit."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in _LIMITS:
         with contextlib.suppress(OSError, ValueError):  # "max" is no limit
@@ -26,7 +26,7 @@ def memory(cgroup: Path = _CGROUP) -> int:
 
 
 def budget(settings: Settings) -> int:
-    """The bytes that a worker may hold of what arrives; a single body always finds room."""
+    """The bytes of arriving bodies that a worker may hold; never less than one body of the largest size."""
     return max(settings.max_body_bytes, settings.max_reading_bytes or memory() // _SHARE // settings.workers)
 
 
@@ -41,11 +41,11 @@ class Bodies:
         self._held = 0
 
     def reading(self) -> "Reading":
-        """What counts the bytes of one body while it is inside of it."""
+        """A context manager that counts the bytes of one body until it is left."""
         return Reading(self)
 
     def hold(self, count: int, size: int) -> None:
-        """Count a part, with which its body has `size` bytes; raises as `Reading.add`."""
+        """Count `count` more bytes of a body that has `size` bytes with them; raises as `Reading.add`."""
         if size > self.limit:
             raise RequestTooLarge(f"The body is above the limit of {self.limit} bytes.")
         if size > SMALL and self._held + count > self._most:
@@ -61,7 +61,7 @@ class Bodies:
 
 
 class Reading:
-    """One body that arrives. A class, since a generator would cost a small request more."""
+    """One body that arrives. A class, since a generator-based context manager would cost small requests more."""
 
     __slots__ = ("_bodies", "_size")
 

@@ -1,7 +1,7 @@
 """The messages of a problem's own gRPC service, from its contract, and their `.proto` for callers.
 
-The number of a column's field is its place in the contract, which only grows: callers of an older `.proto` go on being
-understood. Columns that callers do not send keep their numbers and names reserved.
+The number of a column's field is its position in the contract. Columns are only ever appended, so clients of an older
+`.proto` go on working. Columns that callers do not send keep their numbers and names reserved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Field(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message; `reserved` are names by numbers that no field may take."""
+    """One message; `reserved` are names by number which no field may have."""
 
     name: str
     comment: str
@@ -47,17 +47,17 @@ class Message(NamedTuple):
 
     @property
     def ambiguous(self) -> bool:
-        """Whether two names are one in protobuf's JSON, which protoc refuses unless the message says that it may be."""
+        """Whether two field names collide in protobuf's JSON mapping, which protoc refuses without an option."""
         return len({field.name.replace("_", "") for field in self.fields}) < len(self.fields)
 
 
 def package(problem: Problem) -> str:
-    """Where the service and its messages are."""
+    """The protobuf package of the service and its messages."""
     return f"boxwood.{problem.name}"
 
 
 def file_name(problem: Problem) -> str:
-    """How the `.proto` is called."""
+    """The file name of the `.proto`."""
     return f"{problem.name}.proto"
 
 
@@ -68,15 +68,15 @@ def messages(problem: Problem) -> list[Message]:
 
 def _row(problem: Problem) -> Message:
     contract = problem.contract
-    sent = {column.name for column in (*contract.inputs, *contract.keys)}
+    accepted = {column.name for column in (*contract.inputs, *contract.keys)}
     required = {column.name for column in contract.inputs if not column.nullable}
     numbered = list(enumerate(contract.columns, 1))
     fields = [
         _column(number, column, "required" if column.name in required else "may be missing")
         for number, column in numbered
-        if column.name in sent
+        if column.name in accepted
     ]
-    reserved = {number: column.name for number, column in numbered if column.name not in sent}
+    reserved = {number: column.name for number, column in numbered if column.name not in accepted}
     comment = "A row. A field that is not set is a missing value, and so is NaN."
     return Message("Row", comment, fields, reserved)
 
@@ -105,18 +105,18 @@ def _requests() -> list[Message]:
 
 
 def _responses() -> list[Message]:
-    each = "One a row, in order; without a prediction where the errors say why the row was refused."
-    made = []
+    comment = "One a row, in order; without a prediction where the errors say why the row was refused."
+    responses = []
     for method, answer in zip(METHODS, ("Prediction", "Explanation"), strict=True):
         fields = [
             Field(1, "model_name", "string"),
             Field(2, "model_version", "string"),
-            Field(3, f"{answer.lower()}s", answer, REPEATED, each),
+            Field(3, f"{answer.lower()}s", answer, REPEATED, comment),
             Field(4, "errors", "RowError", REPEATED, "The first ones; only where a part of a request was asked for."),
             Field(5, "error_count", "int64", comment="How many there are in all."),
         ]
-        made.append(Message(f"{method}Response", f"What {method} gives.", fields))
-    return made
+        responses.append(Message(f"{method}Response", f"What {method} gives.", fields))
+    return responses
 
 
 def _answers(problem: Problem) -> list[Message]:
@@ -126,39 +126,39 @@ def _answers(problem: Problem) -> list[Message]:
     shares = [Field(2, "probabilities", SHARES, comment="By label.")] if "probabilities" in answer.parts else []
     echoed = [Field(4, "keys", "Keys", OPTIONAL)] if keys else []
     common = [predicted, *shares, Field(3, "warnings", "string", REPEATED), *echoed]
-    own = [
+    prediction_only = [
         *([Field(5, "unit", "string")] if target.unit else []),
         *([Field(6, "interval", "Interval", OPTIONAL)] if "interval" in answer.parts else []),
         Field(7, "prediction_id", "string"),
     ]
-    why = [
+    explanation_only = [
         Field(5, "space", "string", comment="What base_value and contributions add up to: value, or log-odds."),
         Field(6, "base_value", "double"),
         Field(7, "contributions", SHARES, comment="SHAP values by column."),
     ]
     return [
-        Message("Prediction", "The answer to a row.", [*common, *own]),
-        Message("Explanation", "Why a row gets its answer.", [*common, *why]),
+        Message("Prediction", "The answer to a row.", [*common, *prediction_only]),
+        Message("Explanation", "Why a row gets its answer.", [*common, *explanation_only]),
     ]
 
 
 def _parts(problem: Problem) -> list[Message]:
-    made = []
+    parts = []
     if "interval" in BY_TASK[problem.task].parts:
-        ends = [Field(number, name, "double") for number, name in enumerate(("low", "high", "coverage"), 1)]
-        made.append(Message("Interval", "A prediction interval and the share of rows that it covers.", ends))
+        bounds = [Field(number, name, "double") for number, name in enumerate(("low", "high", "coverage"), 1)]
+        parts.append(Message("Interval", "A prediction interval and the share of rows that it covers.", bounds))
     row = _row(problem)
-    names = {column.name for column in problem.contract.keys}
-    if names:
-        keys = [field for field in row.fields if field.name in names]
-        made.append(Message("Keys", "The keys of a row, as they were sent.", keys))
-    wrong = [
+    key_names = {column.name for column in problem.contract.keys}
+    if key_names:
+        key_fields = [field for field in row.fields if field.name in key_names]
+        parts.append(Message("Keys", "The keys of a row, as they were sent.", key_fields))
+    error_fields = [
         Field(1, "row", "int64", comment="Counted from 0."),
         Field(2, "column", "string", OPTIONAL),
         Field(3, "message", "string"),
         Field(4, "expected", "string", REPEATED, "Valid values, the nearest first."),
     ]
-    return [*made, Message("RowError", "One reason why a row was refused.", wrong)]
+    return [*parts, Message("RowError", "One reason why a row was refused.", error_fields)]
 
 
 def text(problem: Problem) -> str:

@@ -14,7 +14,7 @@ from validation.parsing import ABSENT
 from validation.values import written
 
 MOST_SHARES = 100
-"""Of a category whose names are too many to list, so many of the most common ones are described with their shares."""
+"""Of a category with too many names to list, the shares of so many of the most common ones are given."""
 
 
 class Described(TypedDict):
@@ -36,7 +36,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
 
     Args:
         opened: the bundle that is served.
-        labels: what the store knows of it.
+        labels: of the model in the store.
     """
     manifest = opened.manifest
     vocabularies = manifest.fitted.vocabularies
@@ -64,22 +64,22 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 def _reference(opened: Bundle) -> dict[str, Any]:
     """The distributions of the training split, with values as requests carry them."""
     reference, contract = opened.reference, opened.model.problem.contract
-    columns = {one.name: _seen(one, opened) for one in contract.columns if one.name in reference.columns}
+    columns = {column.name: _summary(column, opened) for column in contract.columns if column.name in reference.columns}
     return {"rows": reference.rows, "columns": columns}
 
 
-def _seen(column: Column, opened: Bundle) -> dict[str, Any]:
+def _summary(column: Column, opened: Bundle) -> dict[str, Any]:
     reference = opened.reference
-    seen = reference.columns[column.name]
-    if not isinstance(seen, Names):
+    summary = reference.columns[column.name]
+    if not isinstance(summary, Names):
         deciles = reference.deciles(column)
         times = column.kind in (Kind.DATE, Kind.TIMESTAMP)
-        told = [written(column.kind, value) for value in deciles] if times else deciles
-        return {"missing": seen.missing, "deciles": told}
-    if seen.distinct <= MOST_LISTED:
-        return {"missing": seen.missing, "shares": seen.shares}
+        values = [written(column.kind, value) for value in deciles] if times else deciles
+        return {"missing": summary.missing, "deciles": values}
+    if summary.distinct <= MOST_LISTED:
+        return {"missing": summary.missing, "shares": summary.shares}
     learned = opened.manifest.fitted.vocabularies.get(column.name, ())
-    common = [name for name in reference.names(column, learned) if name in seen.shares]
-    shares = {name: seen.shares[name] for name in common[:MOST_SHARES]}
-    others = max(1 - sum(shares.values()), 0.0)
-    return {"missing": seen.missing, "names": seen.distinct, "shares": shares, "others": others}
+    most_common = [name for name in reference.names(column, learned) if name in summary.shares]
+    shares = {name: summary.shares[name] for name in most_common[:MOST_SHARES]}
+    rest = max(1 - sum(shares.values()), 0.0)
+    return {"missing": summary.missing, "names": summary.distinct, "shares": shares, "others": rest}

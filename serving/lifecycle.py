@@ -1,8 +1,8 @@
-"""How a service starts, and how it refuses to: with a sentence and a non-zero exit, before it takes traffic.
+"""Starting a service, and refusing to start: with a message and a non-zero exit code, before it takes traffic.
 
-BentoML's supervisor restarts a worker that fails to start, for ever, while the port accepts connections. So what can
-be known before the port opens is checked there (`audit`), and a worker that finds more (`refuse`) ends its
-supervisor.
+BentoML's supervisor restarts a worker that fails to start, for ever, while the port accepts connections. So whatever
+can be checked before the port opens is checked in the supervisor (`audit`), and a worker that finds another fault ends
+its supervisor (`refuse`).
 """
 
 import atexit
@@ -25,26 +25,26 @@ from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
 
 GRACE_SECONDS = 8
-"""What requests in flight get to end after SIGTERM; Cloud Run kills after ten."""
+"""How long requests in flight may take to finish after SIGTERM; Cloud Run kills the process after ten."""
 _SUPERVISOR = "_BOXWOOD_SUPERVISOR"
-"""Set by the supervisor for its workers: its process id and a folder for metrics, signs of life and a refusal."""
+"""Set by the supervisor for its workers: its process id, and a folder for metrics, heartbeats and a refusal."""
 _REFUSAL, _METRICS, _BEATS = "refusal", "metrics", "beats"
-_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 
 
 class NotStarting(BentoMLException):
-    """Why a service cannot be; BentoML's commands say it in a line, and end."""
+    """Why a service cannot start; BentoML's commands print it in a line and exit."""
 
     def __init__(self, error: BoxwoodError) -> None:
         super().__init__(f"Not starting: {error}")
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:
-    """Look at ports and bundles before anything is served; exits with the reason if it must not be."""
+    """Check ports and bundles before anything is served; exits with the reason if a check fails."""
     try:
-        # workers share the port with whoever else shares it, and would not notice
-        if settings.grpc_port and (taken := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
-            raise SettingsError(taken)
+        # gRPC's workers share their port (SO_REUSEPORT), even with another program, and would not notice it
+        if settings.grpc_port and (reason := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
+            raise SettingsError(reason)
         for directory in directories:
             bundle.read(directory)
     except BoxwoodError as error:
@@ -52,24 +52,24 @@ def audit(directories: Iterable[Path], settings: Settings) -> None:
     folder = Path(tempfile.mkdtemp(prefix="boxwood-supervisor-"))
     (folder / _METRICS).mkdir()
     os.environ[_SUPERVISOR] = f"{os.getpid()}:{folder}"
-    atexit.register(_end, folder, os.getpid())
+    atexit.register(_clean_up, folder, os.getpid())
 
 
 def supervise(settings: Settings) -> None:
-    """In the supervisor, after `audit`: replace workers that hang, and obey a signal to stop whenever it comes."""
-    _insist()
-    if settings.max_hang_seconds and (folder := _shared()):
+    """In the supervisor, after `audit`: replace workers that hang, and stop at a signal whenever it comes."""
+    _make_stop_reliable()
+    if settings.max_hang_seconds and (folder := _supervisor_folder()):
         (folder / _BEATS).mkdir()
         logs.set_up()
         watchdog.start(folder / _BEATS, settings.max_hang_seconds)
 
 
-def _insist() -> None:
-    """Make the supervisor stop when it is told to.
+def _make_stop_reliable() -> None:
+    """Make the supervisor retry a stop until it succeeds.
 
-    circus, which it is made of, refuses to stop while it starts workers, tells nobody, and goes on for ever.
+    circus, on which the supervisor is built, ignores a stop without a word while it starts workers.
     """
-    from circus.exc import ConflictError  # it is in the supervisor only, and a worker need not load it
+    from circus.exc import ConflictError  # not needed in a worker
     from circus.sighandler import SysHandler
 
     def stop(handler: Any) -> None:
@@ -78,8 +78,8 @@ def _insist() -> None:
         def attempt() -> None:
             try:
                 handler.controller.arbiter.stop()
-            except ConflictError:  # stopping already, too: then the loop ends before there is an end to this
-                loop.call_later(_AGAIN_SECONDS, attempt)
+            except ConflictError:  # also while it is stopping: then the end of the loop ends the retries
+                loop.call_later(_RETRY_SECONDS, attempt)
 
         loop.add_callback_from_signal(attempt)
 
@@ -87,36 +87,36 @@ def _insist() -> None:
 
 
 def join() -> None:
-    """In a worker, before anything is counted: share the counts with the workers of the same supervisor alone.
+    """In a worker, before the first metric: share metrics with the workers of the same supervisor only.
 
-    BentoML's supervisors have one folder for that in their BENTOML_HOME, which each of them empties when it starts.
+    By default all supervisors of one BENTOML_HOME share a folder for metrics, and each empties it when it starts.
     """
-    if folder := _shared():
+    if folder := _supervisor_folder():
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / _METRICS)
 
 
 def live() -> None:
-    """In a worker that is ready, on its event loop: give signs of life from now on, if somebody looks at them."""
-    if (folder := _shared()) and (folder / _BEATS).is_dir():
+    """In a worker that is ready, on its event loop: send heartbeats from now on, if a watchdog reads them."""
+    if (folder := _supervisor_folder()) and (folder / _BEATS).is_dir():
         watchdog.beat(folder / _BEATS)
 
 
-def _shared() -> Path | None:
+def _supervisor_folder() -> Path | None:
     """The folder of the supervisor that started this process, or that it is itself."""
     pid, _, path = os.environ.get(_SUPERVISOR, "").partition(":")
     return Path(path) if pid in (str(os.getppid()), str(os.getpid())) else None
 
 
 def refuse(error: BoxwoodError) -> None:
-    """In a worker: say why, and end the supervisor, if any, rather than be started again. Raises SystemExit."""
+    """In a worker: report the error, and end the supervisor, if any, so that it restarts nothing. Raises SystemExit."""
     sentence = f"Not starting: {error}"
-    if folder := _shared():
+    if folder := _supervisor_folder():
         (folder / _REFUSAL).write_text(sentence)
         os.kill(int(os.environ[_SUPERVISOR].partition(":")[0]), signal.SIGTERM)
     sys.exit(sentence)
 
 
-def _end(folder: Path, supervisor: int) -> None:
+def _clean_up(folder: Path, supervisor: int) -> None:
     if os.getpid() != supervisor:
         return
     sentence = ""
@@ -125,13 +125,13 @@ def _end(folder: Path, supervisor: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if sentence:
         print(sentence, file=sys.stderr, flush=True)
-        os._exit(1)  # the supervisor was told to stop and would exit with 0, which means success to whoever started it
+        os._exit(1)  # a supervisor that was stopped by a signal would exit with 0, which means success
 
 
 def freeze_heap() -> None:
-    """Put what is loaded out of the garbage collector's sight.
+    """Exclude what is loaded from garbage collection.
 
-    A full collection over the imported modules stalls a worker for 170 ms and more; nothing of it is ever garbage.
+    A full collection over the imported modules stalls a worker for 170 ms and more; none of them ever becomes garbage.
     """
     gc.collect()
     gc.freeze()

@@ -20,12 +20,12 @@ class Models:
         self._served: dict[str, ServedModel] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
-        """Read, audit, construct and prove one bundle.
+        """Read, check and load one bundle, and compare its answers to its golden rows.
 
         Raises:
             BundleError: it is damaged, made for other code, or does not answer its golden rows as it did in training.
         """
-        # the supervisor imports this module too, and LightGBM would cost its start most of a second
+        # imported here, since the supervisor imports this module too, and LightGBM takes most of a second
         from model import golden
         from model.predictor import Predictor
 
@@ -46,9 +46,9 @@ class Models:
         return next(iter(self._served.values()))
 
     def find(self, name: str) -> ServedModel:
-        """The model of that name; raises UnknownModel with the names there are."""
+        """The model of that name; raises UnknownModel, which lists the names there are."""
         try:
             return self._served[name]
         except KeyError:
-            known = ", ".join(self._served)
-            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {known}.") from None
+            names = ", ".join(self._served)
+            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {names}.") from None

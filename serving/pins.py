@@ -1,7 +1,7 @@
-"""Which models a service holds: exact tags, said as an argument or read from the model store's receipts.
+"""Which models a service holds: exact tags, given as an argument or read from the model store's receipts.
 
-The receipts enter the Bento with the code, so a Bento answers with the models it was built with, whatever the store
-holds by then: BentoML itself would resolve a bare name again and serve the newest.
+The receipts are packaged into the Bento with the code, so a Bento serves the models it was built with, whatever the
+store holds later: BentoML itself would resolve a bare name again and serve the newest version.
 """
 
 from pathlib import Path
@@ -20,14 +20,14 @@ def tags(argument: str, folder: Path) -> list[str]:
     Raises:
         SettingsError: a tag is not exact, a name stands twice, or there is none at all.
     """
-    named = [tag.strip() for tag in argument.split(",") if tag.strip()]
-    for tag in named:
+    requested = [tag.strip() for tag in argument.split(",") if tag.strip()]
+    for tag in requested:
         if not receipts.TAG.fullmatch(tag):
             raise SettingsError(f"models={argument}: {tag!r} is not an exact tag like name:0123456789abcdef.")
-    found = named or receipts.tags(folder)
-    if not found:
+    chosen = requested or receipts.tags(folder)
+    if not chosen:
         raise SettingsError("There is no packaged model to serve. Run `make train` first.")
-    names = [tag.split(":")[0] for tag in found]
+    names = [tag.split(":")[0] for tag in chosen]
     if len(set(names)) != len(names):
         raise SettingsError(f"models={argument} names a model twice.")
-    return found
+    return chosen

@@ -1,4 +1,4 @@
-"""Errors as HTTP says them: RFC 9457, application/problem+json. Each error knows its status and its words."""
+"""Errors as problem details (RFC 9457, application/problem+json). Each error class has its status and title."""
 
 from http import HTTPStatus
 
@@ -11,16 +11,16 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def of(error: RequestError) -> ProblemDetails:
-    """What a caller is told about their request."""
+    """The problem details of a request's error."""
     errors = error.errors if isinstance(error, RowsRejected) else UNSET
     return ProblemDetails(f"urn:boxwood:{error.kind}", error.title, error.status, str(error), errors=errors)
 
 
 def plain(status: HTTPStatus, detail: str) -> ProblemDetails:
-    """A problem that HTTP itself has a name for."""
+    """A problem with no type but its HTTP status."""
     return ProblemDetails("about:blank", status.phrase, status, detail)
 
 
 def failure() -> ProblemDetails:
-    """A problem of ours, which is nobody else's business."""
+    """An internal error, whose cause is in the log only."""
     return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; its log says why.")

@@ -1,4 +1,4 @@
-"""A model at work: decoding, batching and explaining, and how much of it may wait."""
+"""A model that is served: decoding, batching and explaining, behind admission control."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 _MARKDOWN, _PAGE = bundle.CARDS
 _TRIES = 3
-"""How often the golden rows are timed at the start: a process that just began is often interrupted."""
+"""How often the golden rows are timed at the start; the fastest counts, since a new process is often interrupted."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Answers(NamedTuple):
-    """What a model says to a table: the verdict on each row, and the scores of the good ones, shape (rows, outputs)."""
+    """A model's answers to a table: the decoded rows, and the scores of the valid ones, shape (valid rows, outputs)."""
 
     decoded: Decoded
     scores: np.ndarray
@@ -49,7 +49,7 @@ class Ask(Protocol):
     """How rows are answered."""
 
     def __call__(self, rows: Any, *, partial: bool) -> Coroutine[Any, Any, Any]:
-        """Answer rows, or a table; raises RowsRejected unless a part of them will do, and Overloaded."""
+        """Answer rows, or a table; raises Overloaded, and RowsRejected for invalid rows unless `partial`."""
 
 
 class Verb(NamedTuple):
@@ -58,13 +58,13 @@ class Verb(NamedTuple):
     name: str
     ask: Ask
     gate: Gate
-    """Whether there is time for more of them."""
+    """Admits its requests."""
     watched: bool
-    """Whether even a turn of it takes so long that somebody looks whether the caller is still there."""
+    """Whether even one turn takes so long that it is cancelled when the caller disconnects."""
 
     @property
     def cancel_above_rows(self) -> int:
-        """Up to so many rows are answered without a look whether their caller is still there."""
+        """A request of more rows is cancelled when its caller disconnects."""
         return 0 if self.watched else self.gate.part
 
 
@@ -92,7 +92,7 @@ class ServedModel:
         self._explainer = shared.explainer
         self._scorers, self._cores = shared.scorers, shared.cores
         self.bodies = shared.bodies
-        """What all requests of the process read their bodies into."""
+        """The budget for the bodies of all requests of the process."""
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards
@@ -136,29 +136,29 @@ class ServedModel:
         return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
 
     async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
-        """One large request at a time: several that took turns would hold up single rows as many times as long."""
+        """One large request at a time: several in turns would delay single rows by one turn each."""
         answers: list[Prediction] = []
-        values: list[np.ndarray] = []
+        predicted: list[np.ndarray] = []
         async with self._in_time(), self._large:
             decoded = Decoded()
             async for part in self.predicting.gate.turns(rows):
-                (made, scores), seconds = _timed(self._predict_part, part, decoded, partial)
-                answers += made
-                values.append(scores)
-                if made:  # reading alone says nothing of how long an answer takes
+                (part_answers, scores), seconds = _timed(self._predict_part, part, decoded, partial)
+                answers += part_answers
+                predicted.append(scores)
+                if part_answers:  # reading alone says nothing of how long an answer takes
                     self.predicting.gate.took(len(part), seconds)
             self._checked(decoded, partial)
-            for part_values in values:
-                self.metrics.answered(part_values)
+            for part_predicted in predicted:
+                self.metrics.answered(part_predicted)
                 await asyncio.sleep(0)
         return decoded, answers
 
     def _predict_part(
         self, rows: Sequence[object], decoded: Decoded, partial: bool
     ) -> tuple[list[Prediction], np.ndarray]:
-        """The answers to a part of a request and what they say; none where it is refused anyway.
+        """The answers to a part of a request, and the predicted values, shape (rows,); none if it is refused.
 
-        The verdict on the rows before it is in `decoded`.
+        `decoded` has the rows of the parts before it, and gets those of this one.
         """
         first = len(decoded.positions)
         records = self.predictor.decode(rows, after=decoded).records
@@ -168,23 +168,23 @@ class ServedModel:
         return self.predictor.answers(decoded, scores, first), scores[:, 0]
 
     async def score(self, rows: Table, *, partial: bool = False) -> Answers:
-        """Answer the rows of a table without making rows of it. See `predict`."""
+        """Score the rows of a table, column by column. See `predict`."""
         with self.scoring.gate.admit(len(rows)):
             if len(rows) > self.scoring.gate.part:
                 answers = await self._score_in_parts(rows, partial)
             else:
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 inputs = decoded.inputs
-                # few rows join a batch, columns are one
+                # a few rows join a batch; columns are scored as a batch of their own
                 scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
                 answers = Answers(decoded, scores)
             self.metrics.answered(answers.scores[:, 0])
             return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> Answers:
-        """Parts of a table are read in turns of the event loop, and scored beside it, on all cores."""
+        """Decode the parts of a table in turns of the event loop, and score them in threads, on all cores."""
         decoded, seconds = Decoded(), 0.0
-        scoring: list[asyncio.Future[tuple[np.ndarray, float]]] = []
+        futures: list[asyncio.Future[tuple[np.ndarray, float]]] = []
         loop = asyncio.get_running_loop()
         async with self._in_time(), self._large:
             try:
@@ -193,12 +193,12 @@ class ServedModel:
                     seconds += took
                     if partial or not decoded.error_count:
                         work = self._scorers.submit(_timed, self.predictor.scores, decoded.inputs)
-                        scoring.append(asyncio.wrap_future(work, loop=loop))
+                        futures.append(asyncio.wrap_future(work, loop=loop))
                 self._checked(decoded, partial)
-                scored = await asyncio.gather(*scoring)
+                scored = await asyncio.gather(*futures)
             finally:
-                for one in scoring:
-                    one.cancel()
+                for future in futures:
+                    future.cancel()
         self.metrics.batch_rows.observe(len(table))
         self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored) / self._cores)
         return Answers(decoded, np.concatenate([scores for scores, _ in scored]))
@@ -216,14 +216,16 @@ class ServedModel:
         return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.error_count)
 
     async def _explanations(self, records: Records) -> list[Explanation]:
-        """Part by part in one thread, so that requests take turns; LightGBM lets the event loop run beside it."""
+        """Explain part by part in one thread, so that requests take turns; LightGBM releases the GIL meanwhile."""
         loop = asyncio.get_running_loop()
         explained: list[Explanation] = []
         while len(explained) < len(records):
             part = records[len(explained) : len(explained) + self.explaining.gate.part]
-            made, seconds = await loop.run_in_executor(self._explainer, _timed, self.predictor.explanations, part)
+            part_explanations, seconds = await loop.run_in_executor(
+                self._explainer, _timed, self.predictor.explanations, part
+            )
             self.explaining.gate.took(len(part), seconds)
-            explained += made
+            explained += part_explanations
         return explained
 
     @contextlib.asynccontextmanager
@@ -237,7 +239,7 @@ class ServedModel:
             ) from None
 
     async def _decode_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, Records]:
-        """The verdict on a request and its good rows; others have their turn after each part of a large one."""
+        """The decoded rows of a request, and the records of the valid ones; others take turns between its parts."""
         decoded = Decoded()
         records: list[Any] = []
         async for part in self.predicting.gate.turns(rows):
@@ -245,7 +247,7 @@ class ServedModel:
         return self._checked(decoded, partial), records
 
     def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
-        """This, if it will do; counts what was odd about the rows that get an answer."""
+        """`decoded` itself, with its warnings counted; raises RowsRejected for invalid rows unless `partial`."""
         if not partial:
             decoded.raise_if_rejected()
         if decoded.warned:
@@ -255,7 +257,7 @@ class ServedModel:
     async def answer_each(self, rows: Sequence[object], *, partial: bool = True) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
 
-        So a part of the answers always is an answer, and `partial` changes nothing.
+        The answer is always partial, so the argument `partial` changes nothing.
 
         Raises:
             RequestTooLarge, Overloaded: as `predict` does.
@@ -272,23 +274,23 @@ class ServedModel:
             return answers
 
     async def _answer_part_each(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
-        """The answers to a turn's rows, and how many letters were compared for their errors and those before.
+        """The answers to the rows of a turn, and how many letters were compared for errors of the request so far.
 
-        Errors are counted row by row, but names are looked for within the budget of one request.
+        Errors are counted for each row, but the budget for finding similar names is that of one request.
         """
-        decoded = []
+        decoded_rows = []
         for row in rows:
-            one = self._checked(self.predictor.decode([row], Decoded(compared=compared)), partial=True)
-            compared = one.compared
-            decoded.append(one)
-        good = [record for one in decoded for record in one.records]
-        scores = await self._batcher.submit(good)
+            decoded_row = self._checked(self.predictor.decode([row], Decoded(compared=compared)), partial=True)
+            compared = decoded_row.compared
+            decoded_rows.append(decoded_row)
+        records = [record for decoded_row in decoded_rows for record in decoded_row.records]
+        scores = await self._batcher.submit(records)
         self.metrics.answered(scores[:, 0])
-        each = iter(scores[:, None])
-        return [self._answer_alone(one, each) for one in decoded], compared
+        row_scores = iter(scores[:, None])
+        return [self._answer_alone(decoded_row, row_scores) for decoded_row in decoded_rows], compared
 
     def _answer_alone(self, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
-        """What a row gets that was decoded by itself: its errors, or the prediction of the next scores."""
+        """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
         if decoded.error_count:
             return {"errors": [_without_row(error) for error in decoded.errors]}
         [answer] = self.predictor.answers(decoded, next(scores))
@@ -305,7 +307,7 @@ class ServedModel:
 
 
 def _seconds_a_row(ask: Callable[[Sequence[object]], object], rows: Sequence[object]) -> float:
-    """How long one of these rows takes."""
+    """Seconds that one of these rows takes."""
     return min(_timed(ask, rows)[1] for _ in range(_TRIES)) / len(rows)
 
 
@@ -316,11 +318,11 @@ def _timed(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> tuple
 
 
 def _without_row(error: RowError) -> dict[str, Any]:
-    """An error beside its row needs no number for it, and the batch's would mean nothing to the caller."""
+    """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
     return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
 
 
 def _bounds(opened: bundle.Bundle) -> Sequence[float]:
-    """Between what its predictions are counted: the deciles of the target in training, tenths of a probability."""
+    """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
     deciles = opened.reference.deciles(opened.model.problem.contract.target)
     return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]

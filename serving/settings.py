@@ -1,4 +1,4 @@
-"""The limits and addresses of a running service, from environment variables. Names that nobody knows are refused."""
+"""The limits and addresses of a running service, from environment variables. Unknown names are refused."""
 
 import dataclasses
 import re
@@ -10,7 +10,7 @@ from typing import Any
 from validation.errors import SettingsError
 
 PREFIX = "BOXWOOD_"
-_LARGEST = 2**31 - 1  # what gRPC, written in C, takes for a number
+_LARGEST = 2**31 - 1  # the largest integer that gRPC's C core takes
 _DAY = 86_400
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "max_request_seconds": (1, _DAY),
@@ -23,15 +23,15 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "grpc_port": (0, 65_535),
     "http_port": (1, 65_535),
 }
-"""The lowest and the highest value of numbers; of others 1 and the largest that there is."""
+"""The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
-"""The values of texts that may not be just anything."""
+"""The allowed values of texts that have a choice."""
 _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
 _LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
-"""What Kubernetes puts behind the name of a Service, for each Service of the namespace, into every pod."""
+"""The suffixes of the variables that Kubernetes sets in every pod for each Service of the namespace."""
 NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
-"""Names with the prefix that are read elsewhere: where the tests find real tables."""
+"""Names with the prefix that are read elsewhere: the folder in which the tests find real tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,19 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read the settings; raises SettingsError, naming what there is, for an unknown name or a bad value."""
-        known = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
+        """Read the settings; raises SettingsError, which lists the choices, for an unknown name or a bad value."""
+        fields = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
         links = _service_links(environment)
         values: dict[str, Any] = {}
         for variable, text in environment.items():
             if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
                 continue
             # a Service boxwood-grpc has a BOXWOOD_GRPC_PORT too, which is tcp://…
-            if variable in links and (variable not in known or "://" in text):
+            if variable in links and (variable not in fields or "://" in text):
                 continue
-            if variable not in known:
-                raise SettingsError(f"{variable} is not a setting. There are: {', '.join(known)}.")
-            field = known[variable]
+            if variable not in fields:
+                raise SettingsError(f"{variable} is not a setting. There are: {', '.join(fields)}.")
+            field = fields[variable]
             values[field.name] = (
                 _text(variable, text, _CHOICES.get(field.name, ()))
                 if field.type is str
@@ -109,7 +109,7 @@ class Settings:
 
 
 def _service_links(environment: Mapping[str, str]) -> set[str]:
-    """The variables by which Kubernetes tells a pod of Services; each Service has its host and its port among them."""
+    """The variables that Kubernetes sets for Services; each Service has a host and a port among them."""
     names = (variable.removesuffix("_SERVICE_HOST") for variable in environment if variable.endswith("_SERVICE_HOST"))
     services = [f"{name}_" for name in names if f"{name}_SERVICE_PORT" in environment]
     return {
@@ -121,13 +121,13 @@ def _service_links(environment: Mapping[str, str]) -> set[str]:
 
 
 def _is_place(text: str) -> bool:
-    """Whether it is a URL that a browser can be sent to, or a port behind a colon."""
+    """Whether it is a URL to redirect a browser to, or a port after a colon."""
     if text.startswith(":"):
         return bool(_PORT.fullmatch(text)) and int(text[1:]) < 65_536
     try:
         parts = urllib.parse.urlsplit(text)
         return bool(_URL.fullmatch(text) and parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none, a bracket that does not close
+    except ValueError:  # an invalid port, or an unclosed bracket
         return False
 
 

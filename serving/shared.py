@@ -1,4 +1,4 @@
-"""What the models of a service share: time, threads, and room for what arrives."""
+"""What the models of a service share: admission, threads, and the budget for bodies."""
 
 import concurrent.futures
 import os

@@ -1,7 +1,7 @@
-"""What the service tells Prometheus, summed over its workers.
+"""The service's metrics for Prometheus, summed over its workers.
 
-BentoML's supervisor sets the folder through which prometheus-client's workers share their counts, so nothing here may
-be made before a worker runs: `instruments` makes it at first use.
+The supervisor sets the folder in which the workers of prometheus-client share their values, so no metric may be created
+before a worker runs: `instruments` creates them at first use.
 """
 
 import asyncio
@@ -53,8 +53,8 @@ class Instruments(NamedTuple):
 def instruments() -> Instruments:
     """The metrics of this process."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        process = os.getpid()  # by itself the client asks for it, a system call, at each count; workers do not fork
-        _forget_the_dead(process)
+        process = os.getpid()  # the client would call getpid at each count; workers do not fork
+        _remove_dead_workers(process)
         values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
     requests = ("transport", "verb", *_MODEL)
     return Instruments(
@@ -82,8 +82,8 @@ def instruments() -> Instruments:
     )
 
 
-def _forget_the_dead(process: int) -> None:
-    """A worker that was killed leaves its gauges behind, and one of the same number would go on with them."""
+def _remove_dead_workers(process: int) -> None:
+    """Remove the gauges of workers that were killed: a new one with the same process id would go on with them."""
     for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
         number = int(file.stem.rsplit("_", 1)[1])
         if number == process or not _runs(number):
@@ -99,10 +99,10 @@ def _runs(process: int) -> bool:
 
 
 class _Workers(multiprocess.MultiProcessCollector):
-    """The counts of all workers, of those too that are just making their files: such a file is empty for a moment."""
+    """The metrics of all workers; a file that a starting worker has just created is still empty, and skipped."""
 
     def collect(self) -> Iterable[Metric]:
-        """The sums; raises OSError for a file that cannot be read."""
+        """Sum them; raises OSError for a file that cannot be read."""
         files = [str(file) for file in Path(self._path).glob("*.db") if _size(file)]
         merged: Iterable[Metric] = self.merge(files)  # type: ignore[no-untyped-call]
         return merged
@@ -111,13 +111,13 @@ class _Workers(multiprocess.MultiProcessCollector):
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:  # a new worker took a dead one's away
+    except FileNotFoundError:  # a new worker removed the file of a dead one
         return 0
 
 
 def exposition() -> bytes:
     """The metrics of all workers in Prometheus' text format."""
-    instruments()  # a worker that nobody asked anything yet has zeros to tell
+    instruments()  # a worker without a request yet reports zeros
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -130,11 +130,11 @@ class RequestMetrics:
     """The requests to one model by one transport and verb."""
 
     def __init__(self, transport: str, verb: str, model: str, version: str) -> None:
-        made = instruments()
+        shared = instruments()
         self._labels = (transport, verb, model, version)
-        self._requests = made.requests
-        self._seconds = made.seconds.labels(*self._labels)
-        self._good = made.requests.labels(*self._labels, OK)
+        self._requests = shared.requests
+        self._seconds = shared.seconds.labels(*self._labels)
+        self._good = shared.requests.labels(*self._labels, OK)
 
     def count(self, seconds: float, outcome: str = OK) -> None:
         """Count a request that took so long and ended so."""
@@ -143,11 +143,11 @@ class RequestMetrics:
 
 
 class Measurement:
-    """Times and counts what happens inside it as one request, which began when this was made.
+    """A context manager that times and counts one request, which began when this object was created.
 
     Attributes:
-        metrics: what counts it, which may be known only when it was read; None if nobody does.
-        seconds: how long it took; 0 before its end.
+        metrics: counts the request; may be set once the request was read. None to count nothing.
+        seconds: its duration; 0 until it has ended.
         outcome: how it ended, in a word.
     """
 
@@ -181,7 +181,7 @@ def _outcome(error: BaseException | None) -> str:
 
 
 class _Distribution(Histogram):
-    """A histogram that takes many values at once, at a hundredth of the cost of one after the other."""
+    """A histogram that takes many values at once, at a hundredth of the cost of single calls."""
 
     def observe_all(self, amounts: np.ndarray) -> None:
         """Observe amounts, shape (amounts,)."""
@@ -199,9 +199,9 @@ class ModelMetrics:
 
     def __init__(self, model: str, version: str, bounds: Sequence[float]) -> None:
         """Count its predictions between these bounds."""
-        made = instruments()
+        shared = instruments()
         self._model = (model, version)
-        # each model has bounds of its own, which is why no registry may know: the collector reads the workers' files
+        # in no registry, since each model has its own bounds; the collector reads it from the workers' files
         self._predictions: _Distribution = _Distribution(
             "boxwood_prediction",
             "Predicted values between the deciles of training, or probabilities of the last class in tenths.",
@@ -209,9 +209,9 @@ class ModelMetrics:
             buckets=bounds,
             registry=None,
         ).labels(*self._model)
-        self._unseen = made.unseen
-        self.batch_rows = made.batch_rows.labels(*self._model)
-        self.warm_up = made.warm_up.labels(*self._model)
+        self._unseen = shared.unseen
+        self.batch_rows = shared.batch_rows.labels(*self._model)
+        self.warm_up = shared.warm_up.labels(*self._model)
 
     def answered(self, values: np.ndarray) -> None:
         """Count the predictions that callers get, shape (rows,)."""

@@ -1,7 +1,7 @@
 """The Open Inference Protocol's tensors: rows from them and answers to them, the same over HTTP and gRPC.
 
 One tensor a column, of shape [rows] or [rows, 1]. Tensors have no null: NaN is a missing number, and an empty text is a
-missing value of a column that may be missing. Everything else is for the decoder to judge, as it judges JSON.
+missing value of a nullable column. Everything else is validated by the decoder, as for JSON.
 """
 
 import itertools
@@ -33,7 +33,7 @@ NUMPY: Mapping[str, np.dtype[Any]] = {
 _KINDS = {Kind.INTEGER: "INT64", Kind.REAL: "FP64", Kind.FLAG: "BOOL"}
 _OUTPUTS: Mapping[type, str] = {float: "FP64", str: TEXT}
 _LENGTH = struct.Struct("<I")
-"""What stands before each text in raw bytes."""
+"""The length that precedes each text in raw bytes."""
 
 
 class Tensor(NamedTuple):
@@ -50,7 +50,7 @@ class Tensor(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of answers: its name, the type and shape of one row's, and what makes that of all good rows."""
+    """An output: its name, the type and shape of one row's value, and a function for the values of all valid rows."""
 
     name: str
     kind: type[float] | type[str]
@@ -119,10 +119,10 @@ def _part(output: Output) -> _Part:
 
 
 def _warnings(answers: Answers) -> np.ndarray:
-    told = np.full(len(answers.scores), "", dtype=object)
+    joined = np.full(len(answers.scores), "", dtype=object)
     for place, warnings in answers.decoded.warnings.items():
-        told[place] = "; ".join(warnings)
-    return told
+        joined[place] = "; ".join(warnings)
+    return joined
 
 
 def _spec(name: str, datatype: str, *inner: int) -> TensorMetadata:
@@ -130,7 +130,7 @@ def _spec(name: str, datatype: str, *inner: int) -> TensorMetadata:
 
 
 def table(contract: Contract, tensors: Iterable[Tensor]) -> Table:
-    """The table that tensors are.
+    """A table of the tensors of a request.
 
     Raises:
         UnreadableRequest: the tensors are not one a column with a value a row.
@@ -143,8 +143,8 @@ def table(contract: Contract, tensors: Iterable[Tensor]) -> Table:
         columns[tensor.name] = _column(tensor, tensor.name in optional)
     counts = {len(values) for values in columns.values()}
     if len(counts) != 1:
-        found = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
-        raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {found or 0}.")
+        sizes = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
+        raise UnreadableRequest(f"Inputs are one tensor a column, each with a value for every row; found {sizes or 0}.")
     [count] = counts
     return Table(columns, count)
 
@@ -171,34 +171,34 @@ def _column(tensor: Tensor, optional: bool) -> Values:
 
 
 def answers(predictor: Predictor, answered: Answers, wanted: Sequence[str]) -> list[Tensor]:
-    """The tensors of an answer; NaN and empty texts stand for rows without one.
+    """The output tensors of an answer; rows without an answer have NaN or an empty text.
 
     Args:
-        predictor: who answered.
-        answered: what it said.
-        wanted: the names of outputs that were asked for, or none for all.
+        predictor: the model that answered.
+        answered: its answers.
+        wanted: the names of the requested outputs; empty for all.
 
     Raises:
         UnreadableRequest: there is no output of such a name.
     """
-    there = {part.name: part for part in _parts(predictor)}
-    unknown = next((name for name in wanted if name not in there), None)
+    parts = {part.name: part for part in _parts(predictor)}
+    unknown = next((name for name in wanted if name not in parts), None)
     if unknown is not None:
-        raise UnreadableRequest(f"There is no output {quoted(unknown)}. There are: {', '.join(there)}.")
-    return [_answered(there[name], answered) for name in wanted or there]
+        raise UnreadableRequest(f"There is no output {quoted(unknown)}. There are: {', '.join(parts)}.")
+    return [_tensor(parts[name], answered) for name in wanted or parts]
 
 
-def _answered(part: _Part, answers: Answers) -> Tensor:
+def _tensor(part: _Part, answers: Answers) -> Tensor:
     decoded, values = answers.decoded, part.values(answers)
     if decoded.error_count:
-        whole = np.full((decoded.total, *part.shape), "" if part.kind is str else math.nan, dtype=values.dtype)
-        whole[decoded.positions] = values
-        values = whole
+        padded = np.full((decoded.total, *part.shape), "" if part.kind is str else math.nan, dtype=values.dtype)
+        padded[decoded.positions] = values
+        values = padded
     return Tensor(part.name, _OUTPUTS[part.kind], values.shape, values.ravel())
 
 
 def errors(decoded: Decoded) -> str:
-    """The errors beside a partial answer, as the JSON that a text parameter can hold."""
+    """The errors of a partial answer as JSON, for a string parameter."""
     return msgspec.json.encode(decoded.errors).decode()
 
 
@@ -208,14 +208,14 @@ def pack(tensor: Tensor) -> bytes:
         return np.asarray(tensor.values, dtype=NUMPY[tensor.datatype]).tobytes()
     encoded = list(map(str.encode, tensor.plain()))
     lengths = list(map(len, encoded))
-    if len(set(lengths)) == 1:  # as names of answers have: the quickest way
+    if len(set(lengths)) == 1:  # such as the class names of answers: the fastest way
         length = _LENGTH.pack(lengths[0])
         return length + length.join(encoded)
     return b"".join(itertools.chain.from_iterable(zip(map(_LENGTH.pack, lengths), encoded, strict=True)))
 
 
 def unpack(name: str, datatype: str, raw: bytes | memoryview) -> Values:
-    """The values in raw bytes; raises UnreadableRequest if they are no whole number of them."""
+    """The values in raw bytes, shape (values,); raises UnreadableRequest if they are no whole number of values."""
     if datatype == TEXT:
         return _texts(name, bytes(raw))
     dtype = NUMPY.get(datatype)
@@ -228,23 +228,23 @@ def unpack(name: str, datatype: str, raw: bytes | memoryview) -> Values:
 
 
 def _texts(name: str, raw: bytes) -> list[str]:
-    """Texts with their lengths before them; those that come again are decoded once."""
-    known: dict[bytes, str] = {}
-    found: list[str] = []
-    length, add = _LENGTH.unpack_from, found.append  # looked up once: this is the longest part of reading a table
+    """Texts with their lengths before them; each distinct text is decoded once."""
+    decoded: dict[bytes, str] = {}
+    values: list[str] = []
+    length, add = _LENGTH.unpack_from, values.append  # looked up once: this is the longest part of reading a table
     place, end = 0, len(raw)
     while place + _LENGTH.size <= end:
         start = place + _LENGTH.size
         place = start + length(raw, place)[0]
         encoded = raw[start:place]
         try:
-            add(known[encoded])
+            add(decoded[encoded])
         except KeyError:
-            known[encoded] = text(name, encoded) if place <= end else ""
-            add(known[encoded])
+            decoded[encoded] = text(name, encoded) if place <= end else ""
+            add(decoded[encoded])
     if place != end:
         raise UnreadableRequest(f"The texts of {quoted(name)} are cut off.")
-    return found
+    return values
 
 
 def text(name: str, raw: bytes) -> str:

@@ -25,7 +25,7 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _EXPORTERS = ("otlp", "console", "none")
 _PROTOCOLS = ("http/protobuf", "grpc")
 _LAST_SECONDS = 1.0
-"""How long the last spans may take to be sent; a collector that does not answer holds up no stop."""
+"""How long sending the last spans may take; a collector that does not answer must not delay the stop."""
 _SERVICE = "OTEL_SERVICE_NAME"
 
 
@@ -33,11 +33,11 @@ class Tracing:
     """Makes a span of every request, or does nothing where tracing is off."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the variables; raises SettingsError for a value that would have no effect here."""
-        sent = any(map(environment.get, _ENDPOINTS))
-        self._exporter = _choice(environment, _EXPORTERS, "OTEL_TRACES_EXPORTER") or ("otlp" if sent else "none")
-        named = _choice(environment, _PROTOCOLS, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-        self._protocol = named or _PROTOCOLS[0]
+        """Read the variables; raises SettingsError for a value that is not supported here."""
+        endpoint = any(map(environment.get, _ENDPOINTS))
+        self._exporter = _choice(environment, _EXPORTERS, "OTEL_TRACES_EXPORTER") or ("otlp" if endpoint else "none")
+        protocol = _choice(environment, _PROTOCOLS, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+        self._protocol = protocol or _PROTOCOLS[0]
         self._excluded = _patterns(environment, "OTEL_PYTHON_ASGI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
         services = environment.get("OTEL_PYTHON_GRPC_EXCLUDED_SERVICES", "").split(",")
         self._excluded_services = [service.strip() for service in services if service.strip()]
@@ -46,7 +46,7 @@ class Tracing:
         self._provider: TracerProvider | None = None
 
     def start(self) -> None:
-        """Send spans from now on; to be called once in a process that answers.
+        """Start to export spans; to be called once in each worker.
 
         Raises:
             SettingsError: OpenTelemetry refuses the value of a variable.
@@ -54,7 +54,7 @@ class Tracing:
         if not self._on:
             return
         try:
-            # a service that sends no traces need not load what would; OpenTelemetry reads some variables on import
+            # imported only where traces are sent; OpenTelemetry reads some variables on import
             from opentelemetry import trace
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider
@@ -62,13 +62,13 @@ class Tracing:
 
             provider = TracerProvider(resource=Resource.create({} if self._named else {"service.name": "boxwood"}))
             provider.add_span_processor(BatchSpanProcessor(self._make()))
-        except Exception as error:  # they raise what they like
+        except Exception as error:  # exporters raise errors of any type
             raise SettingsError(f"Traces cannot be exported as the OTEL_ variables say: {error}.") from error
         trace.set_tracer_provider(provider)
         self._provider = provider
 
     def stop(self) -> None:
-        """Send the spans that are left."""
+        """Send the remaining spans."""
         if self._provider is None:
             return
         sending = threading.Thread(target=self._provider.shutdown, daemon=True)
@@ -100,7 +100,7 @@ class Tracing:
         return middleware
 
     def interceptors(self) -> "list[grpc.aio.ServerInterceptor]":
-        """What makes a span of each gRPC call, for a server; to be asked after `start`."""
+        """The server interceptors that make a span of each gRPC call; to be called after `start`."""
         if not self._on:
             return []
         from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
@@ -110,7 +110,7 @@ class Tracing:
 
 
 def _choice(environment: Mapping[str, str], choices: tuple[str, ...], *variables: str) -> str:
-    """The value of the first variable that has one, "" without; raises SettingsError if it is none of the choices."""
+    """The value of the first variable that is not empty, or ""; raises SettingsError if it is none of the choices."""
     for variable in variables:
         if value := environment.get(variable):
             if value not in choices:
@@ -123,7 +123,7 @@ def _patterns(environment: Mapping[str, str], *variables: str) -> str:
     """The regular expressions of the first variable that is set, with commas between them.
 
     Raises:
-        SettingsError: one of them is none.
+        SettingsError: one of them is not a regular expression.
     """
     for variable in variables:
         if variable in environment:

@@ -1,8 +1,8 @@
-"""The watchdog: a worker whose event loop stands still is killed, so that its callers meet another.
+"""The watchdog: a worker whose event loop hangs is killed, so that another takes its place.
 
 Each worker touches a file of its own from its event loop. The supervisor looks at the files once a second and counts
-how often it saw the same time stamp. It reads no clock: where everything stood still (`docker pause`, a suspended
-machine), so did its own looks, and nobody is killed afterwards.
+how often it saw the same time stamp. It reads no clock: where all processes were stopped (`docker pause`, a suspended
+machine), the supervisor looked at nothing either, and no worker is killed afterwards.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def beat(folder: Path) -> None:
     file = folder / str(os.getpid())
 
     def touch() -> None:
-        with contextlib.suppress(OSError):  # where somebody removed the folder, a worker is not watched any more
+        with contextlib.suppress(OSError):  # without the folder, the worker is no longer watched
             file.touch()
         loop.call_later(SECONDS, touch)
 
@@ -52,8 +52,8 @@ def start(folder: Path, most: int) -> None:
 class Watch:
     """What this process saw of its children that touch a file in `folder`.
 
-    A file that stays as it is for more than `most` looks after the first is of a worker that hangs. One look more than
-    asked for, because one may come right after the machine was stopped.
+    A worker hangs if its file stays unchanged for more than `most` looks after the first. That is one look more than
+    the setting says, because one may come right after the machine was suspended.
     """
 
     def __init__(self, folder: Path, most: int) -> None:

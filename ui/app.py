@@ -1,4 +1,4 @@
-"""The page as a web application, and what it leaves on disk and takes away again."""
+"""The page as a web application, with the removal of its temporary files."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = "100mb"
 KEPT_SECONDS = 3_600
-"""Uploads and downloads are there for an hour; a process that ends by itself takes them away at once."""
-_LOOKED_AFTER_SECONDS = 600
+"""Uploads and downloads are kept for an hour, or until the process ends in an orderly way."""
+_CLEANUP_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
 
@@ -33,18 +33,18 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
 
     Args:
         api: where the service is.
-        identity: "google" to show the service an identity token, see `GoogleIdentity`.
-        root_path: the path below which a proxy shows the page, if it does not say so itself.
+        root_path: the path below which a proxy serves the page, if the proxy does not send it in a header.
+        identity: "google" to send the service an identity token, see `GoogleIdentity`.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
-    import gradio as gr  # seconds; and it reads its folder above
+    import gradio as gr  # takes seconds, and reads the variable set above
 
     from ui import page
 
     service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
 
-    app = FastAPI(lifespan=_life(service, files), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
 
     @app.get("/livez")
@@ -66,12 +66,12 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
     return mounted
 
 
-def _life(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
-    """What begins and ends with the application."""
+def _lifespan(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    """The lifespan of the application: it removes old files while it runs, and all of them at its end."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        janitor = asyncio.create_task(_take_away(files))
+        janitor = asyncio.create_task(_remove_old_files(files))
         try:
             yield
         finally:
@@ -83,24 +83,27 @@ def _life(service: Service, files: Path) -> Callable[[FastAPI], contextlib.Abstr
 
 
 class _BelowPrefix:
-    """Hands Gradio the path that a proxy says in X-Forwarded-Prefix, where Gradio looks for it: behind the host."""
+    """Appends the path of X-Forwarded-Prefix to X-Forwarded-Host, which is where Gradio looks for it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            said = Headers(scope=scope)
-            prefix = said.get("x-forwarded-prefix", "").split(",")[0].strip(" /")
-            host = (said.get("x-forwarded-host") or said.get("host", "")).split(",")[0].strip()
+            headers = Headers(scope=scope)
+            prefix = headers.get("x-forwarded-prefix", "").split(",")[0].strip(" /")
+            host = (headers.get("x-forwarded-host") or headers.get("host", "")).split(",")[0].strip()
             if prefix:
-                others = [(name, value) for name, value in scope["headers"] if name != b"x-forwarded-host"]
-                scope = {**scope, "headers": [*others, (b"x-forwarded-host", f"{host}/{prefix}".encode("latin-1"))]}
+                rest = [(name, value) for name, value in scope["headers"] if name != b"x-forwarded-host"]
+                scope = {
+                    **scope,
+                    "headers": [*rest, (b"x-forwarded-host", f"{host}/{prefix}".encode("latin-1"))],
+                }
         await self._app(scope, receive, send)
 
 
 def _theme() -> "gr.themes.Base":
-    """Fonts that are there already, and a button that can be read in light and dark."""
+    """System fonts, and a button that is legible in light and dark mode."""
     import gradio as gr
 
     theme = gr.themes.Default(
@@ -114,12 +117,12 @@ def _theme() -> "gr.themes.Base":
     )
 
 
-async def _take_away(files: Path) -> None:
-    """Remove files that are older than an hour, as long as the process lives."""
+async def _remove_old_files(files: Path) -> None:
+    """Remove files older than `KEPT_SECONDS`, for as long as the process runs."""
     while True:
-        await asyncio.sleep(_LOOKED_AFTER_SECONDS)
+        await asyncio.sleep(_CLEANUP_SECONDS)
         oldest = time.time() - KEPT_SECONDS
-        for path in sorted(files.rglob("*"), reverse=True):  # what is in a folder before the folder
-            with contextlib.suppress(OSError):  # such as that of a folder that is not empty
+        for path in sorted(files.rglob("*"), reverse=True):  # files before their folder
+            with contextlib.suppress(OSError):  # such as a folder that is not empty
                 if path.stat().st_mtime < oldest:
                     path.rmdir() if path.is_dir() else path.unlink()

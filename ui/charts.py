@@ -1,4 +1,4 @@
-"""Where things stand in a chart: shares of its width and height."""
+"""Positions in a chart, as fractions of its width and height."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ class _Ranged(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """A line from `low` to `high`, with ticks that have texts."""
+    """An axis from `low` to `high`, with ticks and their labels."""
 
     low: float
     high: float
@@ -32,46 +32,46 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], margin: float = _MARGIN) -> "Axis":
-        """One that holds all values, with some room around them."""
+        """An axis that covers all values, with a margin."""
         values = list(values)
         low, high = min(values), max(values)
         room = (high - low) * margin or abs(high) * margin or 1.0
         return cls(low - room, high + room)
 
     def place(self, value: float) -> float:
-        """Where a value stands, from 0 to 1."""
+        """The position of a value, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
 
     def length(self, first: float, second: float) -> float:
-        """How far two values are apart, from 0 to 1."""
+        """The distance of two values, from 0 to 1."""
         return abs(second - first) / (self.high - self.low)
 
 
 def bars_axis(outcomes: Iterable[_Ranged]) -> Axis:
-    """For bars, which begin at 0."""
-    reached = _reached(outcomes)
-    axis = Axis.over([0.0, *reached])
-    return Axis(axis.low if min(reached) < 0 else 0.0, axis.high if max(reached) > 0 else 0.0)
+    """The axis of bars, which begin at 0."""
+    numbers = _plotted_numbers(outcomes)
+    axis = Axis.over([0.0, *numbers])
+    return Axis(axis.low if min(numbers) < 0 else 0.0, axis.high if max(numbers) > 0 else 0.0)
 
 
 def curve_axes(outcomes: Sequence[_Ranged], value_text: Callable[[float], str], shown: Scale) -> tuple[Axis, Axis]:
-    """For a curve: its values below, its predictions at the side."""
+    """The axes of a curve: x for the values of the column, y for the predictions."""
     low, high = outcomes[0].at, outcomes[-1].at
     if low == high:
         low, high = low - 0.5, high + 0.5
     across = [low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)]
     x = Axis(low, high, [(at, value_text(at)) for at in across])
-    y = Axis.over(_reached(outcomes))
+    y = Axis.over(_plotted_numbers(outcomes))
     return x, Axis(y.low, y.high, [(at, shown.text(at)) for at in _round_numbers(y.low, y.high)])
 
 
-def _reached(outcomes: Iterable[_Ranged]) -> list[float]:
+def _plotted_numbers(outcomes: Iterable[_Ranged]) -> list[float]:
     numbers = (number for outcome in outcomes for number in (outcome.low, outcome.value, outcome.high))
     return [number for number in numbers if number is not None]
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Some multiples of 1, 2 or 5 times a power of ten between two numbers."""
+    """Round numbers between two numbers: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)

@@ -1,4 +1,4 @@
-"""What a service says of its models, as far as the page needs it. What it says besides is passed over."""
+"""The service's description of its models, as far as the page needs it; other members are ignored."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,11 +10,11 @@ Row = dict[str, Any]
 """A row as requests carry it."""
 
 
-class _Said(BaseModel):
+class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Column(_Said):
+class Column(_Document):
     """One column of the contract, see `GET /v1/models/{model}`."""
 
     name: str
@@ -31,14 +31,14 @@ class Column(_Said):
 
     @property
     def title(self) -> str:
-        """Its name as people write it."""
+        """Its name for display."""
         return self.name.replace("_", " ")
 
 
-class Spread(_Said):
-    """What training saw in one column: eleven deciles from the least to the greatest, or the share of each name.
+class Spread(_Document):
+    """The training distribution of a column: eleven deciles from the minimum to the maximum, or the share of each name.
 
-    Of very many `names` there are only the shares of the most common ones; the service knows how the others are called.
+    If there are very many `names`, it has the shares of the most common ones only; the service finds the others.
     """
 
     missing: float = 0.0
@@ -47,14 +47,14 @@ class Spread(_Said):
     names: int = 0
 
 
-class Reference(_Said):
-    """What training saw."""
+class Reference(_Document):
+    """The training distributions of all columns."""
 
     rows: int = 0
     columns: dict[str, Spread] = Field(default_factory=dict)
 
 
-class Model(_Said):
+class Model(_Document):
     """One model of a service."""
 
     name: str
@@ -62,7 +62,7 @@ class Model(_Said):
     title: str
     contract: tuple[Column, ...]
     missing_texts: frozenset[str] = frozenset({""})
-    """What a table's text says where a number, flag or time is missing, in lower case."""
+    """The texts, in lower case, by which a table marks a missing number, flag or time."""
     reference: Reference = Field(default_factory=Reference)
     metrics: dict[str, Any] | None = None
     lineage: dict[str, Any] = Field(default_factory=dict)
@@ -70,27 +70,27 @@ class Model(_Said):
 
     @cached_property
     def inputs(self) -> tuple[Column, ...]:
-        """What a row consists of."""
+        """The columns of a row."""
         return tuple(column for column in self.contract if column.role in ("feature", "time"))
 
     @cached_property
     def target(self) -> Column:
-        """What is predicted."""
+        """The column that is predicted."""
         return next(column for column in self.contract if column.role == "target")
 
     @property
     def importance(self) -> dict[str, float]:
-        """How far each column moves answers, where the service says it."""
+        """The importance of each column; empty if the service does not report it."""
         return ((self.metrics or {}).get("importance") or {}).get("columns") or {}
 
     @property
     def threshold(self) -> float | None:
-        """The probability of the last class from which it is the answer; None where there are no classes."""
+        """The probability from which the last class is predicted; None if there are no classes."""
         threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")
         return float(threshold) if threshold is not None else None
 
     def title_of(self, name: str) -> str:
-        """What people call a column; its name where the service has got one since that this model has not."""
+        """The title of a column; its name if this model does not know it, since the service has a newer model."""
         return next((column.title for column in self.contract if column.name == name), name)
 
     def input(self, name: str) -> Column:
@@ -98,14 +98,14 @@ class Model(_Said):
         return next(column for column in self.inputs if column.name == name)
 
     def spread(self, column: Column) -> Spread:
-        """What training saw in a column; nothing, where the service does not say."""
+        """The training distribution of a column; empty if the service does not report it."""
         return self.reference.columns.get(column.name, Spread())
 
     def names(self, column: Column) -> tuple[str, ...]:
-        """The names of a category that are known here, in the order of a list, or the most common first."""
+        """The known names of a category, in the order of its choices, or the most common first."""
         shares = self.spread(column).shares
         return column.choices or tuple(sorted(shares, key=lambda name: -shares[name]))
 
     def row(self, values: Sequence[Any]) -> Row:
-        """A row, of the values of all inputs in their order."""
+        """A row from the values of all inputs, in their order."""
         return {column.name: value for column, value in zip(self.inputs, values, strict=True)}

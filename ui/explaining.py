@@ -1,4 +1,4 @@
-"""Explanations for people who have never heard of SHAP: what a prediction starts from, and what moves it how far."""
+"""Explanations for people who do not know SHAP: where a prediction starts, and how far each column moves it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,21 +9,21 @@ from ui import texts
 from ui.described import Model, Row
 
 MOST_STEPS = 12
-"""More columns than that are shown as one, the least of them together."""
-_TOLD = 3
-"""Columns that the sentence names."""
+"""Beyond so many steps, the least important columns are shown as one."""
+_MOST_NAMED = 3
+"""The most columns that the sentence names."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One column's part.
+    """The step of one column.
 
     Attributes:
-        title: of the column, or how many columns these are.
-        value: what the row has there, as people write it.
-        contribution: as the service gave it, in its `space`.
-        before: what was predicted without it and those after it.
-        after: what is predicted with it.
+        title: the column's title, or the number of columns in this step.
+        value: the row's value, as text.
+        contribution: the SHAP value from the service, in its `space`.
+        before: the prediction before this step.
+        after: the prediction after it.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Step:
 
     @property
     def effect(self) -> float:
-        """How far it moves what is shown."""
+        """How far it moves the prediction as shown."""
         return self.after - self.before
 
 
@@ -47,15 +47,15 @@ class Scale:
     """The class, or None for numbers."""
 
     def at(self, score: float) -> float:
-        """What a score means."""
+        """The number to show for a score."""
         return score if self.of is None else 1 / (1 + math.exp(-max(-700.0, min(700.0, score))))
 
     def text(self, shown: float) -> str:
-        """What is shown, for people."""
+        """A number to show, as text."""
         return texts.with_unit(shown, self.unit) if self.of is None else texts.percent(shown)
 
     def effect(self, moved: float) -> str:
-        """A difference of what is shown, for people."""
+        """A difference of numbers to show, as text."""
         if self.of is None:
             return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
         return f"{texts.points(moved)} points"
@@ -63,7 +63,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Story:
-    """From a start to an end, step by step, the greatest first."""
+    """The steps from a start to an end, the largest first."""
 
     scale: Scale
     start: float
@@ -87,7 +87,7 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> Story:
 def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Story:
     """How the differences of two rows lead from the prediction of the first to that of the second.
 
-    What is equal has no step. Both explanations are of one request, and so of one model with one base value.
+    Equal contributions have no step. Both explanations are of one request, so of one model with one base value.
     """
     first, second = (explanation["contributions"] for explanation in explanations)
     moves = {name: second[name] - first[name] for name in second if second[name] != first[name]}
@@ -104,40 +104,40 @@ def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str
 
 
 def sentence(model: Model, story: Story) -> str:
-    """A story in a sentence or two."""
+    """A story in one or two sentences."""
     title, of = model.target.title, story.scale.of
     what = f"The predicted {title}" if of is None else f"The probability that {title} is {of}"
     start = f"Before it looks at the row, the model says {story.scale.text(story.start)}"
     text = f"{what} is {story.scale.text(story.end)}. {start}"
-    told = _told(story)
-    if not told:
+    movers = _top_columns(story)
+    if not movers:
         return f"{text}, and nothing in the row moves it."
-    if len(told) == 1:
-        return f"{text}; the column that moves it most is {told[0]}."
-    return f"{text}; the columns that move it most are {', '.join(told[:-1])} and {told[-1]}."
+    if len(movers) == 1:
+        return f"{text}; the column that moves it most is {movers[0]}."
+    return f"{text}; the columns that move it most are {', '.join(movers[:-1])} and {movers[-1]}."
 
 
 def reasons(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     """The columns that move a prediction most, for a cell of a table."""
-    return "; ".join(_told(why(model, row, explanation)))
+    return "; ".join(_top_columns(why(model, row, explanation)))
 
 
 def _story(
     model: Model, shown: Scale, start: float, moves: Mapping[str, float], values: Callable[[str], str | None]
 ) -> Story:
     names = sorted(moves, key=lambda name: -abs(moves[name]))
-    kept, rest = (names, []) if len(names) <= MOST_STEPS else (names[: MOST_STEPS - 1], names[MOST_STEPS - 1 :])
-    parts = [(model.title_of(name), values(name) or "", moves[name]) for name in kept]
+    top, rest = (names, []) if len(names) <= MOST_STEPS else (names[: MOST_STEPS - 1], names[MOST_STEPS - 1 :])
+    parts = [(model.title_of(name), values(name) or "", moves[name]) for name in top]
     if rest:
         parts.append((f"{len(rest)} other columns", "", math.fsum(moves[name] for name in rest)))
     steps, score = [], start
-    for title, value, moved in parts:
-        steps.append(Step(title, value, moved, shown.at(score), shown.at(score + moved)))
-        score += moved
+    for title, value, move in parts:
+        steps.append(Step(title, value, move, shown.at(score), shown.at(score + move)))
+        score += move
     return Story(shown, shown.at(start), steps, shown.at(score))
 
 
-def _told(story: Story) -> list[str]:
-    """The columns that move a prediction most, with what is there and how far that moves it."""
-    steps = (step for step in story.steps[:_TOLD] if step.effect)
+def _top_columns(story: Story) -> list[str]:
+    """The columns that move a prediction most, each with its value and its effect."""
+    steps = (step for step in story.steps[:_MOST_NAMED] if step.effect)
     return [f"{step.title} {step.value} ({story.scale.effect(step.effect)})".replace("  ", " ") for step in steps]

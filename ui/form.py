@@ -1,4 +1,4 @@
-"""One field a column: the widget that its values want, and a place for what the service says against one."""
+"""One field for each column: a widget that suits its values, and a place for the service's errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,9 +13,9 @@ from ui.described import Column, Model, Row
 
 FEW = 4
 SHORT = 40
-"""So many choices, of so many letters together, are all in view; others are a list to search."""
+"""Up to so many choices, of so many letters in all, are radio buttons; others are a list to search."""
 _NOT_GIVEN = ""
-"""What a missing value is among choices; no column takes an empty text."""
+"""The choice that stands for a missing value; no column takes an empty text."""
 
 
 class Field(NamedTuple):
@@ -27,7 +27,7 @@ class Field(NamedTuple):
 
 
 def fields(model: Model, suggest: inputs.Suggest) -> list[Field]:
-    """Build the form in the current block; `suggest` finds the names of columns that have very many."""
+    """Build the form in the current block; `suggest` looks up names for columns that have very many."""
     built = []
     with gr.Row(elem_classes="fields"):
         for column in model.inputs:
@@ -38,17 +38,17 @@ def fields(model: Model, suggest: inputs.Suggest) -> list[Field]:
 
 
 def sent(model: Model, values: Sequence[Any]) -> Row:
-    """The row that the widgets' values are."""
+    """The row of the widgets' values."""
     return model.row([_value(column, value) for column, value in zip(model.inputs, values, strict=True)])
 
 
 def shown(model: Model, row: Row) -> list[Any]:
-    """The values by which the widgets show a row."""
+    """The widgets' values for a row."""
     return [_shown(column, row[column.name]) for column in model.inputs]
 
 
 def marked(columns: Iterable[Column], errors: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What the places for errors show: those of one row, each below its column."""
+    """The updates of the places for errors: those of one row, each below its column."""
     by_column: dict[str, list[Mapping[str, Any]]] = {}
     for error in errors:
         by_column.setdefault(str(error.get("column")), []).append(error)
@@ -72,7 +72,7 @@ def _value(column: Column, value: Any) -> Any:
 
 def _shown(column: Column, value: Any) -> Any:
     if _chosen(column):
-        nothing = _NOT_GIVEN if column.nullable else None  # a choice, or none made yet
+        nothing = _NOT_GIVEN if column.nullable else None  # the choice "missing", or no choice made yet
         return nothing if value is None else {True: "yes", False: "no"}.get(value, value)
     if column.kind == "timestamp" and value is not None:  # the browser's field has no time zone
         moment = datetime.fromisoformat(value)
@@ -86,12 +86,12 @@ def _chosen(column: Column) -> bool:
 
 
 def widget(column: Column, suggest: inputs.Suggest | None = None) -> gr.components.Component:
-    """What a column's values are given in: a list, a slider, a date field and so on."""
+    """The widget for a column: a list, a slider, a date field and so on."""
     label = column.title
     if column.unit and column.unit not in label.split():
         label += f" ({column.unit})"
     hint = ", ".join(text for text in (column.help, texts.span(column)) if text)
-    # Gradio reads Markdown and HTML there
+    # Gradio renders it as Markdown and HTML
     info = str(escape(hint)) or None
     common: dict[str, Any] = {
         "label": label,
@@ -123,7 +123,7 @@ def _choice(column: Column, common: Mapping[str, Any]) -> gr.components.Componen
 
 
 def _step(column: Column) -> float:
-    """As fine as the example is written."""
+    """The step of a number: as many decimals as the example has, and at least two."""
     if column.kind == "integer":
         return 1
     exponent = Decimal(str(column.example)).as_tuple().exponent if isinstance(column.example, float) else -2

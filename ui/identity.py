@@ -1,4 +1,4 @@
-"""Who the page is to a private service on Cloud Run: the identity token of the account that it runs as."""
+"""The identity token for a private service on Cloud Run, of the account that the page runs as."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import httpx
 
 _PATH = "/computeMetadata/v1/instance/service-accounts/default/identity"
 _KEPT_SECONDS = 240.0
-"""The metadata server gives tokens that are good for five minutes at least."""
+"""The metadata server returns tokens that are valid for at least five minutes."""
 
 
 class GoogleIdentity(httpx.Auth):
@@ -19,7 +19,7 @@ class GoogleIdentity(httpx.Auth):
     """
 
     def __init__(self, audience: str) -> None:
-        """Make tokens for the service at the URL `audience`."""
+        """Get tokens for the service at the URL `audience`."""
         self._audience = audience
         self._host = os.environ.get("GCE_METADATA_HOST", "metadata.google.internal")
         self._token = ""
@@ -27,7 +27,7 @@ class GoogleIdentity(httpx.Auth):
         self._fetching = asyncio.Lock()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Add the token; raises httpx.HTTPError where there is none to be had."""
+        """Add the token; raises httpx.HTTPError if none can be fetched."""
         async with self._fetching:
             if time.monotonic() > self._until:
                 self._token = await self._fetch()

@@ -1,7 +1,7 @@
-"""The browser's own fields, where they are better than Gradio's: dates, and names of which there are very many.
+"""The browser's native fields, where they are better than Gradio's: for dates, and for columns with very many names.
 
-They have a label, take the keyboard, and are what a phone's owner knows. Templates have ${…} and not {{…}}, which
-Gradio would fill first and then run what came in as JavaScript.
+They have a label, can be used by keyboard, and look as usual on phones. Templates use ${…} and not {{…}}: Gradio would
+fill in the latter first, and then run the result as JavaScript.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ from ui.described import Column
 from ui.service import ServiceError
 
 TYPES = {"date": "date", "timestamp": "datetime-local"}
-"""Kinds of columns with a field of their own in browsers, and how HTML calls it."""
+"""The kinds of columns that browsers have a field for, and its HTML type."""
 Suggest = Callable[[str, str], Awaitable[list[str]]]
-"""The names of a column that a text may stand for."""
+"""Returns the names of a column that a text may stand for."""
 _FIELD = """
 <label class="own-field"><span class="field-label">${title}</span><span class="field-help">${help}</span>
 <input type="${type}" step="${step}" list="${list}" autocomplete="off"></label>
@@ -48,11 +48,11 @@ def field(column: Column, value: Any, suggest: Suggest | None, *, title: str, hi
     """The field of a column of `TYPES`, or of one with very many names, which `suggest` finds.
 
     Args:
-        column: whose values are given.
-        value: what it shows first.
-        suggest: where the names are that may be meant by what was typed.
-        title: what it is called, escaped.
-        hint: what stands below that, escaped.
+        column: the column.
+        value: the initial value.
+        suggest: looks up the names for a typed text; None for a column of `TYPES`.
+        title: the label, escaped.
+        hint: the text below the label, escaped.
     """
 
     async def names(typed: Any) -> list[str]:

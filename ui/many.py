@@ -1,4 +1,4 @@
-"""A table answered part by part, beside what everybody else asks."""
+"""Answering a table part by part, so that other visitors' requests are answered in between."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,17 +12,17 @@ from ui.service import Answers, Service
 
 PART = 2_000
 EXPLAINED_PART = 250
-"""Rows of one request; explanations take the service a hundred times as long, and others want some too."""
+"""Rows of one request; explanations take a hundred times as long, and other visitors need the service too."""
 SHOWN = 10
 _NAMED = 100
-"""A service names the errors of so many rows of a request at least."""
+"""A service reports the errors of at least so many rows of a request."""
 PATIENCE = 120.0
-"""Seconds for which a busy service is asked again for a part."""
+"""Seconds for which a part is retried while the service is busy."""
 
 
 @dataclass
 class Progress:
-    """How far it is."""
+    """The progress: `done` of `rows` rows."""
 
     done: int
     rows: int
@@ -30,16 +30,16 @@ class Progress:
 
 @dataclass
 class Outcome:
-    """What became of a table.
+    """The result of a table.
 
     Attributes:
-        path: the table with its answers.
-        rows: how many there were.
+        path: the file with the table and its answers.
+        name: the name of the uploaded file.
+        rows: the number of rows.
         refused: how many of them the service refused.
         warned: how many of them it answered with a warning.
-        name: of the file.
-        versions: of the model that answered; two, if another took its place meanwhile.
-        ignored: columns that were not sent.
+        versions: the versions of the model that answered; two if it was replaced meanwhile.
+        ignored: the columns that were not sent.
         first: the first rows with their answers.
         errors: the first errors: row (from 1, below the header), column and message.
     """
@@ -58,97 +58,99 @@ class Outcome:
 async def answer(
     service: Service, model: Model, upload: Path, folder: Path, *, reasons: bool
 ) -> AsyncIterator[Progress | Outcome]:
-    """Answer the table in a file; yields how far it is, and in the end what became of it.
+    """Answer the table in a file; yields the progress, and at the end the outcome.
 
     Args:
-        service: who answers.
+        service: the service that answers.
         model: the model as the service describes it.
         upload: a CSV or Parquet file.
         folder: where to write the table with its answers.
-        reasons: whether to have explanations too.
+        reasons: whether to add explanations.
 
     Raises:
-        TableError: the file is no table for this model.
+        TableError: the file is not a table for this model.
         ServiceError: the service stopped answering; nothing is written.
     """
     table = await asyncio.to_thread(tables.read, upload, model)
     inputs = {column.name for column in model.inputs}
     outcome = Outcome(folder / f"{upload.stem}-answered{upload.suffix.lower()}", upload.name, len(table))
     outcome.ignored = [str(name) for name in table.columns if name not in inputs]
-    added = _Added(model, reasons=reasons)
+    added = _AnswerColumns(model, reasons=reasons)
     part = EXPLAINED_PART if reasons else PART
     for first in range(0, len(table), part):
         yield Progress(first, len(table))
-        asked = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
-        predicted = await _predicted(service, model.name, asked)
-        explained = await service.explain(model.name, asked, partial=True, patience=PATIENCE) if reasons else None
-        await asyncio.to_thread(added.take, asked, predicted, explained)
-        _note(outcome, asked, predicted, first)
+        rows = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
+        predicted = await _predicted(service, model.name, rows)
+        explained = await service.explain(model.name, rows, partial=True, patience=PATIENCE) if reasons else None
+        await asyncio.to_thread(added.take, rows, predicted, explained)
+        _note(outcome, rows, predicted, first)
     yield Progress(len(table), len(table))
     await asyncio.to_thread(tables.write, outcome.path, table, added.columns())
     yield outcome
 
 
-async def _predicted(service: Service, name: str, asked: list[Row]) -> Answers:
-    """The answers to a part, with the reasons of all rows that are refused: a service names the first of many."""
-    answers = await service.predict(name, asked, partial=True, patience=PATIENCE)
+async def _predicted(service: Service, name: str, rows: list[Row]) -> Answers:
+    """The answers to a part, with the errors of all refused rows: of many, a service reports the first only."""
+    answers = await service.predict(name, rows, partial=True, patience=PATIENCE)
     errors = list(answers.errors)
     while True:
-        named = {error["row"] for error in errors}
-        places = [place for place, said in enumerate(answers.rows) if said is None and place not in named][:_NAMED]
+        with_errors = {error["row"] for error in errors}
+        places = [
+            place for place, prediction in enumerate(answers.rows) if prediction is None and place not in with_errors
+        ][:_NAMED]
         if not places:
             return answers._replace(errors=errors)
-        again = await service.predict(name, [asked[place] for place in places], partial=True, patience=PATIENCE)
-        errors += [{**error, "row": places[error["row"]]} for error in again.errors]
-        if not again.errors:  # what was refused before is not any more: another model is there
+        retry = await service.predict(name, [rows[place] for place in places], partial=True, patience=PATIENCE)
+        errors += [{**error, "row": places[error["row"]]} for error in retry.errors]
+        if not retry.errors:  # refused before and not any more: the model was replaced
             return answers._replace(errors=errors)
 
 
-def _note(outcome: Outcome, asked: list[Row], predicted: Answers, first: int) -> None:
-    """What the preview will show of a part."""
+def _note(outcome: Outcome, rows: list[Row], predicted: Answers, first: int) -> None:
+    """Add a part to what the preview shows."""
     if predicted.version not in outcome.versions:
         outcome.versions.append(predicted.version)
-    outcome.refused += sum(said is None for said in predicted.rows)
-    outcome.warned += sum(bool(said and said["warnings"]) for said in predicted.rows)
-    outcome.first += list(zip(asked, predicted.rows, strict=True))[: SHOWN - len(outcome.first)]
+    outcome.refused += sum(prediction is None for prediction in predicted.rows)
+    outcome.warned += sum(bool(prediction and prediction["warnings"]) for prediction in predicted.rows)
+    outcome.first += list(zip(rows, predicted.rows, strict=True))[: SHOWN - len(outcome.first)]
     for error in predicted.errors[: SHOWN - len(outcome.errors)]:
         outcome.errors.append((first + error["row"] + 1, error.get("column") or "", error["message"]))
 
 
-class _Added:
-    """The columns that a table gets."""
+class _AnswerColumns:
+    """The columns that are added to a table."""
 
     def __init__(self, model: Model, *, reasons: bool) -> None:
         self._model = model
         self._reasons = reasons
         self._rows: list[dict[str, Any]] = []
 
-    def take(self, asked: list[Row], predicted: Answers, explained: Answers | None) -> None:
+    def take(self, rows: list[Row], predicted: Answers, explained: Answers | None) -> None:
         """Add the answers to a part."""
-        made = [_columns(said) for said in predicted.rows]
+        cells = [_cells(prediction) for prediction in predicted.rows]
         for error in predicted.errors:
-            cell = made[error["row"]]
+            row_cells = cells[error["row"]]
             text = f"{error.get('column') or 'row'}: {error['message']}"
-            cell["errors"] = f"{cell['errors']}; {text}" if "errors" in cell else text
+            row_cells["errors"] = f"{row_cells['errors']}; {text}" if "errors" in row_cells else text
         if explained is not None:
-            for cell, row, said in zip(made, asked, explained.rows, strict=True):
-                if said is not None:
-                    cell["reasons"] = explaining.reasons(self._model, row, said)
-        self._rows += made
+            for row_cells, row, explanation in zip(cells, rows, explained.rows, strict=True):
+                if explanation is not None:
+                    row_cells["reasons"] = explaining.reasons(self._model, row, explanation)
+        self._rows += cells
 
     def columns(self) -> dict[str, list[Any]]:
-        """All of them, errors and warnings last; None where a row has nothing."""
+        """All columns by name, errors and warnings last; None where a row has no value."""
         last = ["reasons", "warnings", "errors"] if self._reasons else ["warnings", "errors"]
         names = [name for name in dict.fromkeys(name for row in self._rows for name in row) if name not in last]
         return {name: [row.get(name) for row in self._rows] for name in (*names, *last)}
 
 
-def _columns(said: dict[str, Any] | None) -> dict[str, Any]:
+def _cells(prediction: dict[str, Any] | None) -> dict[str, Any]:
     """An answer as cells of a table."""
-    if said is None:
+    if prediction is None:
         return {}
-    cells: dict[str, Any] = {"prediction": said["prediction"]}
-    if "interval" in said:
-        cells |= {"prediction_low": said["interval"]["low"], "prediction_high": said["interval"]["high"]}
-    cells |= {f"probability_{name}": share for name, share in said.get("probabilities", {}).items()}
-    return cells | ({"warnings": "; ".join(said["warnings"])} if said["warnings"] else {})
+    cells: dict[str, Any] = {"prediction": prediction["prediction"]}
+    if "interval" in prediction:
+        cells |= {"prediction_low": prediction["interval"]["low"], "prediction_high": prediction["interval"]["high"]}
+    cells |= {f"probability_{name}": share for name, share in prediction.get("probabilities", {}).items()}
+    return cells | ({"warnings": "; ".join(prediction["warnings"])} if prediction["warnings"] else {})

@@ -1,4 +1,4 @@
-"""The page: what is on it before a model is known, and the tabs of one model."""
+"""The page: the parts that do not depend on the model, and the tabs of one model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from ui.service import Service, ServiceError
 
 _MODEL_IN_URL = "model"
 _OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
-"""How a page is opened: all visitors at once, however long the service takes."""
+"""The event options for opening a page: all visitors at the same time, however long the service takes."""
 _LOOKED_AGAIN_SECONDS = 0.02
 _VISITORS = 400
-"""Gradio keeps what it rendered for so many visitors, a megabyte each, and never lets go of one by itself."""
+"""Gradio keeps the rendered page of so many visitors, a megabyte each, and frees none before that."""
 
 
-@dataclass(eq=False)  # Gradio notices a change by the hash, and each asking is one
+@dataclass(eq=False)  # Gradio detects changes by the hash, and each load must be one
 class Opened:
     """The model as the service described it when it was opened; None where it did not."""
 
@@ -28,39 +28,39 @@ class Opened:
 def build(service: Service, folder: Path) -> gr.Blocks:
     """The page of a service; `folder` is for files that visitors download.
 
-    The form and all else is made when somebody opens the page, of what the service says then.
+    Everything that depends on the model is built when somebody opens the page, from the service's description then.
     """
     page: gr.Blocks = gr.Blocks(title="Boxwood", fill_width=True, analytics_enabled=False)
-    page.state_session_capacity = _VISITORS  # an option of Gradio's own servers; a mounted page is told so
-    # Gradio looks into its empty queue every millisecond, which takes 6 % of a processor from the service beside it
+    page.state_session_capacity = _VISITORS  # not settable otherwise for a mounted page
+    # by default Gradio polls its empty queue every millisecond, which takes 6 % of a processor from the service
     page._queue.sleep_when_free = _LOOKED_AGAIN_SECONDS
     with page:
         opened = gr.State()
-        # not rendered anew with the model, so that they can be used again while that goes on
+        # outside of `gr.render`, so that they can be used while the model's tabs are rendered
         chooser = gr.Radio([], label="Model", visible=False, interactive=True, elem_id="model-chooser")
         failure = gr.HTML(visible=False, js_on_load=None)
         again = gr.Button("Try again", visible=False)
 
         async def load(chosen: str | None, request: gr.Request) -> list[Any]:
-            names, known = [], None
+            names, selected = [], None
             try:
                 names = await service.names()
-                wanted = chosen or request.query_params.get(_MODEL_IN_URL)
-                known = wanted if wanted in names else names[0]
-                model, why = await service.model(known), ""
+                requested = chosen or request.query_params.get(_MODEL_IN_URL)
+                selected = requested if requested in names else names[0]
+                model, why = await service.model(selected), ""
             except ServiceError as error:
                 model, why = None, views.problem(str(error))
-            models = gr.update(choices=names, value=known, visible=len(names) > 1)
-            failed = gr.update(visible=model is None)
-            return [Opened(model), models, gr.update(value=why, visible=model is None), failed]
+            models = gr.update(choices=names, value=selected, visible=len(names) > 1)
+            retry = gr.update(visible=model is None)
+            return [Opened(model), models, gr.update(value=why, visible=model is None), retry]
 
-        # one at a time: Gradio counts renderings over all visitors, and each takes milliseconds
+        # one at a time: the limit is over all visitors, and a rendering takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
             inputs=opened, triggers=[opened.change], concurrency_limit=1, show_progress="hidden"
         )
-        def show(said: Opened | None) -> None:
-            if said is not None and said.model is not None:
-                _model(service, said.model, folder)
+        def show(current: Opened | None) -> None:
+            if current is not None and current.model is not None:
+                _model(service, current.model, folder)
 
         outputs = [opened, chooser, failure, again]
         for event in (page.load, again.click, chooser.input):

@@ -1,4 +1,4 @@
-"""The service as the page sees it: HTTP, answers, and errors that a person can read."""
+"""The page's client of the service: HTTP, answers, and errors in sentences for people."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _SEVERAL = httpx.Limits(max_connections=32, max_keepalive_connections=8)
 
 
 class ServiceError(Exception):
-    """The service gave no answer; the text says why, in a sentence for people."""
+    """The service gave no answer; the text is a sentence for people that says why."""
 
 
 class Refused(ServiceError):
@@ -31,13 +31,13 @@ class Refused(ServiceError):
 
 
 class Answers(NamedTuple):
-    """What came back.
+    """The answers to the rows of a request.
 
     Attributes:
-        rows: an answer a row as the service gave it; None for a refused row where a part was asked for.
-        version: of the model that answered.
-        errors: of refused rows, where a part was asked for.
-        seconds: from sending to having it.
+        rows: the service's answer to each row; None for a row that was refused in a partial answer.
+        version: the version of the model that answered.
+        errors: the errors of refused rows in a partial answer.
+        seconds: the time from sending the request to the whole answer.
     """
 
     rows: list[dict[str, Any] | None]
@@ -50,9 +50,9 @@ class Service:
     """A client of one service. It keeps connections and nothing else."""
 
     def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
-        """Speak to the service at `url`, which may end with a path that it lies below."""
+        """Connect to the service at `url`, which may have a path prefix."""
         self.url = url.rstrip("/")
-        # a company's proxy for everything outside knows nothing of this machine
+        # a company's proxy cannot reach servers on this machine
         elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.AsyncClient(
             base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere
@@ -64,17 +64,17 @@ class Service:
 
     async def names(self) -> list[str]:
         """The names of the models; raises ServiceError."""
-        said = _document(await self._ask("GET", "/v1/models"))
-        names = said.get("models")
+        document = _document(await self._ask("GET", "/v1/models"))
+        names = document.get("models")
         if not isinstance(names, list) or not names:
             raise ServiceError(f"What answers at {self.url} lists no models. Is it a Boxwood service?")
         return [str(name) for name in names]
 
     async def model(self, name: str) -> Model:
-        """What the service says of a model; raises ServiceError."""
-        said = _document(await self._ask("GET", f"/v1/models/{name}"))
+        """The description of a model; raises ServiceError."""
+        document = _document(await self._ask("GET", f"/v1/models/{name}"))
         try:
-            return Model.model_validate(said)
+            return Model.model_validate(document)
         except ValidationError as error:
             raise ServiceError(
                 f"What {self.url} says of '{name}' is not what this page reads: {error.errors()[0]['msg']}."
@@ -83,8 +83,8 @@ class Service:
     async def like(self, name: str, column: str, text: str) -> list[str]:
         """The names of a category that a text may stand for; raises ServiceError."""
         path = f"/v1/models/{name}/columns/{column}"
-        said = _document(await self._ask("GET", path, params={"like": text}))
-        return [str(one) for one in said.get("names", [])]
+        document = _document(await self._ask("GET", path, params={"like": text}))
+        return [str(match) for match in document.get("names", [])]
 
     async def card(self, name: str) -> str | None:
         """The model card as Markdown; None if the model has none. Raises ServiceError."""
@@ -99,13 +99,13 @@ class Service:
         """Explanations of rows.
 
         Args:
-            name: the model's.
-            rows: as requests carry them.
-            partial: whether to have the answers to the good rows although there are others.
-            patience: for how many seconds to ask again while the service says that it is busy.
+            name: the model's name.
+            rows: the rows, as requests carry them.
+            partial: whether to answer the valid rows even if others are invalid.
+            patience: for how many seconds to retry while the service is busy.
 
         Raises:
-            Refused: there are bad rows, and not `partial`.
+            Refused: there are invalid rows, and not `partial`.
             ServiceError: there is no answer for another reason.
         """
         return await self._answers(name, "explain", rows, partial, patience)
@@ -123,20 +123,20 @@ class Service:
             if time.monotonic() + pause > until:
                 raise ServiceError(_detail(answer))
             await asyncio.sleep(pause)
-        said = _document(answer)
+        document = _document(answer)
         if answer.status_code == 422:
-            raise Refused(_detail(answer), said.get("errors", []))
+            raise Refused(_detail(answer), document.get("errors", []))
         try:
-            answers = said["predictions" if verb == "predict" else "explanations"]
-            return Answers(answers, said["model_version"], said.get("errors", []), seconds)
+            answers = document["predictions" if verb == "predict" else "explanations"]
+            return Answers(answers, document["model_version"], document.get("errors", []), seconds)
         except KeyError as error:
             raise ServiceError(
                 f"The service at {self.url} answered without {error}. Is it a Boxwood service?"
             ) from error
 
-    async def _ask(self, method: str, path: str, *, good: tuple[int, ...] = (200,), **sent: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, *, good: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
         try:
-            answer = await self._client.request(method, path, **sent)
+            answer = await self._client.request(method, path, **options)
         except httpx.TimeoutException as error:
             raise ServiceError(f"The service at {self.url} did not answer in time. Try again.") from error
         except httpx.HTTPError as error:
@@ -150,16 +150,16 @@ class Service:
 
 def _document(answer: httpx.Response) -> dict[str, Any]:
     try:
-        said = answer.json()
+        document = answer.json()
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        document = None
+    if not isinstance(document, dict):
         raise ServiceError(f"{answer.url} answered with something else than JSON. Is it a Boxwood service?")
-    return said
+    return document
 
 
 def _detail(answer: httpx.Response) -> str:
-    """Why it was refused, in the service's words where it has some."""
+    """The reason of an error, in the service's words if it gives any."""
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
@@ -167,5 +167,5 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _retry_after(answer: httpx.Response) -> float:
-    said = answer.headers.get("retry-after", "")
-    return float(said) if said.isdecimal() else 1.0
+    value = answer.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else 1.0

@@ -1,4 +1,4 @@
-"""Tables that visitors bring: read whole or refused in a sentence, and written with what was added."""
+"""Uploaded tables: read as a whole or refused with a sentence, and written with the added columns."""
 
 import contextlib
 import csv
@@ -18,7 +18,7 @@ from ui.described import Column, Model
 
 SUFFIXES = (".csv", ".parquet")
 MOST_ROWS = 200_000
-"""One of 100,000 takes the page from 240 to 400 MB, with reasons; whoever runs it needs that for two at a time."""
+"""A table of 100,000 rows with reasons takes the page from 240 to 400 MB of memory; two run at a time."""
 _SEPARATORS = ",;\t|"
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
 _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
@@ -29,11 +29,11 @@ _POINT = re.compile(r"[+-]?[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})")
 
 
 class TableError(Exception):
-    """A file is no table for the model; the text says why, in a sentence for people."""
+    """A file is not a table for the model; the text is a sentence for people that says why."""
 
 
 def read(path: Path, model: Model) -> pd.DataFrame:
-    """The table in a CSV or Parquet file, as it is: texts of a CSV file stay texts.
+    """The table in a CSV or Parquet file, unconverted: all values of a CSV file stay texts.
 
     Raises:
         TableError: it cannot be read, has no rows or too many, or lacks a column that every row must have.
@@ -55,27 +55,27 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     _demand_fits(path, len(table))
     lacking = [column.name for column in model.inputs if column.name not in table.columns and not column.nullable]
     if lacking:
-        there = ", ".join(str(name) for name in table.columns[:20])
-        raise TableError(f"{path.name} lacks {_listed(lacking)}. It has: {there}.")
+        present = ", ".join(str(name) for name in table.columns[:20])
+        raise TableError(f"{path.name} lacks {_column_list(lacking)}. It has: {present}.")
     _demand_points(path, model, table)
     return table
 
 
 def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as requests carry them: the model's inputs only, texts read as their columns want them.
+    """Rows as requests carry them: the model's inputs only, with texts parsed by the kinds of their columns.
 
-    What cannot be read stays as it is, so that the service says what is wrong with it.
+    A value that cannot be parsed is sent as it is, so that the service reports the error.
     """
     columns = [column for column in model.inputs if column.name in table.columns]
     values = [
-        [_sent(column, value, model.missing_texts) for value in table[column.name].tolist()] for column in columns
+        [_json_value(column, value, model.missing_texts) for value in table[column.name].tolist()] for column in columns
     ]
     names = [column.name for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * len(table)
 
 
 def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:
-    """Write the table with columns added to it, in the format that the name asks for; whole or not at all."""
+    """Write the table with added columns, atomically, in the format of the file's suffix."""
     answered = pd.concat([table, pd.DataFrame(_unique(added, table), index=table.index)], axis=1)
     part = path.with_name(f"{path.name}.part")
     if path.suffix == ".csv":
@@ -86,15 +86,15 @@ def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -
 
 
 def _unique(added: Mapping[str, Sequence[Any]], table: pd.DataFrame) -> dict[str, Sequence[Any]]:
-    """The columns under names that the table does not have yet."""
-    taken = set(table.columns)
-    named: dict[str, Sequence[Any]] = {}
+    """The added columns, renamed where the table has a column of that name."""
+    used = set(table.columns)
+    renamed: dict[str, Sequence[Any]] = {}
     for name, values in added.items():
-        free = name
-        while free in taken:
-            free = f"{free}_"
-        named[free] = values
-    return named
+        unused = name
+        while unused in used:
+            unused = f"{unused}_"
+        renamed[unused] = values
+    return renamed
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -106,9 +106,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise pd.errors.EmptyDataError
     header = head.splitlines()[0]
     separator = max(_SEPARATORS, key=header.count)
-    # everything as text: what a value is, its column says
+    # everything as text: the kind of the column decides how a value is parsed
     table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for the names of the rows
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus fields for an index
         raise ValueError("its first row has more fields than its header")
     table = table.rename(columns=str.strip)
     if not table.columns.is_unique:
@@ -118,9 +118,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    _demand_fits(path, pq.read_metadata(path).num_rows)  # a small file can hold what no memory does
+    _demand_fits(path, pq.read_metadata(path).num_rows)  # a small file can hold more rows than fit into memory
     table = pd.read_parquet(path)
-    # what pandas wrote as the names of the rows are columns to everybody else
+    # an index that pandas wrote is a column to other programs
     return table if isinstance(table.index, pd.RangeIndex) and table.index.name is None else table.reset_index()
 
 
@@ -131,7 +131,7 @@ def _demand_fits(path: Path, rows: int) -> None:
 
 
 def _demand_points(path: Path, model: Model, table: pd.DataFrame) -> None:
-    """Raise TableError for numbers with decimal commas, of which 1.250 would be read a thousand times too small."""
+    """Raise TableError for numbers with decimal commas: in such a table, 1.250 would be read as a thousandth of it."""
     for column in model.inputs:
         if column.kind in ("integer", "real") and column.name in table.columns:
             texts = [text.strip() for text in table[column.name].unique() if isinstance(text, str)]
@@ -143,7 +143,7 @@ def _demand_points(path: Path, model: Model, table: pd.DataFrame) -> None:
                 )
 
 
-def _sent(column: Column, value: Any, missing: Collection[str]) -> Any:
+def _json_value(column: Column, value: Any, missing: Collection[str]) -> Any:
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, bytes):
@@ -152,7 +152,7 @@ def _sent(column: Column, value: Any, missing: Collection[str]) -> Any:
         return None
     if isinstance(value, str):
         return _parsed(column, value, missing)
-    if isinstance(value, date):  # and datetime, which is one
+    if isinstance(value, date):  # or datetime, which is a subclass
         day = value.date() if isinstance(value, datetime) else value
         return day.isoformat() if column.kind == "date" else value.isoformat()
     if column.kind == "category":
@@ -176,13 +176,13 @@ def _parsed(column: Column, text: str, missing: Collection[str]) -> Any:
 
 
 def _name(column: Column, text: str) -> str:
-    """A name, which a column with missing cells may have made 100.0 of 100."""
+    """A name; an integer such as 100 has become 100.0 in a column with missing cells."""
     whole = _WHOLE.fullmatch(text.strip()) and text not in (column.choices or ())
     return text.strip().removesuffix(".0") if whole else text
 
 
 def _number(text: str) -> int | float | str | None:
-    if "_" in text:  # which Python would take
+    if "_" in text:  # which Python accepts in numbers
         return text
     for kind in (int, float):
         with contextlib.suppress(ValueError, OverflowError):
@@ -193,5 +193,5 @@ def _number(text: str) -> int | float | str | None:
     return text
 
 
-def _listed(names: list[str]) -> str:
+def _column_list(names: list[str]) -> str:
     return f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""The tabs of one model. Each asks the service when it is opened or used, and shows what came back."""
+"""The tabs of one model. Each asks the service when it is opened or used, and shows the answer."""
 
 import logging
 import tempfile
@@ -21,12 +21,12 @@ QUICK: dict[str, Any] = {
     "show_progress": "hidden",
     "trigger_mode": "always_last",
 }
-"""How events go that take milliseconds: not through Gradio's queue, not as somebody else's API, without a sign that
-they go on, whose end screen readers would hear as Gradio's "common.complete", and again for what was done meanwhile."""
+"""The options of events that take milliseconds: outside of Gradio's queue, not in its API, without a progress sign,
+whose end screen readers would read as "common.complete", and repeated for changes that were made meanwhile."""
 _AT_ONCE = 2
-"""Tables that are answered at a time; others wait in Gradio's queue."""
+"""How many tables are answered at a time; others wait in Gradio's queue."""
 _LIVE = '<div aria-live="polite">${value}</div>'
-"""Screen readers say what is new in it."""
+"""Screen readers read new content of it."""
 _NAMES = ("Example", "Another", "A third one")
 _SHOWN, _HIDDEN = gr.update(visible=True), gr.update(visible=False)
 _NO_FILE = gr.update(visible=False, value=None)
@@ -34,7 +34,7 @@ _log = logging.getLogger("boxwood.page")
 
 
 class Context(NamedTuple):
-    """What all tabs of a model know."""
+    """What all tabs of a model share."""
 
     service: Service
     model: Model
@@ -56,19 +56,19 @@ def ask(context: Context) -> list[form.Field]:
     async def predict(*values: Any) -> list[Any]:
         row = form.sent(model, values)
         try:
-            said = await context.service.predict(model.name, [row])
+            answers = await context.service.predict(model.name, [row])
         except Refused as refused:
-            shown = {column.name for column in model.inputs}
-            elsewhere = [error for error in refused.errors if error.get("column") not in shown]
+            field_names = {column.name for column in model.inputs}
+            other_errors = [error for error in refused.errors if error.get("column") not in field_names]
             sentence = "The service did not take this row."
-            if len(elsewhere) < len(refused.errors):
+            if len(other_errors) < len(refused.errors):
                 sentence += " What is wrong stands below the fields."
-            return [views.problem(sentence, elsewhere), *form.marked(model.inputs, refused.errors)]
+            return [views.problem(sentence, other_errors), *form.marked(model.inputs, refused.errors)]
         except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
             return [views.problem(_sentence(error)), *form.marked(model.inputs, [])]
-        [prediction] = said.rows
+        [prediction] = answers.rows
         assert prediction is not None  # noqa: S101 the service refuses the request or answers all rows
-        return [views.answer(model, prediction, said.version, said.seconds), *form.marked(model.inputs, [])]
+        return [views.answer(model, prediction, answers.version, answers.seconds), *form.marked(model.inputs, [])]
 
     widgets: list[Any] = [field.widget for field in fields]
     results = [answer, *(field.error for field in fields)]
@@ -79,20 +79,20 @@ def ask(context: Context) -> list[form.Field]:
 
 
 def why(context: Context, widgets: list[Any]) -> None:
-    """The form's row explained."""
+    """The explanation of the form's row."""
     with gr.Tab("Why", id="why") as tab:
-        shown = _html("")
+        output = _html("")
 
     async def explain(*values: Any) -> str:
         row = form.sent(context.model, values)
 
         async def view() -> str:
-            [said] = (await context.service.explain(context.model.name, [row])).rows
-            return views.why(context.model, row, said or {})
+            [explanation] = (await context.service.explain(context.model.name, [row])).rows
+            return views.why(context.model, row, explanation or {})
 
-        return await _or_why_not(view)
+        return await _or_problem(view)
 
-    tab.select(explain, widgets, shown, **QUICK)
+    tab.select(explain, widgets, output, **QUICK)
 
 
 def what_if(context: Context, widgets: list[Any]) -> None:
@@ -103,25 +103,25 @@ def what_if(context: Context, widgets: list[Any]) -> None:
         chooser = gr.Dropdown(
             names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"
         )
-        shown = _html("")
+        output = _html("")
 
     async def vary(name: str, *values: Any) -> str:
         row, column = form.sent(model, values), model.input(name)
 
         async def view() -> str:
             tried = whatif.values(model, column, row[column.name])
-            said = await context.service.predict(model.name, whatif.rows(row, column, tried), partial=True)
-            if not any(said.rows):
-                raise Refused("None of the rows was taken.", said.errors)
-            return views.what_if(model, column, row, whatif.points(column, tried, said.rows))
+            answers = await context.service.predict(model.name, whatif.rows(row, column, tried), partial=True)
+            if not any(answers.rows):
+                raise Refused("None of the rows was taken.", answers.errors)
+            return views.what_if(model, column, row, whatif.points(column, tried, answers.rows))
 
-        return await _or_why_not(view)
+        return await _or_problem(view)
 
-    gr.on([tab.select, chooser.input], vary, [chooser, *widgets], shown, **QUICK)
+    gr.on([tab.select, chooser.input], vary, [chooser, *widgets], output, **QUICK)
 
 
 def compare(context: Context, widgets: list[Any]) -> None:
-    """The form's row beside one that was kept."""
+    """The form's row compared to one that was kept."""
     model = context.model
     with gr.Tab("Compare", id="compare") as tab:
         gr.HTML(
@@ -131,29 +131,29 @@ def compare(context: Context, widgets: list[Any]) -> None:
             js_on_load=None,
         )
         button = gr.Button("Keep the form's row as the first", size="sm", elem_id="keep")
-        kept = gr.State(examples.rows(model)[0])
-        shown = _html("")
+        first_row = gr.State(examples.rows(model)[0])
+        output = _html("")
 
     async def beside(first: Row, *values: Any) -> str:
         rows = first, form.sent(model, values)
 
         async def view() -> str:
             predicted = await context.service.predict(model.name, list(rows))
-            one, two = (await context.service.explain(model.name, list(rows))).rows
-            return views.compare(model, rows, predicted.rows, (one or {}, two or {}))
+            first_why, second_why = (await context.service.explain(model.name, list(rows))).rows
+            return views.compare(model, rows, predicted.rows, (first_why or {}, second_why or {}))
 
-        return await _or_why_not(view)
+        return await _or_problem(view)
 
     async def keep(*values: Any) -> tuple[Row, str]:
         row = form.sent(model, values)
         return row, await beside(row, *values)
 
-    tab.select(beside, [kept, *widgets], shown, **QUICK)
-    button.click(keep, widgets, [kept, shown], **QUICK)
+    tab.select(beside, [first_row, *widgets], output, **QUICK)
+    button.click(keep, widgets, [first_row, output], **QUICK)
 
 
 def many(context: Context) -> None:
-    """A table answered."""
+    """An uploaded table, and its answers."""
     model = context.model
     with gr.Tab("Many", id="many"):
         gr.HTML(views.columns(model), js_on_load=None)
@@ -167,9 +167,9 @@ def many(context: Context) -> None:
         button = gr.Button("Predict all rows", variant="primary", interactive=False, elem_id="predict-all")
         stop = gr.Button("Stop", size="sm", visible=False, elem_id="stop")
         progress = gr.HTML("", js_on_load=None, apply_default_css=False)
-        shown = _html("")
+        output = _html("")
         download = gr.DownloadButton("Download the answers", visible=False, elem_id="download")
-    outputs = [progress, shown, download, stop]
+    outputs = [progress, output, download, stop]
 
     async def run(path: str, explained: bool) -> AsyncIterator[list[Any]]:
         folder = Path(tempfile.mkdtemp(dir=context.folder))
@@ -182,26 +182,26 @@ def many(context: Context) -> None:
         except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
             yield ["", views.problem(_sentence(error)), _NO_FILE, _HIDDEN]
 
-    def begun() -> list[Any]:
+    def show_start() -> list[Any]:
         return [views.progress(0, 0), "", _NO_FILE, _SHOWN]
 
-    def other(path: str | None) -> list[Any]:
+    def reset(path: str | None) -> list[Any]:
         return [gr.update(interactive=path is not None), "", "", _NO_FILE, _HIDDEN]
 
     limits: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "tables"}
     events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **limits}
-    started = button.click(begun, None, outputs, **QUICK).success(run, [upload, reasons], outputs, **events)
+    started = button.click(show_start, None, outputs, **QUICK).success(run, [upload, reasons], outputs, **events)
     ended = {"cancels": started}
-    upload.change(other, upload, [button, *outputs], **ended, **QUICK)
+    upload.change(reset, upload, [button, *outputs], **ended, **QUICK)
     stop.click(
         lambda: ["", views.problem("Stopped. Nothing was kept."), _NO_FILE, _HIDDEN], None, outputs, **ended, **QUICK
     )
 
 
 def about(context: Context) -> None:
-    """The model as the service describes it at that moment."""
+    """The service's current description of the model."""
     with gr.Tab("Model", id="model") as tab:
-        shown = _html("")
+        output = _html("")
         with gr.Accordion("Model card", open=False):
             card = gr.Markdown("", latex_delimiters=[])
 
@@ -213,7 +213,7 @@ def about(context: Context) -> None:
             return [views.problem(_sentence(error)), ""]
         return [views.description(model), text or "This model has no card."]
 
-    tab.select(describe, None, [shown, card], **QUICK)
+    tab.select(describe, None, [output, card], **QUICK)
 
 
 def _html(hint: str) -> gr.HTML:
@@ -221,12 +221,12 @@ def _html(hint: str) -> gr.HTML:
 
 
 def _most_important(model: Model) -> str:
-    """The column to begin with."""
+    """The name of the most important column, the initial choice."""
     return max((column.name for column in model.inputs), key=lambda name: model.importance.get(name, 0.0))
 
 
 def _entered(widgets: list[Any]) -> list[Any]:
-    """What happens when somebody presses Enter in a field."""
+    """The events of pressing Enter in a field."""
     return [widget.submit for widget in widgets if isinstance(widget, gr.Textbox | gr.Number | gr.HTML)]
 
 
@@ -240,19 +240,19 @@ def _filling(
     return fill
 
 
-async def _or_why_not(view: Callable[[], Awaitable[str]]) -> str:
-    """A view, or why there is none."""
+async def _or_problem(view: Callable[[], Awaitable[str]]) -> str:
+    """A view, or the reason why there is none."""
     try:
         return await view()
     except Refused as refused:
-        different = {(error.get("column"), error["message"]): error for error in refused.errors}
-        return views.problem("The service did not take the row. Mend it under Ask.", different.values())
+        distinct = {(error.get("column"), error["message"]): error for error in refused.errors}
+        return views.problem("The service did not take the row. Mend it under Ask.", distinct.values())
     except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
         return views.problem(_sentence(error))
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong, for people."""
+    """A sentence for people about an error; unexpected ones are logged."""
     if isinstance(error, ServiceError | TableError):
         return str(error)
     _log.error("the page failed", exc_info=error)

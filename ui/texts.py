@@ -1,4 +1,4 @@
-"""How values are written for people."""
+"""Formatting of values for people."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ MISSING = "not given"
 
 
 def number(value: float) -> str:
-    """A number with as many digits as say something: 2,086.18, 0.0332, 12."""
+    """A number with its significant digits only: 2,086.18, 0.0332, 12."""
     if not math.isfinite(value):
         return str(value)
     size = abs(value)
@@ -21,7 +21,7 @@ def number(value: float) -> str:
 
 
 def _short(text: str) -> str:
-    """Without the zeros of a whole number; prices keep their cents."""
+    """Drop the zeros of a whole number; other numbers keep two decimals, as prices do."""
     return text.removesuffix(".00")
 
 
@@ -36,7 +36,7 @@ def points(share: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability or a share: 73.2 %; with more digits near none and all, where one would say nothing."""
+    """A probability or a share: 73.2 %; with more digits near 0 and 100 %."""
     if 0 < share < 0.001 or 0.999 < share < 1:
         return f"{100 * share:.2g} %" if share < 0.5 else f"{100 * share:.5g} %"
     return f"{100 * share:.1f} %"
@@ -54,13 +54,13 @@ def of_column(column: Column, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        exact = f"{value:.15g}"  # as it was given: two rows that differ are seen to
+        exact = f"{value:.15g}"  # unrounded, so that different values look different
         return f"{exact} {column.unit}" if column.unit else exact
     return str(value)
 
 
 def span(column: Column) -> str:
-    """Which numbers a column takes: "0 to 48 h", "0 USD or more", or nothing."""
+    """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
     unit = f" {column.unit}" if column.unit else ""
     if column.ge is not None and column.le is not None:
         return f"{number(column.ge)} to {number(column.le)}{unit}"

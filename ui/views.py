@@ -31,28 +31,28 @@ def _filled(template: str, **values: Any) -> str:
 
 
 def heading(model: Model) -> str:
-    """What this page is about."""
+    """The heading of the page."""
     return _filled("heading", model=model)
 
 
 def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
-    """Why there is no answer; `errors` are those that no field shows."""
+    """The reason why there is no answer; `errors` are those that no field shows."""
     return _filled("problem", sentence=sentence, errors=list(errors))
 
 
 def hint(sentence: str) -> str:
-    """What to do next."""
+    """A hint what to do next."""
     return _filled("hint", sentence=sentence)
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What the service says against the value of one field."""
+    """The service's errors for the value of one field."""
     return _filled("field_errors", errors=errors)
 
 
-def answer(model: Model, said: Mapping[str, Any], version: str, seconds: float) -> str:
-    """One prediction with all that belongs to it."""
-    return _filled("answer", model=model, said=said, version=version, milliseconds=1000 * seconds)
+def answer(model: Model, prediction: Mapping[str, Any], version: str, seconds: float) -> str:
+    """One prediction with its details."""
+    return _filled("answer", model=model, said=prediction, version=version, milliseconds=1000 * seconds)
 
 
 def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def what_if(model: Model, column: Column, row: Row, points: Sequence[whatif.Poin
 
 @dataclass(frozen=True)
 class Outcome:
-    """One point of a curve, or one bar: what is predicted there, and within which bounds."""
+    """One point of a curve, or one bar: the prediction and its interval."""
 
     text: str
     at: float
@@ -114,9 +114,9 @@ class Outcome:
 
 
 def _outcome(column: Column, point: whatif.Point, shown: Scale, row: Row) -> Outcome:
-    said = point.answer or {}
-    interval = said.get("interval") or {}
-    value = said["prediction"] if shown.of is None else said["probabilities"][shown.of]
+    prediction = point.answer or {}
+    interval = prediction.get("interval") or {}
+    value = prediction["prediction"] if shown.of is None else prediction["probabilities"][shown.of]
     return Outcome(
         texts.of_column(column, point.value),
         point.at,
@@ -129,7 +129,7 @@ def _outcome(column: Column, point: whatif.Point, shown: Scale, row: Row) -> Out
 
 
 def _waterfall(model: Model, story: Story) -> dict[str, Any]:
-    """What the waterfall's template wants."""
+    """The values for the waterfall's template."""
     reached = [story.start, *(step.after for step in story.steps)]
     return {"story": story, "scale": story.scale, "axis": Axis.over(reached), "target": model.target}
 
@@ -139,22 +139,22 @@ def _described(model: Model, row: Row) -> list[tuple[str, str]]:
 
 
 def progress(done: int, rows: int) -> str:
-    """How far a table is; 0 rows where nobody knows yet how many there are."""
+    """The progress of a table; `rows` is 0 while their number is unknown."""
     return _filled("progress", done=done, rows=rows)
 
 
 def columns(model: Model) -> str:
-    """Which columns a table must have."""
+    """The columns that a table must have."""
     return _filled("columns", model=model)
 
 
 def preview(model: Model, outcome: many.Outcome) -> str:
-    """What became of a table: counts, the first answers, the first errors."""
+    """The result of a table: counts, the first answers, the first errors."""
     return _filled("preview", model=model, outcome=outcome)
 
 
 def description(model: Model) -> str:
-    """What the service says of a model: how good it is, what it looks at, where it comes from."""
+    """The description of a model: its metrics, the importance of its columns, and its lineage."""
     metrics = model.metrics or {}
     importance = metrics.get("importance") or {}
     return _filled(
@@ -180,5 +180,5 @@ _LINKS = {
 
 
 def _chain(model: Model) -> list[tuple[str, str]]:
-    """From the table to what runs, as far as the service says it."""
+    """The lineage from the data to the running image, as far as the service reports it."""
     return [(title, str(model.lineage[link])) for link, title in _LINKS.items() if model.lineage.get(link)]

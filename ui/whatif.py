@@ -1,4 +1,4 @@
-"""One column varied and all others held: the rows to ask for, and what their answers look like."""
+"""One column varied with all others fixed: the rows to ask for, and the points of their answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import Any
 from ui.described import Column, Model, Row
 
 POINTS = 41
-"""Of a curve."""
+"""The number of points of a curve."""
 MOST_CHOICES = 40
 _EXACT = 2.0**53
-"""Integers beyond are not exact in JSON's numbers, and no column takes them."""
+"""Larger integers are not exact as JSON numbers, and no column takes them."""
 _FIRST, _LAST = (moment.replace(tzinfo=UTC).timestamp() for moment in (datetime.min, datetime(9999, 12, 31)))
 
 
 @dataclass(frozen=True)
 class Point:
-    """The answer for one value; `at` is where it stands on a line."""
+    """The answer for one value; `at` is its position on the axis."""
 
     value: Any
     at: float
@@ -25,51 +25,51 @@ class Point:
 
 
 def values(model: Model, column: Column, now: Any) -> list[Any]:
-    """The values to try: all over what training saw, and the one that the row has now.
+    """The values to try: over the range of the training data, and the row's own value `now`.
 
-    Choices stay in their order, without the rarest of very many; numbers and dates are evenly spaced.
+    Choices keep their order, without the rarest of very many; numbers and dates are evenly spaced.
     """
     spread = model.spread(column)
     missing: list[Any] = [None] if column.nullable else []
     if not curved(column):
         names: list[Any] = [False, True] if column.kind == "flag" else list(model.names(column))
         if len(names) > MOST_CHOICES:
-            often = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
-            names = [name for name in names if name in often]
+            most_common = sorted(names, key=lambda name: -spread.shares.get(name, 0.0))[:MOST_CHOICES]
+            names = [name for name in names if name in most_common]
         return [*names, *missing, *([now] if now not in (*names, *missing) else [])]
-    here = [] if (place := _place(column, now)) is None else [place]
+    current = [] if (place := _place(column, now)) is None else [place]
     ends = [_line(column, end) for end in (*spread.deciles[:1], *spread.deciles[-1:])] or _ends(
-        column, now if here else None
+        column, now if current else None
     )
-    low, high = min(ends + here), max(ends + here)
+    low, high = min(ends + current), max(ends + current)
     places = [low + (high - low) * step / (POINTS - 1) for step in range(POINTS)]
-    tried = {place: value_at(column, place) for place in sorted({*places, *here})}
-    tried.update(dict.fromkeys(here, now))
-    odd = [now] if now is not None and not here else []  # the service says what is wrong with it
-    return [*dict.fromkeys(tried.values()), *missing, *odd]
+    tried = {place: value_at(column, place) for place in sorted({*places, *current})}
+    tried.update(dict.fromkeys(current, now))
+    invalid = [now] if now is not None and not current else []  # the service reports what is wrong with it
+    return [*dict.fromkeys(tried.values()), *missing, *invalid]
 
 
 def curved(column: Column) -> bool:
-    """Whether the values lie on a line, and answers on a curve; else there is a bar each."""
+    """Whether the answers form a curve over numeric values; else there is a bar for each."""
     return column.kind in ("integer", "real", "date", "timestamp")
 
 
 def rows(row: Row, column: Column, tried: Sequence[Any]) -> list[Row]:
-    """The row with each of the values."""
+    """Copies of the row, one for each value."""
     return [{**row, column.name: value} for value in tried]
 
 
 def points(column: Column, tried: Sequence[Any], answers: Sequence[dict[str, Any] | None]) -> list[Point]:
-    """The values with their answers, in the order of a line where they lie on one."""
-    found = [
+    """The values with their answers; those of a curve are sorted by position."""
+    unordered = [
         Point(value, at if curved(column) and (at := _place(column, value)) is not None else place, answer)
         for place, (value, answer) in enumerate(zip(tried, answers, strict=True))
     ]
-    return sorted(found, key=lambda point: point.at) if curved(column) else found
+    return sorted(unordered, key=lambda point: point.at) if curved(column) else unordered
 
 
 def _ends(column: Column, now: Any) -> list[float]:
-    """Where the service does not say what training saw: the bounds, or something around the value."""
+    """The range without training data from the service: the column's bounds, or a range around the value."""
     if column.kind in ("date", "timestamp"):
         middle = _line(column, now or column.example or date.today().isoformat())
         half_a_year = 183.0 if column.kind == "date" else 183 * 86_400.0
@@ -81,7 +81,7 @@ def _ends(column: Column, now: Any) -> list[float]:
 
 
 def _place(column: Column, value: Any) -> float | None:
-    """Where a value stands on the line; None for one that stands nowhere."""
+    """The position of a value on the axis; None for a missing or invalid one."""
     try:
         return None if value is None else _line(column, value)
     except (ValueError, TypeError):
@@ -95,21 +95,21 @@ def _line(column: Column, value: Any) -> float:
 
 
 def value_at(column: Column, at: float) -> Any:
-    """The value at a place of the line."""
+    """The value at a position on the axis."""
     match column.kind:
         case "date":
-            return date.fromordinal(round(_held(at, date.min.toordinal(), date.max.toordinal()))).isoformat()
+            return date.fromordinal(round(_clamped(at, date.min.toordinal(), date.max.toordinal()))).isoformat()
         case "timestamp":
-            moment = datetime.fromtimestamp(_held(at, _FIRST, _LAST), UTC)
+            moment = datetime.fromtimestamp(_clamped(at, _FIRST, _LAST), UTC)
             return moment.replace(tzinfo=None).isoformat(timespec="seconds")
         case "integer":
-            return round(_held(_held(at, -_EXACT, _EXACT), column.ge, column.le))
+            return round(_clamped(_clamped(at, -_EXACT, _EXACT), column.ge, column.le))
         case _:
-            return _held(float(f"{at:.10g}"), column.ge, column.le)
+            return _clamped(float(f"{at:.10g}"), column.ge, column.le)
 
 
-def _held(value: float, low: float | None, high: float | None) -> float:
-    """The value, or the bound that it lies beyond."""
+def _clamped(value: float, low: float | None, high: float | None) -> float:
+    """The value, clamped to the bounds."""
     value = value if low is None else max(value, low)
     return value if high is None else min(value, high)
 

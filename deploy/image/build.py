@@ -19,24 +19,24 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BASE = "docker.io/library/python:3.11-slim"
 PREFIX = "boxwood."
-"""Of the labels that are ours."""
+"""The prefix of our own labels."""
 STANDARD = "org.opencontainers.image."
-"""Of those that every image has."""
+"""The prefix of the standard labels (OCI)."""
 SERVICE, PAGE = "boxwood", "boxwood-page"
-"""Their titles."""
+"""The titles of the two images."""
 _BUILDERS = ("docker", "podman", "buildah")
 _CHAIN = ("registry_version", "mlflow_run", "data_sha256", "git_commit")
-"""What `GET /v1/models/{model}` has as a model's lineage, and the labels too."""
+"""The parts of a model's lineage, as in `GET /v1/models/{model}`, that become labels."""
 _UI = "ui"
 
 
 class Own(NamedTuple):
-    """What an image has besides locked packages.
+    """The parts of an image that differ between the service and the page.
 
     Attributes:
-        folder: where it lies in the context, and the target in Containerfile.
+        folder: its folder in the build context, and its target in the Containerfile.
         lock: its requirements, with hashes.
-        labels: what it alone says about itself.
+        labels: the labels that only this image has.
     """
 
     folder: str
@@ -45,7 +45,7 @@ class Own(NamedTuple):
 
 
 def main() -> None:
-    """Fill a folder with what the image is made of, build it, and say what it is called."""
+    """Fill the build context, build the image, and print its name."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.image.build",
         description=__doc__,
@@ -55,19 +55,19 @@ def main() -> None:
     parser.add_argument("--name", default=f"{SERVICE}:latest", help="of the image")
     parser.add_argument("--base", default=BASE, help="the image below; NAME@sha256:… pins it")
     parser.add_argument("--context", type=Path, default=Path("stores/image"), help="a folder for what it is built of")
-    options, others = parser.parse_known_args()
+    options, builder_options = parser.parse_known_args()
     builder = working(_BUILDERS)
     if builder is None:
         sys.exit(f"No image was built: none of {', '.join(_BUILDERS)} works here. Install one and see that it does.")
     own = prepare(options.what, options.context)
     arguments = _arguments(builder, options.name, options.base, options.context, own)
-    if subprocess.run([builder, "build", *others, *arguments], check=False).returncode:
+    if subprocess.run([builder, "build", *builder_options, *arguments], check=False).returncode:
         sys.exit(f"No image was built: {builder} says why above.")
     print(f"image: {options.name}, of {options.what}, by {builder}")
 
 
 def working(programs: tuple[str, ...]) -> str | None:
-    """The first of these programs that is there and does not only look so: docker is nothing without its engine."""
+    """The first of these programs that is installed and works: docker does not without its engine."""
     for name in programs:
         if shutil.which(name) and not subprocess.run([name, "info"], capture_output=True, check=False).returncode:
             return name
@@ -75,7 +75,7 @@ def working(programs: tuple[str, ...]) -> str | None:
 
 
 def prepare(what: str, context: Path) -> Own:
-    """Fill a folder with all that the image is made of: its own code, its lock, and what trims packages."""
+    """Fill the build context of the image: its code, its lock, and the script that trims packages."""
     if context.exists() and any(context.iterdir()) and not (context / "trim.py").exists():
         sys.exit(f"No image was built: {context} holds something else. Give a folder that is empty or not there.")
     shutil.rmtree(context, ignore_errors=True)
@@ -87,14 +87,14 @@ def prepare(what: str, context: Path) -> Own:
 
 
 def _page(context: Path) -> Own:
-    """The page's code as it is here."""
+    """Copy the page's code."""
     shutil.copytree(ROOT / _UI, context / _UI, ignore=shutil.ignore_patterns("__pycache__"))
-    said = _titled(PAGE, "A page to ask a served model and see why", _git("log", "-1", "--format=%cI"))
-    return Own(_UI, (ROOT / f"requirements/{_UI}.txt").read_text(), said)
+    image_labels = _standard_labels(PAGE, "A page to ask a served model and see why", _git("log", "-1", "--format=%cI"))
+    return Own(_UI, (ROOT / f"requirements/{_UI}.txt").read_text(), image_labels)
 
 
 def _service(tag: str, context: Path) -> Own:
-    """The exported Bento; its labels are the chain from it to data and commit."""
+    """Export the Bento; its labels have the lineage of its models, down to data and commit."""
     import bentoml  # seconds
     from bentoml.exceptions import BentoMLException
 
@@ -103,20 +103,20 @@ def _service(tag: str, context: Path) -> Own:
         bentoml.export_bento(tag, str(bento.absolute()), output_format="folder")
     except BentoMLException as error:
         sys.exit(f"No image was built: {error}. `bentoml list` shows the Bentos there are.")
-    recorded = yaml.safe_load((bento / "bento.yaml").read_text())
-    said = _titled(SERVICE, "A served and explained LightGBM model", recorded["creation_time"])
-    said |= {f"{PREFIX}bento": f"{recorded['name']}:{recorded['version']}"}
+    document = yaml.safe_load((bento / "bento.yaml").read_text())
+    image_labels = _standard_labels(SERVICE, "A served and explained LightGBM model", document["creation_time"])
+    image_labels |= {f"{PREFIX}bento": f"{document['name']}:{document['version']}"}
     for name, lineage in lineages(bento):
-        said |= {f"{PREFIX}{name}.{link}": str(value) for link, value in lineage.items()}
-    return Own(bento.name, locked((bento / "env/python/requirements.txt").read_text()), said)
+        image_labels |= {f"{PREFIX}{name}.{link}": str(value) for link, value in lineage.items()}
+    return Own(bento.name, locked((bento / "env/python/requirements.txt").read_text()), image_labels)
 
 
-def _titled(title: str, description: str, created: str) -> dict[str, str]:
+def _standard_labels(title: str, description: str, created: str) -> dict[str, str]:
     return {f"{STANDARD}title": title, f"{STANDARD}description": description, f"{STANDARD}created": created}
 
 
 def locked(requirements: str) -> str:
-    """The lock as it was before BentoML appended itself once more, without a hash, which pip would refuse."""
+    """The lock without the line that BentoML appends for itself: it has no hash, and pip would refuse it."""
     lines = requirements.splitlines()
     while lines and "--hash=" not in lines[-1] and not lines[-1].lstrip().startswith("#"):
         lines.pop()
@@ -124,8 +124,8 @@ def locked(requirements: str) -> str:
 
 
 def labels(own: Own, base: str) -> dict[str, str]:
-    """What the image says about itself, and about the commit and the base that it is built with."""
-    said = {
+    """All labels of the image: its own, and those of the commit and the base that it is built from."""
+    values = {
         "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "licenses": "Apache-2.0",
         "source": published(_git("remote", "get-url", "origin")),
@@ -133,8 +133,8 @@ def labels(own: Own, base: str) -> dict[str, str]:
         "base.name": base.partition("@")[0],
         "base.digest": base.partition("@")[2],
     }
-    named = {f"{STANDARD}{name}": value for name, value in said.items()}
-    return {name: value for name, value in {**own.labels, **named}.items() if value}
+    standard = {f"{STANDARD}{name}": value for name, value in values.items()}
+    return {name: value for name, value in {**own.labels, **standard}.items() if value}
 
 
 def lineages(bento: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -142,13 +142,13 @@ def lineages(bento: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(bento.glob("models/*/*/manifest.json")):
         manifest = json.loads(path.read_text())
         stored = yaml.safe_load((path.parent / "model.yaml").read_text())
-        known = stored["labels"] | (manifest["lineage"] or {})
-        chain = {link: known[link] for link in _CHAIN if known.get(link)}
+        links = stored["labels"] | (manifest["lineage"] or {})
+        chain = {link: links[link] for link in _CHAIN if links.get(link)}
         yield stored["name"], {"model": f"{stored['name']}:{stored['version']}"} | chain
 
 
 def _arguments(builder: str, name: str, base: str, context: Path, own: Own) -> list[str]:
-    """What the builder is told: the same for all, but for how the image gets a fixed time and its health check."""
+    """The builder's arguments. Builders differ only in how the image gets a fixed time stamp and its health check."""
     same_time = (
         ["--build-arg", f"SOURCE_DATE_EPOCH={WHEN}", "--provenance=false"]
         if builder == "docker"
@@ -166,13 +166,13 @@ def _arguments(builder: str, name: str, base: str, context: Path, own: Own) -> l
 
 
 def published(remote: str) -> str:
-    """Where people find what is at a git remote; "" if that is no page, and never with somebody's password in it."""
+    """The web page of a git remote, without any credentials in it; "" if it has none."""
     scheme, _, rest = remote.partition("://")
     return f"https://{rest.rpartition('@')[2].removesuffix('.git')}" if scheme == "https" else ""
 
 
 def _git(*command: str) -> str:
-    """What git says, "" where there is none or no clone."""
+    """The output of git; "" without git, or outside of a clone."""
     if not shutil.which("git"):
         return ""
     return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()

@@ -29,7 +29,7 @@ from deploy.errors import Unhealthy
 from deploy.image.build import BASE, PAGE, PREFIX, SERVICE, STANDARD, working
 
 BENTO = "/srv/boxwood/bento"
-"""Where it lies in the image."""
+"""Its folder in the image."""
 STARTS = 5
 LONGEST_START = 60.0
 GRACE = 10.0
@@ -49,7 +49,7 @@ assert pandas.read_parquet(table).to_csv(index=False) == "a\\nb\\n"
 
 
 class Running(NamedTuple):
-    """A container that is ready, and how many seconds that took."""
+    """A container that is ready, and the seconds that it took."""
 
     engine: str
     container: str
@@ -59,12 +59,12 @@ class Running(NamedTuple):
     seconds: float
 
     def run(self, *command: str) -> str:
-        """What a command inside of it prints."""
+        """Run a command in the container; returns its output."""
         return _output(self.engine, "exec", self.container, *command)
 
 
 def main() -> None:
-    """Prove an image; exits with the first thing that is not so."""
+    """Check an image; exits at the first check that fails."""
     parser = argparse.ArgumentParser(prog="python -m deploy.image.proof", description=__doc__.partition("\n")[0])
     parser.add_argument("image")
     parser.add_argument("--base", default=BASE, help="the image below, whose size is not counted")
@@ -72,38 +72,38 @@ def main() -> None:
     engine = working(("docker", "podman"))
     if engine is None:
         sys.exit("No image was tried: neither docker nor podman works here; buildah builds, but runs no services.")
-    config = _inspected(engine, options.image)["Config"]
+    config = _inspect(engine, options.image)["Config"]
     user = config.get("User", "").partition(":")[0]
     _demand(user.isdecimal() and int(user) > 0, f"the user is {user!r} and not a number above 0")
     title = (config["Labels"] or {}).get(f"{STANDARD}title", "")
     _demand(title in _KINDS, f"its title is {title!r} and not one of {', '.join(_KINDS)}")
     kind = _KINDS[title]
-    with running(engine, options.image, kind.ready, *kind.variables) as one:
-        _prove_health(one)
-        kind.prove(one)
-        stop(one)
+    with running(engine, options.image, kind.ready, *kind.variables) as instance:
+        _prove_health(instance)
+        kind.prove(instance)
+        stop(instance)
     seconds = []
     for _ in range(STARTS):
-        with running(engine, options.image, kind.ready) as one:
-            seconds.append(one.seconds)
-            stop(one)
+        with running(engine, options.image, kind.ready) as instance:
+            seconds.append(instance.seconds)
+            stop(instance)
     if subprocess.run([engine, "image", "inspect", options.base], capture_output=True, check=False).returncode:
-        _output(engine, "pull", "--quiet", options.base)  # docker builds on what it does not list
-    added = (_inspected(engine, options.image)["Size"] - _inspected(engine, options.base)["Size"]) / 1e6
-    told = ", ".join(f"{one:.2f}" for one in sorted(seconds))
+        _output(engine, "pull", "--quiet", options.base)  # docker can build on an image that it does not list
+    added = (_inspect(engine, options.image)["Size"] - _inspect(engine, options.base)["Size"]) / 1e6
+    times = ", ".join(f"{value:.2f}" for value in sorted(seconds))
     print(f"image: {options.image} adds {added:.0f} MB to its base")
-    print(f"image: ready in {statistics.median(seconds):.2f} s (median of {told}), read-only and without capabilities")
+    print(f"image: ready in {statistics.median(seconds):.2f} s (median of {times}), read-only and without capabilities")
     _demand(added <= kind.largest, f"that is more than {kind.largest} MB")
 
 
 @contextlib.contextmanager
 def running(engine: str, image: str, ready: str, *variables: str) -> Iterator[Running]:
-    """The image, hardened, from when it answers at `ready`; whatever happens, its container is removed."""
+    """Run the image, hardened, and wait until it answers at `ready`; its container is always removed."""
     http, rpc = _free_ports(2)
     name = f"boxwood-{http}"
     published = [word for port in (http, rpc) for word in ("--publish", f"127.0.0.1:{port}:{port}")]
-    told = [f"--env={one}" for one in (f"PORT={http}", f"BOXWOOD_GRPC_PORT={rpc}", *variables)]
-    command = [engine, "run", "--rm", "--name", name, *_HARDENED, *published, *told, image]
+    environment = [f"--env={variable}" for variable in (f"PORT={http}", f"BOXWOOD_GRPC_PORT={rpc}", *variables)]
+    command = [engine, "run", "--rm", "--name", name, *_HARDENED, *published, *environment, image]
     started = time.perf_counter()
     with (
         httpx.Client(base_url=f"http://127.0.0.1:{http}", timeout=30) as client,
@@ -122,14 +122,14 @@ def running(engine: str, image: str, ready: str, *variables: str) -> Iterator[Ru
 
 
 def prove_service(service: Running) -> None:
-    """Hold what a service answers against its bundles and its labels."""
+    """Compare the answers of a service to its bundles and its labels."""
     names = service.http.get("/v1/models").json()["models"]
     _demand(bool(names), "it serves no model")
     for path in (*_SURFACES, *(path.format(name) for path in _OF_MODELS for name in names)):
-        _got(service, path)
+        _fetch(service, path)
     answer = service.http.post("/predict", json={"rows": [{}]})
     _demand(answer.status_code == 200, f"POST /predict answers {answer.status_code}: {answer.text[:500]}")
-    labels = _inspected(service.engine, service.container)["Config"]["Labels"]
+    labels = _inspect(service.engine, service.container)["Config"]["Labels"]
     for name in names:
         _prove_chain(service.http.get(f"/v1/models/{name}").json()["lineage"], name, labels)
     with grpc.insecure_channel(service.grpc) as channel:
@@ -140,30 +140,30 @@ def prove_service(service: Running) -> None:
 
 def prove_page(page: Running) -> None:
     """Open a page without a service behind it, and leave it open."""
-    loaded = _LOADED.findall(_got(page, "/"))
+    loaded = _LOADED.findall(_fetch(page, "/"))
     _demand(bool(loaded), "its page loads nothing")
     for path in loaded:
-        _got(page, f"/{path}")
+        _fetch(page, f"/{path}")
     page.run("python", "-c", _IMPORTS)
     visit = page.http.build_request("GET", "/gradio_api/heartbeat/proof")
     _demand(page.http.send(visit, stream=True).status_code == 200, "it does not hear that a visitor is there")
 
 
-def _prove_health(one: Running) -> None:
-    """Run its health check as an engine does."""
-    config = _inspected(one.engine, one.container)["Config"]
+def _prove_health(instance: Running) -> None:
+    """Run the image's health check as a container engine does."""
+    config = _inspect(instance.engine, instance.container)["Config"]
     _demand(bool(config.get("Healthcheck")), "it has no health check")
-    one.run(*config["Healthcheck"]["Test"][1:])
+    instance.run(*config["Healthcheck"]["Test"][1:])
 
 
-def _got(one: Running, path: str) -> str:
-    answer = one.http.get(path)
+def _fetch(instance: Running, path: str) -> str:
+    answer = instance.http.get(path)
     _demand(answer.status_code == 200, f"GET {path} answers {answer.status_code}: {answer.text[:500]}")
     return answer.text
 
 
 def _prove_answers(service: Running) -> None:
-    """Ask the golden rows of the bundles in it, as a rollout will."""
+    """Send the golden rows of the bundles in the image, as a rollout will."""
     with tempfile.TemporaryDirectory() as folder:
         _output(service.engine, "cp", f"{service.container}:{BENTO}", folder)
         models = golden.read(f"{folder}/{Path(BENTO).name}").models
@@ -178,24 +178,27 @@ def _prove_answers(service: Running) -> None:
 
 def stop(service: Running) -> None:
     """Ask it to end, as a platform does."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     _output(service.engine, "kill", "--signal", "TERM", service.container)
     code = service.process.wait(60)
     _demand(code in (0, 143), f"after SIGTERM it ended with {code}")
-    _demand(time.perf_counter() - began < GRACE, f"after SIGTERM it took more than {GRACE} s to end")
+    _demand(time.perf_counter() - started < GRACE, f"after SIGTERM it took more than {GRACE} s to end")
 
 
 def _prove_chain(lineage: dict[str, Any], name: str, labels: dict[str, str]) -> None:
-    said = {key: value for key, value in labels.items() if key.startswith(f"{PREFIX}{name}.")}
-    wanted = {f"{PREFIX}{name}.{link}": str(lineage[link]) for link in (key.rpartition(".")[2] for key in said)}
-    _demand(said == wanted and f"{PREFIX}{name}.model" in said, f"its labels say {said}, and the service {wanted}")
+    labelled = {key: value for key, value in labels.items() if key.startswith(f"{PREFIX}{name}.")}
+    expected = {f"{PREFIX}{name}.{link}": str(lineage[link]) for link in (key.rpartition(".")[2] for key in labelled)}
+    _demand(
+        labelled == expected and f"{PREFIX}{name}.model" in labelled,
+        f"its labels say {labelled}, and the service {expected}",
+    )
     bento = labels.get(f"{PREFIX}bento")
     _demand(bento == lineage["bento"], f"its label says {bento}, and the service {lineage['bento']}")
 
 
-def _demand(so: bool, otherwise: str) -> None:
-    if not so:
-        sys.exit(f"The image is not what it should be: {otherwise}.")
+def _demand(holds: bool, problem: str) -> None:
+    if not holds:
+        sys.exit(f"The image is not what it should be: {problem}.")
 
 
 def _answers(client: httpx.Client, path: str) -> bool:
@@ -204,13 +207,13 @@ def _answers(client: httpx.Client, path: str) -> bool:
     return False
 
 
-def _inspected(engine: str, name: str) -> dict[str, Any]:
-    """What an engine knows of an image or a container."""
+def _inspect(engine: str, name: str) -> dict[str, Any]:
+    """The engine's description of an image or a container."""
     done = subprocess.run([engine, "inspect", name], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{engine} has no {name} here; `make image` builds the service's, `make ui-image` the page's.")
-    found: dict[str, Any] = json.loads(done.stdout)[0]
-    return found
+    details: dict[str, Any] = json.loads(done.stdout)[0]
+    return details
 
 
 def _output(*command: str) -> str:
@@ -227,7 +230,7 @@ def _free_ports(number: int) -> list[int]:
 
 
 class _Kind(NamedTuple):
-    """How an image of one title is run and proven, and how many MB it may add to its base."""
+    """How images of one title are run and checked, and how many MB they may add to their base."""
 
     ready: str
     variables: Sequence[str]

@@ -14,9 +14,9 @@ WHEN = 315_532_800
 """1 January 1980, before which some tools have no time."""
 _FOLDERS = ("__pycache__", "tests")
 _SOURCES = (".c", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
-"""Only compilers and type checkers read them."""
+"""Files that only compilers and type checkers read."""
 _NEEDED = {"scipy": {"_lib", "linalg", "sparse"}}
-"""LightGBM imports SciPy for its sparse matrices, which import no other of its parts."""
+"""The subpackages that are kept. LightGBM imports SciPy for its sparse matrices, which need no others."""
 UNUSED = (
     "gradio/templates/node",  # renders pages before a browser does, if there is Node
     "gradio/templates/frontend/static/ffmpeg",  # cuts videos
@@ -24,11 +24,11 @@ UNUSED = (
     "hf_xet*",  # brings large files from Hugging Face
     "pyarrow/*flight*",  # Arrow's own protocol
 )
-"""Large parts that only they themselves import, or only a browser that shows videos."""
+"""Large parts that nothing else imports, or that only a browser needs to show videos."""
 
 
 def trim(root: Path) -> None:
-    """Remove tests, sources that are compiled already, bytecode of unknown making, and parts that nothing imports."""
+    """Remove tests, sources that are compiled already, existing bytecode, and parts that nothing imports."""
     for path in list(root.rglob("*")):
         if path.name in _FOLDERS and path.is_dir():
             shutil.rmtree(path)

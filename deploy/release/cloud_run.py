@@ -1,4 +1,4 @@
-"""Cloud Run's Admin API as a rollout needs it: read a service, change it once nobody else did, see what came of it."""
+"""Cloud Run's Admin API for a rollout: read a service, change it if nobody else did, and wait for the result."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from google.cloud.run_v2.services.services.transports import ServicesGrpcTranspo
 from deploy.errors import CloudError
 
 EMULATOR = "CLOUD_RUN_EMULATOR_HOST"
-"""The address of a stand-in for the API, as other Google clients name theirs; without credentials."""
+"""The variable with the address of an emulator of the API, named as for other Google clients; no credentials."""
 TAKES_TRAFFIC = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 _TRANSIENT = (
     exceptions.Aborted,  # somebody changed the service since it was read
@@ -25,8 +25,8 @@ _TRANSIENT = (
     exceptions.ServiceUnavailable,
     exceptions.TooManyRequests,
 )
-_OURS = ("template", "traffic", "annotations", "scaling", "invoker_iam_disabled")
-"""What a release changes of a service."""
+_CHANGED_FIELDS = ("template", "traffic", "annotations", "scaling", "invoker_iam_disabled")
+"""The fields of a service that a release changes."""
 _TRIES = 5
 _CALL_SECONDS = 10
 _PAUSE_SECONDS = 0.2
@@ -39,7 +39,7 @@ class CloudRun:
     """The services of one project and region."""
 
     def __init__(self, parent: str) -> None:
-        """Speak to the API as whom the environment says (Application Default Credentials); raises CloudError."""
+        """Connect to the API with Application Default Credentials; raises CloudError."""
         self._parent = parent
         address = os.environ.get(EMULATOR)
         if address:
@@ -55,14 +55,14 @@ class CloudRun:
     def service(self, name: str) -> run_v2.Service | None:
         """A service as it is now; None if there is none. Raises CloudError."""
         try:
-            return _insist(lambda: self._services.get_service(name=self._path(name), retry=None, timeout=_CALL_SECONDS))
+            return _retry(lambda: self._services.get_service(name=self._path(name), retry=None, timeout=_CALL_SECONDS))
         except exceptions.NotFound:
             return None
 
     def settled(self, name: str, done: Callable[[run_v2.Service], bool] = lambda _: False) -> run_v2.Service | None:
-        """The same once Cloud Run did what it was asked for last, or gave up, or as much of it as is `done`.
+        """Wait until Cloud Run has applied the last change or given it up, or until `done`; returns the service.
 
-        Raises CloudError if it does not come to an end.
+        Raises CloudError if that takes too long.
         """
         end = time.monotonic() + _SETTLE_SECONDS
         while (service := self.service(name)) is not None and service.reconciling and not done(service):
@@ -72,18 +72,18 @@ class CloudRun:
         return service
 
     def change(self, name: str, edit: Edit, done: Callable[[run_v2.Service], bool] = lambda _: False) -> run_v2.Service:
-        """Apply `edit` to a service as it is, again for as long as others change it at the same time.
+        """Apply `edit` to the current service, and retry if somebody else changes it at the same time.
 
-        `edit` gets an empty service where there is none, may raise to stop, and changes nothing where nothing is left
-        to do: so an answer that was lost does no harm.
+        `edit` gets an empty service if there is none, may raise an error to stop, and must be idempotent, so that a
+        lost response does no harm.
 
         Returns:
-            The service once that is `done`, or settled: whichever is sooner.
+            The service, once it is `done` or settled, whichever is sooner.
 
         Raises:
-            CloudError: the API failed for longer than it was tried.
+            CloudError: the API failed in every retry.
         """
-        _insist(lambda: self._change(name, edit))
+        _retry(lambda: self._change(name, edit))
         service = self.settled(name, done)
         if service is None:
             raise CloudError(f"{name} was deleted while it was changed.")
@@ -91,24 +91,24 @@ class CloudRun:
 
     def _change(self, name: str, edit: Edit) -> None:
         before = self.service(name)
-        wanted = run_v2.Service(before or {})  # a copy
-        edit(wanted)
+        edited = run_v2.Service(before or {})  # a copy
+        edit(edited)
         if before is None:
             self._services.create_service(
-                parent=self._parent, service=wanted, service_id=name, retry=None, timeout=_CALL_SECONDS
+                parent=self._parent, service=edited, service_id=name, retry=None, timeout=_CALL_SECONDS
             )
             return
-        # Only these: a template that is written back with its revision's name counts as one of that name made anew.
-        # The etag is that of `before`, so a change between is refused.
-        changed = [field for field in _OURS if getattr(wanted, field) != getattr(before, field)]
+        # Only the changed fields: a template that is written back with its revision's name would be a second revision
+        # of that name. The etag is that of `before`, so the update is refused if somebody made a change in between.
+        changed = [field for field in _CHANGED_FIELDS if getattr(edited, field) != getattr(before, field)]
         if changed:
-            request = run_v2.UpdateServiceRequest(service=wanted, update_mask={"paths": changed})
+            request = run_v2.UpdateServiceRequest(service=edited, update_mask={"paths": changed})
             self._services.update_service(request, retry=None, timeout=_CALL_SECONDS)
 
     def delete(self, name: str) -> None:
         """Remove a service, if it is there. Raises CloudError."""
         try:
-            _insist(lambda: self._services.delete_service(name=self._path(name), retry=None, timeout=_CALL_SECONDS))
+            _retry(lambda: self._services.delete_service(name=self._path(name), retry=None, timeout=_CALL_SECONDS))
         except exceptions.NotFound:
             return
         end = time.monotonic() + _SETTLE_SECONDS
@@ -119,29 +119,29 @@ class CloudRun:
         """A revision by its short name; None if there is none. Raises CloudError."""
         path = f"{self._path(service)}/revisions/{name}"
         try:
-            return _insist(lambda: self._revisions.get_revision(name=path, retry=None, timeout=_CALL_SECONDS))
+            return _retry(lambda: self._revisions.get_revision(name=path, retry=None, timeout=_CALL_SECONDS))
         except exceptions.NotFound:
             return None
 
     def revisions(self, service: str) -> Sequence[run_v2.Revision]:
         """All revisions of a service, the newest first. Raises CloudError."""
         path = self._path(service)
-        found = _insist(lambda: list(self._revisions.list_revisions(parent=path, retry=None, timeout=_CALL_SECONDS)))
-        return sorted(found, key=lambda revision: revision.create_time, reverse=True)
+        listed = _retry(lambda: list(self._revisions.list_revisions(parent=path, retry=None, timeout=_CALL_SECONDS)))
+        return sorted(listed, key=lambda revision: revision.create_time, reverse=True)
 
     def _path(self, name: str) -> str:
         return f"{self._parent}/services/{name}"
 
 
-def _insist(ask: Callable[[], T]) -> T:
-    """Ask again after what passes by itself; raises CloudError when it does not."""
-    for waited in range(_TRIES):
+def _retry(call: Callable[[], T]) -> T:
+    """Retry after transient errors; raises CloudError if they persist, and at once for other errors than NotFound."""
+    for attempt in range(_TRIES):
         try:
-            return ask()
+            return call()
         except _TRANSIENT as error:
             failure = error
-            if waited < _TRIES - 1:
-                time.sleep(_PAUSE_SECONDS * 2**waited)
+            if attempt < _TRIES - 1:
+                time.sleep(_PAUSE_SECONDS * 2**attempt)
         except exceptions.NotFound:
             raise
         except exceptions.GoogleAPICallError as error:

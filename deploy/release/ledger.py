@@ -1,6 +1,6 @@
-"""The record of who moved traffic, when, from what and to what: one file an entry, which nobody writes twice.
+"""The record of who moved traffic, when, from what and to what: one file an entry, which is never overwritten.
 
-The folder may be a bucket (fsspec): one with a retention policy keeps what was written even from its owner.
+The folder may be a bucket (fsspec); with a retention policy, not even its owner can change what was written.
 """
 
 import datetime
@@ -38,11 +38,11 @@ class Ledger:
     """The entries in one folder."""
 
     def __init__(self, folder: str) -> None:
-        """Use a folder, or a bucket as `gs://…`; it need not be there yet."""
+        """Use a folder, or a bucket as `gs://…`; it need not exist yet."""
         self._folder = folder.rstrip("/")
 
     def append(self, entry: Entry) -> None:
-        """Write an entry, unless it is there: a rollout that goes on says again what it did. Raises CloudError."""
+        """Write an entry, unless it exists: a continued rollout writes the same ones again. Raises CloudError."""
         try:
             files, folder = fsspec.url_to_fs(self._folder)
             path = f"{folder}/{entry.id}.json"

@@ -8,10 +8,10 @@ ALIAS = "serving"
 
 
 def follow(uri: str, versions: Mapping[str, str]) -> None:
-    """Put the alias on these registry versions, by model; nothing without a registry. Raises CloudError."""
+    """Set the alias to these registry versions, by model; does nothing without a registry. Raises CloudError."""
     if not uri:
         return
-    from mlflow import MlflowClient  # seconds, and many have no registry here
+    from mlflow import MlflowClient  # takes seconds, and is not needed without a registry
     from mlflow.exceptions import MlflowException
 
     client = MlflowClient(uri)

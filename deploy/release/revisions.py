@@ -1,4 +1,4 @@
-"""Revisions: what one is made with, what it is called, and whether it is ready."""
+"""Revisions: their templates, their names, and whether they are ready."""
 
 import time
 from collections.abc import Mapping
@@ -16,29 +16,29 @@ _PORT = 8080
 _READY = "Ready"
 _PAUSE_SECONDS = 0.2
 Facts = Mapping[str, str]
-"""What a revision is: image, bento, models (name:version, with commas between them)."""
+"""A revision's image, bento and models (name:version, comma-separated)."""
 
 
 def name(cloud: CloudRun, config: Config, service: Service, image: str) -> str:
-    """What the revision of an image is called: the same whenever it is asked for, until it failed to start."""
+    """The name of the revision of an image: always the same, until that revision failed to start."""
     if not digest(image):
         raise ConfigError(f"{image} does not say which image it is for ever. Give it as …@sha256:….")
     first = f"{service.name}-{digest(image)}-{config.fingerprint(service)}"
     for attempt in range(1, 100):
-        called = first if attempt == 1 else f"{first}-{attempt}"
-        found = cloud.revision(service.name, called)
-        if found is None or _state(found) != run_v2.Condition.State.CONDITION_FAILED:
-            return called
+        revision_name = first if attempt == 1 else f"{first}-{attempt}"
+        revision = cloud.revision(service.name, revision_name)
+        if revision is None or _state(revision) != run_v2.Condition.State.CONDITION_FAILED:
+            return revision_name
     raise ConfigError(f"{image} was tried 99 times on {service.name}. Build another.")
 
 
 def digest(image: str) -> str:
-    """As much of an image's digest as the names of its revisions have; empty if it names none."""
+    """The part of an image's digest that its revisions have in their names; empty if the image has no digest."""
     return image.partition("@sha256:")[2][:12]
 
 
 def template(config: Config, service: Service, called: str, image: str, bento: Bento) -> run_v2.RevisionTemplate:
-    """What Cloud Run is to start."""
+    """The template of the revision `called` so."""
     run = config.run
     port = run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=_PORT)
     environment = dict(run.environment)
@@ -73,7 +73,7 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
 
 def _probe(probe: Probe, transport: Transport, path: str) -> run_v2.Probe:
     """The probe on the one port; `path` is where HTTP answers it."""
-    asked = (
+    action = (
         {"grpc": run_v2.GRPCAction(port=_PORT)}
         if transport == "grpc"
         else {"http_get": run_v2.HTTPGetAction(path="/" if transport == "page" else path, port=_PORT)}
@@ -82,7 +82,7 @@ def _probe(probe: Probe, transport: Transport, path: str) -> run_v2.Probe:
         period_seconds=probe.period_seconds,
         timeout_seconds=probe.timeout_seconds,
         failure_threshold=probe.failure_threshold,
-        **asked,
+        **action,
     )
 
 
@@ -93,22 +93,22 @@ def _secret(variable: str, where: str) -> run_v2.EnvVar:
 
 
 def await_ready(cloud: CloudRun, service: str, called: str, seconds: float) -> None:
-    """Come back when a revision is ready; raises Unhealthy when it failed or takes longer."""
+    """Wait until a revision is ready; raises Unhealthy if it fails or takes longer than `seconds`."""
     end = time.monotonic() + seconds
     while True:
-        found = cloud.revision(service, called)
-        state = None if found is None else _state(found)
+        revision = cloud.revision(service, called)
+        state = None if revision is None else _state(revision)
         if state == run_v2.Condition.State.CONDITION_SUCCEEDED:
             return
-        if found is not None and state == run_v2.Condition.State.CONDITION_FAILED:
-            raise Unhealthy(f"{called} does not start: {_said(found)}")
+        if revision is not None and state == run_v2.Condition.State.CONDITION_FAILED:
+            raise Unhealthy(f"{called} does not start: {_reason(revision)}")
         if time.monotonic() > end:
             raise Unhealthy(f"{called} was not ready after {seconds:.0f} s.")
         time.sleep(_PAUSE_SECONDS)
 
 
 def facts(revision: run_v2.Revision | None) -> Facts:
-    """What a revision is, for the ledger and for people."""
+    """The facts of a revision, for the ledger and for people; none of None."""
     if revision is None:
         return {}
     versions = models(revision)
@@ -133,6 +133,6 @@ def _state(revision: run_v2.Revision) -> run_v2.Condition.State | None:
     return None if condition is None else condition.state
 
 
-def _said(revision: run_v2.Revision) -> str:
+def _reason(revision: run_v2.Revision) -> str:
     condition = _ready(revision)
     return condition.message if condition is not None and condition.message else "Cloud Run does not say why."

@@ -1,4 +1,4 @@
-"""All traffic goes back to where it was, at once: of a rollout that is running, or of one that is done."""
+"""Rollback: all traffic goes back at once, whether a rollout is running or done."""
 
 import datetime
 import functools
@@ -21,43 +21,43 @@ Say = Callable[[str], None]
 def rollback(config: Config, cloud: CloudRun, to: str, by: str, why: str, say: Say) -> None:
     """Give all traffic to what `to` names (a revision, an image, or a part of either), or to what served before.
 
-    A rollout that is running finds itself overtaken and changes nothing more.
+    A running rollout notices that it was taken over, and changes nothing more.
 
     Raises:
         ConfigError: there is nothing to go back to.
         Unhealthy: what served before is not ready.
         CloudError: the API failed; run it again.
     """
-    found = {service.name: cloud.service(service.name) for service in config.services}
-    present = {name: service for name, service in found.items() if service is not None}
-    targets = _to(cloud, present, to) if to else _back(present, say)
+    services = {service.name: cloud.service(service.name) for service in config.services}
+    present = {name: service for name, service in services.items() if service is not None}
+    targets = _named_targets(cloud, present, to) if to else _previous_targets(present, say)
     leases = _leases(present, targets, Lease.new(by, "rollback", ""))
     for name, mine in leases.items():
         for revision in mine.before or {}:
             revisions.await_ready(cloud, name, revision, 0)
-        _give(cloud, name, mine)
+        _move_traffic(cloud, name, mine)
         say(f"{name}: {_text(mine.before or {})}, it was {_text(mine.was)}")
-    known = {
+    by_name = {
         revision: cloud.revision(name, revision)
         for name, mine in leases.items()
         for revision in {**mine.was, **(mine.before or {})}
     }
     before, after = ({name: getattr(mine, which) for name, mine in leases.items()} for which in ("was", "before"))
-    facts = {revision: revisions.facts(one) for revision, one in known.items()}
+    facts = {name: revisions.facts(revision) for name, revision in by_name.items()}
     [first, *_] = leases.values()
     Ledger(config.ledger).append(
         Entry(first.id, datetime.datetime.now(datetime.UTC), first.by, "rollback", before, after, facts, why)
     )
     for name, mine in leases.items():
         cloud.change(name, functools.partial(lease.leave, mine), lambda _: True)
-    serving = [known[revision] for shares in after.values() for revision in shares]
-    registry.follow(
-        config.registry, {model: one for made in serving if made for model, (_, one) in revisions.models(made).items()}
-    )
+    serving = [by_name[name] for shares in after.values() for name in shares]
+    models = [revisions.models(revision) for revision in serving if revision]
+    versions = {model: version for served in models for model, (_, version) in served.items()}
+    registry.follow(config.registry, versions)
 
 
 def _leases(present: Mapping[str, run_v2.Service], targets: Mapping[str, Lease], new: Lease) -> dict[str, Lease]:
-    """The targets as leases of this process; those of a rollback that was cut off keep its name in the ledger."""
+    """The targets as leases of this process; an interrupted rollback that is continued keeps its id in the ledger."""
     if not targets:
         raise ConfigError("No service has anything to go back to. `status` lists what there is; say which with --to.")
     name = next((target.id for target in targets.values() if target.id and target.what == new.what), new.id)
@@ -69,34 +69,34 @@ def _leases(present: Mapping[str, run_v2.Service], targets: Mapping[str, Lease],
     }
 
 
-def _back(present: Mapping[str, run_v2.Service], say: Say) -> dict[str, Lease]:
-    """What each service served before: by the lease of whoever is at work, else by its tag."""
-    found: dict[str, Lease] = {}
-    running = {name: other for name, service in present.items() if (other := lease.of(service)) is not None}
-    image = next((other.image for other in running.values() if other.image), "")
+def _previous_targets(present: Mapping[str, run_v2.Service], say: Say) -> dict[str, Lease]:
+    """What each service served before: from the lease of a running rollout, else from its tag."""
+    targets: dict[str, Lease] = {}
+    running = {name: holder for name, service in present.items() if (holder := lease.of(service)) is not None}
+    image = next((holder.image for holder in running.values() if holder.image), "")
     for name, service in present.items():
         previous, serving = traffic.tags(service).get(PREVIOUS), traffic.main(traffic.split(service))
         if name in running:
             if running[name].before:
-                found[name] = running[name]
+                targets[name] = running[name]
             else:
                 say(f"{name}: it is rolled out for the first time, there is nothing to go back to")
         elif image and revisions.digest(image) not in (serving or ""):
             say(f"{name}: what is rolled out has not reached it")
         elif previous:
-            found[name] = _whole(previous)
+            targets[name] = _all_traffic(previous)
         else:
             say(f"{name}: back already")
-    return found
+    return targets
 
 
-def _to(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str) -> dict[str, Lease]:
-    """In each service the newest revision of the one image that `to` means."""
-    known = {name: cloud.revisions(name) for name in present}
+def _named_targets(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str) -> dict[str, Lease]:
+    """The newest revision of each service with the one image that matches `to`."""
+    by_service = {name: cloud.revisions(name) for name in present}
     images = {
         container.image
-        for made in known.values()
-        for revision in made
+        for service_revisions in by_service.values()
+        for revision in service_revisions
         for container in revision.containers
         if to in traffic.short(revision.name) or to in container.image
     }
@@ -104,30 +104,34 @@ def _to(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: str) -> dict
         means = f"means {len(images)} images: {', '.join(sorted(images))}" if images else "is in no revision or image"
         raise ConfigError(f"{to!r} {means}. `status` and `history` list what there was.")
     [image] = images
-    found = {}
-    for name, made in known.items():
-        of_it = [one for one in made if any(container.image == image for container in one.containers)]
-        if not of_it:
+    targets = {}
+    for name, service_revisions in by_service.items():
+        matches = [
+            candidate
+            for candidate in service_revisions
+            if any(container.image == image for container in candidate.containers)
+        ]
+        if not matches:
             raise ConfigError(f"{name} has no revision of {image}.")
-        found[name] = _whole(traffic.short(of_it[0].name))
-    return found
+        targets[name] = _all_traffic(traffic.short(matches[0].name))
+    return targets
 
 
-def _whole(revision: str) -> Lease:
-    """All traffic for one revision."""
+def _all_traffic(revision: str) -> Lease:
+    """A target that gives all traffic to one revision."""
     return msgspec.structs.replace(Lease.new("", "", ""), id="", before={revision: 100}, tags={SERVING: revision})
 
 
-def _give(cloud: CloudRun, name: str, mine: Lease) -> None:
-    """Take a service, from whomever has it, and set its split."""
+def _move_traffic(cloud: CloudRun, name: str, mine: Lease) -> None:
+    """Take over a service, whoever has its lease, and set its split."""
     shares = dict(mine.before or {})
 
-    def edit(found: run_v2.Service) -> None:
-        lease.write(found, mine)  # whoever had it finds another's, and stops
-        traffic.put(found, shares, mine.tags)
+    def edit(current: run_v2.Service) -> None:
+        lease.write(current, mine)  # a running rollout finds this lease instead of its own, and stops
+        traffic.put(current, shares, mine.tags)
 
-    # what else Cloud Run is at, such as the start of a new revision, is not waited for
-    service = cloud.change(name, edit, lambda found: traffic.observed(found) == shares)
+    # other work of Cloud Run, such as the start of a new revision, is not waited for
+    service = cloud.change(name, edit, lambda current: traffic.observed(current) == shares)
     if traffic.observed(service) != shares:
         raise CloudError(f"{name} serves {traffic.observed(service)} where {shares} was asked for. Run it again.")
 

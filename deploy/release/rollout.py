@@ -1,9 +1,8 @@
 """A new image gets the traffic step by step, or none of it.
 
-New revisions of every service are made without traffic and asked the golden rows under URLs of their own. Then they get
-5, 25 and 100 % (the file's `steps`), and are watched beside the old ones at each. Whatever is wrong restores the split
-that was there before. What a step does is nothing where it was done already, so a rollout that was cut off is finished
-by running it again.
+New revisions of all services are created without traffic, and checked with the golden rows under their own URLs. Then
+they get 5, 25 and 100 % (the file's `steps`), and are compared to the old revisions at each step. Any failure restores
+the split from before. Every step is idempotent, so an interrupted rollout is finished by running it again.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class Rollout:
-    """One image on its way to all traffic of all services."""
+    """The rollout of one image to all services."""
 
     def __init__(self, config: Config, cloud: CloudRun, image: str, bento: Bento, by: str, say: Say) -> None:
         """Prepare it; `by` is who does it, `say` hears what happens. Raises ConfigError and CloudError."""
@@ -43,26 +42,26 @@ class Rollout:
         self._leases = {service.name: new for service in config.services}
 
     def plan(self) -> list[str]:
-        """What would be done, a sentence a step; changes nothing."""
+        """The steps, a sentence each; changes nothing."""
         if self._done():
             return [f"{self._image} has all traffic already: nothing to do."]
         steps = []
         for name, revision in self._names.items():
             service = self._cloud.service(name)
             split = traffic.split(service) if service is not None else {}
-            there = self._cloud.revision(name, revision) is not None
+            exists = self._cloud.revision(name, revision) is not None
             steps.append(
-                f"{name}: {'go on with' if there else 'make'} {revision} without traffic; now {split or 'nothing'}"
+                f"{name}: {'go on with' if exists else 'make'} {revision} without traffic; now {split or 'nothing'}"
             )
-        asked = ", ".join(model.model for model in self._bento.models)
-        steps.append(f"ask the golden rows of {asked} of each" if asked else "see that each shows itself")
+        models = ", ".join(model.model for model in self._bento.models)
+        steps.append(f"ask the golden rows of {models} of each" if models else "see that each shows itself")
         steps += [
             f"give it {percent} % everywhere and watch it beside the old one" for percent in self._config.canary.steps
         ]
         return [*steps, "write down what was done, let the registry's alias follow"]
 
     def run(self) -> None:
-        """Do it; raises DeployError, with the old split restored wherever that was possible."""
+        """Roll out; raises DeployError, after restoring the old split if that is possible."""
         if self._done():
             self._say(f"{self._image} has all traffic already: nothing to do.")
         else:
@@ -71,10 +70,10 @@ class Rollout:
                 self._move()
             except Fenced:
                 raise
-            except (DeployError, KeyboardInterrupt) as why:
-                said = str(why) or "Interrupted."
-                self._abort(said)
-                raise type(why)(f"{said} The split from before is restored.") from why
+            except (DeployError, KeyboardInterrupt) as error:
+                reason = str(error) or "Interrupted."
+                self._abort(reason)
+                raise type(error)(f"{reason} The split from before is restored.") from error
             except Exception as error:
                 self._abort(repr(error))
                 raise
@@ -82,7 +81,7 @@ class Rollout:
         registry.follow(self._config.registry, {golden.model: golden.registry_version for golden in self._bento.models})
 
     def _done(self) -> bool:
-        """Whether nobody is at work and the image has everything."""
+        """Whether the image has all traffic, and no rollout is running."""
         for name, revision in self._names.items():
             service = self._cloud.settled(name)
             if service is None or lease.of(service) or traffic.split(service) != {revision: 100}:
@@ -92,7 +91,7 @@ class Rollout:
         return True
 
     def _take_all(self) -> None:
-        """All services or none."""
+        """Take the leases of all services, or of none."""
         try:
             for service in self._config.services:
                 self._take(service)
@@ -106,27 +105,28 @@ class Rollout:
             self._leases[name] = msgspec.structs.replace(mine, id=first.id)
 
     def _take(self, service: Service) -> None:
-        """Keep others away, and remember the way back where nobody did before us."""
+        """Take the lease of a service, with the split to go back to."""
 
-        def edit(found: run_v2.Service) -> None:
-            lease.demand_free(found, self._leases[service.name])
-            self._leases[service.name] = self._way_back(found, self._leases[service.name])
-            lease.write(found, self._leases[service.name])
+        def edit(current: run_v2.Service) -> None:
+            lease.demand_free(current, self._leases[service.name])
+            self._leases[service.name] = self._way_back(current, self._leases[service.name])
+            lease.write(current, self._leases[service.name])
 
         if self._cloud.service(service.name) is not None:
             self._cloud.change(service.name, edit)
 
-    def _way_back(self, found: run_v2.Service, mine: Lease) -> Lease:
-        other, before, tags = lease.of(found), traffic.split(found), traffic.tags(found)
-        # What somebody else left half done is undone first; what has all traffic was proven before it got that.
-        if other is not None and (mine.same(other) or other.before is None or len(before) > 1):
-            return mine.continuing(other)
+    def _way_back(self, service: run_v2.Service, mine: Lease) -> Lease:
+        holder, before, tags = lease.of(service), traffic.split(service), traffic.tags(service)
+        # After another's unfinished rollout, the split to go back to is still that rollout's. A revision that has all
+        # traffic was checked before it got it, and so is one to go back to.
+        if holder is not None and (mine.same(holder) or holder.before is None or len(before) > 1):
+            return mine.continuing(holder)
         if not before:
             raise ConfigError(
-                f"{traffic.short(found.name)} is there and serves nothing. Delete it, or let it serve first."
+                f"{traffic.short(service.name)} is there and serves nothing. Delete it, or let it serve first."
             )
-        revision = self._names[traffic.short(found.name)]
-        if before == {revision: 100} and PREVIOUS in tags:  # this service was finished, and another was not
+        revision = self._names[traffic.short(service.name)]
+        if before == {revision: 100} and PREVIOUS in tags:  # the rollout finished this service, but not all others
             before, tags = {tags[PREVIOUS]: 100}, {SERVING: tags[PREVIOUS]}
         return msgspec.structs.replace(mine, before=before, tags=traffic.ours(tags))
 
@@ -142,32 +142,32 @@ class Rollout:
                 self._watch(percent)
 
     def _create(self, service: Service) -> None:
-        """A revision without traffic; where there was no service, the only one."""
+        """Create the revision without traffic; in a new service it gets all."""
         name, revision = service.name, self._names[service.name]
-        there = self._cloud.revision(name, revision) is not None
+        exists = self._cloud.revision(name, revision) is not None
         mine = self._leases[name]
 
-        def edit(found: run_v2.Service) -> None:
-            if found.name:
-                lease.demand_mine(found, mine)
-            if not there:
-                found.template = revisions.template(self._config, service, revision, self._image, self._bento)
-            if not found.name:
-                self._open(found)
-            shares = traffic.split(found)
+        def edit(current: run_v2.Service) -> None:
+            if current.name:
+                lease.demand_mine(current, mine)
+            if not exists:
+                current.template = revisions.template(self._config, service, revision, self._image, self._bento)
+            if not current.name:
+                self._apply_service_settings(current)
+            shares = traffic.split(current)
             if revision not in shares:
                 shares = dict(mine.before or {revision: 100})
-            traffic.put(found, shares, self._tags(name))
-            lease.write(found, mine)
+            traffic.put(current, shares, self._tags(name))
+            lease.write(current, mine)
 
         self._cloud.change(name, edit)
         revisions.await_ready(self._cloud, name, revision, self._config.canary.ready_seconds)
         self._say(f"{name}: {revision} is ready")
 
-    def _open(self, found: run_v2.Service) -> None:
-        """What holds for all revisions of a service, and so has to wait until the old one serves no more."""
-        found.invoker_iam_disabled = self._config.run.public
-        found.scaling.min_instance_count = self._config.run.min_instances
+    def _apply_service_settings(self, service: run_v2.Service) -> None:
+        """Settings of the service as a whole, to be changed when the old revision no longer serves."""
+        service.invoker_iam_disabled = self._config.run.public
+        service.scaling.min_instance_count = self._config.run.min_instances
 
     def _tags(self, name: str) -> dict[str, str]:
         stable = traffic.main(self._leases[name].before or {})
@@ -183,13 +183,13 @@ class Rollout:
         self._say(f"{service.name}: {self._names[service.name]} answers as it must")
 
     def _api(self, service: Service, tag: str) -> asking.Api:
-        found = self._cloud.settled(service.name)
-        if found is None:
+        settled = self._cloud.settled(service.name)
+        if settled is None:
             raise CloudError(f"{service.name} was deleted.")
-        return asking.api(service.transport, traffic.uri(found, tag), asking.token(self._config.caller, found.uri))
+        return asking.api(service.transport, traffic.uri(settled, tag), asking.token(self._config.caller, settled.uri))
 
     def _shift(self, percent: int) -> None:
-        """Give the new revisions their share of every service, and write that down."""
+        """Give the new revisions their share of every service, and record it in the ledger."""
         before, after = {}, {}
         for name, revision in self._names.items():
             service = self._cloud.settled(name)
@@ -200,12 +200,12 @@ class Rollout:
         self._say(f"{percent} %")
 
     def _put(self, name: str, shares: Mapping[str, int], tags: Mapping[str, str]) -> None:
-        """Set a split, and see that Cloud Run serves it."""
+        """Set a split, and check that Cloud Run serves it."""
 
-        def edit(found: run_v2.Service) -> None:
-            lease.demand_mine(found, self._leases[name])
-            traffic.put(found, shares, tags)
-            lease.write(found, self._leases[name])
+        def edit(current: run_v2.Service) -> None:
+            lease.demand_mine(current, self._leases[name])
+            traffic.put(current, shares, tags)
+            lease.write(current, self._leases[name])
 
         service = self._cloud.change(name, edit)
         if traffic.observed(service) != shares:
@@ -217,12 +217,12 @@ class Rollout:
         for service in self._config.services:
             old = traffic.main(self._leases[service.name].before or {})
             with self._api(service, CANDIDATE) as candidate, self._api(service, SERVING) as stable:
-                beside = stable if old is not None else None
-                seen = probes.compare(candidate, beside, self._bento.models, canary, seconds)
-            self._say(f"{service.name} at {percent} %: {seen}")
+                baseline = stable if old is not None else None
+                result = probes.compare(candidate, baseline, self._bento.models, canary, seconds)
+            self._say(f"{service.name} at {percent} %: {result}")
 
     def _abort(self, why: str) -> None:
-        """Go back to where it began, and leave."""
+        """Restore the split from before, and release the leases."""
         self._say(f"going back: {why}")
         before, after = {}, {}
         try:
@@ -243,23 +243,23 @@ class Rollout:
     def _restore(self, name: str, mine: Lease) -> None:
         if mine.before is not None:
             self._put(name, mine.before, mine.tags)
-        elif (service := self._cloud.settled(name)) is not None:  # there was nothing, and there will be nothing
+        elif (service := self._cloud.settled(name)) is not None:  # the service is new: delete it
             lease.demand_mine(service, mine)
             self._cloud.delete(name)
 
     def _finish(self) -> None:
-        """Tag what serves and what did, and leave."""
+        """Tag the serving and the previous revision, and release the leases."""
         for name, revision in self._names.items():
             mine = self._leases[name]
             old = traffic.main({other: share for other, share in (mine.before or {}).items() if other != revision})
             tags = {SERVING: revision, **({PREVIOUS: old} if old else {})}
 
-            def edit(found: run_v2.Service, mine: Lease = mine, tags: Mapping[str, str] = tags) -> None:
-                if lease.of(found) is None and traffic.tags(found) == tags:
-                    return  # the answer to this very change was lost
-                lease.leave(mine, found)
-                self._open(found)
-                traffic.put(found, {tags[SERVING]: 100}, tags)
+            def edit(current: run_v2.Service, mine: Lease = mine, tags: Mapping[str, str] = tags) -> None:
+                if lease.of(current) is None and traffic.tags(current) == tags:
+                    return  # this change was applied, but its response was lost
+                lease.leave(mine, current)
+                self._apply_service_settings(current)
+                traffic.put(current, {tags[SERVING]: 100}, tags)
 
             self._cloud.change(name, edit)
         self._say(f"{self._image} has all traffic")
@@ -273,7 +273,7 @@ class Rollout:
         why: str = "",
     ) -> None:
         mine = next(iter(self._leases.values()))
-        known = {
+        facts = {
             revision: revisions.facts(self._cloud.revision(service, revision))
             for split in (before, after)
             for service, shares in split.items()
@@ -287,7 +287,7 @@ class Rollout:
                 what,
                 before,
                 after,
-                known,
+                facts,
                 why,
             )
         )

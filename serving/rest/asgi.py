@@ -1,4 +1,4 @@
-"""What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problems."""
+"""What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problem details."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ encode = msgspec.json.Encoder().encode
 
 
 class Reply(NamedTuple):
-    """What goes back to the caller."""
+    """A response."""
 
     body: bytes
     media: str = "application/json"
@@ -49,22 +49,22 @@ class Endpoint:
     """An ASGI application that answers one path; errors are problem details."""
 
     methods: Sequence[str] = ()
-    """Those that it answers; all of them if there are none."""
+    """The HTTP methods that it answers; all of them if empty."""
     metrics: RequestMetrics | None = None
-    """What counts its requests, if anything does."""
+    """Counts its requests; None to count nothing."""
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """What to answer; raises RequestError."""
+        """The response; raises RequestError."""
         raise NotImplementedError
 
     def refuse(self, details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
-        """An error as this endpoint's clients expect it."""
+        """An error in the form that this endpoint's clients expect."""
         return problem(details, *headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        sent = headers(scope)
-        trace, request = sent.get(_TRACE), sent.get(_REQUEST)
+        by_name = headers(scope)
+        trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
         caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
         measured = Measurement(self.metrics)
         if scope["method"] in self.methods or not self.methods:
@@ -82,13 +82,13 @@ class Endpoint:
 
     async def _answered(self, scope: Scope, receive: Receive, measured: Measurement, caller: logs.Caller) -> Reply:
         try:
-            with measured:  # ends before the caller has the answer, and may look whether it was counted
+            with measured:  # counted before the answer is sent, since the caller may read the metrics next
                 reply = await self.answer(scope, receive)
             plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
             return reply if plain else await _compressed(scope, reply)
         except RequestError as error:
             return self.refuse(problem_details.of(error), *_encoded(error.headers.items()))
-        except asyncio.CancelledError:  # uvicorn's, at a stop, once the time for requests in flight is over
+        except asyncio.CancelledError:  # by uvicorn at shutdown, when the time for requests in flight is over
             stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
             return self.refuse(problem_details.of(stopping), *_encoded(stopping.headers.items()))
         except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
@@ -97,7 +97,7 @@ class Endpoint:
 
 
 async def _compressed(scope: Scope, reply: Reply) -> Reply:
-    """The reply as its caller would rather have it."""
+    """The reply, compressed if the caller accepts that."""
     pays = len(reply.body) >= compression.LEAST
     encoding = negotiation.encoding_for(scope, pays=pays)
     if encoding is not None:
@@ -115,7 +115,7 @@ def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 class Document(Endpoint):
-    """GET: a document that is made anew for each caller."""
+    """GET: a JSON document, created anew for each request."""
 
     methods = READS
 
@@ -134,7 +134,7 @@ class Alive(TypedDict):
 
 
 class Page(Endpoint):
-    """GET: a page that needs nothing from elsewhere, for browsers; others hear that the server lives, as V1 has it."""
+    """GET: a self-contained page for browsers; other clients get the liveness status of the V1 protocol."""
 
     methods = READS
 
@@ -144,7 +144,7 @@ class Page(Endpoint):
         self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """The page, or a word."""
+        """The page, or the status."""
         return self._page if negotiation.prefers_html(scope, "application/json") else self._alive
 
 
@@ -159,19 +159,19 @@ class Exposition(Endpoint):
 
 
 class NotFound(Endpoint):
-    """What every path answers that starts like a protocol's and is none of its routes."""
+    """Answers all paths below a protocol's prefix that are none of its routes."""
 
     below: str
-    """Where the protocol has its models."""
+    """The path of the protocol's models."""
     ends: str
-    """What may stand behind a model's name there."""
+    """The characters that may follow a model's name there."""
     hint: str
 
     def __init__(self, models: Models) -> None:
         self._models = models
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """A 404, with the models' names where a model was asked for."""
+        """A 404; below `below` it lists the models if the name is unknown."""
         path = scope["path"]
         if path.startswith(f"{self.below}/"):
             self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
@@ -182,7 +182,7 @@ class NotFound(Endpoint):
 class Front:
     """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
 
-    Ours do not pass BentoML's middleware and routers, which would take more time than a prediction.
+    Our routes bypass BentoML's middleware and routers, which would take more time than a prediction.
     """
 
     def __init__(
@@ -195,8 +195,8 @@ class Front:
 
         Args:
             behind: BentoML's application.
-            routes: gives applications by path; asked at the first request, when the models are there.
-            otherwise: applications for all other paths that start so.
+            routes: returns the applications by path; called at the first request, when the models are loaded.
+            otherwise: the applications for all other paths, by prefix.
         """
         self._behind = behind
         self._make_routes = routes
@@ -207,41 +207,41 @@ class Front:
         return self._make_routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Find who answers."""
+        """Route one request."""
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
         path = scope["path"]
-        ours = self._routes.get(path)
-        if ours is None and path.endswith("/") and path != "/":
+        application = self._routes.get(path)
+        if application is None and path.endswith("/") and path != "/":
             path = path[:-1]
             scope = {**scope, "path": path}
-            ours = self._routes.get(path)
-        if ours is None:
-            ours = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        await (self._behind if ours is None else ours)(scope, receive, send)
+            application = self._routes.get(path)
+        if application is None:
+            application = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
+        await (self._behind if application is None else application)(scope, receive, send)
 
 
 async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """What `work` returns; it is given up if the caller goes away. To be used once the body was read."""
+    """What `work` returns; it is cancelled if the caller disconnects. To be called once the body was read."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         working.cancel()
-        await asyncio.gather(working, return_exceptions=True)  # once it has left its queue, the caller counts as gone
+        await asyncio.gather(working, return_exceptions=True)  # it leaves its queue before the caller counts as gone
         raise CallerLeft("The connection closed before the answer was ready.")
     finally:
         working.cancel()
         leaving.cancel()
-        # an error's traceback has this frame, which would have the task, which has the error: such a ring keeps a large
-        # request's rows until the next full collection, and those are rare
+        # an error refers to this frame, the frame to the task, and the task to the error: such a cycle would keep the
+        # rows of a large request in memory until the next full collection, which is rare
         del working, leaving
 
 
 def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Receive) -> Coroutine[Any, Any, T]:
-    """`work` on so many rows, to be given up if the caller goes away and it takes its time."""
+    """`work` on so many rows, cancelled if the caller disconnects where it takes long."""
     return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
 
 

@@ -1,4 +1,4 @@
-"""POST: rows in, answers out. Every protocol over HTTP takes the same steps here, and only translates."""
+"""POST: rows in, answers out. The steps that all protocols over HTTP share; a protocol only translates."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -14,14 +14,14 @@ RequestT = TypeVar("RequestT")
 
 
 class Question(NamedTuple):
-    """What a request asks: rows or a table, and whether the good ones are to be answered beside the others' errors."""
+    """The content of a request: rows or a table, and whether a partial answer will do if some rows are invalid."""
 
     rows: Sequence[Any] | Table
     partial: bool = False
 
 
 class Asking(Endpoint, Generic[RequestT]):
-    """A verb of a model in the words of one protocol, whose requests are of the type `RequestT`."""
+    """A verb of a model by one protocol, whose requests are of the type `RequestT`."""
 
     methods = ("POST",)
 
@@ -31,7 +31,7 @@ class Asking(Endpoint, Generic[RequestT]):
         self.metrics = model.request_metrics(transport, verb.name)
 
     def demand_media(self, scope: Scope) -> None:
-        """Raise UnsupportedMedia for a body of a kind that is not read."""
+        """Raise UnsupportedMedia for a media type that is not read."""
         demand_json(scope)
 
     def read(self, scope: Scope, body: bytes) -> RequestT:
@@ -39,18 +39,18 @@ class Asking(Endpoint, Generic[RequestT]):
         raise NotImplementedError
 
     def question(self, request: RequestT) -> Question:
-        """What a request asks; raises UnreadableRequest and RequestTooLarge."""
+        """The question of a request; raises UnreadableRequest and RequestTooLarge."""
         raise NotImplementedError
 
     def reply(self, request: RequestT, answer: Any) -> Reply:
-        """What the verb said, in the words of the protocol; raises UnreadableRequest."""
+        """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
         return Reply(encode(answer))
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""
         self.demand_media(scope)
-        self.verb.gate.demand_room()  # what is refused need not be read
+        self.verb.gate.demand_room()  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
         rows, partial = self.question(request)
-        asked = self.verb.ask(rows, partial=wants_partial(scope) or partial)
-        return self.reply(request, await cancellable(asked, len(rows), self.verb, receive))
+        work = self.verb.ask(rows, partial=wants_partial(scope) or partial)
+        return self.reply(request, await cancellable(work, len(rows), self.verb, receive))

@@ -1,6 +1,6 @@
-"""Compressed bodies: requests are inflated up to the limit, and long answers are compressed for who accepts that.
+"""Compressed bodies: requests are inflated up to the limit, and long answers are compressed if the caller accepts.
 
-`Content-Encoding` is gzip, or deflate, which is zlib's format by RFC 9110 and a bare stream for some clients.
+`Content-Encoding` is gzip or deflate. The latter is zlib's format by RFC 9110, and a raw stream for some clients.
 """
 
 import asyncio
@@ -12,48 +12,48 @@ from concurrent.futures import ThreadPoolExecutor
 from validation.errors import RequestTooLarge, UnreadableRequest, UnsupportedMedia
 
 ACCEPTED = "gzip, deflate"
-"""What bodies of requests may be compressed with."""
+"""The encodings of request bodies."""
 LEAST = 4_096
 """Shorter answers are sent as they are: 16 rows cost 75 µs and save less than two packets."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15
-"""zlib's names for the formats."""
+"""zlib's `wbits`, which select the format."""
 _LEVEL = 1
 """4,000 rows, 758 kB: level 1 makes 162 kB of them in 3.5 ms, level 6 149 kB in 25 ms."""
 _INLINE = 2**17
-"""What compresses or inflates in half a millisecond is not worth a thread or a turn."""
+"""Up to so many bytes, which take half a millisecond, are processed without a thread or a turn."""
 _inflating = asyncio.Lock()
 
 
-def encoding_of(sent: Sequence[bytes]) -> str | None:
+def encoding_of(values: Sequence[bytes]) -> str | None:
     """How a body is compressed, "gzip" or "deflate"; None if it is not.
 
     Raises:
-        UnsupportedMedia: in a way that is not read here, or several times.
+        UnsupportedMedia: the encoding is not supported, or there are several.
     """
-    text = b",".join(sent).decode("latin-1").lower()
-    named = [one for one in (part.strip() for part in text.split(",")) if one not in ("", "identity")]
-    if not named:
+    text = b",".join(values).decode("latin-1").lower()
+    codings = [coding for coding in (part.strip() for part in text.split(",")) if coding not in ("", "identity")]
+    if not codings:
         return None
-    if len(named) > 1 or named[0] not in ("gzip", "x-gzip", "deflate"):
-        what = ", ".join(named)[:100]
-        raise UnsupportedMedia(f"The body is encoded as {what}; send it as gzip, deflate, or as it is.", ACCEPTED)
-    return named[0].removeprefix("x-")
+    if len(codings) > 1 or codings[0] not in ("gzip", "x-gzip", "deflate"):
+        names = ", ".join(codings)[:100]
+        raise UnsupportedMedia(f"The body is encoded as {names}; send it as gzip, deflate, or as it is.", ACCEPTED)
+    return codings[0].removeprefix("x-")
 
 
 async def inflated(body: bytes, encoding: str, limit: int) -> bytes:
-    """What was compressed into `body`.
+    """The content of the compressed `body`.
 
-    A long one is inflated in turns, so that others are answered meanwhile, and one at a time, so that the memory of
-    all is bounded by one: the body is read before anything else happens in the worker.
+    A long body is inflated in turns, so that other requests are answered meanwhile, and one body at a time, so that
+    only one needs memory: admission control has not seen the request yet.
 
     Raises:
-        RequestTooLarge: it would be longer than `limit`; no more than that is inflated.
-        UnreadableRequest: it is not of that encoding, cut off, or something stands behind its end.
+        RequestTooLarge: the content is longer than `limit`; no more than that is inflated.
+        UnreadableRequest: the body is not of that encoding, is cut off, or has bytes after its end.
     """
     first = _Stream(body, encoding, limit)
     if not first.step():
         return first.end()
-    del first  # who waits holds nothing that was inflated
+    del first  # a request that waits must not hold inflated data
     async with _inflating:
         stream = _Stream(body, encoding, limit)
         while stream.step():
@@ -74,21 +74,21 @@ class _Stream:
 
     def step(self) -> bool:
         """Inflate some more; returns whether there may be more."""
-        most = min(_INLINE, self._left + 1)
+        max_length = min(_INLINE, self._left + 1)
         source: bytes | memoryview = self._stream.unconsumed_tail
         if not source:
             source = self._body[self._read : self._read + _INLINE]
             self._read += len(source)
         try:
-            part = self._stream.decompress(source, most)
+            part = self._stream.decompress(source, max_length)
         except zlib.error as error:
-            said = f"The body is not {self._encoding}, as its Content-Encoding says: {error}."
-            raise UnreadableRequest(said) from error
+            detail = f"The body is not {self._encoding}, as its Content-Encoding says: {error}."
+            raise UnreadableRequest(detail) from error
         self._parts.append(part)
         self._left -= len(part)
         if self._left < 0:
             raise RequestTooLarge(f"The body is above the limit of {self._limit} bytes when it is inflated.")
-        return not self._stream.eof and (len(part) == most or self._read < len(self._body))
+        return not self._stream.eof and (len(part) == max_length or self._read < len(self._body))
 
     def end(self) -> bytes:
         """All of it."""
@@ -100,16 +100,16 @@ class _Stream:
 
 
 def _is_zlib(body: bytes) -> bool:
-    """Whether a body begins with zlib's header (RFC 1950, 2.2), which a bare stream practically never does."""
+    """Whether a body begins with zlib's header (RFC 1950, 2.2), which a raw stream practically never does."""
     return len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
 
 
 async def compressed(body: bytes, encoding: str) -> bytes:
-    """A body as "gzip" or "deflate"; a long one is compressed in a thread, and the event loop goes on."""
-    shape = _GZIP if encoding == "gzip" else _ZLIB
+    """A body as "gzip" or "deflate"; a long one is compressed in a thread, off the event loop."""
+    window_bits = _GZIP if encoding == "gzip" else _ZLIB
     if len(body) <= _INLINE:
-        return zlib.compress(body, _LEVEL, shape)
-    return await asyncio.get_running_loop().run_in_executor(_thread(), zlib.compress, body, _LEVEL, shape)
+        return zlib.compress(body, _LEVEL, window_bits)
+    return await asyncio.get_running_loop().run_in_executor(_thread(), zlib.compress, body, _LEVEL, window_bits)
 
 
 @functools.cache

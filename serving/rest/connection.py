@@ -1,6 +1,6 @@
-"""What happens on an HTTP connection before a request reaches us: limits, time, and one write an answer.
+"""HTTP connections below the application: their limits and timeouts, and one write for each answer.
 
-BentoML starts uvicorn and passes no protocol on. `install` puts ours where uvicorn looks "auto" up.
+BentoML starts uvicorn without a choice of protocol class. `install` replaces the one that uvicorn calls "auto".
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from serving.rest.asgi import encode
 from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
-"""How many requests a client may send ahead of the answers on a connection; it is closed beyond."""
+"""How many pipelined requests may wait for their answers on a connection; with more it is closed."""
 
 
 def install(settings: Settings) -> None:
-    """Let the server that starts in this process speak `Connection`."""
+    """Make uvicorn use `Connection` in this process."""
     # uvicorn takes import strings and, like its `http` option, what they would name
     config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings)  # type: ignore[assignment]
 
@@ -28,15 +28,15 @@ def install(settings: Settings) -> None:
 class Connection(HttpToolsProtocol):
     """One connection of a client.
 
-    A request has to be complete in time, headers and body, so that nobody holds a connection by sending slowly; nor
-    does anybody by not taking the answer.
+    A request, headers and body, has to arrive in time, and its answer has to be received in time, so that no slow
+    client keeps a connection.
     """
 
     def __init__(self, settings: Settings, *arguments: Any, **named: Any) -> None:
-        """As uvicorn makes it, with the limits of `settings`."""
+        """Take uvicorn's arguments, after the `settings` with the limits."""
         super().__init__(*arguments, **named)
-        self.app = self.config.app  # without uvicorn's middleware for proxies' headers, which nothing here looks at
-        self.access_log = False  # a line for each request would be put together and thrown away
+        self.app = self.config.app  # without uvicorn's middleware for proxy headers, which are not used here
+        self.access_log = False  # its lines would be formatted and then dropped
         self._most = settings.max_connections
         self._seconds = settings.max_request_seconds
         self._too_many = False
@@ -56,30 +56,30 @@ class Connection(HttpToolsProtocol):
         self._unwatch()
 
     def eof_received(self) -> None:
-        """Send what there is, for the connection closes after this."""
+        """Flush what is written, since the connection closes after this."""
         self.transport.flush()  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        """Read what came; the time of a request runs while a part of it is missing."""
-        if self._too_many:  # not said before: an answer is lost if the connection closes on what was sent meanwhile
+        """Parse what came; the timer runs while a request is incomplete."""
+        if self._too_many:  # refused only now: an answer is lost if the connection closes while the client sends
             detail = f"{self._most} connections are open, and no more may be. Try again in a second or two."
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, detail, b"retry-after: 1\r\n")
             return
         super().data_received(data)
-        if len(self.pipeline) > _MOST_AHEAD:  # uvicorn reads on after each answer, and would queue what a client sends
+        if len(self.pipeline) > _MOST_AHEAD:  # uvicorn would queue without a limit
             self.transport.abort()
             return
         if self._timer is None and (self._arriving or self._idle()):
             self._watch()
 
     def on_message_begin(self) -> None:
-        """A request's first byte."""
+        """The first byte of a request has arrived."""
         self._arriving = True
         self._unwatch()
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """Its last."""
+        """The last byte of a request has arrived."""
         self._arriving = False
         self._unwatch()
         super().on_message_complete()
@@ -89,7 +89,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _idle(self) -> bool:
-        """Whether uvicorn forgot the connection: bytes that begin no request end its time of being kept alive."""
+        """Whether uvicorn has no timer for it: bytes that begin no request cancel its keep-alive timeout."""
         last: RequestResponseCycle | None = self.cycle
         return last is not None and last.response_complete and self in self.connections
 
@@ -106,17 +106,17 @@ class Connection(HttpToolsProtocol):
         if self._arriving:
             detail = f"The request was not complete after {self._seconds} seconds; the connection is closed."
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
-        else:  # browsers open connections that they may need
+        else:  # browsers open connections in advance
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus, detail: str, *headers: bytes) -> None:
-        """Close, with an answer for the application if no client could take it for the answer to another request."""
+        """Close, after an error response unless a client could take it for the answer to another request."""
         if self.transport.is_closing():
             return
         last: RequestResponseCycle | None = self.cycle
         this = last if self._arriving and last is not None and last.scope is self.scope else None
         if self.pipeline or (this is None and last is not None and not last.response_complete):
-            self.cycle.keep_alive = False  # those before it are answered first
+            self.cycle.keep_alive = False  # pipelined requests before it are answered first
             if self._timer is None:
                 self._watch()
             return
@@ -136,9 +136,9 @@ def _answer(status: HTTPStatus, detail: str, *headers: bytes) -> bytes:
 
 
 class _OneWrite:
-    """A transport that sends what is written in one turn of the event loop at once, and ends if nobody takes it.
+    """A transport that merges the writes of one iteration of the event loop, and aborts if the client stops reading.
 
-    uvicorn writes the head and the body of an answer apart: two system calls, and a client that wakes up twice.
+    uvicorn writes the head and the body of an answer separately: two system calls, and a client that wakes up twice.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
@@ -146,10 +146,10 @@ class _OneWrite:
         self._loop = loop
         self._seconds = seconds
         self._parts: list[bytes] = []
-        self._left = 0
-        """The bytes that would wait to be taken if none had been since the timer started; 0 without one."""
+        self._expected = 0
+        """The size of the write buffer if the client had read nothing since the timer started; 0 without a timer."""
         self.lost = False
-        """The connection is: uvicorn does not tell this to an application with further requests behind its own."""
+        """Whether the connection is lost: uvicorn does not tell the application if further requests are pipelined."""
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
@@ -165,20 +165,20 @@ class _OneWrite:
         if self._parts and not self.lost:
             parts, self._parts = self._parts, []
             self._transport.writelines(parts)
-            if self._left:
-                self._left += sum(map(len, parts))
+            if self._expected:
+                self._expected += sum(map(len, parts))
             else:
                 self._watch()
 
     def _watch(self) -> None:
-        self._left = self._transport.get_write_buffer_size()
-        if self._left:
-            self._loop.call_later(self._seconds, self._taken)
+        self._expected = self._transport.get_write_buffer_size()
+        if self._expected:
+            self._loop.call_later(self._seconds, self._check_progress)
 
-    def _taken(self) -> None:
-        if self._transport.get_write_buffer_size() < self._left:
+    def _check_progress(self) -> None:
+        if self._transport.get_write_buffer_size() < self._expected:
             self._watch()
-        else:  # closing would wait for the client
+        else:  # `close` would wait for the client
             self._transport.abort()
 
     def __getattr__(self, name: str) -> Any:

@@ -2,8 +2,8 @@
 
 POST /predict    {"rows": [row, …]}; each row gets its prediction or its errors
 
-BentoML's reading of bodies and its queue are passed by: it would parse a body twice, work on a thousand rows in one
-turn, answer a multipart body without a boundary with 500, and say errors in pydantic's words.
+BentoML's own body parser and queue are bypassed: they would parse a body twice, work on a thousand rows in one turn,
+answer a multipart body without a boundary with 500, and report errors in pydantic's words.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ _HINT = 'Send {"rows": [row, …]}, a row being an object of columns.'
 
 
 class _Request(msgspec.Struct):
-    """What is asked, as service.py declares it for BentoML's clients."""
+    """The body of a request, as service.py declares it for BentoML's clients."""
 
     rows: list[dict[str, Any]]
 

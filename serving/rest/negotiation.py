@@ -1,4 +1,4 @@
-"""What a caller accepts (RFC 9110, 12.5): media types and encodings, by their weights."""
+"""Content negotiation (RFC 9110, 12.5): media types and encodings by their weights."""
 
 import functools
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from serving.rest.request import headers
 
 
 def weights(accepted: str) -> Mapping[str, float]:
-    """The choices of an Accept or Accept-Encoding header, in lower case, and their weights; 0 where that is none."""
+    """The choices of an Accept or Accept-Encoding header, in lower case, and their weights; 0 for an invalid weight."""
     return dict(map(_weighed, accepted.lower().split(",")))
 
 
@@ -30,7 +30,7 @@ def encoding_for(scope: Scope, *, pays: bool) -> str | None:
     Args:
         scope: the request.
         pays: whether the answer is so long that compressing it pays; a shorter one is compressed only if the caller
-            refuses it otherwise.
+            refuses an uncompressed one.
     """
     accepted = headers(scope).get(b"accept-encoding")
     if accepted is None:
@@ -39,15 +39,15 @@ def encoding_for(scope: Scope, *, pays: bool) -> str | None:
     return encoding if pays or refuses_identity else None
 
 
-@functools.lru_cache(256)  # clients have few of them, and send them with each request
+@functools.lru_cache(256)  # there are few distinct values, sent with each request
 def _encodings(accepted: bytes) -> tuple[str | None, bool]:
-    """The best encoding that is accepted, and whether an answer without one is not."""
-    known = weights(accepted.decode("latin-1"))
-    anything = known.get("*", 0.0)
-    gzip = max(known.get("gzip", anything), known.get("x-gzip", 0.0))
-    deflate, identity = known.get("deflate", anything), known.get("identity", known.get("*"))
+    """The best encoding that is accepted, and whether an uncompressed answer is refused."""
+    quality = weights(accepted.decode("latin-1"))
+    anything = quality.get("*", 0.0)
+    gzip = max(quality.get("gzip", anything), quality.get("x-gzip", 0.0))
+    deflate, identity = quality.get("deflate", anything), quality.get("identity", quality.get("*"))
     best = max(gzip, deflate)
-    encoding = None if best <= 0 or best < known.get("identity", 0.0) else "gzip" if gzip >= deflate else "deflate"
+    encoding = None if best <= 0 or best < quality.get("identity", 0.0) else "gzip" if gzip >= deflate else "deflate"
     return encoding, identity == 0
 
 

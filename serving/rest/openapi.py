@@ -1,4 +1,4 @@
-"""OpenAPI for all routes: rows from the contracts, answers from the structs that are encoded, BentoML's as it says."""
+"""OpenAPI for all routes: rows from the contracts, answers from the structs, BentoML's routes from BentoML."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -97,47 +97,47 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-"""The page at /: BentoML's own loads a tag manager from elsewhere."""
+"""The page at /; BentoML's own loads a tag manager from another host."""
 
 
-def document(models: Models, theirs: dict[str, Any]) -> dict[str, Any]:
+def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
     """The whole document.
 
     Args:
         models: what is served.
-        theirs: what BentoML says about its own routes.
+        native_document: BentoML's OpenAPI document of its own routes.
     """
     _, schemas = msgspec.json.schema_components(_STRUCTURES, ref_template=_REFERENCE)
     paths: dict[str, Any] = {
-        "/": {"get": _got("Whether the server lives; a page for browsers", Alive)},
-        v1.MODELS: {"get": _got("The models, by name", v1.Names)},
-        "/v2": {"get": _got("The server, as the Open Inference Protocol has it", tensors.ServerMetadata)},
-        "/v2/health/live": {"get": _got("Whether the server runs", v2.Live)},
-        "/v2/health/ready": {"get": _got("Whether all models answer", v2.Ready)},
-        "/metrics": {"get": _got("For Prometheus", texts=("text/plain",))},
-        platforms.PING: {"get": _got("Whether the default model answers", platforms.Pong)},
-        platforms.INVOCATIONS: {"post": _invoked()},
+        "/": {"get": _get("Whether the server lives; a page for browsers", Alive)},
+        v1.MODELS: {"get": _get("The models, by name", v1.Names)},
+        "/v2": {"get": _get("The server, as the Open Inference Protocol has it", tensors.ServerMetadata)},
+        "/v2/health/live": {"get": _get("Whether the server runs", v2.Live)},
+        "/v2/health/ready": {"get": _get("Whether all models answer", v2.Ready)},
+        "/metrics": {"get": _get("For Prometheus", texts=("text/plain",))},
+        platforms.PING: {"get": _get("Whether the default model answers", platforms.Pong)},
+        platforms.INVOCATIONS: {"post": _invocations()},
     }
     paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = _TEXT
-    most = _native(theirs["paths"][native.PATH]["post"])
+    row_limit = _correct_native(native_document["paths"][native.PATH]["post"])
     for model in models:
         name = model.predictor.name
         schemas[f"Row-{name}"] = row(model)
-        schemas |= _instances(name, most)
-        paths |= _paths(name) | _names(name, model.predictor.lookups)
+        schemas |= _instances(name, row_limit)
+        paths |= _model_paths(name) | _lookup_paths(name, model.predictor.lookups)
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Boxwood", "version": theirs["info"]["version"], "description": _DESCRIPTION},
-        "servers": theirs["servers"],
-        "tags": theirs["tags"],
-        "paths": _named({**theirs["paths"], **paths}),
-        "components": {"schemas": _whole(schemas)},
+        "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
+        "servers": native_document["servers"],
+        "tags": native_document["tags"],
+        "paths": _with_operation_ids({**native_document["paths"], **paths}),
+        "components": {"schemas": _with_items(schemas)},
     }
 
 
-def _named(paths: dict[str, Any]) -> dict[str, Any]:
-    """Operations with an id each, for generated clients to name their functions by, and a summary."""
+def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
+    """Add an operationId, by which generated clients name their functions, and a summary to each operation."""
     for path, operations in paths.items():
         for operation in operations.values():
             operation["operationId"] = re.sub(r"\W+", "_", path).strip("_") or "root"
@@ -145,16 +145,16 @@ def _named(paths: dict[str, Any]) -> dict[str, Any]:
     return paths
 
 
-def _whole(schema: Any) -> Any:
-    """A schema whose arrays all say what is in them, be it anything; generators drop operations with others."""
+def _with_items(schema: Any) -> Any:
+    """A schema in which every array has `items`; client generators skip operations without them."""
     if isinstance(schema, dict):
-        whole = {name: _whole(value) for name, value in schema.items()}
-        return {"items": {}, **whole} if schema.get("type") == "array" else whole
-    return [_whole(value) for value in schema] if isinstance(schema, list) else schema
+        completed = {name: _with_items(value) for name, value in schema.items()}
+        return {"items": {}, **completed} if schema.get("type") == "array" else completed
+    return [_with_items(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def row(model: ServedModel) -> dict[str, Any]:
-    """What a row of a model is, as JSON Schema."""
+    """The JSON Schema of a model's row."""
     contract = model.predictor.contract
     vocabularies = model.predictor.model.fitted.vocabularies
     columns = (*contract.inputs, *contract.keys)
@@ -170,9 +170,9 @@ def row(model: ServedModel) -> dict[str, Any]:
 
 def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
     schema = dict(_TYPES[column.kind])
-    known = list(vocabulary)
-    if known and column.when_unseen(len(known)) is Unseen.REJECT and len(known) <= MOST_LISTED:
-        schema["enum"] = [*known, *([None] if column.nullable else [])]
+    names = list(vocabulary)
+    if names and column.when_unseen(len(names)) is Unseen.REJECT and len(names) <= MOST_LISTED:
+        schema["enum"] = [*names, *([None] if column.nullable else [])]
     if column.nullable:
         schema["type"] = [schema["type"], "null"]
     bounds = {"minimum": column.ge, "maximum": column.le}
@@ -185,104 +185,104 @@ def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
     return schema
 
 
-def _invoked() -> dict[str, Any]:
+def _invocations() -> dict[str, Any]:
     summary = "Predict rows in one of MLflow's forms, by the default model"
-    post = _asked(summary, _reference("Invocation"), "Predictions", "PartialPredictions")
+    post = _post(summary, _reference("Invocation"), "Predictions", "PartialPredictions")
     return post | {"parameters": [_PARTIAL]}
 
 
-def _native(post: dict[str, Any]) -> str:
-    """Mend what BentoML says about its own route; returns in words how many rows one request may have.
+def _correct_native(post: dict[str, Any]) -> str:
+    """Correct BentoML's description of its own route; returns a sentence with the most rows of a request.
 
-    Where a number stands as `maxItems`, more are invalid to who reads schemas, which is 422, and here they are 413.
+    The limit must not stand as `maxItems`: clients would expect 422 for more rows, and the service answers 413.
     """
     post["requestBody"]["required"] = True
     post["responses"] = {"200": post["responses"][HTTPStatus.OK], **_refusals(), **_FAILED}
     rows = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]
-    most = f"At most {rows.pop('maxItems')} rows; more get 413."
-    rows["description"] = most
-    return most
+    row_limit = f"At most {rows.pop('maxItems')} rows; more get 413."
+    rows["description"] = row_limit
+    return row_limit
 
 
-def _instances(name: str, most: str) -> dict[str, Any]:
-    """What V1 takes: rows as the contract has them, or, where the good ones are enough, whatever may be a row."""
-    rows = {"type": "array", "items": _reference(f"Row-{name}"), "description": most}
-    whole = {"type": "boolean", "const": False, "default": False}
-    some = {"type": "boolean", "const": True, "description": "Answer the good rows beside the errors of the others."}
+def _instances(name: str, row_limit: str) -> dict[str, Any]:
+    """The bodies of V1: rows by the contract, or, where a partial answer will do, rows of any kind."""
+    rows = {"type": "array", "items": _reference(f"Row-{name}"), "description": row_limit}
+    all_or_none = {"type": "boolean", "const": False, "default": False}
+    partial = {"type": "boolean", "const": True, "description": "Answer the good rows beside the errors of the others."}
     return {
         f"Instances-{name}": {
             "type": "object",
             "title": f"Rows of {name}, all of which are answered or none",
-            "properties": {"instances": rows, "partial": whole},
+            "properties": {"instances": rows, "partial": all_or_none},
             "required": ["instances"],
         },
         "PartialInstances": {
             "type": "object",
             "title": "Rows of which some may be bad",
             "description": "`?partial=true` says the same of the other form of the body.",
-            "properties": {"instances": {"type": "array", "items": {}, "description": most}, "partial": some},
+            "properties": {"instances": {"type": "array", "items": {}, "description": row_limit}, "partial": partial},
             "required": ["instances", "partial"],
         },
     }
 
 
-def _paths(name: str) -> dict[str, Any]:
+def _model_paths(name: str) -> dict[str, Any]:
     path = f"{v1.MODELS}/{name}"
     instances = {"anyOf": [_reference(f"Instances-{name}"), _reference("PartialInstances")]}
-    infer = _asked("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
+    infer = _post("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
     infer["parameters"] = [_PARTIAL, _HEADER_LENGTH]
     for message in (infer["requestBody"], infer["responses"]["200"]):
         message["content"][v2.BINARY] = {"schema": {"type": "string", "format": "binary"}}
-    found = {
-        path: {"get": _got("Contract, what training saw, metrics and lineage", description.Described)},
-        f"{path}/card": {"get": _got("The model card", texts=("text/markdown", "text/html"))},
-        f"{path}/proto": {"get": _got("The .proto of the model's own gRPC service", texts=("text/plain",))},
-        f"{path}:predict": {"post": _asked("Predict rows", instances, "Predictions", "PartialPredictions")},
-        f"{path}:explain": {"post": _asked("Explain rows", instances, "Explanations", "PartialExplanations")},
-        f"/v2/models/{name}": {"get": _got("Inputs and outputs of the model", tensors.ModelMetadata)},
-        f"/v2/models/{name}/ready": {"get": _got("Whether the model answers", v2.ModelReady)},
+    paths = {
+        path: {"get": _get("Contract, what training saw, metrics and lineage", description.Described)},
+        f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
+        f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
+        f"{path}:predict": {"post": _post("Predict rows", instances, "Predictions", "PartialPredictions")},
+        f"{path}:explain": {"post": _post("Explain rows", instances, "Explanations", "PartialExplanations")},
+        f"/v2/models/{name}": {"get": _get("Inputs and outputs of the model", tensors.ModelMetadata)},
+        f"/v2/models/{name}/ready": {"get": _get("Whether the model answers", v2.ModelReady)},
         f"/v2/models/{name}/infer": {"post": infer},
     }
-    return _of_a_model(found)
+    return _of_a_model(paths)
 
 
 def _of_a_model(paths: dict[str, Any]) -> dict[str, Any]:
-    """Operations that answer 404 once their model is served no more, as clients made of this may live to see."""
+    """Add the 404 that operations answer once their model is no longer served."""
     for operations in paths.values():
         for operation in operations.values():
             operation["responses"] |= _refusals(HTTPStatus.NOT_FOUND)
     return paths
 
 
-def _names(name: str, columns: Iterable[str]) -> dict[str, Any]:
-    """Where the names of the categories are looked up."""
-    found = {}
+def _lookup_paths(name: str, columns: Iterable[str]) -> dict[str, Any]:
+    """The paths at which names of categories are looked up."""
+    paths = {}
     for column in columns:
-        got = _got(f"Names of {column} that a text may stand for", ColumnNames)
-        got["parameters"] = [_LIKE]
-        found[f"{v1.MODELS}/{name}/columns/{column}"] = {"get": got}
-    return _of_a_model(found)
+        operation = _get(f"Names of {column} that a text may stand for", ColumnNames)
+        operation["parameters"] = [_LIKE]
+        paths[f"{v1.MODELS}/{name}/columns/{column}"] = {"get": operation}
+    return _of_a_model(paths)
 
 
 def _reference(name: str) -> dict[str, str]:
     return {"$ref": _REFERENCE.format(name=name)}
 
 
-def _got(summary: str, answer: type | None = None, texts: Sequence[str] = ()) -> dict[str, Any]:
-    """A GET: of a document as JSON, or of a text in one of some forms."""
+def _get(summary: str, answer: type | None = None, texts: Sequence[str] = ()) -> dict[str, Any]:
+    """A GET operation: of a JSON document, or of a text in one of the media types `texts`."""
     documents = {} if answer is None else {"application/json": {"schema": _reference(answer.__name__)}}
-    got = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
-    refused = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
-    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": got, **refused, **_FAILED}}
+    response = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
+    refusals = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
+    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": response, **refusals, **_FAILED}}
 
 
 def _probe(summary: str) -> dict[str, Any]:
-    """One of BentoML's probes, which answer an empty line."""
-    probe = _got(summary, texts=("text/plain",))
+    """A probe of BentoML's, which answers an empty line."""
+    probe = _get(summary, texts=("text/plain",))
     return probe | {"tags": ["Infrastructure"]}
 
 
-def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
+def _post(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
     answer = {"anyOf": [_reference(name) for name in answers]}
     return {
         "summary": summary,
@@ -297,7 +297,7 @@ def _asked(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
 
 
 def _refusals(*only: HTTPStatus) -> dict[str, Any]:
-    """How a request may be refused; without `only`, in every way that one to a model that is there may be."""
+    """The error responses with the statuses `only`; by default all that a request to an existing model may get."""
     late = HTTPStatus.REQUEST_TIMEOUT
     titles = {error.status: error.title for error in RequestError.__subclasses__() if error is not CallerLeft}
     titles[late] = "The request did not arrive in time"

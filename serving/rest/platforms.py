@@ -2,7 +2,7 @@
 
 GET  /ping                     200 once the default model answers (SageMaker, MLflow)
 POST /invocations              rows in one of MLflow's forms; V1's answer
-GET  $AIP_HEALTH_ROUTE         the same two where Vertex AI says by its variables that it will ask
+GET  $AIP_HEALTH_ROUTE         the same two, on the routes that Vertex AI sets by variables
 POST $AIP_PREDICT_ROUTE
 
 The sources are SageMaker's "Use your own inference code with hosting services", Vertex AI's "Custom container
@@ -61,9 +61,9 @@ def routes(model: ServedModel, environment: Mapping[str, str]) -> dict[str, ASGI
     """The applications for the default model, by path; Vertex AI's variables are read from `environment`."""
     ready = Document(lambda: Pong(status="ready"))
     invoked = _Invoked("invocations", model, model.predicting)
-    found: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
-    named = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))
-    return found | {path: application for path, application in named if path}
+    applications: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
+    optional = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))
+    return applications | {path: application for path, application in optional if path}
 
 
 class _Invoked(Asking[Invocation]):
@@ -73,14 +73,14 @@ class _Invoked(Asking[Invocation]):
         return parsed(_decode, body, _HINT)
 
     def question(self, request: Invocation) -> Question:
-        partial = any(one and one.partial for one in (request.params, request.parameters))
+        partial = any(options and options.partial for options in (request.params, request.parameters))
         return Question(_rows(request, self.verb.gate.demand_room), partial)
 
 
-def _rows(sent: Invocation, demand_room: Callable[[int], None]) -> Sequence[Any]:
-    """The rows of the one form that was sent, if there is room for them before they are made."""
-    forms = [sent.dataframe_split, sent.dataframe_records, sent.instances, sent.inputs]
-    match [one for one in forms if one is not UNSET]:
+def _rows(request: Invocation, demand_room: Callable[[int], None]) -> Sequence[Any]:
+    """The rows of the one form that the request has; `demand_room` is called before they are built."""
+    forms = [request.dataframe_split, request.dataframe_records, request.instances, request.inputs]
+    match [form for form in forms if form is not UNSET]:
         case [Split() as table]:
             demand_room(len(table.data))
             return _split(table)
@@ -89,8 +89,8 @@ def _rows(sent: Invocation, demand_room: Callable[[int], None]) -> Sequence[Any]
             return _columns(columns)
         case [list() as rows]:
             return rows
-        case found:
-            raise UnreadableRequest(f"The body has {len(found)} of the forms of rows and should have one. {_HINT}")
+        case present:
+            raise UnreadableRequest(f"The body has {len(present)} of the forms of rows and should have one. {_HINT}")
 
 
 def _split(table: Split) -> list[dict[str, Any]]:
@@ -105,6 +105,6 @@ def _split(table: Split) -> list[dict[str, Any]]:
 
 def _columns(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     if len(set(map(len, columns.values()))) > 1:
-        found = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
-        raise UnreadableRequest(f"The columns of inputs have a value for every row each; found {found}.")
+        lengths = ", ".join(f"{name[:32]}: {len(values)}" for name, values in list(columns.items())[:10])
+        raise UnreadableRequest(f"The columns of inputs have a value for every row each; found {lengths}.")
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

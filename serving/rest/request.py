@@ -1,4 +1,4 @@
-"""What an HTTP request says: its headers, its query and its body, read in the same way on every route."""
+"""The headers, query and body of an HTTP request, read in the same way on every route."""
 
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -23,11 +23,11 @@ class Options(msgspec.Struct, frozen=True):
 
 
 def headers(scope: Scope) -> Mapping[bytes, bytes]:
-    """The headers by their names in lower case; of several of one name the first."""
-    known: Mapping[bytes, bytes] | None = scope.get(_HEADERS)
-    if known is None:  # one dictionary takes half the time of two walks through the list
-        known = scope[_HEADERS] = dict(reversed(scope["headers"]))
-    return known
+    """The headers by their names in lower case; the first of several with one name."""
+    by_name: Mapping[bytes, bytes] | None = scope.get(_HEADERS)
+    if by_name is None:  # one dictionary takes half the time of two walks through the list
+        by_name = scope[_HEADERS] = dict(reversed(scope["headers"]))
+    return by_name
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -36,12 +36,12 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def size_of(text: bytes | None) -> int | None:
-    """The number of bytes that a header says; None where it says none that a body could have."""
+    """The number of bytes in a header's value; None if it is not a number or too large for a body."""
     return int(text) if text is not None and text.isdigit() and len(text) < 20 else None
 
 
 def demand_json(scope: Scope) -> None:
-    """Raise UnsupportedMedia for a body that says it is something else than JSON."""
+    """Raise UnsupportedMedia if the content type is given and is not JSON."""
     media = header(scope, b"content-type")
     if media is None or media == b"application/json":
         return
@@ -54,7 +54,7 @@ def demand_json(scope: Scope) -> None:
 
 
 def wants_partial(scope: Scope) -> bool:
-    """Whether `?partial=true` was asked for; raises UnreadableRequest for another value. Other names are ignored."""
+    """Whether the query has `partial=true`; raises UnreadableRequest for an invalid value. Other names are ignored."""
     query: bytes = scope["query_string"]
     if not query:
         return False
@@ -65,11 +65,11 @@ def wants_partial(scope: Scope) -> bool:
 
 
 async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:
-    """The whole body, inflated where it came compressed.
+    """The whole body, inflated if it was compressed.
 
     Raises:
-        RequestTooLarge: it is above the limit as it was sent, or inflated; said as soon as that is known.
-        UnsupportedMedia: it is compressed in a way that is not read here.
+        RequestTooLarge: it is above the limit as it was sent, or inflated; raised as early as possible.
+        UnsupportedMedia: its encoding is not supported.
         Overloaded: too many bytes of other bodies are arriving.
     """
     encoding = None
@@ -80,7 +80,7 @@ async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:
         raise RequestTooLarge(f"The body of {length} bytes is above the limit of {bodies.limit} bytes.")
     body, more = await _part(receive)
     if not more and encoding is None and len(body) <= min(SMALL, bodies.limit):
-        return body  # most are: all of it was there, and nothing has to be counted
+        return body  # as most are: complete at once and small, so that nothing has to be counted
     with bodies.reading() as reading:
         reading.add(len(body))
         parts = [body]
@@ -106,7 +106,7 @@ def without_mark(body: bytes | memoryview) -> bytes | memoryview:
 
 
 def parsed(decode: Callable[[bytes | memoryview], T], body: bytes | memoryview, hint: str) -> T:
-    """A JSON body as `decode` reads it; raises UnreadableRequest, with the hint, where it is another document."""
+    """A JSON body, decoded by `decode`; raises UnreadableRequest, with the hint, if that fails."""
     try:
         return decode(without_mark(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -114,7 +114,7 @@ def parsed(decode: Callable[[bytes | memoryview], T], body: bytes | memoryview, 
 
 
 def _reason(body: bytes | memoryview, error: Exception) -> str:
-    """Why a body is not JSON, in words for whoever wrote it."""
+    """Why a body cannot be decoded, for the error message."""
     if not body:
         return "The body is empty"
     if isinstance(error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""GET /ui: from the service to the page that asks it, which is a process of its own."""
+"""GET /ui: a redirect to the demo page, which is a process of its own."""
 
 import re
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from validation.values import quoted
 
 PATH = "/ui"
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,255})(?::[0-9]{0,5})?")
-"""A host's name or address as URLs have them, with or without a port."""
+"""A host name or address as in URLs, with or without a port."""
 
 
 class ToPage(Endpoint):
@@ -26,7 +26,7 @@ class ToPage(Endpoint):
         self._place = place
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """Where the page is; raises UnreadableRequest where that depends on a host that is none."""
+        """The redirect; raises UnreadableRequest if it depends on a Host header that is invalid."""
         if not self._place:
             detail = "This service knows of no page. `make ui` starts one, and BOXWOOD_UI says where it is."
             return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
@@ -36,11 +36,11 @@ class ToPage(Endpoint):
 
 
 def _host(scope: Scope) -> str:
-    """The host that was asked for, in brackets if it is an IPv6 address."""
-    asked = header(scope, b"host")
-    if asked is None:  # HTTP/1.0 need not say
-        asked = port.address(*scope["server"]).encode()
-    match = _HOST.fullmatch(asked)
+    """The host of the request without its port; an IPv6 address is in brackets."""
+    host = header(scope, b"host")
+    if host is None:  # HTTP/1.0 need not say
+        host = port.address(*scope["server"]).encode()
+    match = _HOST.fullmatch(host)
     if match is None:
-        raise UnreadableRequest(f"The Host header is {quoted(asked.decode('latin-1'))}, which is no host.")
+        raise UnreadableRequest(f"The Host header is {quoted(host.decode('latin-1'))}, which is no host.")
     return match[1].decode()

@@ -31,10 +31,10 @@ from validation.wire import ColumnNames
 
 MODELS = "/v1/models"
 MOST_NAMES = 20
-"""So many names of a category are told at a time."""
+"""The most names of a category in one answer."""
 
 _VARIES = (b"vary", b"Accept")
-# a card needs its own pictures and styles and nothing else, whatever a value in it tries
+# a card needs its inline images and styles only; nothing else is loaded, even if a value in it injects markup
 _CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
@@ -45,7 +45,7 @@ class Names(TypedDict):
 
 
 class _Instances(msgspec.Struct):
-    """What is asked; members that nobody knows here are ignored, as the protocol's other servers do."""
+    """The body of a request; unknown members are ignored, as other servers of the protocol do."""
 
     instances: list[Any]
     partial: bool = False
@@ -57,25 +57,25 @@ _decode = msgspec.json.Decoder(_Instances).decode
 
 
 def routes(models: Models) -> dict[str, ASGIApp]:
-    """The applications for the models that are there, by path."""
+    """The applications by path."""
     names = Document(lambda: Names(models=[model.predictor.name for model in models]))
-    found: dict[str, ASGIApp] = {"/v1": UnknownPath(models), MODELS: names}
+    applications: dict[str, ASGIApp] = {"/v1": UnknownPath(models), MODELS: names}
     for model in models:
         path = f"{MODELS}/{model.predictor.name}"
-        found |= {
+        applications |= {
             path: Document(model.describe),
             f"{path}/card": _Card(model),
             f"{path}/proto": _Proto(model),
         }
         for column, lookup in model.predictor.lookups.items():
-            found[f"{path}/columns/{column}"] = _Names(column, lookup)
+            applications[f"{path}/columns/{column}"] = _Names(column, lookup)
         for verb in (model.predicting, model.explaining):
-            found[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
-    return found
+            applications[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
+    return applications
 
 
 class UnknownPath(NotFound):
-    """What every other path below /v1 answers."""
+    """Answers every other path below /v1."""
 
     below, ends, hint = MODELS, "/:", f"GET {MODELS} lists the models."
 
@@ -109,7 +109,7 @@ class _Card(Endpoint):
 
 
 class _Proto(Endpoint):
-    """GET: what callers generate their gRPC client from."""
+    """GET: the .proto from which callers generate their gRPC client."""
 
     methods = READS
 
@@ -121,7 +121,7 @@ class _Proto(Endpoint):
 
 
 class _Names(Endpoint):
-    """GET: names of a category, for whoever types one."""
+    """GET: names of a category, for autocompletion."""
 
     methods = READS
 
@@ -130,6 +130,6 @@ class _Names(Endpoint):
         self._names = names
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        sent = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
-        typed = sent.get("like", [""])[0]
-        return Reply(encode(ColumnNames(self._column, self._names.like(typed, MOST_NAMES))))
+        query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
+        text = query.get("like", [""])[0]
+        return Reply(encode(ColumnNames(self._column, self._names.like(text, MOST_NAMES))))

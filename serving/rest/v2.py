@@ -104,8 +104,8 @@ _decode = msgspec.json.Decoder(InferRequest).decode
 
 
 def routes(models: Models) -> dict[str, ASGIApp]:
-    """The applications for the models that are there, by path."""
-    found: dict[str, ASGIApp] = {
+    """The applications by path."""
+    applications: dict[str, ASGIApp] = {
         "/v2": Document(lambda: tensors.SERVER),
         "/v2/health/live": Document(lambda: Live(live=True)),
         "/v2/health/ready": Document(lambda: Ready(ready=True)),
@@ -113,16 +113,16 @@ def routes(models: Models) -> dict[str, ASGIApp]:
     for model in models:
         name, version = model.predictor.name, model.predictor.version
         for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
-            found |= {
+            applications |= {
                 path: Document(functools.partial(tensors.metadata, model.predictor)),
                 f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
                 f"{path}/infer": _Infer("v2", model, model.scoring),
             }
-    return found
+    return applications
 
 
 class UnknownPath(NotFound):
-    """What every other path below /v2 answers."""
+    """Answers every other path below /v2."""
 
     below, ends, hint = MODELS, "/", "GET /v2 is the server."
 
@@ -138,7 +138,7 @@ def _problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
 
 
 class _Read(NamedTuple):
-    """A request with the raw tensors behind its JSON."""
+    """A request, and the raw tensors that follow its JSON."""
 
     request: InferRequest
     raw: memoryview
@@ -163,15 +163,15 @@ class _Infer(Asking[_Read]):
 
     def reply(self, request: _Read, answer: Answers) -> Reply:
         predictor, decoded = self.model.predictor, answer.decoded
-        made = tensors.answers(predictor, answer, [output.name for output in request.request.outputs])
+        outputs = tensors.answers(predictor, answer, [output.name for output in request.request.outputs])
         document = InferAnswer(predictor.name, predictor.version, [], request.request.id)
         if decoded.error_count:
             document.parameters = {"errors": tensors.errors(decoded), "error_count": decoded.error_count}
-        return _reply(document, made, request.request)
+        return _reply(document, outputs, request.request)
 
 
 def _partial(parameters: dict[str, Any]) -> bool:
-    """Whether the parameter `partial` asks for a part of the answers, as gRPC has it."""
+    """The request parameter `partial`, as in gRPC."""
     partial = parameters.get("partial", False)
     if type(partial) is not bool:
         raise UnreadableRequest(f"The parameter partial is {quoted(partial)}; it takes true or false.")
@@ -179,7 +179,7 @@ def _partial(parameters: dict[str, Any]) -> bool:
 
 
 def _read(body: bytes, length: bytes | None) -> _Read:
-    """The JSON at the start of a body, and the raw tensors behind it."""
+    """Split a body into the JSON at its start and the raw tensors after it."""
     end = len(body) if length is None else size_of(length)
     if end is None or end > len(body):
         raise UnreadableRequest("The header Inference-Header-Content-Length is no length of a part of the body.")
@@ -188,34 +188,34 @@ def _read(body: bytes, length: bytes | None) -> _Read:
 
 
 def _tensors(inputs: list[InferInput], raw: memoryview) -> list[Tensor]:
-    found = []
-    for one in inputs:
-        size = one.parameters.get("binary_data_size")
+    columns = []
+    for column in inputs:
+        size = column.parameters.get("binary_data_size")
         if size is None:
-            values: Values = [] if one.data is UNSET else _flat(one.data)
+            values: Values = [] if column.data is UNSET else _flat(column.data)
         elif type(size) is not int or not 0 <= size <= len(raw):
-            raise UnreadableRequest(f"The binary_data_size of {quoted(one.name)} is no size of what is in the body.")
+            raise UnreadableRequest(f"The binary_data_size of {quoted(column.name)} is no size of what is in the body.")
         else:
-            values, raw = tensors.unpack(one.name, one.datatype, raw[:size]), raw[size:]
-        found.append(Tensor(one.name, one.datatype, one.shape, values))
+            values, raw = tensors.unpack(column.name, column.datatype, raw[:size]), raw[size:]
+        columns.append(Tensor(column.name, column.datatype, column.shape, values))
     if raw:
         raise UnreadableRequest(f"The body has {len(raw)} bytes that belong to no input.")
-    return found
+    return columns
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    """Values row by row; [rows, 1] may come nested."""
+    """The values row by row; those of shape [rows, 1] may be nested."""
     return [value[0] if type(value) is list and len(value) == 1 else value for value in data]
 
 
-def _reply(answer: InferAnswer, made: list[Tensor], request: InferRequest) -> Reply:
-    """The answer as JSON, with the tensors that were asked for as binary behind it."""
-    asked = {output.name: output.parameters.get("binary_data", False) for output in request.outputs}
-    everything = request.parameters.get("binary_data_output", False) if not asked else False
+def _reply(answer: InferAnswer, outputs: list[Tensor], request: InferRequest) -> Reply:
+    """The answer as JSON, followed by the tensors that were requested as binary."""
+    requested = {output.name: output.parameters.get("binary_data", False) for output in request.outputs}
+    all_binary = request.parameters.get("binary_data_output", False) if not requested else False
     blobs = []
-    for tensor in made:
+    for tensor in outputs:
         output = InferOutput(tensor.name, tensor.datatype, list(tensor.shape))
-        if asked.get(tensor.name, everything):
+        if requested.get(tensor.name, all_binary):
             blobs.append(tensors.pack(tensor))
             output.parameters = {"binary_data_size": len(blobs[-1])}
         else:

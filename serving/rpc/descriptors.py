@@ -1,4 +1,4 @@
-"""The messages of a problem's gRPC service as protobuf's descriptors, as protoc makes them of the `.proto`."""
+"""The messages of a problem's gRPC service as protobuf descriptors, as protoc makes them of the `.proto`."""
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
@@ -17,47 +17,47 @@ _SCALARS = {
 def file(problem: Problem) -> FileDescriptorProto:
     """The descriptor of a problem's `.proto`."""
     package = contract_proto.package(problem)
-    made = FileDescriptorProto(name=contract_proto.file_name(problem), package=package, syntax="proto3")
+    descriptor = FileDescriptorProto(name=contract_proto.file_name(problem), package=package, syntax="proto3")
     for message in contract_proto.messages(problem):
-        _message(made.message_type.add(name=message.name), message, f".{package}.")
-    service = made.service.add(name=SERVICE)
+        _message(descriptor.message_type.add(name=message.name), message, f".{package}.")
+    service = descriptor.service.add(name=SERVICE)
     for method in METHODS:
         service.method.add(
             name=method, input_type=f".{package}.{method}Request", output_type=f".{package}.{method}Response"
         )
-    return made
+    return descriptor
 
 
-def _message(made: DescriptorProto, message: Message, scope: str) -> None:
+def _message(descriptor: DescriptorProto, message: Message, scope: str) -> None:
     for number, name in message.reserved.items():
-        made.reserved_range.add(start=number, end=number + 1)
-        made.reserved_name.append(name)
+        descriptor.reserved_range.add(start=number, end=number + 1)
+        descriptor.reserved_name.append(name)
     if message.ambiguous:
-        made.options.deprecated_legacy_json_field_conflicts = True
+        descriptor.options.deprecated_legacy_json_field_conflicts = True
     for field in message.fields:
-        _field(made, field, scope)
+        _field(descriptor, field, scope)
 
 
-def _field(made: DescriptorProto, field: Field, scope: str) -> None:
+def _field(descriptor: DescriptorProto, field: Field, scope: str) -> None:
     repeated = field.label == REPEATED or field.type == SHARES
     label = FieldDescriptorProto.LABEL_REPEATED if repeated else FieldDescriptorProto.LABEL_OPTIONAL
-    added = made.field.add(name=field.name, number=field.number, label=label)
+    added = descriptor.field.add(name=field.name, number=field.number, label=label)
     if field.type in _SCALARS:
         added.type = _SCALARS[field.type]
     else:
         added.type = FieldDescriptorProto.TYPE_MESSAGE
         added.type_name = f"{scope}{field.type}"
     if field.type == SHARES:
-        added.type_name = f"{scope}{made.name}.{_entry(made, field)}"
-    if field.label == OPTIONAL:  # explicit presence is a oneof of one field in descriptors
+        added.type_name = f"{scope}{descriptor.name}.{_entry(descriptor, field)}"
+    if field.label == OPTIONAL:  # in descriptors, explicit presence is a oneof with one field
         added.proto3_optional = True
-        added.oneof_index = len(made.oneof_decl)
-        made.oneof_decl.add(name=f"_{field.name}")
+        added.oneof_index = len(descriptor.oneof_decl)
+        descriptor.oneof_decl.add(name=f"_{field.name}")
 
 
-def _entry(made: DescriptorProto, field: Field) -> str:
-    """Add what a map is in descriptors: repeated messages of a key and a value."""
-    entry = made.nested_type.add(name=f"{field.name.title().replace('_', '')}Entry")
+def _entry(descriptor: DescriptorProto, field: Field) -> str:
+    """Add the entry type of a map, which descriptors express as repeated messages of a key and a value."""
+    entry = descriptor.nested_type.add(name=f"{field.name.title().replace('_', '')}Entry")
     entry.options.map_entry = True
     for number, (name, scalar) in enumerate((("key", "string"), ("value", "double")), 1):
         entry.field.add(name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL, type=_SCALARS[scalar])

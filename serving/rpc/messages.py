@@ -1,4 +1,4 @@
-"""Messages of calls over gRPC: how they are received, and the words with which a call is refused."""
+"""The messages of gRPC calls: how they are received, and how a call is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,12 +15,12 @@ from validation.wire import ProblemDetails
 
 PROBLEM = "problem-details-bin"
 """The trailing metadata of a failed call: the problem details that HTTP would answer, as JSON."""
-# Clients drop a call whose trailing metadata is larger than 8 kB, where a text counts three times a byte and a
-# document four thirds, and would not learn why it was refused.
+# Clients drop a call, and with it the reason, if its trailing metadata is larger than 8 kB. A byte of the text takes
+# up to three there (percent-encoding), one of the document four thirds (Base64).
 _TEXT_BYTES = 600
 _DETAILS_BYTES = 4_000
 _LEAST_SLOW = 8
-"""So many messages may arrive slowly at the same time however little memory there is."""
+"""So many messages may arrive slowly at the same time, however small the budget is."""
 _SLOW_SECONDS = 0.1
 
 _encode = msgspec.json.Encoder().encode
@@ -30,34 +30,34 @@ M = TypeVar("M", bound=Message)
 class Messages:
     """The messages that arrive at one worker, over all listeners.
 
-    gRPC takes up as much as the largest message for each call that waits for its own. So slow ones are counted: where
-    there are more than the budget of `bodies` has room for, those that have taken longest are refused. Quick ones are
-    read whatever else arrives.
+    gRPC reserves the size of the largest message for each call that waits for its message. So slow messages are
+    counted: if there are more than fit into the budget of `bodies`, the slowest are refused. Quick messages are never
+    limited.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Have limits as `settings` say."""
         self._seconds = settings.max_request_seconds
         self._most_slow = max(_LEAST_SLOW, bodies.budget(settings) // settings.max_body_bytes)
-        self._arriving: dict[asyncio.Timeout, float] = {}  # and when each began: the oldest first
+        self._arriving: dict[asyncio.Timeout, float] = {}  # by timeout, when each began; the oldest first
         self._watching = False
 
     async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
-        """The message of a call that has one; raises as `each`, and UnreadableRequest where there is none."""
-        sent = await self._read(context)
-        if sent is grpc.aio.EOF:
+        """The message of a call that has one; raises as `each`, and UnreadableRequest if there is none."""
+        data = await self._read(context)
+        if data is grpc.aio.EOF:
             raise UnreadableRequest(f"The call ended without a {kind.DESCRIPTOR.full_name}.")
-        return _parsed(sent, kind)
+        return _parsed(data, kind)
 
     async def each(self, context: grpc.aio.ServicerContext, kind: type[M]) -> AsyncIterator[M]:
-        """The messages of a call, to its end.
+        """The messages of a call, until its end.
 
         Raises:
-            UnreadableRequest: one is no message of that kind, or was not there in time.
-            Overloaded: one is slow, and too many others are.
+            UnreadableRequest: one is not a message of that type, or did not arrive in time.
+            Overloaded: one is slow, as too many others are.
         """
-        while (sent := await self._read(context)) is not grpc.aio.EOF:
-            yield _parsed(sent, kind)
+        while (data := await self._read(context)) is not grpc.aio.EOF:
+            yield _parsed(data, kind)
 
     async def _read(self, context: grpc.aio.ServicerContext) -> Any:
         loop = asyncio.get_running_loop()
@@ -87,16 +87,16 @@ class Messages:
         now = loop.time()
         for limit, began in list(self._arriving.items())[: -self._most_slow]:
             if now - began >= _SLOW_SECONDS and not limit.expired():
-                # not at once: where the event loop stood still, the message may be there already
+                # not at once: if the event loop was blocked, the message may have arrived already
                 limit.reschedule(min(limit.when() or now, now + _SLOW_SECONDS))
                 del self._arriving[limit]
         self._watching = False
         self._watch(loop)
 
 
-def _parsed(sent: bytes, kind: type[M]) -> M:
+def _parsed(data: bytes, kind: type[M]) -> M:
     try:
-        message: M = kind.FromString(sent)
+        message: M = kind.FromString(data)
     except DecodeError as error:
         raise UnreadableRequest(f"The request is no {kind.DESCRIPTOR.full_name}: {error}.") from error
     return message
@@ -109,7 +109,7 @@ async def refuse(context: grpc.aio.ServicerContext, error: RequestError) -> NoRe
 
 
 async def fail(context: grpc.aio.ServicerContext) -> NoReturn:
-    """End a call that failed by our fault."""
+    """End a call with an internal error."""
     await _abort(context, grpc.StatusCode.INTERNAL, problem_details.failure())
 
 
@@ -125,7 +125,7 @@ async def _abort(context: grpc.aio.ServicerContext, code: grpc.StatusCode, detai
 
 
 def _fitting(details: ProblemDetails) -> bytes:
-    """The document with as many of its errors as a client can receive."""
+    """The encoded document, with as many of its errors as a client can receive."""
     encoded = _encode(details)
     while len(encoded) > _DETAILS_BYTES and details.errors:
         details = msgspec.structs.replace(details, errors=details.errors[: len(details.errors) * 3 // 4])

@@ -41,8 +41,8 @@ class OpenInference:
     def _find(self, name: str, version: str) -> ServedModel:
         model = self._models.find(name)
         if version and version != model.predictor.version:
-            here = model.predictor.version
-            raise UnknownModel(f"The model {name!r} is of version {here} here, not {quoted(version)}.")
+            served = model.predictor.version
+            raise UnknownModel(f"The model {name!r} is of version {served} here, not {quoted(version)}.")
         return model
 
     async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
@@ -54,7 +54,7 @@ class OpenInference:
         return pb.ServerReadyResponse(ready=True)
 
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
-        """Whether one model answers; one that is not here does not, as clients say of a 404 over HTTP too."""
+        """Whether one model answers; an unknown model is not ready, as HTTP's clients take a 404."""
         try:
             self._find(request.name, request.version)
         except UnknownModel:
@@ -70,7 +70,7 @@ class OpenInference:
         return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
 
     def metrics(self, request: pb.ModelInferRequest | None) -> RequestMetrics:
-        """What counts a request for predictions; one that is unreadable, or for no model here, has no model's name."""
+        """The metrics of a prediction request; without a model's name if it is unreadable or the model is unknown."""
         return self._nameless if request is None else self._metrics.get(request.model_name, self._nameless)
 
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
@@ -96,28 +96,28 @@ class OpenInference:
 
 
 def _partial(request: pb.ModelInferRequest) -> bool:
-    sent = request.parameters.get("partial")
-    if sent is None:
+    parameter = request.parameters.get("partial")
+    if parameter is None:
         return False
-    if sent.WhichOneof("parameter_choice") != "bool_param":
+    if parameter.WhichOneof("parameter_choice") != "bool_param":
         raise UnreadableRequest("The parameter partial takes a bool_param.")
-    return bool(sent.bool_param)
+    return bool(parameter.bool_param)
 
 
 def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
     raw = request.raw_input_contents
-    if raw and (len(raw) != len(request.inputs) or any(one.HasField("contents") for one in request.inputs)):
+    if raw and (len(raw) != len(request.inputs) or any(column.HasField("contents") for column in request.inputs)):
         raise UnreadableRequest("Values are either raw_input_contents, one for each input, or all in `contents`.")
-    found = []
-    for place, one in enumerate(request.inputs):
+    columns = []
+    for place, column in enumerate(request.inputs):
         if raw:
-            values = tensors.unpack(one.name, one.datatype, raw[place])
+            values = tensors.unpack(column.name, column.datatype, raw[place])
         else:
-            values = list(getattr(one.contents, _FIELDS.get(one.datatype, "fp64_contents")))
-            if one.datatype == TEXT:
-                values = [tensors.text(one.name, value) for value in values]
-        found.append(Tensor(one.name, one.datatype, one.shape, values))
-    return found
+            values = list(getattr(column.contents, _FIELDS.get(column.datatype, "fp64_contents")))
+            if column.datatype == TEXT:
+                values = [tensors.text(column.name, value) for value in values]
+        columns.append(Tensor(column.name, column.datatype, column.shape, values))
+    return columns
 
 
 class Method(NamedTuple):

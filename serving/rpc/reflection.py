@@ -1,6 +1,6 @@
-"""gRPC's server reflection, v1 and v1alpha: how clients without a .proto learn what there is.
+"""gRPC server reflection, v1 and v1alpha: clients without a .proto discover the services by it.
 
-grpcio-reflection has v1alpha only. The messages of v1 are the same to the byte, so its servicer answers both.
+grpcio-reflection has v1alpha only. The messages of v1 have the same encoding, so its servicer answers both.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -20,46 +20,46 @@ _ALPHA = ".v1alpha."
 
 
 def handlers(names: Sequence[str], pool: DescriptorPool, arriving: Messages) -> list[grpc.GenericRpcHandler]:
-    """What answers both versions.
+    """The handlers of both versions.
 
     Args:
-        names: the full names of the services to show, beside these two.
-        pool: where their descriptors are, to which those of these two are added.
-        arriving: what reads their messages.
+        names: the full names of the services to list; the two reflection services are added.
+        pool: the descriptors of those services; the ones of the reflection services are added.
+        arriving: reads the messages.
     """
     alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    for described in (alpha, _renamed(alpha)):
-        pool.AddSerializedFile(described.SerializeToString())
-    both = (V1, reflection.SERVICE_NAME)
-    servicer = reflection.aio.ReflectionServicer([*names, *both], pool=pool)
+    for file in (alpha, _renamed(alpha)):
+        pool.AddSerializedFile(file.SerializeToString())
+    services = (V1, reflection.SERVICE_NAME)
+    servicer = reflection.aio.ReflectionServicer([*names, *services], pool=pool)
 
-    async def told(_: object, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    async def reflect(_: object, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
         try:
-            asked = arriving.each(context, reflection_pb2.ServerReflectionRequest)
-            async for answer in servicer.ServerReflectionInfo(asked, context):
+            requests = arriving.each(context, reflection_pb2.ServerReflectionRequest)
+            async for answer in servicer.ServerReflectionInfo(requests, context):
                 yield answer
         except RequestError as error:
             await messages.refuse(context, error)
 
     serialize = reflection_pb2.ServerReflectionResponse.SerializeToString
-    handler = grpc.stream_stream_rpc_method_handler(told, response_serializer=serialize)
-    return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in both]
+    handler = grpc.stream_stream_rpc_method_handler(reflect, response_serializer=serialize)
+    return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}) for name in services]
 
 
 def _renamed(alpha: FileDescriptorProto) -> FileDescriptorProto:
-    """The file of v1, from that of v1alpha."""
-    named = FileDescriptorProto()
-    named.CopyFrom(alpha)
-    named.name, named.package = "grpc/reflection/v1/reflection.proto", V1.rpartition(".")[0]
-    for field in _fields(named):
+    """The descriptor of v1, derived from that of v1alpha."""
+    renamed = FileDescriptorProto()
+    renamed.CopyFrom(alpha)
+    renamed.name, renamed.package = "grpc/reflection/v1/reflection.proto", V1.rpartition(".")[0]
+    for field in _fields(renamed):
         field.type_name = field.type_name.replace(_ALPHA, ".v1.")
-    for service in named.service:
+    for service in renamed.service:
         for method in service.method:
             method.input_type = method.input_type.replace(_ALPHA, ".v1.")
             method.output_type = method.output_type.replace(_ALPHA, ".v1.")
-    return named
+    return renamed
 
 
 def _fields(described: FileDescriptorProto) -> Iterable[FieldDescriptorProto]:
-    """Those whose types are messages of the file."""
+    """The fields whose types are messages."""
     return (field for message in described.message_type for field in message.field if field.type_name)

@@ -1,4 +1,4 @@
-"""gRPC beside HTTP in the same worker: services, health and reflection, errors as HTTP says them, start and stop."""
+"""The gRPC server in the same worker as HTTP: services, health, reflection, errors as in HTTP, start and stop."""
 
 import asyncio
 import functools
@@ -25,17 +25,17 @@ from serving.tracing import Tracing
 from validation.errors import Overloaded, RequestError
 
 _LISTENERS = 16
-"""As many gRPC servers share the port in a worker: each takes up one call in a turn of the event loop, and rows that
-arrive in one turn are predicted together. On 8 connections that is two thirds more calls a second than one gets."""
+"""So many gRPC servers share the port in a worker. Each accepts one call in an iteration of the event loop, and rows
+that arrive in one iteration are predicted together: on 8 connections, two thirds more calls a second than with one."""
 _IDLE_SECONDS = 300
-"""A connection without a call is closed after that, and one with calls is asked whether somebody is still there."""
+"""A connection without a call is closed after this time, and one with calls is sent a keepalive ping."""
 
 
 class Method(Protocol):
-    """What answers a method."""
+    """Answers the calls of a method."""
 
     def metrics(self, request: Any | None) -> RequestMetrics | None:
-        """What counts a request, which is None where no message was read; None if nobody does."""
+        """The metrics of a request, which is None if no message was read; None to count nothing."""
 
     async def __call__(self, request: Any) -> Any:
         """The answer; raises RequestError."""
@@ -48,7 +48,7 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     """Serve on the settings' address, beside the other workers, until SIGTERM.
 
     Returns:
-        What stops it and comes back when the calls in flight have ended, or their time is over.
+        A function that stops it, and returns when the calls in flight have ended or timed out.
     """
     probes = health.aio.HealthServicer()
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
@@ -64,11 +64,11 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     arriving = Messages(settings)
     handlers = [_handler(service, methods, arriving, room) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
-    handlers += [_probed(probes, arriving), *reflection.handlers(names, pool, arriving)]
+    handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving)]
     interceptors = traces.interceptors()
     servers = []
     for _ in range(_LISTENERS):
-        # what has no room of ours, probes and reflection, has this one
+        # this limit is for probes and reflection, to which `_Room` does not apply
         server = grpc.aio.server(
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
         )
@@ -92,16 +92,16 @@ def _handler(
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
 
 
-def _probed(probes: health.aio.HealthServicer, arriving: Messages) -> grpc.GenericRpcHandler:
-    """The health service. As its library has it, gRPC would wait for ever for a message, with any number of them."""
+def _health_handler(probes: health.aio.HealthServicer, arriving: Messages) -> grpc.GenericRpcHandler:
+    """The health service, read by `Messages`: the library's own handler would wait for messages without a limit."""
 
     async def check(_: object, context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckResponse:
-        return await probes.Check(await asked(context), context)
+        return await probes.Check(await read(context), context)
 
     async def watch(_: object, context: grpc.aio.ServicerContext) -> None:
-        await probes.Watch(await asked(context), context)
+        await probes.Watch(await read(context), context)
 
-    async def asked(context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckRequest:
+    async def read(context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckRequest:
         try:
             return await arriving.one(context, health_pb2.HealthCheckRequest)
         except RequestError as error:
@@ -118,7 +118,7 @@ def _probed(probes: health.aio.HealthServicer, arriving: Messages) -> grpc.Gener
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
-    """What gRPC itself sees to: sizes, and connections that nobody uses or nobody is at the end of any more."""
+    """The limits that gRPC itself enforces: sizes of messages, and idle or dead connections."""
     seconds = settings.max_request_seconds
     return [
         ("grpc.so_reuseport", 1),
@@ -132,7 +132,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
 
 
 class _Room:
-    """For a number of calls at a time, over all listeners."""
+    """Limits the calls at a time, over all listeners."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -148,7 +148,7 @@ class _Room:
 
 
 class _Handler:
-    """Answers the calls of one method: reads the message, counts, and says errors."""
+    """Answers the calls of one method: reads the message, counts the call, and reports errors."""
 
     def __init__(self, described: MethodDescriptor, method: Method, arriving: Messages, room: _Room) -> None:
         self._name = described.full_name
@@ -156,16 +156,16 @@ class _Handler:
         self._room = room
         self._messages = arriving
         self._kind = GetMessageClass(described.input_type)
-        # Callers notice no difference to a method that takes one message; but gRPC waits for that for ever, and would
-        # call what it cannot read our failure.
+        # For callers it is the same as a unary method. But for those, gRPC waits for the message without a limit, and
+        # reports one that it cannot parse as an internal error.
         self.handler = grpc.stream_unary_rpc_method_handler(
             self._answer, response_serializer=GetMessageClass(described.output_type).SerializeToString
         )
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
         metadata = context.invocation_metadata()
-        sent = dict(metadata)
-        caller = logs.Caller.of(sent.get(logs.TRACE), sent.get(logs.REQUEST))
+        values = dict(metadata)
+        caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
         if caller != logs.NOBODY:
             context.set_trailing_metadata(tuple(caller.sent_back))
         measured = telemetry.Measurement(self._method.metrics(None))
@@ -187,9 +187,9 @@ class _Handler:
 def _stop_at_sigterm(
     servers: Sequence[grpc.aio.Server], probes: health.aio.HealthServicer
 ) -> Callable[[], Awaitable[None]]:
-    """Stop together with HTTP: BentoML's own hook runs only after HTTP has drained, and calls would come until then."""
+    """Stop together with HTTP: BentoML's own hook runs after HTTP has drained, and calls would come until then."""
     loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGTERM)
+    previous = signal.getsignal(signal.SIGTERM)
 
     async def ending() -> None:
         await probes.enter_graceful_shutdown()
@@ -204,8 +204,8 @@ def _stop_at_sigterm(
 
     def stop_both(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(begin)
-        if callable(before):
-            before(number, frame)
+        if callable(previous):
+            previous(number, frame)
 
     signal.signal(signal.SIGTERM, stop_both)
     return stop

@@ -1,7 +1,7 @@
 """gRPC: one service a model, `boxwood.<model>.Predictor`, whose messages are its contract. It decides nothing.
 
-A row's fields are the values that JSON would have brought; the decoder judges them. NaN is a missing number, as in
-tensors. What the contract has no field for is refused like a surplus column, and not dropped as protobuf does.
+The fields of a row are converted to the values that JSON would have, and the decoder validates them. NaN is a missing
+number, as in tensors. An unknown field is refused like a surplus column, and not dropped as protobuf would do.
 """
 
 import math
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
-    """The service of a problem, with its messages, made in `pool`."""
+    """The service of a problem, with its messages, added to `pool`."""
     pool.AddSerializedFile(descriptors.file(problem).SerializeToString())
     return pool.FindServiceByName(f"{contract_proto.package(problem)}.{contract_proto.SERVICE}")
 
@@ -35,35 +35,37 @@ def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
 def methods(described: ServiceDescriptor, model: ServedModel) -> dict[str, "Method"]:
     """The methods of a model's service by their names; they raise RequestError."""
     read = Rows(model.predictor.contract, described.file.message_types_by_name["Row"])
-    found = {}
+    by_name = {}
     for verb in (model.predicting, model.explaining):
         method = described.methods_by_name[verb.name.title()]
         metrics = model.request_metrics("grpc-typed", verb.name)
-        found[method.name] = Method(read, verb, method.output_type, metrics)
-    return found
+        by_name[method.name] = Method(read, verb, method.output_type, metrics)
+    return by_name
 
 
 class Rows:
-    """Reads messages as the rows that JSON would have brought."""
+    """Converts messages to rows as JSON would have them."""
 
     def __init__(self, contract: Contract, described: Descriptor) -> None:
         """Read messages of the type `described`, made for `contract`."""
-        self._names = {field: field.name for field in described.fields}  # a third of the time of asking each field
+        self._names = {
+            field: field.name for field in described.fields
+        }  # a lookup takes a third of the time of `field.name`
         self._reals = [column.name for column in contract.columns if column.kind is Kind.REAL]
         self._columns = [column.name for column in contract.columns]
 
     def __call__(self, message: Message) -> dict[str, Any]:
-        """The row that a message is."""
+        """The row of a message."""
         row = {self._names[field]: value for field, value in message.ListFields()}
         for name in self._reals:
             if name in row and math.isnan(row[name]):
                 row[name] = None
-        for strange in UnknownFieldSet(message):
-            row[self._strange(strange.field_number)] = None
+        for unknown in UnknownFieldSet(message):
+            row[self._unknown_name(unknown.field_number)] = None
         return row
 
-    def _strange(self, number: int) -> str:
-        """What to call a field that is none of the messages, or has the number of one and another type."""
+    def _unknown_name(self, number: int) -> str:
+        """A name for a field that the message does not have, or has with another type."""
         if number > len(self._columns):
             return f"field {number}"
         name = self._columns[number - 1]
@@ -74,22 +76,22 @@ class Method:
     """One method of a model's service."""
 
     def __init__(self, read: Rows, verb: Verb, described: Descriptor, metrics: RequestMetrics) -> None:
-        """Have `verb` answer with a message of the type `described`."""
+        """Answer by `verb`, with messages of the type `described`."""
         self._read = read
         self._verb = verb
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
-        self._one = GetMessageClass(described.fields_by_name[self._name].message_type)
+        self._answer_class = GetMessageClass(described.fields_by_name[self._name].message_type)
         self._metrics = metrics
 
     def metrics(self, request: Any | None) -> RequestMetrics:
-        """What counts its requests, readable or not."""
+        """The metrics of all its requests, readable or not."""
         return self._metrics
 
     async def __call__(self, request: Any) -> Message:
         """Answer one request."""
-        for strange in UnknownFieldSet(request):
-            raise UnreadableRequest(f"Field {strange.field_number} of the request is none that is known here.")
+        for unknown in UnknownFieldSet(request):
+            raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
         self._verb.gate.demand_room(len(request.rows))
         answer = await self._verb.ask(await self._each(self._read, request.rows), partial=request.partial)
         answers = await self._each(self._message, getattr(answer, self._name))
@@ -102,8 +104,8 @@ class Method:
         )
 
     def _message(self, answer: msgspec.Struct | None) -> Message:
-        return self._one() if answer is None else self._one(**msgspec.to_builtins(answer))
+        return self._answer_class() if answer is None else self._answer_class(**msgspec.to_builtins(answer))
 
     async def _each(self, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-        """What `convert` makes of each; others have their turn after each part of a large request."""
+        """Convert each item; other requests take turns between the parts of a large one."""
         return [convert(item) async for part in self._verb.gate.turns(items) for item in part]
