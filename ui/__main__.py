@@ -91,8 +91,8 @@ def _end_with(pid: int) -> None:
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    except OSError as error:  # it runs, as somebody else, where that is not allowed
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

@@ -19,6 +19,7 @@ from validation.errors import ContractError, SettingsError, TableError
 SIMULATED = "simulated"
 FORMATS = (".csv", ".csv.gz", ".parquet")
 _CHUNK = 1 << 20
+_PROGRESS = 20 * _CHUNK
 _TIMEOUT = 30.0
 
 
@@ -132,19 +133,20 @@ def _without_secrets(origin: str) -> str:
 def _download(url: str, table: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, table.open("wb") as file:  # noqa: S310 http only
-            announced = response.headers.get("Content-Length")
+            length = response.headers.get("Content-Length", "")
+            announced = int(length) if length.isdigit() else None
             received = 0
             while chunk := response.read(_CHUNK):
                 file.write(chunk)
                 received += len(chunk)
-                if received % (20 * _CHUNK) < _CHUNK:
-                    say("source", f"{received / 1e6:.0f} MB of {int(announced or 0) / 1e6:.0f} MB")
+                if received // _PROGRESS > (received - len(chunk)) // _PROGRESS:
+                    say("source", f"{received / 1e6:.0f} MB" + (f" of {announced / 1e6:.0f} MB" if announced else ""))
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise TableError(
             f"{_without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; {_advice(error)}."
         ) from error
-    if announced is not None and received != int(announced):
+    if announced is not None and received != announced:
         raise TableError(
             f"{_without_secrets(url)} broke off after {received} of {announced} bytes. Nothing was changed; try again."
         )

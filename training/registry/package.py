@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import mlflow
@@ -35,10 +36,9 @@ def main(problem: Problem) -> None:
 
 def _no_champion(problem: Problem) -> str:
     """What to do where there is no champion: a first model that was refused is served only if a person promotes it."""
-    receipt = Workspace(problem.name).registered
-    if not receipt.exists():
+    last = _last_registered(problem)
+    if last is None:
         return f"MLflow holds no champion of '{problem.name}'; run `make train`."
-    last = read_json(receipt)
     number = last["registry_version"]
     return (
         f"There is no champion of '{problem.name}', and so nothing to serve. Version {number} was refused: "
@@ -50,14 +50,21 @@ def _no_champion(problem: Problem) -> str:
 def _unservable(problem: Problem, current: ModelVersion, error: BundleError) -> str:
     """What to do where today's code cannot serve the champion: whoever changed the code decides what comes next."""
     message = f"Version {current.version}, the champion of '{problem.name}', cannot be served by this code: {error}"
-    receipt = Workspace(problem.name).registered
-    number = read_json(receipt)["registry_version"] if receipt.exists() else None
-    if number is None or number == str(current.version):
+    last = _last_registered(problem)
+    if last is None or last["registry_version"] == str(current.version):
         return message
+    number = last["registry_version"]
     return (
         f"{message} Or have version {number}, which was refused, served all the same: "
         f"`python -m training registry promote {problem.name} {number}`."
     )
+
+
+def _last_registered(problem: Problem) -> dict[str, Any] | None:
+    """The receipt of the version that was registered last; None if there is none, as after an experiment."""
+    receipt = Workspace(problem.name).registered
+    document: dict[str, Any] = read_json(receipt) if receipt.exists() else {}
+    return document if "registry_version" in document else None
 
 
 def bring(version: ModelVersion) -> str:

@@ -42,6 +42,10 @@ def test_other_features_keep_it_from_being_served(change: Callable[[str, str], P
     code.write_text(code.read_text().replace("contract=CONTRACT,", "contract=CONTRACT, features=features,"))
     receipt = project.folder / PLACE.registered
     write_json(receipt, read_json(receipt) | {"registry_version": "2"})
+    version_2 = read_json(receipt)
+    write_json(receipt, {"registry": None})  # as an experiment leaves it
+    assert "cannot be served by this code" in project.training("package flights", fails=True)
+    write_json(receipt, version_2)
     printed = project.training("package flights", fails=True)
     assert "Version 1, the champion of 'flights', cannot be served by this code: The model 'flights'" in printed
     assert "was trained with other features than this code computes for 'flights'" in printed
