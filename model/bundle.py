@@ -96,25 +96,29 @@ class Bundle:
 
 def make_manifest(model: Model, base_value: float, files: dict[str, bytes]) -> Manifest:
     """The manifest of a bundle of this model with these files, unsealed."""
-    problem, fitted, outcome = model.problem, model.fitted, model.outcome
-    identity = {
-        "format": FORMAT,
-        "problem": problem.name,
-        "contract_hash": problem.contract.hash,
-        "features_hash": problem.features_hash,
-        "fitted": msgspec.to_builtins(fitted),
-        "outcome": msgspec.to_builtins(outcome),
-        "base_value": base_value,
-        "files": _hashes(files),
-    }
+    problem, fitted = model.problem, model.fitted
     manifest = Manifest(
-        **{**identity, "fitted": fitted, "outcome": outcome},
-        version=_hash(identity)[:16],
+        format=FORMAT,
+        problem=problem.name,
+        version="",
         contract=[
             column.describe(len(fitted.vocabularies.get(column.name, ()))) for column in problem.contract.columns
         ],
+        contract_hash=problem.contract.hash,
+        features_hash=problem.features_hash,
+        fitted=fitted,
+        outcome=model.outcome,
+        base_value=base_value,
+        files=_hashes(files),
     )
-    return _digested(manifest)
+    return _digested(msgspec.structs.replace(manifest, version=_version(manifest)))
+
+
+def _version(manifest: Manifest) -> str:
+    """The hash of what decides the answers: all but what a seal adds."""
+    files = {name: digest for name, digest in manifest.files.items() if name not in CARDS}
+    bare = msgspec.structs.replace(manifest, version="", digest="", metrics=None, lineage=None, files=files)
+    return _hash(msgspec.to_builtins(bare))[:16]
 
 
 def seal(manifest: Manifest, metrics: Metrics | None, lineage: Lineage, cards: dict[str, bytes]) -> Manifest:
@@ -149,6 +153,8 @@ def read(directory: Path) -> Bundle:
     manifest = _manifest(path, document)
     if _digest(document) != manifest.digest:
         raise BundleError(f"{path} was changed after it was written: its digest does not match. {_RESTORE}")
+    if manifest.format == FORMAT and _version(manifest) != manifest.version:
+        raise BundleError(f"{path} has another version than what it holds. {_RESTORE}")
     files = _audit_files(directory, manifest)
     boosters = {name: files[name].decode() for name in (BOOSTER, SPREAD) if name in files}
     model = Model(_audit_problem(manifest), manifest.fitted, manifest.outcome, boosters)
@@ -170,7 +176,7 @@ def _document(path: Path) -> Document:
     """A manifest as it was written; raises BundleError if its format is not read here."""
     document = _parse(path, _read(path), Document)
     number = document.get("format")
-    if number not in formats.READERS:
+    if not isinstance(number, int) or number not in formats.READERS:
         readable = " and ".join(map(str, formats.READERS))
         raise BundleError(
             f"{path} is of format {number!r}; this code reads the formats {readable}. "
@@ -215,9 +221,16 @@ def _audit_problem(manifest: Manifest) -> Problem:
             "Train again (`make train`), or serve it with the code of its commit."
         )
     try:
-        return replace(problem, contract=contract.described(manifest.contract))
-    except (ContractError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{model} carries a contract that this code cannot read: {error}.") from error
+        problem = replace(problem, contract=contract.described(manifest.contract))
+    except ContractError as error:
+        raise BundleError(f"{model} carries a contract that this code cannot read: {error}") from error
+    target, vocabularies = problem.contract.target, manifest.fitted.vocabularies
+    if not manifest.outcome.fits(target):
+        raise BundleError(f"{model} answers otherwise than its target '{target.name}' says. {_RESTORE}")
+    missing = [column.name for column in problem.contract.categories if column.name not in vocabularies]
+    if missing:
+        raise BundleError(f"{model} has no names of '{missing[0]}'. {_RESTORE}")
+    return problem
 
 
 _RESTORE = "Restore the bundle from the registry or train again."

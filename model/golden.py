@@ -8,7 +8,9 @@ import numpy as np
 
 from model.bundle import Bundle, Golden
 from model.predictor import Predictor
+from validation.decode_columns import FEW
 from validation.errors import BundleError, RowsRejected
+from validation.table import Table, Values
 
 PREDICTED, EXPLAINED = 1e-9, 1e-6
 """How far scores and contributions may be from what was recorded, relatively.
@@ -43,6 +45,7 @@ def replay(predictor: Predictor, bundle: Bundle) -> None:
         answers, base_value = record(predictor, rows)
     except RowsRejected as error:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
+    _replay_columns(predictor, rows, answers)
     if len(golden.scores) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
     if not np.isclose(base_value, bundle.manifest.base_value, rtol=PREDICTED):
@@ -55,6 +58,22 @@ def replay(predictor: Predictor, bundle: Bundle) -> None:
             got = answers.contributions[row].get(column, np.nan)
             if not np.isclose(got, share, rtol=EXPLAINED, atol=EXPLAINED * total + PREDICTED):
                 raise BundleError(_message(predictor, row, f"'{column}' contributes {got!r} instead of {share!r}"))
+
+
+def _replay_columns(predictor: Predictor, rows: Sequence[dict[str, Any]], answers: Golden) -> None:
+    """Ask the same rows as a table of typed columns, with as many copies as are read by columns; raises BundleError."""
+    copies = FEW // len(rows) + 1
+    names = [name for name in rows[0] if all(name in row for row in rows)]
+    columns = {name: _typed([row[name] for row in rows] * copies) for name in names}
+    decoded = predictor.decode(Table(columns, len(rows) * copies))
+    scores = predictor.scores(decoded.inputs).tolist()
+    if decoded.error_count or scores != answers.scores * copies:
+        raise BundleError(_message(predictor, 0, "as a table it gets another answer"))
+
+
+def _typed(values: list[Any]) -> Values:
+    """Numbers as an array, as tensors bring them; others as they are."""
+    return np.array(values) if all(type(value) is float for value in values) else values
 
 
 def _message(predictor: Predictor, row: int, what: str) -> str:

@@ -1,9 +1,13 @@
-"""What an evaluation found, as metrics.json and a sealed manifest hold it."""
+"""What an evaluation found, as metrics.json and a sealed manifest hold it.
+
+No answer depends on it, so members that other code wrote are ignored, and those that it did not write have defaults: a
+bundle is not refused for its report.
+"""
 
 import msgspec
 
 
-class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Score(msgspec.Struct, frozen=True):
     """A metric with its 95 % bootstrap interval; None where it is not defined."""
 
     value: float | None
@@ -15,7 +19,7 @@ Scores = dict[str, Score]
 """Scores of one predictor by the names of metrics."""
 
 
-class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Coverage(msgspec.Struct, frozen=True):
     """A regression's intervals: the share that they should cover, the one they cover, and their mean width."""
 
     coverage: float
@@ -23,7 +27,7 @@ class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean_width: float
 
 
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Decision(msgspec.Struct, frozen=True):
     """A classification's probabilities before and after calibration, and what its threshold does.
 
     Recall and precision are None where there is nothing to find or nothing was found.
@@ -38,7 +42,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     precision: Score | None
 
 
-class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rows of one name of a column, judged by themselves; `covered` of a regression's intervals."""
 
     column: str
@@ -48,14 +52,14 @@ class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     covered: Score | None = None
 
 
-class Duplicates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Duplicates(msgspec.Struct, frozen=True):
     """How many rows equal an earlier one in every input, and how many of those stay in one split with it."""
 
     rows: int = 0
     together: int = 0
 
 
-class Importance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Importance(msgspec.Struct, frozen=True):
     """The mean size of each column's contribution over so many rows, in the space of contributions; largest first."""
 
     space: str
@@ -63,7 +67,7 @@ class Importance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: dict[str, float]
 
 
-class CrossValidation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CrossValidation(msgspec.Struct, frozen=True):
     """Scores of all judged rows, and the ROC AUC of each fold; `in_time` is the column by which folds follow."""
 
     folds: int
@@ -73,7 +77,7 @@ class CrossValidation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scores: Scores
 
 
-class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An evaluation on test rows.
 
     Attributes:
@@ -100,12 +104,12 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     rows: int
     unit: str | None
     scores: dict[str, Scores]
-    beats_lookup: bool
-    slices: list[Slice]
-    splits: dict[str, int]
-    quarantined: int
-    refused: int
-    importance: Importance
+    beats_lookup: bool = False
+    slices: list[Slice] = []
+    splits: dict[str, int] = {}
+    quarantined: int = 0
+    refused: int = 0
+    importance: Importance = Importance("", 0, {})
     loss: dict[str, str | float] = {}
     duplicates: Duplicates = Duplicates()
     suspicions: list[str] = []

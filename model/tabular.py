@@ -1,6 +1,6 @@
 """Tables of pandas as models take them and as they answer, for tools that hold tables: training, MLflow and Spark."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,15 +16,19 @@ _AS_THEY_ARE = "biufM"
 
 
 def table(frame: "pd.DataFrame") -> Table:
-    """A frame as a caller's table."""
+    """A frame as a caller's table; raises ValueError for one with two columns of a name."""
+    names = [str(name) for name in frame.columns]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ValueError(f"Two columns are named {repeated!r}.")
     return Table({str(name): _values(series) for name, series in frame.items()}, len(frame))
 
 
 def _values(series: "pd.Series") -> Values:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in _AS_THEY_ARE:
         return series.to_numpy()
-    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
-    return values
+    values = series.astype(object).where(series.notna(), None).tolist()
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def columns(outcome: Outcome, contract: Contract) -> list[str]:

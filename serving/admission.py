@@ -16,8 +16,8 @@ _TURN_SECONDS = 0.05
 """About how long one request may be worked on before the next has its turn."""
 _TURN_ROWS = 256
 """The most rows of a turn, which limits fast models: a millisecond or two."""
-TABLE_ROWS = 1_024
-"""The most rows of a table in a turn: they take as long, since a column is read at once."""
+TABLE_ROWS = 512
+"""The most rows of a table in a turn: a millisecond or two if they are good, four if each must be judged by itself."""
 _NEWER = 0.2
 """The weight of the latest measurement in the moving average of seconds a row."""
 _SLOWER = 2.0

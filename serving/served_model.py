@@ -90,7 +90,7 @@ class ServedModel:
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
-        self._scorers, self._cores = shared.scorers, shared.cores
+        self._scorers = shared.scorers
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
         self._seconds = shared.settings.max_answer_seconds
@@ -192,6 +192,8 @@ class ServedModel:
                     _, took = _timed(self.predictor.decode, part, decoded)
                     seconds += took
                     if partial or not decoded.error_count:
+                        self.scoring.gate.waiting.show()
+                        self.metrics.batch_rows.observe(count(decoded.inputs))
                         work = self._scorers.submit(_timed, self.predictor.scores, decoded.inputs)
                         futures.append(asyncio.wrap_future(work, loop=loop))
                 self._checked(decoded, partial)
@@ -199,8 +201,8 @@ class ServedModel:
             finally:
                 for future in futures:
                     future.cancel()
-        self.metrics.batch_rows.observe(len(table))
-        self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored) / self._cores)
+        # as one core takes, since small tables are scored by one: the gate makes turns of it
+        self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored))
         return Answers(decoded, np.concatenate([scores for scores, _ in scored]))
 
     async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:

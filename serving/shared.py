@@ -18,6 +18,10 @@ class Shared:
         self.bodies = Bodies(settings)
         self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
         """The one thread in which explanations are made."""
-        self.cores = max(1, (os.cpu_count() or 1) // settings.workers)
-        self.scorers = concurrent.futures.ThreadPoolExecutor(self.cores, "score")
+        self.scorers = concurrent.futures.ThreadPoolExecutor(max(1, _cores() // settings.workers), "score")
         """The threads in which large tables are scored."""
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

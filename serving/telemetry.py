@@ -188,6 +188,7 @@ class _Distribution(Histogram):
         if len(amounts) == 1:  # as most are, and then this is the quicker way
             self.observe(float(amounts[0]))
             return
+        amounts = amounts[~np.isnan(amounts)]  # in no bucket, and the sum would be none for ever
         self._sum.inc(float(amounts.sum()))
         for place, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, amounts))):
             if count:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from validation.errors import ContractError
 from validation.names import normal
 
@@ -244,22 +246,36 @@ class Contract:
         return {column.name: column.example for column in self.inputs}
 
 
+class DescribedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column as `Column.describe` writes it: what callers and drift need, and nothing of raw files."""
+
+    name: str
+    kind: Kind
+    role: Role
+    nullable: bool
+    unit: str | None = None
+    ge: float | None = None
+    le: float | None = None
+    choices: list[str] | None = None
+    unseen: Unseen | None = None
+    help: str = ""
+    example: Any = None
+
+
 def described(columns: Sequence[Mapping[str, Any]]) -> Contract:
-    """The contract that `Column.describe` wrote, column by column, without what concerns raw files.
+    """The contract that `Column.describe` wrote, column by column.
 
     Raises:
-        ContractError, KeyError, TypeError, ValueError: these are no such columns.
+        ContractError: these are no such columns, or contradict each other.
     """
-    return Contract(tuple(_column(**column) for column in columns))
+    try:
+        read = msgspec.convert([*columns], list[DescribedColumn])
+    except msgspec.ValidationError as error:
+        raise ContractError(f"This is no description of columns: {error}.") from error
+    return Contract(tuple(_column(column) for column in read))
 
 
-def _column(
-    *, kind: str, role: str, unseen: str | None = None, choices: Sequence[str] | None = None, **rest: Any
-) -> Column:
-    return Column(
-        kind=Kind(kind),
-        role=Role(role),
-        unseen=None if unseen is None else Unseen(unseen),
-        choices=None if choices is None else tuple(choices),
-        **rest,
-    )
+def _column(described_column: DescribedColumn) -> Column:
+    fields = msgspec.structs.asdict(described_column)
+    choices = described_column.choices
+    return Column(**{**fields, "choices": None if choices is None else tuple(choices)})

@@ -35,7 +35,7 @@ class Decoded:
         total: how many rows the request had.
         inputs: the good rows of the part that was decoded last.
         positions: where each good row stood in the request.
-        keys: the key columns of each good row as they were sent, where rows came as rows.
+        keys: the key columns of each good row as they were sent; None for the rows of tables.
         warnings: what was odd about each good row, by its index in `positions`.
         warned: the columns of these warnings.
         errors: the first `MOST_ERRORS` reasons for refusing rows.

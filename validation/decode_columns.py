@@ -47,7 +47,7 @@ class ColumnDecoder:
         self._keys = {column.name: _prover(column) for column in rows.contract.keys}
 
     def decode(self, table: Table, after: Decoded | None = None) -> Decoded:
-        """Read a table; never raises, whatever is in it. Key columns are judged and not kept.
+        """Read a table; never raises, whatever is in it. Of many rows, keys are judged and not kept.
 
         Args:
             table: its columns, by the names that requests have for them.
@@ -90,7 +90,9 @@ class ColumnDecoder:
             decoded.warned += judged.warned
             read = to_arrays(self._contract.inputs, judged.inputs)
             decoded.inputs = {name: _replaced(values, passed, read[name])[good] for name, values in columns.items()}
-        decoded.positions += (np.flatnonzero(good) + first).tolist()
+        positions = (np.flatnonzero(good) + first).tolist()
+        decoded.positions += positions
+        decoded.keys += [None] * len(positions)
 
 
 def _replaced(values: np.ndarray, places: np.ndarray, replacements: np.ndarray) -> np.ndarray:
@@ -156,7 +158,7 @@ def _numbers(column: Column, limits: Range | None) -> Callable[[Values], _Proven
 def _floats(values: Values) -> np.ndarray | None:
     """Numbers as float64, NaN where missing; None if there is something else among them."""
     if isinstance(values, np.ndarray):
-        return values.astype(np.float64, copy=False) if values.dtype.kind in "fiu" else None
+        return values.astype(np.float64) if values.dtype.kind in "fiu" else None
     try:
         return np.array(values, dtype=np.float64) if _only(values, float, int) else None
     except OverflowError:  # an integer beyond all doubles

@@ -6,6 +6,7 @@ members, so nothing else asks which one it has:
     task, space      what it is called, and what explanations add up to
     kind, parts      the type of a prediction, and the members of an answer beside it
     spread           whether it needs a second booster, of how large errors are
+    fits             whether a contract's target is answered so
     subject          what its first score is of, and `score_columns` how tables of answers call it
     scores, answer   raw scores to numbers, and those to what a caller reads
     contributions    SHAP values in that space

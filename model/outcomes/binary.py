@@ -9,6 +9,7 @@ import numpy as np
 
 from model.outcomes.answer import Answer, Output
 from problems.base import Task
+from validation.contract import Column
 from validation.decode import Columns
 
 
@@ -34,6 +35,10 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
     slope: float
     intercept: float
     threshold: float
+
+    def fits(self, target: Column) -> bool:
+        """Whether a target has these labels, as far as its contract says."""
+        return not target.numeric and (target.choices is None or target.choices == self.classes)
 
     def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """The probability of the positive class, shape (rows, 1)."""

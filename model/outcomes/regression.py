@@ -8,6 +8,7 @@ import numpy as np
 
 from model.outcomes.answer import Answer, Output
 from problems.base import Task
+from validation.contract import Column
 from validation.decode import Columns
 from validation.wire import Interval
 
@@ -77,6 +78,10 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     trend: Trend | None
     low: float | None
     high: float | None
+
+    def fits(self, target: Column) -> bool:
+        """Whether a target is a number."""
+        return target.numeric
 
     def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """Columns value, low, high; shape (rows, 3).

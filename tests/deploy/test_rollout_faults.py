@@ -154,6 +154,7 @@ def test_a_rollback_through_an_outage(rollout: Rollouts) -> None:
         assert rollout.serves(FIRST)
 
 
+@pytest.mark.slow
 def test_the_ledger_has_every_step_once(rollout: Rollouts, capsys: pytest.CaptureFixture[str]) -> None:
     assert rollout(FIRST) == 0
     dead_from(rollout.releases, 7, after=False)
@@ -187,6 +188,7 @@ def test_another_image_after_a_rollout_that_died(rollout: Rollouts, nth: int, ba
     assert len([name for name in told if name.endswith("-100")]) == (3 if nth == 11 else 2)
 
 
+@pytest.mark.slow
 def test_a_rollback_to_an_image_by_a_part_of_it(rollout: Rollouts, capsys: pytest.CaptureFixture[str]) -> None:
     assert rollout(FIRST) == rollout(SECOND) == rollout(THIRD) == 0
     assert rollout.back("--to", "boxwood") == 1

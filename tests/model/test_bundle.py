@@ -104,6 +104,7 @@ def test_a_missing_file_is_refused(folder: Path, name: str) -> None:
     [
         (lambda m: m.update(format=1), "is of format 1; this code reads the formats 2 and 3"),
         (lambda m: m.pop("format"), "is of format None"),
+        (lambda m: m.update(format=[2]), "is of format \\[2\\]"),
         (lambda m: m.update(base_value=0.0), "its digest does not match"),
         (lambda m: m.update(extra=1), "unknown field `extra`"),
         (lambda m: m.update(fitted=3), "Expected `object`"),
@@ -202,24 +203,50 @@ def test_a_contract_that_was_described_is_the_same_to_callers(contract: Contract
         assert [c.name for c in getattr(read, kind)] == [c.name for c in getattr(contract, kind)]
 
 
+def carrying(folder: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Write the manifest with another contract, as one of format 2, whose version does not cover it."""
+    manifest = bundle.read_manifest(folder)
+    columns = [dict(column) for column in manifest.contract if column["role"] != "key"]
+    change(columns)
+    files = bundle.contents(folder, manifest)
+    changed = msgspec.structs.replace(manifest, format=2, contract=columns)
+    bundle.write(folder, bundle.seal(changed, None, Lineage("", "", None, "", {}), {}), files)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda contract: contract[0].pop("kind"),
         lambda contract: contract[0].update(kind="colour"),
         lambda contract: contract[0].update(surprise=1),
+        lambda contract: contract[0].update(parse="x"),
+        lambda contract: contract[0].update(nullable="no"),
+        lambda contract: contract[0].update(choices=[1, 2]),
+        lambda contract: contract[0].update(help=["x"]),
+        lambda contract: contract[4].update(ge="x"),
         lambda contract: contract.pop(),
         lambda contract: contract.append(contract[0]),
     ],
 )
 def test_a_contract_that_is_none_is_refused(folder: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    manifest = bundle.read_manifest(folder)
-    columns = [dict(column) for column in manifest.contract if column["role"] != "key"]
-    change(columns)
-    files = bundle.contents(folder, manifest)
-    changed = msgspec.structs.replace(manifest, contract=columns, digest="")
-    bundle.write(folder, bundle.seal(changed, None, Lineage("", "", None, "", {}), {}), files)
+    carrying(folder, change)
     with pytest.raises(BundleError, match="carries a contract that this code cannot read"):
+        bundle.read(folder)
+
+
+def test_a_target_that_is_not_what_is_answered_is_refused(folder: Path) -> None:
+    carrying(folder, lambda contract: contract[-1].update(kind="flag", ge=None, unit=None))
+    with pytest.raises(BundleError, match="answers otherwise than its target 'price' says"):
+        bundle.read(folder)
+
+
+def test_the_version_covers_the_contract(folder: Path) -> None:
+    """It decides verdicts, so two bundles that differ in it are two versions."""
+    manifest = bundle.read_manifest(folder)
+    wider = [{**column, "nullable": True} for column in manifest.contract]
+    changed = bundle.seal(msgspec.structs.replace(manifest, contract=wider), None, Lineage("", "", None, "", {}), {})
+    bundle.write(folder, changed, bundle.contents(folder, manifest))
+    with pytest.raises(BundleError, match="has another version than what it holds"):
         bundle.read(folder)
 
 

@@ -1,8 +1,12 @@
 """Bundles of earlier code: a Bento's model of churn, exported with the last commit that wrote format 2."""
 
+import hashlib
 import json
+import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,11 +23,16 @@ TAG = "churn:a652138e1612251b"
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     with tarfile.open(EXPORTED) as archive:
         archive.extractall(folder, filter="data")
-    return bundle.read(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def opened(exported: Path) -> Bundle:
+    return bundle.read(exported)
 
 
 def test_an_old_bundle_answers_as_it_did(opened: Bundle) -> None:
@@ -53,6 +62,23 @@ def test_what_an_old_evaluation_found_is_read(opened: Bundle) -> None:
     assert metrics.scores["model"].keys() == {"roc_auc", "log_loss", "brier", "ece"}
     assert len(metrics.slices) > 10
     assert all(part.scores.keys() == metrics.scores["model"].keys() for part in metrics.slices)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda m: m.pop("importance"), lambda m: m.pop("quarantined"), lambda m: m.update(new=1)]
+)
+def test_a_bundle_is_not_refused_for_its_report(
+    opened: Bundle, exported: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    """No answer depends on it, and code of other days wrote more or less."""
+    folder = Path(shutil.copytree(exported, tmp_path / "bundle"))
+    document = json.loads((folder / bundle.MANIFEST).read_text())
+    change(document["metrics"])
+    digest = hashlib.sha256(json.dumps(document | {"digest": ""}, sort_keys=True).encode()).hexdigest()
+    (folder / bundle.MANIFEST).write_text(json.dumps(document | {"digest": digest}))
+    metrics = bundle.read(folder).manifest.metrics
+    assert metrics is not None
+    assert metrics.scores == opened.manifest.metrics.scores  # type: ignore[union-attr]
 
 
 def test_its_contract_is_todays_to_callers(opened: Bundle) -> None:

@@ -132,6 +132,7 @@ def test_a_supervisor_that_is_told_to_stop_while_it_starts_a_worker_stops() -> N
     assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_callers_of_a_worker_that_hangs_are_taken_over(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:

@@ -171,6 +171,7 @@ def test_two_fresh_folders_on_two_processors_give_the_same_model(trained: Projec
         assert (other.folder / path).read_bytes() == (trained.folder / path).read_bytes(), path
 
 
+@pytest.mark.slow
 def test_deleted_stores_heal(project: Project) -> None:
     tag = project.receipt()["tag"]
     shutil.rmtree(project.folder / "stores/bentoml")

@@ -23,8 +23,8 @@ RANGES = {"rooms": (2.0, 6.0), "area": (20.0, 200.0), "built": (-7_300.0, 19_000
 ROWS = RowDecoder(WIDE, WORDS, RANGES, {"city": Lookup(WORDS["city"])})
 COLUMNS = ColumnDecoder(ROWS)
 MANY = FEW + 8
-_NUMBERS = ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"]
-_TIMES = ["M8[D]", "M8[s]", "M8[us]", "M8[ns]"]
+_NUMBERS = ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8", "g"]
+_TIMES = ["M8[Y]", "M8[D]", "M8[s]", "M8[us]", "M8[ns]", "M8[ps]", "M8[as]"]
 
 
 def column(rows: list[dict[str, Any]]) -> dict[str, Values]:
@@ -141,6 +141,35 @@ def test_a_key_column_is_judged_and_may_be_left_out() -> None:
     good = column([GOOD] * MANY)
     assert not agree(Table(good, MANY)).error_count
     assert agree(Table({**good, "number": [*range(MANY - 1), "x"]}, MANY)).error_count == 1
+
+
+@pytest.mark.parametrize("rows", [0, 5, MANY])
+def test_rows_without_columns_are_rows(rows: int) -> None:
+    decoded = agree(Table({}, rows))
+    assert (decoded.total, decoded.error_count) == (rows, 5 * rows)
+
+
+@pytest.mark.parametrize("values", [[1] * 3, np.ones(3), np.ones((2, 2))])
+def test_columns_have_a_value_for_each_row(values: Values) -> None:
+    with pytest.raises(ValueError, match=r"has 3 values for 2 rows|has one dimension"):
+        Table({"a": values}, 2)
+
+
+@pytest.mark.parametrize("kind", ["i8", "f8", "M8[D]", "M8[us]"])
+def test_what_is_decoded_is_nobody_elses(kind: str) -> None:
+    """Features may write into what they get, whatever brought it."""
+    values = np.full(MANY, 3).astype(kind)
+    values.setflags(write=False)
+    name = "built" if kind == "M8[D]" else "listed" if kind == "M8[us]" else "rooms"
+    inputs = agree(Table({**column([GOOD] * MANY), name: values}, MANY)).inputs
+    assert isinstance(inputs, dict)
+    assert inputs[name].flags.writeable
+    assert not np.shares_memory(inputs[name], values)
+
+
+def test_the_keys_of_tables_are_as_many_as_their_rows() -> None:
+    decoded = agree(Table(column([GOOD] * 3 * MANY), 3 * MANY), border=2 * MANY + 20)
+    assert len(decoded.keys) == len(decoded.positions)
 
 
 def test_a_part_of_a_table_is_a_table() -> None:

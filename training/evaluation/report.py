@@ -51,7 +51,7 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
     if not workspace.registered.exists() or not workspace.packaged.exists():
         return []
     tag, receipt = read_json(workspace.packaged)["tag"], read_json(workspace.registered)
-    if not tag or tag.endswith(f":{judged}"):
+    if not tag or tag.endswith(f":{judged}") or "registry_version" not in receipt:  # after an experiment
         return []
     number = f"Version {receipt['registry_version']}"
     if receipt["promoted"]:

@@ -164,7 +164,7 @@ SQUARED = loss.of({"objective": "regression"})
 def fares() -> pd.DataFrame:
     return pd.DataFrame(
         {"origin": ["a", "a", "b"], "destination": "x", "cabin": "e", "agency": "c", "price": [10.0, 20.0, 60.0]}
-    )
+    ).assign(date=pd.Timestamp("2024-01-01"))
 
 
 def test_the_lookup_knows_group_means_and_falls_back_to_the_mean(flights: Problem, fares: pd.DataFrame) -> None:
@@ -177,13 +177,26 @@ def test_the_lookup_is_the_best_one_that_the_categories_make(flights: Problem) -
     """Of a wide table nearly every row is a group of its own: means of all categories would say nothing."""
     random = np.random.default_rng(1)
     names = {column.name: random.integers(0, 30, 4_000).astype(str) for column in flights.contract.categories}
-    table = pd.DataFrame(names)
+    table = pd.DataFrame(names).assign(date=pd.Timestamp("2024-01-01") + pd.to_timedelta(range(4_000), unit="D"))
     worth = {"origin": 100.0, "agency": 10.0}
     parts = [table[name].astype(float).to_numpy() * factor for name, factor in worth.items()]
     targets = np.sum(parts, axis=0) + random.normal(size=4_000)
     known, asked = table[:3_000], table[3_000:]
     told = baselines.lookup(flights.contract, known, targets[:3_000], asked, SQUARED)
     assert np.abs(told - targets[3_000:]).mean() < 5  # 860 by the overall mean
+
+
+def test_the_lookup_is_chosen_on_rows_that_are_no_kind_of_their_own() -> None:
+    """In a table that goes through its quarters again and again, every fourth row is of one quarter."""
+    columns = (Column(name="quarter", kind=Kind.CATEGORY), Column(name="shop", kind=Kind.CATEGORY))
+    contract = Contract((*columns, Column(name="y", kind=Kind.REAL, role=Role.TARGET)))
+    random = np.random.default_rng(2)
+    table = pd.DataFrame(
+        {"quarter": ["Q1", "Q2", "Q3", "Q4"] * 300, "shop": random.integers(0, 300, 1_200).astype(str)}
+    )
+    targets = table["quarter"].map({"Q1": 0.0, "Q2": 50.0, "Q3": 100.0, "Q4": 150.0}) + random.normal(0, 5, 1_200)
+    told = baselines.lookup(contract, table[:800], targets[:800].to_numpy(), table[800:], SQUARED)
+    assert np.abs(told - targets[800:]).mean() < 5
 
 
 @pytest.mark.parametrize(

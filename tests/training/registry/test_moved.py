@@ -76,6 +76,7 @@ def test_a_moved_project_has_its_registry(copied: tuple[Project, str], tmp_path:
     assert json.loads(printed[printed.index("\n{") :])["version"] == "1"
 
 
+@pytest.mark.slow
 def test_a_champion_without_its_files_is_a_sentence_and_no_first_model(
     copied: tuple[Project, str], tmp_path: Path
 ) -> None:
