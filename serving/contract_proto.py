@@ -100,7 +100,12 @@ def _one_line(text: str) -> str:
 
 def _requests() -> list[Message]:
     partial = "Whether to answer the good rows beside the errors of the others."
-    fields = [Field(1, "rows", "Row", REPEATED), Field(2, "partial", "bool", comment=partial)]
+    version = "Which version is asked; without it, the one that answers where nobody says."
+    fields = [
+        Field(1, "rows", "Row", REPEATED),
+        Field(2, "partial", "bool", comment=partial),
+        Field(3, "model_version", "string", comment=version),
+    ]
     return [Message(f"{method}Request", f"What {method} takes.", fields) for method in METHODS]
 
 

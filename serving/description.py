@@ -22,6 +22,7 @@ class Described(TypedDict):
 
     name: str
     version: str
+    versions: list[str]
     title: str
     ready: bool
     contract: list[dict[str, Any]]
@@ -43,6 +44,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
     return {
         "name": manifest.problem,
         "version": manifest.version,
+        "versions": [manifest.version],
         "title": opened.model.problem.title,
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],

@@ -1,4 +1,4 @@
-"""The models that a service holds, by name."""
+"""The models that a service holds, by name and version."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,14 @@ from validation.values import quoted
 
 
 class Models:
-    """The models of one service, the first of them being the default."""
+    """The models of one service by name and version.
+
+    The first of them is the default. The first version of a name answers where no version is asked for.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._shared = Shared(settings)
-        self._served: dict[str, ServedModel] = {}
+        self._served: dict[str, dict[str, ServedModel]] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
         """Read, check and load one bundle, and compare its answers to its golden rows.
@@ -34,21 +37,34 @@ class Models:
         predictor = Predictor.of(opened)
         golden.replay(predictor, opened)
         served = ServedModel(predictor, opened, labels, self._shared)
-        self._served[predictor.name] = served
+        self._served.setdefault(predictor.name, {})[predictor.version] = served
         served.metrics.warm_up.set(time.perf_counter() - started)
 
     def __iter__(self) -> Iterator[ServedModel]:
-        return iter(self._served.values())
+        """All versions of all models."""
+        return (model for versions in self._served.values() for model in versions.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models, the default's first."""
+        return list(self._served)
+
+    def versions(self, name: str) -> list[str]:
+        """The versions of a model that is here, the first being the one that answers where no version is asked for."""
+        return list(self._served[name])
 
     @property
     def default(self) -> ServedModel:
         """The model that unnamed requests go to."""
-        return next(iter(self._served.values()))
+        return self.find(self.names[0])
 
-    def find(self, name: str) -> ServedModel:
-        """The model of that name; raises UnknownModel, which lists the names there are."""
-        try:
-            return self._served[name]
-        except KeyError:
-            names = ", ".join(self._served)
-            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {names}.") from None
+    def find(self, name: str, version: str = "") -> ServedModel:
+        """The model of that name and version, or its first version; raises UnknownModel, which lists what there is."""
+        versions = self._served.get(name)
+        if versions is None:
+            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {', '.join(self._served)}.")
+        model = versions.get(version) if version else next(iter(versions.values()))
+        if model is None:
+            known = ", ".join(versions)
+            raise UnknownModel(f"There is no version {quoted(version)} of {quoted(name)} here. There are: {known}.")
+        return model

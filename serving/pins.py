@@ -11,14 +11,14 @@ from validation.errors import SettingsError
 
 
 def tags(argument: str, folder: Path) -> list[str]:
-    """The exact tags of the models to serve, the default first.
+    """The exact tags of the models to serve, the default first; of several versions the one that is asked unless said.
 
     Args:
         argument: `name:version,…` as `--arg models=…` gives it, or "" for all that were packaged.
         folder: where the code lies, in a checkout or in a Bento.
 
     Raises:
-        SettingsError: a tag is not exact, a name stands twice, or there is none at all.
+        SettingsError: a tag is not exact or stands twice, or there is none at all.
     """
     requested = [tag.strip() for tag in argument.split(",") if tag.strip()]
     for tag in requested:
@@ -27,7 +27,6 @@ def tags(argument: str, folder: Path) -> list[str]:
     chosen = requested or receipts.tags(folder)
     if not chosen:
         raise SettingsError("There is no packaged model to serve. Run `make train` first.")
-    names = [tag.split(":")[0] for tag in chosen]
-    if len(set(names)) != len(names):
-        raise SettingsError(f"models={argument} names a model twice.")
+    if len(set(chosen)) != len(chosen):
+        raise SettingsError(f"models={argument} names a version twice.")
     return chosen

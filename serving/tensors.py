@@ -88,11 +88,11 @@ SERVER: ServerMetadata = {"name": "boxwood", "version": "2", "extensions": ["bin
 _PLATFORM = "boxwood_lightgbm"
 
 
-def metadata(predictor: Predictor) -> ModelMetadata:
+def metadata(predictor: Predictor, versions: Sequence[str]) -> ModelMetadata:
     """What the protocol's model metadata says: what a model takes and gives."""
     return {
         "name": predictor.name,
-        "versions": [predictor.version],
+        "versions": [*versions],
         "platform": _PLATFORM,
         "inputs": inputs(predictor.contract),
         "outputs": outputs(predictor),

@@ -25,8 +25,9 @@ class Generated:
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         return [self.messages.Row(**row) for row in rows]
 
-    def predict(self, rows: Sequence[Any], partial: bool = False) -> Any:
-        return self._stub.Predict(self.messages.PredictRequest(rows=rows, partial=partial))
+    def predict(self, rows: Sequence[Any], partial: bool = False, version: str = "") -> Any:
+        request = self.messages.PredictRequest(rows=rows, partial=partial, model_version=version)
+        return self._stub.Predict(request)
 
     def explain(self, rows: Sequence[Any], partial: bool = False) -> Any:
         return self._stub.Explain(self.messages.ExplainRequest(rows=rows, partial=partial))

@@ -171,10 +171,11 @@ class NotFound(Endpoint):
         self._models = models
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """A 404; below `below` it lists the models if the name is unknown."""
+        """A 404; below `below` it lists the models, or versions, if the name or the version is unknown."""
         path = scope["path"]
         if path.startswith(f"{self.below}/"):
-            self._models.find(re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))[0])
+            name, *parts = re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))
+            self._models.find(name, parts[1] if parts[:1] == ["versions"] and parts[1:] else "")
         detail = f"There is nothing at {path[:100]}. {self.hint}"
         return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
 

@@ -120,11 +120,17 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
     }
     paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = _TEXT
     row_limit = _correct_native(native_document["paths"][native.PATH]["post"])
-    for model in models:
-        name = model.predictor.name
-        schemas[f"Row-{name}"] = row(model)
-        schemas |= _instances(name, row_limit)
-        paths |= _model_paths(name) | _lookup_paths(name, model.predictor.lookups)
+    for name in models.names:
+        versions = models.versions(name)
+        # one version needs no second description of its paths
+        served = {name: models.find(name)} | {
+            f"{name}/versions/{version}": models.find(name, version) for version in versions if versions[1:]
+        }
+        for place, model in served.items():
+            schema = place.replace("/versions/", "-")
+            schemas[f"Row-{schema}"] = row(model)
+            schemas |= _instances(schema, row_limit)
+            paths |= _model_paths(place, schema) | _lookup_paths(place, model.predictor.lookups)
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
     return {
         "openapi": "3.1.0",
@@ -226,9 +232,9 @@ def _instances(name: str, row_limit: str) -> dict[str, Any]:
     }
 
 
-def _model_paths(name: str) -> dict[str, Any]:
+def _model_paths(name: str, schema: str) -> dict[str, Any]:
     path = f"{v1.MODELS}/{name}"
-    instances = {"anyOf": [_reference(f"Instances-{name}"), _reference("PartialInstances")]}
+    instances = {"anyOf": [_reference(f"Instances-{schema}"), _reference("PartialInstances")]}
     infer = _post("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
     infer["parameters"] = [_PARTIAL, _HEADER_LENGTH]
     for message in (infer["requestBody"], infer["responses"]["200"]):

@@ -1,15 +1,15 @@
 """HTTP: the KServe V1 protocol. It translates and decides nothing.
 
 GET  /v1/models                    the models, by name
-GET  /v1/models/{model}            contract, what training saw, metrics, lineage
+GET  /v1/models/{model}            contract, what training saw, metrics, lineage, versions
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
 GET  /v1/models/{model}/columns/{column}?like=text    names of a category that begin so, contain it or are near it
 POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 
-With ?partial=true, or a member "partial" of the body or of its "parameters", the good rows of a request are answered
-beside the errors of the others.
+The same paths are there below /v1/models/{model}/versions/{version}. With ?partial=true, or a member "partial" of the
+body or of its "parameters", the good rows of a request are answered beside the errors of the others.
 """
 
 import urllib.parse
@@ -20,6 +20,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving import contract_proto, problem_details
+from serving.description import Described
 from serving.models import Models
 from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, problem
 from serving.rest.asking import Asking, Question
@@ -58,19 +59,33 @@ _decode = msgspec.json.Decoder(_Instances).decode
 
 def routes(models: Models) -> dict[str, ASGIApp]:
     """The applications by path."""
-    names = Document(lambda: Names(models=[model.predictor.name for model in models]))
-    applications: dict[str, ASGIApp] = {"/v1": UnknownPath(models), MODELS: names}
-    for model in models:
-        path = f"{MODELS}/{model.predictor.name}"
-        applications |= {
-            path: Document(model.describe),
-            f"{path}/card": _Card(model),
-            f"{path}/proto": _Proto(model),
-        }
-        for column, lookup in model.predictor.lookups.items():
-            applications[f"{path}/columns/{column}"] = _Names(column, lookup)
-        for verb in (model.predicting, model.explaining):
-            applications[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
+    applications: dict[str, ASGIApp] = {
+        "/v1": UnknownPath(models),
+        MODELS: Document(lambda: Names(models=models.names)),
+    }
+    for name in models.names:
+        path = f"{MODELS}/{name}"
+        applications |= _of_model(path, models, models.find(name))
+        for version in models.versions(name):
+            applications |= _of_model(f"{path}/versions/{version}", models, models.find(name, version))
+    return applications
+
+
+def _of_model(path: str, models: Models, model: ServedModel) -> dict[str, ASGIApp]:
+    """The applications of one version, below `path`."""
+
+    def describe() -> Described:
+        return {**model.describe(), "versions": models.versions(model.predictor.name)}
+
+    applications: dict[str, ASGIApp] = {
+        path: Document(describe),
+        f"{path}/card": _Card(model),
+        f"{path}/proto": _Proto(model),
+    }
+    for column, lookup in model.predictor.lookups.items():
+        applications[f"{path}/columns/{column}"] = _Names(column, lookup)
+    for verb in (model.predicting, model.explaining):
+        applications[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
     return applications
 
 

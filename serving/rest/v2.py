@@ -22,7 +22,7 @@ from serving.models import Models
 from serving.rest.asgi import Document, NotFound, Reply, encode
 from serving.rest.asking import Asking, Question
 from serving.rest.request import demand_json, header, parsed, size_of
-from serving.served_model import Answers
+from serving.served_model import Answers, ServedModel
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
 from validation.table import Values
@@ -110,15 +110,22 @@ def routes(models: Models) -> dict[str, ASGIApp]:
         "/v2/health/live": Document(lambda: Live(live=True)),
         "/v2/health/ready": Document(lambda: Ready(ready=True)),
     }
-    for model in models:
-        name, version = model.predictor.name, model.predictor.version
-        for path in (f"{MODELS}/{name}", f"{MODELS}/{name}/versions/{version}"):
-            applications |= {
-                path: Document(functools.partial(tensors.metadata, model.predictor)),
-                f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
-                f"{path}/infer": _Infer("v2", model, model.scoring),
-            }
+    for name in models.names:
+        path = f"{MODELS}/{name}"
+        applications |= _of_model(path, models, models.find(name))
+        for version in models.versions(name):
+            applications |= _of_model(f"{path}/versions/{version}", models, models.find(name, version))
     return applications
+
+
+def _of_model(path: str, models: Models, model: ServedModel) -> dict[str, ASGIApp]:
+    """The applications of one version, below `path`."""
+    name = model.predictor.name
+    return {
+        path: Document(functools.partial(tensors.metadata, model.predictor, models.versions(name))),
+        f"{path}/ready": Document(functools.partial(ModelReady, name=name, ready=True)),
+        f"{path}/infer": _Infer("v2", model, model.scoring),
+    }
 
 
 class UnknownPath(NotFound):

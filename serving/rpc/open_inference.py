@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 from serving import tensors
 from serving.models import Models
 from serving.rpc.protos import open_inference_pb2 as pb
-from serving.served_model import ServedModel
 from serving.telemetry import RequestMetrics
 from serving.tensors import TEXT, Tensor
 from validation.errors import UnknownModel, UnreadableRequest
-from validation.values import quoted
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _FIELDS: Mapping[str, str] = {
@@ -32,18 +30,11 @@ class OpenInference:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._metrics = {model.predictor.name: model.request_metrics("grpc", "predict") for model in models}
+        self._metrics = {model: model.request_metrics("grpc", "predict") for model in models}
 
     @functools.cached_property
     def _nameless(self) -> RequestMetrics:
         return RequestMetrics("grpc", "predict", "", "")
-
-    def _find(self, name: str, version: str) -> ServedModel:
-        model = self._models.find(name)
-        if version and version != model.predictor.version:
-            served = model.predictor.version
-            raise UnknownModel(f"The model {name!r} is of version {served} here, not {quoted(version)}.")
-        return model
 
     async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
         """Whether the server runs."""
@@ -56,7 +47,7 @@ class OpenInference:
     async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
         """Whether one model answers; an unknown model is not ready, as HTTP's clients take a 404."""
         try:
-            self._find(request.name, request.version)
+            self._models.find(request.name, request.version)
         except UnknownModel:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
@@ -67,15 +58,19 @@ class OpenInference:
 
     async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
         """What a model takes and gives."""
-        return pb.ModelMetadataResponse(**tensors.metadata(self._find(request.name, request.version).predictor))
+        model = self._models.find(request.name, request.version)
+        return pb.ModelMetadataResponse(**tensors.metadata(model.predictor, self._models.versions(request.name)))
 
     def metrics(self, request: pb.ModelInferRequest | None) -> RequestMetrics:
         """The metrics of a prediction request; without a model's name if it is unreadable or the model is unknown."""
-        return self._nameless if request is None else self._metrics.get(request.model_name, self._nameless)
+        try:
+            return self._nameless if request is None else self._metrics[self._models.find(*_named(request))]
+        except UnknownModel:
+            return self._nameless
 
     async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
-        model = self._find(request.model_name, request.model_version)
+        model = self._models.find(*_named(request))
         predictor = model.predictor
         model.scoring.gate.demand_room()
         table = tensors.table(predictor.contract, _inputs(request))
@@ -93,6 +88,10 @@ class OpenInference:
                 values = tensor.plain()
                 field.extend(map(str.encode, values) if tensor.datatype == TEXT else values)
         return response
+
+
+def _named(request: pb.ModelInferRequest) -> tuple[str, str]:
+    return request.model_name, request.model_version
 
 
 def _partial(request: pb.ModelInferRequest) -> bool:

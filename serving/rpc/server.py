@@ -57,9 +57,9 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     services: dict[ServiceDescriptor, Mapping[str, Method]] = {
         open_inference.SERVICE: open_inference.methods(OpenInference(models))
     }
-    for model in models:
-        service = typed.service(model.predictor.problem, pool)
-        services[service] = typed.methods(service, model)
+    for name in models.names:
+        service = typed.service(models.find(name).predictor.problem, pool)
+        services[service] = typed.methods(service, name, models)
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
     handlers = [_handler(service, methods, arriving, room) for service, methods in services.items()]

@@ -5,8 +5,8 @@ number, as in tensors. An unknown field is refused like a surplus column, and no
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from google.protobuf.descriptor import Descriptor, ServiceDescriptor
@@ -17,11 +17,13 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from problems.base import Problem
 from serving import contract_proto
+from serving.models import Models
 from serving.rpc import descriptors
-from serving.served_model import ServedModel, Verb
+from serving.served_model import Verb
 from serving.telemetry import RequestMetrics
 from validation.contract import Contract, Kind
-from validation.errors import UnreadableRequest
+from validation.errors import UnknownModel, UnreadableRequest
+from validation.values import quoted
 
 T = TypeVar("T")
 
@@ -32,15 +34,27 @@ def service(problem: Problem, pool: DescriptorPool) -> ServiceDescriptor:
     return pool.FindServiceByName(f"{contract_proto.package(problem)}.{contract_proto.SERVICE}")
 
 
-def methods(described: ServiceDescriptor, model: ServedModel) -> dict[str, "Method"]:
+def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str, "Method"]:
     """The methods of a model's service by their names; they raise RequestError."""
-    read = Rows(model.predictor.contract, described.file.message_types_by_name["Row"])
-    by_name = {}
-    for verb in (model.predicting, model.explaining):
-        method = described.methods_by_name[verb.name.title()]
-        metrics = model.request_metrics("grpc-typed", verb.name)
-        by_name[method.name] = Method(read, verb, method.output_type, metrics)
-    return by_name
+    messages = contract_proto.messages(models.find(name).predictor.problem)
+    read = Rows(models.find(name).predictor.contract, described.file.message_types_by_name["Row"])
+    answering: dict[str, Method] = {}
+    for method in described.methods:
+        versions = {}
+        for version in models.versions(name):
+            model = models.find(name, version)
+            verb = {"Predict": model.predicting, "Explain": model.explaining}[method.name]
+            same = contract_proto.messages(model.predictor.problem) == messages
+            versions[version] = Version(verb if same else None, model.request_metrics("grpc-typed", verb.name))
+        answering[method.name] = Method(read, versions, method.output_type)
+    return answering
+
+
+class Version(NamedTuple):
+    """What answers a method in one version: nothing where its contract has other messages; and what counts it."""
+
+    verb: Verb | None
+    metrics: RequestMetrics
 
 
 class Rows:
@@ -75,26 +89,28 @@ class Rows:
 class Method:
     """One method of a model's service."""
 
-    def __init__(self, read: Rows, verb: Verb, described: Descriptor, metrics: RequestMetrics) -> None:
-        """Answer by `verb`, with messages of the type `described`."""
+    def __init__(self, read: Rows, versions: Mapping[str, Version], described: Descriptor) -> None:
+        """Answer in any of these versions, the first unless said, with messages of the type `described`."""
         self._read = read
-        self._verb = verb
+        self._versions = versions
+        self._first = next(iter(versions))
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
         self._answer_class = GetMessageClass(described.fields_by_name[self._name].message_type)
-        self._metrics = metrics
 
     def metrics(self, request: Any | None) -> RequestMetrics:
-        """The metrics of all its requests, readable or not."""
-        return self._metrics
+        """The metrics of a request; of the first version, where it is unreadable or of none that is here."""
+        version = "" if request is None else request.model_version
+        return self._versions.get(version, self._versions[self._first]).metrics
 
     async def __call__(self, request: Any) -> Message:
         """Answer one request."""
         for unknown in UnknownFieldSet(request):
             raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
-        self._verb.gate.demand_room(len(request.rows))
-        answer = await self._verb.ask(await self._each(self._read, request.rows), partial=request.partial)
-        answers = await self._each(self._message, getattr(answer, self._name))
+        verb = self._verb(request.model_version)
+        verb.gate.demand_room(len(request.rows))
+        answer = await verb.ask(await _each(verb, self._read, request.rows), partial=request.partial)
+        answers = await _each(verb, self._message, getattr(answer, self._name))
         return self._response(
             model_name=answer.model_name,
             model_version=answer.model_version,
@@ -103,9 +119,22 @@ class Method:
             **{self._name: answers},
         )
 
+    def _verb(self, version: str) -> Verb:
+        """What answers in a version; raises UnknownModel and UnreadableRequest."""
+        answering = self._versions.get(version or self._first)
+        if answering is None:
+            raise UnknownModel(f"There is no version {quoted(version)} here. There are: {', '.join(self._versions)}.")
+        if answering.verb is None:
+            raise UnreadableRequest(
+                f"Version {version} has another contract than the messages of this service. Ask it over HTTP or by "
+                "the Open Inference Protocol."
+            )
+        return answering.verb
+
     def _message(self, answer: msgspec.Struct | None) -> Message:
         return self._answer_class() if answer is None else self._answer_class(**msgspec.to_builtins(answer))
 
-    async def _each(self, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-        """Convert each item; other requests take turns between the parts of a large one."""
-        return [convert(item) async for part in self._verb.gate.turns(items) for item in part]
+
+async def _each(verb: Verb, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    """Convert each item; other requests take turns between the parts of a large one."""
+    return [convert(item) async for part in verb.gate.turns(items) for item in part]

@@ -37,9 +37,6 @@ def test_frames_hold_what_python_holds() -> None:
     rows = tabular.table(frame).rows()
     types = [[type(value) for value in row.values()] for row in rows[:2]]
     assert types == [[int, int, str, float], [float, type(None), type(None), float]]
-        [int, int, str, float],
-        [float, type(None), type(None), float],
-    ]
     assert [row["a"] for row in rows] == [1, 2.5, True, None]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
 from typing import Protocol, cast
 
 import httpx
@@ -31,11 +30,13 @@ class Held:
         opened = dataclasses.replace(bundle.read(project.folder / "data/flights/bundle"), cards=cards)
         self._served = ServedModel(Predictor.of(opened), opened, {}, Shared(Settings()))
 
-    def find(self, name: str) -> ServedModel:
-        return self._served if name == "flights" else Models(Settings()).find(name)
+        self.names = ["flights"]
 
-    def __iter__(self) -> Iterator[ServedModel]:
-        return iter([self._served])
+    def versions(self, name: str) -> list[str]:
+        return [self._served.predictor.version]
+
+    def find(self, name: str, version: str = "") -> ServedModel:
+        return self._served if name == "flights" else Models(Settings()).find(name)
 
 
 class Ask(Protocol):

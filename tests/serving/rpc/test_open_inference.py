@@ -187,7 +187,7 @@ def test_a_part_of_a_request_can_be_answered(
     ("path", "status", "says"),
     [
         ("/v2/models/trains/infer", 404, "There is no model 'trains' here"),
-        ("/v2/models/flights/versions/1/infer", 404, "There is nothing at /v2/models/flights/versions/1"),
+        ("/v2/models/flights/versions/1/infer", 404, "There is no version '1' of 'flights' here"),
         ("/v2/nothing", 404, "There is nothing at /v2/nothing"),
         (INFER, 400, "Object missing required field `inputs`"),
     ],
