@@ -19,8 +19,26 @@ class Reader(NamedTuple):
     reference: Callable[[Document, Document], Document]
 
 
+_METRICS: Document = {
+    "beats_lookup": False,
+    "slices": [],
+    "splits": {},
+    "quarantined": 0,
+    "refused": 0,
+    "importance": {"space": "", "rows": 0, "columns": {}},
+}
+"""What stands for members of metrics that other code did not write."""
+
+
+def _completed(manifest: Document) -> Document:
+    """A manifest whose metrics have all members."""
+    metrics = manifest.get("metrics")
+    return manifest | {"metrics": _METRICS | metrics} if isinstance(metrics, dict) else manifest
+
+
 def _second_manifest(manifest: Document) -> Document:
     """Until format 2 the scores of a slice stood among its other members."""
+    manifest = _completed(manifest)
     metrics = manifest.get("metrics")
     if not metrics:
         return manifest
@@ -48,6 +66,6 @@ def _second_reference(manifest: Document, reference: Document) -> Document:
 
 READERS: Mapping[int, Reader] = {
     2: Reader(_second_manifest, _second_reference),
-    FORMAT: Reader(lambda manifest: manifest, lambda manifest, reference: reference),
+    FORMAT: Reader(_completed, lambda manifest, reference: reference),
 }
 """The formats that are read."""

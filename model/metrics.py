@@ -1,7 +1,7 @@
 """What an evaluation found, as metrics.json and a sealed manifest hold it.
 
-No answer depends on it, so members that other code wrote are ignored, and those that it did not write have defaults: a
-bundle is not refused for its report.
+No answer depends on it: members that other code wrote are ignored, and `model.formats` fills in those that it did not
+write, so that no bundle is refused for its report.
 """
 
 import msgspec
@@ -104,12 +104,12 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     rows: int
     unit: str | None
     scores: dict[str, Scores]
-    beats_lookup: bool = False
-    slices: list[Slice] = []
-    splits: dict[str, int] = {}
-    quarantined: int = 0
-    refused: int = 0
-    importance: Importance = Importance("", 0, {})
+    beats_lookup: bool
+    slices: list[Slice]
+    splits: dict[str, int]
+    quarantined: int
+    refused: int
+    importance: Importance
     loss: dict[str, str | float] = {}
     duplicates: Duplicates = Duplicates()
     suspicions: list[str] = []
