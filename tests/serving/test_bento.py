@@ -126,7 +126,7 @@ def refused_start(bento: str, folder: Path, port: int, variables: dict[str, str]
 
     `alone`: without the supervisor; `folder` is that of the Bento's code.
     """
-    project = Project(folder).uncounted()  # coverage says something of its own where it is interrupted
+    project = Project(folder).uncounted()  # a traceback of coverage's was seen here, cause unknown
     environment = {name: value for name, value in project.environment.items() if not name.startswith("PYTHON")}
     printed = ""
     command = [str(DEV / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
