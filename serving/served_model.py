@@ -79,10 +79,9 @@ class ServedModel:
         self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
         rows = opened.golden.rows
         waiting = Waiting(self.metrics.waiting("predict"))
-        gate = Gate(shared.loop, _seconds_a_row(predictor.predict, rows), waiting)
-        self.predicting = Verb("predict", self.predict, gate, watched=False)
-        gate = Gate(shared.loop, _seconds_a_row(predictor.predict, rows), waiting, TABLE_ROWS)
-        self.scoring = Verb("predict", self.score, gate, watched=False)
+        seconds = _seconds_a_row(predictor.predict, rows)
+        self.predicting = Verb("predict", self.predict, Gate(shared.loop, seconds, waiting), watched=False)
+        self.scoring = Verb("predict", self.score, Gate(shared.loop, seconds, waiting, TABLE_ROWS), watched=False)
         self.answering = Verb("predict", self.answer_each, self.predicting.gate, watched=False)
         waiting = Waiting(self.metrics.waiting("explain"))
         gate = Gate(shared.thread, _seconds_a_row(predictor.explain, rows), waiting)

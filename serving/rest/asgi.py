@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypedDict, TypeVar
@@ -15,7 +15,7 @@ from serving import logs, problem_details, telemetry
 from serving.models import Models
 from serving.rest import compression, negotiation
 from serving.rest.request import headers
-from serving.served_model import Verb
+from serving.served_model import ServedModel, Verb
 from serving.telemetry import Measurement, RequestMetrics
 from validation.errors import (
     CallerLeft,
@@ -156,6 +156,14 @@ class Exposition(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The metrics as text."""
         return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
+
+
+def places(models: Models) -> Iterator[tuple[str, ServedModel]]:
+    """All versions of all models by their paths below a protocol's models: {model}[/versions/{version}]."""
+    for name in models.names:
+        yield name, models.find(name)
+        for version in models.versions(name):
+            yield f"{name}/versions/{version}", models.find(name, version)
 
 
 class NotFound(Endpoint):

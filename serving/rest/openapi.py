@@ -10,7 +10,7 @@ import msgspec
 from serving import description, problem_details, tensors
 from serving.models import Models
 from serving.rest import native, platforms, v1, v2
-from serving.rest.asgi import Alive
+from serving.rest.asgi import Alive, places
 from serving.served_model import ServedModel
 from validation.contract import MOST_LISTED, Column, Kind, Unseen
 from validation.errors import CallerLeft, RequestError
@@ -120,17 +120,14 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
     }
     paths["/"]["get"]["responses"]["200"]["content"]["text/html"] = _TEXT
     row_limit = _correct_native(native_document["paths"][native.PATH]["post"])
-    for name in models.names:
-        versions = models.versions(name)
-        # one version needs no second description of its paths
-        served = {name: models.find(name)} | {
-            f"{name}/versions/{version}": models.find(name, version) for version in versions if versions[1:]
-        }
-        for place, model in served.items():
-            schema = place.replace("/versions/", "-")
-            schemas[f"Row-{schema}"] = row(model)
-            schemas |= _instances(schema, row_limit)
-            paths |= _model_paths(place, schema) | _lookup_paths(place, model.predictor.lookups)
+    for place, model in places(models):
+        name = model.predictor.name
+        if place != name and len(models.versions(name)) == 1:
+            continue  # one version needs no second description of its paths
+        schema = place.replace("/versions/", "-")
+        schemas[f"Row-{schema}"] = row(model)
+        schemas |= _instances(schema, row_limit)
+        paths |= _model_paths(place, schema) | _lookup_paths(place, model.predictor.lookups)
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
     return {
         "openapi": "3.1.0",

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from serving import contract_proto, problem_details
 from serving.description import Described
 from serving.models import Models
-from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, problem
+from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, places, problem
 from serving.rest.asking import Asking, Question
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, parsed
@@ -63,11 +63,8 @@ def routes(models: Models) -> dict[str, ASGIApp]:
         "/v1": UnknownPath(models),
         MODELS: Document(lambda: Names(models=models.names)),
     }
-    for name in models.names:
-        path = f"{MODELS}/{name}"
-        applications |= _of_model(path, models, models.find(name))
-        for version in models.versions(name):
-            applications |= _of_model(f"{path}/versions/{version}", models, models.find(name, version))
+    for place, model in places(models):
+        applications |= _of_model(f"{MODELS}/{place}", models, model)
     return applications
 
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Scope
 
 from serving import problem_details, tensors
 from serving.models import Models
-from serving.rest.asgi import Document, NotFound, Reply, encode
+from serving.rest.asgi import Document, NotFound, Reply, encode, places
 from serving.rest.asking import Asking, Question
 from serving.rest.request import demand_json, header, parsed, size_of
 from serving.served_model import Answers, ServedModel
@@ -110,11 +110,8 @@ def routes(models: Models) -> dict[str, ASGIApp]:
         "/v2/health/live": Document(lambda: Live(live=True)),
         "/v2/health/ready": Document(lambda: Ready(ready=True)),
     }
-    for name in models.names:
-        path = f"{MODELS}/{name}"
-        applications |= _of_model(path, models, models.find(name))
-        for version in models.versions(name):
-            applications |= _of_model(f"{path}/versions/{version}", models, models.find(name, version))
+    for place, model in places(models):
+        applications |= _of_model(f"{MODELS}/{place}", models, model)
     return applications
 
 
