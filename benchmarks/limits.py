@@ -1,8 +1,6 @@
 """Behaviour at the limits: large requests, stalls under a steady load, and overload."""
 
 import asyncio
-import http.client
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +8,7 @@ import numpy as np
 from benchmarks import bodies, load, open_loop, servers
 from benchmarks.load import Load
 from benchmarks.open_loop import Answer
-from benchmarks.options import PORT, Bench
+from benchmarks.options import Bench
 from benchmarks.process import Memory, running
 from benchmarks.servers import EXPLAIN, PREDICT, Server
 
@@ -93,13 +91,7 @@ def large(bench: Bench) -> Large:
 
 def _post(body: bytes) -> tuple[int, float]:
     """Status and seconds of a prediction."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
-    started = time.perf_counter()
-    connection.request("POST", PREDICT, body, {"content-type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status, time.perf_counter() - started
+    return load.once(PREDICT, body, {"content-type": "application/json"})
 
 
 def stall(bench: Bench) -> list[Stall]:

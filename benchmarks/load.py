@@ -1,10 +1,13 @@
 """The clients that put load on a server: wrk for HTTP, h2load for gRPC and for fixed rates."""
 
+import http.client
 import json
 import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +56,18 @@ def demand_programs() -> None:
     if missing:
         packages = " ".join(PROGRAMS[name] for name in missing)
         sys.exit(f"The benchmark needs {' and '.join(missing)}. On Debian: apt-get install {packages}")
+
+
+def once(path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, float]:
+    """The status of one POST on a connection of its own, and the seconds until the whole answer was received."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
+    started = time.perf_counter()
+    connection.request("POST", path, body, dict(headers))
+    answer = connection.getresponse()
+    answer.read()
+    seconds = time.perf_counter() - started
+    connection.close()
+    return answer.status, seconds
 
 
 def wrk(path: str, body: str, connections: int, seconds: int, work: Path) -> Load:

@@ -1,13 +1,11 @@
 """Tables: the same rows as JSON and as tensors, sent to one server in turn."""
 
-import http.client
 import json
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from benchmarks import bodies, servers
-from benchmarks.options import PORT, Bench
+from benchmarks import bodies, load, servers
+from benchmarks.options import Bench
 from benchmarks.process import running
 from benchmarks.servers import INFER, PREDICT
 
@@ -54,13 +52,7 @@ def tables(bench: Bench) -> dict[str, list[float]]:
 
 def _post(way: Way) -> float:
     """Seconds until the whole answer was received."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
-    started = time.perf_counter()
-    connection.request("POST", way.path, way.body, dict(way.headers))
-    answer = connection.getresponse()
-    answer.read()
-    seconds = time.perf_counter() - started
-    connection.close()
-    if answer.status != 200:
-        raise RuntimeError(f"{way.name}: {ROWS} rows were answered with {answer.status}")
+    status, seconds = load.once(way.path, way.body, way.headers)
+    if status != 200:
+        raise RuntimeError(f"{way.name}: {ROWS} rows were answered with {status}")
     return seconds
