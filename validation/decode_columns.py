@@ -70,7 +70,9 @@ class ColumnDecoder:
 
     def _proven(self, column: Column, table: Table) -> _Proven:
         values = table.columns.get(column.name)
-        return _missing(column, len(table)) if values is None else self._inputs[column.name](values)
+        if values is None:
+            return _placeholders(column, len(table), good=column.nullable)
+        return self._inputs[column.name](values)
 
     def _judge_others(self, table: Table, columns: Columns, good: np.ndarray, decoded: Decoded) -> None:
         """Have the rows that are not proven judged one by one, and put all good ones into `decoded`, in order."""
@@ -117,14 +119,9 @@ def _prover(
             return _times(column, limits)
 
 
-def _missing(column: Column, rows: int) -> _Proven:
-    """A column without a value."""
-    return _Proven(ARRAYS[column.kind]([None] * rows), np.full(rows, column.nullable))
-
-
-def _unproven(column: Column, values: Values) -> _Proven:
-    """A column of which no value is proven good."""
-    return _Proven(ARRAYS[column.kind]([None] * len(values)), np.zeros(len(values), dtype=bool))
+def _placeholders(column: Column, rows: int, *, good: bool = False) -> _Proven:
+    """A column of missing values: of one that is not there, or in place of values of which none is proven good."""
+    return _Proven(ARRAYS[column.kind]([None] * rows), np.full(rows, good))
 
 
 def _only(values: Sequence[Any], *types: type) -> bool:
@@ -142,12 +139,13 @@ def _numbers(column: Column, limits: Range | None) -> Callable[[Values], _Proven
     def prove(values: Values) -> _Proven:
         numbers = _floats(values)
         if numbers is None:
-            return _unproven(column, values)
+            return _placeholders(column, len(values))
         good = (numbers >= least) & (numbers <= most)
         if whole:
             numbers = numbers + 0.0  # an integer has no negative zero
             good &= numbers == np.trunc(numbers)
         missing = np.isnan(numbers)
+        numbers[missing] = np.nan  # the one that rows are read as: NaN has a sign, and bits that say nothing
         if column.nullable and (isinstance(values, np.ndarray) or values.count(None) == missing.sum()):
             good |= missing
         return _Proven(numbers, good)
@@ -168,7 +166,7 @@ def _floats(values: Values) -> np.ndarray | None:
 def _flags(column: Column) -> Callable[[Values], _Proven]:
     def prove(values: Values) -> _Proven:
         if not (values.dtype == np.bool_ if isinstance(values, np.ndarray) else _only(values, bool)):
-            return _unproven(column, values)
+            return _placeholders(column, len(values))
         flags = np.array(values, dtype=np.float64)
         return _Proven(flags, np.isfinite(flags) | column.nullable)
 
@@ -183,7 +181,7 @@ def _names(column: Column, choices: Collection[str]) -> Callable[[Values], _Prov
 
     def prove(values: Values) -> _Proven:
         if isinstance(values, np.ndarray) or not _only(values, str):
-            return _unproven(column, values)
+            return _placeholders(column, len(values))
         return _by_code(values, codes, names)
 
     return prove
@@ -195,7 +193,7 @@ def _texts(column: Column, limits: Range | None = None) -> Callable[[Values], _P
 
     def prove(values: Values) -> _Proven:
         if isinstance(values, np.ndarray) or not _only(values, str):
-            return _unproven(column, values)
+            return _placeholders(column, len(values))
         read_texts: dict[str | None, Any] = {}
         for text in set(values) - {None}:
             try:
@@ -226,7 +224,7 @@ def _times(column: Column, limits: Range | None) -> Callable[[Values], _Proven]:
         if not isinstance(values, np.ndarray):
             return written(values)
         if values.dtype.kind != "M":
-            return _unproven(column, values)
+            return _placeholders(column, len(values))
         years = values.astype("datetime64[Y]").astype(np.int64)
         good = (years >= _FIRST_YEAR) & (years <= _LAST_YEAR)
         within = np.where(good, values, np.datetime64("NaT"))

@@ -101,6 +101,8 @@ def test_typed_times_of_the_calendar_do_too(data: st.DataObject, name: str, kind
         ("number", [2**53 + 1, 2**53, -(2**53) - 1, 10**400, None, 1]),
         ("rooms", np.array([-0.0, 3.0, 3.5, np.nan, np.inf])),
         ("area", np.array([-0.0, np.nan, np.inf, -np.inf, 1e308, 219.0])),
+        ("area", np.array([0x7E00, 0xFE00, 0x7C01, 0xFC01], dtype="u2").view("f2")),
+        ("area", [1.0, float("nan"), -float("nan"), None]),
         ("area", [1.0, float("nan"), None, 10**400, True]),
         ("area", np.array([1, 2**60 + 1], dtype="i8")),
         ("new", [True, None, 1, np.True_]),
