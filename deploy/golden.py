@@ -21,9 +21,9 @@ class Golden(NamedTuple):
     Attributes:
         model, version: its name and its version; registry_version: MLflow's.
         rows: the golden rows, as callers send them.
-        scores: for each row, a regression's prediction and interval, or the probability of `positive`.
+        scores: for each row, a regression's prediction and interval, or the probabilities of `classes`.
         contributions: for each row, its SHAP values by column.
-        positive: the last class; None for a regression.
+        classes: those whose probabilities are scores: of two the positive one; empty for a regression.
     """
 
     model: str
@@ -32,7 +32,7 @@ class Golden(NamedTuple):
     rows: Sequence[Mapping[str, Any]]
     scores: Sequence[Sequence[float]]
     contributions: Sequence[Mapping[str, float]]
-    positive: str | None
+    classes: Sequence[str]
 
     def differs(self, row: int, answer: Mapping[str, Any]) -> str | None:
         """How a prediction differs from the golden one; None if not. `answer` is V1's, or a message as a dict."""
@@ -58,8 +58,8 @@ class Golden(NamedTuple):
         return None
 
     def _score(self, answer: Mapping[str, Any]) -> list[float]:
-        if self.positive is not None:
-            return [answer["probabilities"][self.positive]]
+        if self.classes:
+            return [answer["probabilities"][label] for label in self.classes]
         return [answer["prediction"], answer["interval"]["low"], answer["interval"]["high"]]
 
 
@@ -104,7 +104,7 @@ def _golden(folder: Path) -> Golden:
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     golden = msgspec.json.decode((folder / "golden.json").read_bytes())
     labels = yaml.safe_load((folder / "model.yaml").read_text())["labels"]
-    classes = manifest["outcome"].get("classes")
+    classes = manifest["outcome"].get("classes", ())
     return Golden(
         manifest["problem"],
         manifest["version"],
@@ -112,5 +112,5 @@ def _golden(folder: Path) -> Golden:
         golden["rows"],
         golden["scores"],
         golden["contributions"],
-        classes[-1] if classes else None,
+        classes[1:] if len(classes) == 2 else classes,
     )

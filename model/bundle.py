@@ -55,8 +55,9 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What manifest.json says.
 
-    `version` is a hash of what decides the answers; `digest` covers the whole manifest. Metrics, lineage and cards
-    are absent until the registry seals the bundle.
+    `base_values` are those of SHAP values, of each of the outcome's subjects. `version` is a hash of what decides the
+    answers; `digest` covers the whole manifest. Metrics, lineage and cards are absent until the registry seals the
+    bundle.
     """
 
     format: int
@@ -67,7 +68,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features_hash: str
     fitted: Fitted
     outcome: Outcome
-    base_value: float
+    base_values: list[float]
     files: dict[str, str]
     metrics: Metrics | None = None
     lineage: Lineage | None = None
@@ -94,7 +95,7 @@ class Bundle:
     """By the names of their files."""
 
 
-def make_manifest(model: Model, base_value: float, files: dict[str, bytes]) -> Manifest:
+def make_manifest(model: Model, base_values: list[float], files: dict[str, bytes]) -> Manifest:
     """The manifest of a bundle of this model with these files, unsealed."""
     problem, fitted = model.problem, model.fitted
     manifest = Manifest(
@@ -108,7 +109,7 @@ def make_manifest(model: Model, base_value: float, files: dict[str, bytes]) -> M
         features_hash=problem.features_hash,
         fitted=fitted,
         outcome=model.outcome,
-        base_value=base_value,
+        base_values=base_values,
         files=_hashes(files),
     )
     return _digested(msgspec.structs.replace(manifest, version=_version(manifest)))

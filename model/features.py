@@ -1,7 +1,7 @@
 """From a problem's columns to the model matrix, the same way in training and in serving."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,20 +23,23 @@ class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         state: what the problem's `fit` returned.
         encodings: the names that each categorical feature takes; their places are their codes.
         feature_names: the columns of the model matrix, in order.
+        bounds: where the classes of a target with bins meet, rising; a number at one is of the upper class.
     """
 
     vocabularies: dict[str, list[str]]
     state: dict[str, Any]
     encodings: dict[str, list[str]]
     feature_names: list[str]
+    bounds: list[float] = []
 
 
-def fit(problem: Problem, columns: Columns) -> Fitted:
+def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fitted:
     """Learn vocabularies, the problem's state and the encodings of its categorical features.
 
     Args:
         problem: whose `fit` and `features` to use.
         columns: the inputs and the target of the training split.
+        bounds: where the classes of the target meet, if it has bins.
 
     Raises:
         ContractError: `fit` returned what JSON does not give back as it was, or `features` has a name that LightGBM
@@ -53,7 +56,7 @@ def fit(problem: Problem, columns: Columns) -> Fitted:
     for name in features:
         _demand_name(problem, name)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
-    return Fitted(vocabularies, state, encodings, list(features))
+    return Fitted(vocabularies, state, encodings, list(features), list(bounds))
 
 
 def _as_json(problem: Problem, state: object) -> dict[str, Any]:

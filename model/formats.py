@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-FORMAT = 3
+FORMAT = 4
 Document = dict[str, Any]
 
 
@@ -36,9 +36,17 @@ def _completed(manifest: Document) -> Document:
     return manifest | {"metrics": _METRICS | metrics} if isinstance(metrics, dict) else manifest
 
 
+def _third_manifest(manifest: Document) -> Document:
+    """Until format 3 a model explained one score."""
+    manifest = _completed(manifest)
+    return {name: value for name, value in manifest.items() if name != "base_value"} | {
+        "base_values": [manifest["base_value"]]
+    }
+
+
 def _second_manifest(manifest: Document) -> Document:
     """Until format 2 the scores of a slice stood among its other members."""
-    manifest = _completed(manifest)
+    manifest = _third_manifest(manifest)
     metrics = manifest.get("metrics")
     if not metrics:
         return manifest
@@ -66,6 +74,7 @@ def _second_reference(manifest: Document, reference: Document) -> Document:
 
 READERS: Mapping[int, Reader] = {
     2: Reader(_second_manifest, _second_reference),
+    3: Reader(_third_manifest, lambda manifest, reference: reference),
     FORMAT: Reader(_completed, lambda manifest, reference: reference),
 }
 """The formats that are read."""

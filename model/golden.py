@@ -19,8 +19,8 @@ Sums of doubles may differ in their last bits between processors, answers may no
 """
 
 
-def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, float]:
-    """The answers that `rows` get from this model, to be kept in its bundle, and the base value of its SHAP values."""
+def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden, list[float]]:
+    """The answers that `rows` get from this model, to be kept in its bundle, and the base values of its SHAP values."""
     inputs = predictor.decode(rows).raise_if_rejected().inputs
     explained = predictor.explanations(inputs)
     golden = Golden(
@@ -28,7 +28,7 @@ def record(predictor: Predictor, rows: Sequence[dict[str, Any]]) -> tuple[Golden
         scores=predictor.scores(inputs).tolist(),
         contributions=[answer.contributions for answer in explained],
     )
-    return golden, explained[0].base_value if explained else np.nan
+    return golden, predictor.base_values(predictor.decode(rows[:1]).inputs) if rows else []
 
 
 def replay(predictor: Predictor, bundle: Bundle) -> None:
@@ -42,18 +42,20 @@ def replay(predictor: Predictor, bundle: Bundle) -> None:
     if not rows:
         raise BundleError(f"The bundle of '{predictor.name}' has no golden rows to prove it. Train again.")
     try:
-        answers, base_value = record(predictor, rows)
+        answers, base_values = record(predictor, rows)
     except RowsRejected as error:
         raise BundleError(_message(predictor, error.errors[0].row, error.errors[0].message)) from error
     _replay_columns(predictor, rows, answers)
     if len(golden.scores) != len(rows) or len(golden.contributions) != len(rows):
         raise BundleError(_message(predictor, len(rows), "the recorded answers are incomplete"))
-    if not np.isclose(base_value, bundle.manifest.base_value, rtol=PREDICTED):
-        raise BundleError(_message(predictor, 0, f"the base value is {base_value!r}"))
+    expected_base = bundle.manifest.base_values
+    if len(base_values) != len(expected_base) or not np.allclose(base_values, expected_base, rtol=PREDICTED, atol=0):
+        raise BundleError(_message(predictor, 0, f"the base values are {base_values!r}"))
+    largest_base = max(map(abs, base_values))
     for row, (expected, scores) in enumerate(zip(golden.scores, answers.scores, strict=True)):
         if len(scores) != len(expected) or not np.allclose(scores, expected, rtol=PREDICTED, atol=PREDICTED):
             raise BundleError(_message(predictor, row, f"expected {expected!r}, got {scores!r}"))
-        total = abs(base_value) + sum(map(abs, golden.contributions[row].values()))
+        total = largest_base + sum(map(abs, golden.contributions[row].values()))
         for column, share in golden.contributions[row].items():
             got = answers.contributions[row].get(column, np.nan)
             if not np.isclose(got, share, rtol=EXPLAINED, atol=EXPLAINED * total + PREDICTED):

@@ -42,8 +42,37 @@ class Decision(msgspec.Struct, frozen=True):
     precision: Score | None
 
 
+class ClassReport(msgspec.Struct, frozen=True):
+    """The answers of a model of several classes.
+
+    Attributes:
+        classes: in the order of the confusion matrix.
+        confusion: how many test rows of each class (a list each) got each class as their answer.
+        accuracy: the share of right answers.
+        before, after: scores of the probabilities before and after calibration.
+    """
+
+    classes: list[str]
+    confusion: list[list[int]]
+    accuracy: Score
+    before: Scores
+    after: Scores
+
+
+class SetCoverage(msgspec.Struct, frozen=True):
+    """Prediction sets: the share that should have the right class, the one that has it, and how large they are.
+
+    `single` is the share of sets of one class.
+    """
+
+    coverage: float
+    covered: Score
+    mean_size: float
+    single: float
+
+
 class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The rows of one name of a column, judged by themselves; `covered` of a regression's intervals."""
+    """The rows of one name of a column, judged by themselves; `covered` of intervals or sets."""
 
     column: str
     value: str
@@ -95,7 +124,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         importance: what moves answers.
         duplicates: rows that are equal to others.
         suspicions: what a person should look into, a sentence each.
-        interval, decision: of a regression, and of a classification.
+        interval, decision, classes: of a regression, of two classes, and of several.
+        sets: of a classification.
         cross_validation: of a classification, where it was asked for.
     """
 
@@ -115,4 +145,6 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     suspicions: list[str] = []
     interval: Coverage | None = None
     decision: Decision | None = None
+    classes: ClassReport | None = None
+    sets: SetCoverage | None = None
     cross_validation: CrossValidation | None = None

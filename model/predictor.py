@@ -17,16 +17,18 @@ from model import bundle as bundles
 from model.bundle import Bundle
 from model.features import FeatureMatrix
 from model.model import BOOSTER, SPREAD, Model
+from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
 from problems.base import owners
 from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
 from validation.decode_columns import ColumnDecoder
 from validation.decode_rows import RowDecoder
-from validation.errors import BundleError
+from validation.errors import BundleError, UnreadableRequest
 from validation.lookup import Lookup
 from validation.table import Table
-from validation.wire import Explanation, Explanations, Prediction, Predictions
+from validation.values import quoted
+from validation.wire import ClassContributions, Explanation, Explanations, Prediction, Predictions
 
 _FLOAT64 = 1
 """C_API_DTYPE_FLOAT64"""
@@ -62,9 +64,9 @@ class Predictor:
         self._table = ColumnDecoder(self._rows)
         self._matrix = FeatureMatrix(model.problem, model.fitted)
         self.outcome = model.outcome
-        self._booster = _booster(model, BOOSTER)
+        self._booster = _booster(model, BOOSTER, model.outcome.raw_scores)
         self._raw = _Scorer(self._booster, raw_score=True)
-        spread = _booster(model, SPREAD) if SPREAD in model.boosters else None
+        spread = _booster(model, SPREAD, 1) if SPREAD in model.boosters else None
         self._spread = None if spread is None else _Scorer(spread, raw_score=False)
         self._inputs = [column.name for column in self.contract.inputs]
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
@@ -87,8 +89,8 @@ class Predictor:
         """What the answers to decoded rows are made of, shape (rows, outputs).
 
         Returns:
-            A regression's value, low and high end of its interval; a classification's probability of the positive
-            class.
+            A regression's value, low and high end of its interval; the probability of the positive one of two classes,
+            or of each of several.
         """
         columns, matrix = self._features(inputs)
         return self._scores(columns, matrix, self._raw(matrix))
@@ -102,36 +104,48 @@ class Predictor:
         return self.outcome.scores(raw, spread, columns)
 
     def contributions(self, inputs: Inputs) -> np.ndarray:
-        """SHAP values of decoded rows, in the space of the outcome.
+        """SHAP values of decoded rows, in the space of the outcome; of several classes, those of the answered one.
 
         Returns:
             Shape (rows, inputs + 1), in the order of `Contract.inputs`, the base value last.
         """
-        return self._explained(inputs)[1]
+        scores, values = self._explained(inputs)
+        return self._of_answers(scores, values)
+
+    def base_values(self, inputs: Inputs) -> list[float]:
+        """The base value of each of the outcome's subjects; of one decoded row, since all rows have the same."""
+        values: list[float] = self._explained(inputs)[1][0, :, -1].tolist()
+        return values
+
+    def _of_answers(self, scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The SHAP values of what each answer explains, shape (rows, inputs + 1)."""
+        explained: np.ndarray = values[np.arange(len(values)), self.outcome.explained(scores)]
+        return explained
 
     def _explained(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of shape (rows, outputs), and `contributions`."""
+        """Scores of shape (rows, outputs), and SHAP values of shape (rows, subjects, inputs + 1)."""
         columns, matrix = self._features(inputs)
         raw = self._raw(matrix)
-        shares = self.outcome.contributions(self._contributions(matrix), raw, columns, self._inputs)
-        return self._scores(columns, matrix, raw), shares
+        values = self.outcome.contributions(self._contributions(matrix), raw, columns, self._inputs)
+        return self._scores(columns, matrix, raw), values
 
     def _contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """SHAP values of the raw score, summed to the caller's columns.
+        """SHAP values of the raw scores, summed to the caller's columns.
 
         Args:
             matrix: the model matrix, shape (rows, features).
 
         Returns:
-            Shape (rows, inputs + 1), in the order of `Contract.inputs`, the base value last; rows add up to the raw
-            score. TreeSHAP as LightGBM computes it (Lundberg et al., "Consistent Individualized Feature Attribution
-            for Tree Ensembles", 2018).
+            Shape (rows, raw scores, inputs + 1), in the order of `Contract.inputs`, the base value last; they add up to
+            the raw score. TreeSHAP as LightGBM computes it (Lundberg et al., "Consistent Individualized Feature
+            Attribution for Tree Ensembles", 2018).
         """
+        shape = len(matrix), self.outcome.raw_scores, len(self._inputs) + 1
         if not len(matrix):  # LightGBM refuses a matrix without rows
-            return np.empty((0, len(self._inputs) + 1))
+            return np.empty(shape)
         values = self._booster.predict(matrix, num_threads=1, pred_contrib=True)
-        grouped: np.ndarray = np.column_stack([values[:, :-1] @ self._owners, values[:, -1]])
-        return grouped
+        values = np.reshape(values, (-1, matrix.shape[1] + 1))
+        return np.column_stack([values[:, :-1] @ self._owners, values[:, -1]]).reshape(shape)
 
     def predictions(self, decoded: Decoded, scores: np.ndarray) -> Predictions:
         """The answers to the good rows of a request, given their scores of shape (rows, outputs)."""
@@ -139,40 +153,68 @@ class Predictor:
 
     def answers(self, decoded: Decoded, scores: np.ndarray, first: int = 0) -> list[Prediction]:
         """The answers to the good rows from `first` on, as many as there are scores of shape (rows, outputs)."""
-        unit = self.contract.target.unit or UNSET
+        unit = self.contract.target.answer_unit or UNSET
         keys = decoded.keys[first : first + len(scores)]
-        rows = zip(scores.tolist(), self.ids(len(scores)), keys, strict=True)
-        answers = []
-        for place, (score, prediction_id, sent) in enumerate(rows, first):
-            answer = self.outcome.answer(score)
-            answers.append(
-                Prediction(
-                    prediction=answer.prediction,
-                    unit=unit,
-                    interval=answer.interval,
-                    probabilities=answer.probabilities,
-                    warnings=decoded.warnings.get(place, []),
-                    prediction_id=prediction_id,
-                    keys=sent or UNSET,
-                )
+        rows = zip(self.outcome.answers(scores), self.ids(len(scores)), keys, strict=True)
+        return [
+            Prediction(
+                prediction=answer.prediction,
+                unit=unit,
+                interval=answer.interval,
+                probabilities=answer.probabilities,
+                prediction_set=answer.prediction_set,
+                warnings=decoded.warnings.get(place, []),
+                prediction_id=prediction_id,
+                keys=sent or UNSET,
             )
-        return answers
+            for place, (answer, prediction_id, sent) in enumerate(rows, first)
+        ]
 
     def ids(self, count: int) -> list[str]:
         """New ids of predictions, as many as `count`."""
         return [f"{self._ids}{number:016x}" for number in itertools.islice(self._count, count)]
 
-    def explanations(self, inputs: Inputs) -> list[Explanation]:
-        """SHAP values of decoded rows; they and the base value add up to the value, or to the log-odds."""
-        scores, shares = self._explained(inputs)
+    def subjects(self, classes: Sequence[str]) -> list[str]:
+        """The classes of these names, each once; all where "*" is among them. Raises UnreadableRequest for others."""
+        known = self.outcome.subjects
+        if classes and not known:
+            raise UnreadableRequest(f"The model '{self.name}' predicts a number: it has no classes to explain.")
+        unknown = next((label for label in classes if label not in (*known, ALL_CLASSES)), None)
+        if unknown is not None:
+            raise UnreadableRequest(
+                f"There is no class {quoted(unknown)} to explain. There are: {', '.join(known)}; {ALL_CLASSES} is all."
+            )
+        return [*known] if ALL_CLASSES in classes else [*dict.fromkeys(classes)]
+
+    def explanations(self, inputs: Inputs, classes: Sequence[str] = ()) -> list[Explanation]:
+        """SHAP values of decoded rows; they and the base value add up to what the outcome's space says.
+
+        Args:
+            inputs: the rows.
+            classes: of which of the outcome's subjects there are to be SHAP values beside those of the answer.
+        """
+        scores, values = self._explained(inputs)
+        subjects = [*self.outcome.subjects]
+        wanted = [(label, subjects.index(label)) for label in classes]
+        answers, of_answers = self.outcome.answers(scores), self._of_answers(scores, values).tolist()
         explained = []
-        for score, values in zip(scores.tolist(), shares.tolist(), strict=True):
-            answer = self.outcome.answer(score)
-            contributions = dict(zip(self._inputs, values[:-1], strict=True))
+        for row, (answer, place) in enumerate(zip(answers, self.outcome.explained(scores).tolist(), strict=True)):
             explained.append(
-                Explanation(answer.prediction, self.outcome.space, values[-1], contributions, answer.probabilities)
+                Explanation(
+                    answer.prediction,
+                    self.outcome.space,
+                    *self._named(of_answers[row]),
+                    explained_class=subjects[place] if subjects else UNSET,
+                    classes=[ClassContributions(name, *self._named(values[row, at].tolist())) for name, at in wanted]
+                    or UNSET,
+                    probabilities=answer.probabilities,
+                )
             )
         return explained
+
+    def _named(self, values: list[float]) -> tuple[float, dict[str, float]]:
+        """The base value, and what each input contributes."""
+        return values[-1], dict(zip(self._inputs, values[:-1], strict=True))
 
     @staticmethod
     def annotated(explained: Sequence[Explanation], decoded: Decoded) -> list[Explanation]:
@@ -209,7 +251,7 @@ class _Scorer:
 
     def __init__(self, booster: lgb.Booster, *, raw_score: bool) -> None:
         self._booster = booster  # what is prepared points into it
-        self._features = booster.num_feature()
+        self._features, self._outputs = booster.num_feature(), booster.num_model_per_iteration()
         # 0 and 1 are C_API_PREDICT_NORMAL and C_API_PREDICT_RAW_SCORE; from the first tree on, as many as are best
         self._what = int(raw_score), 0, booster.best_iteration
         # one thread: with two, batches wait for the second far longer than they gain
@@ -223,8 +265,9 @@ class _Scorer:
         weakref.finalize(self, lgb.basic._LIB.LGBM_FastConfigFree, self._prepared).atexit = False
 
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
-        """Scores, shape (rows,), of a model matrix of float64, shape (rows, features)."""
-        rows, scores = np.ascontiguousarray(matrix), np.empty(len(matrix))
+        """Scores of a model matrix of float64, shape (rows, features): shape (rows,), or (rows, outputs) if several."""
+        rows = np.ascontiguousarray(matrix)
+        scores = np.empty(len(matrix) if self._outputs == 1 else (len(matrix), self._outputs))
         data, into = rows.ctypes.data, scores.ctypes.data
         if len(rows) == 1:
             self._check(self._score_row(self._prepared, data, self._length, into))
@@ -252,15 +295,16 @@ def _ranges(contract: Contract, reference: Reference) -> dict[str, tuple[float, 
     return {name: (seen[0], seen[-1]) for name, seen in deciles.items() if seen}
 
 
-def _booster(model: Model, name: str) -> lgb.Booster:
+def _booster(model: Model, name: str, outputs: int) -> lgb.Booster:
+    """The booster in a file; raises BundleError if it does not give that many scores a row: the scorer has no room."""
     problem = model.problem.name
     try:
         booster = lgb.Booster(model_str=model.boosters[name])
     except lgb.basic.LightGBMError as error:
         raise BundleError(f"{name} of '{problem}' is not a LightGBM model: {error}") from error
-    outputs = booster.num_model_per_iteration()
-    if outputs != 1:  # the scorer has room for one
-        raise BundleError(f"{name} of '{problem}' has {outputs} outputs a row; a model here has one.")
+    found = booster.num_model_per_iteration()
+    if found != outputs:
+        raise BundleError(f"{name} of '{problem}' has {found} outputs a row; this model has {outputs}.")
     if booster.feature_name() != model.fitted.feature_names:
         raise BundleError(f"{name} of '{problem}' was trained on other features than its manifest has.")
     return booster

@@ -52,13 +52,13 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         rows: how many it has.
         columns: that of each input and of the target.
-        predictions: of what the model says to rows that it did not learn from: values, or probabilities of the positive
-            class. None in bundles of format 2.
+        predictions: of what the model says to rows that it did not learn from: values, probabilities of the positive
+            one of two classes, or labels of several. None in bundles of format 2.
     """
 
     rows: int = 0
     columns: dict[str, Numbers | Names] = {}
-    predictions: Numbers | None = None
+    predictions: Numbers | Names | None = None
 
     def deciles(self, column: Column) -> list[float]:
         """Eleven values of a number or time, from the least to the greatest, as its reader gives them.

@@ -15,8 +15,8 @@ from validation.contract import NAME, Contract
 from validation.decode import Columns
 from validation.errors import ContractError
 
-Task = Literal["regression", "binary"]
-"""What is predicted: a number, or which of two classes a row is of."""
+Task = Literal["regression", "binary", "multiclass"]
+"""What is predicted: a number, or which of two or of several classes a row is of."""
 State = Mapping[str, Any]
 Fit = Callable[[Columns], State]
 Features = Callable[[Columns, State], Columns]
@@ -106,8 +106,11 @@ class Problem:
 
     @property
     def task(self) -> Task:
-        """What is predicted, by the kind of the target."""
-        return "regression" if self.contract.target.numeric else "binary"
+        """What is predicted, by the target; a table whose labels the contract does not list has two of them."""
+        target = self.contract.target
+        if target.continuous:
+            return "regression"
+        return "multiclass" if len(target.labels or ()) > 2 else "binary"
 
     @cached_property
     def features_hash(self) -> str:

@@ -51,6 +51,20 @@ class Message(NamedTuple):
         return len({field.name.replace("_", "") for field in self.fields}) < len(self.fields)
 
 
+_CLASSES = (
+    Message(
+        "PredictionSet",
+        "The classes that a row may be of, and the share of sets that have the right one.",
+        [Field(1, "labels", "string", REPEATED), Field(2, "coverage", "double")],
+    ),
+    Message(
+        "ClassContributions",
+        "SHAP values of one class.",
+        [Field(1, "label", "string"), Field(2, "base_value", "double"), Field(3, "contributions", SHARES)],
+    ),
+)
+
+
 def package(problem: Problem) -> str:
     """The protobuf package of the service and its messages."""
     return f"boxwood.{problem.name}"
@@ -63,7 +77,7 @@ def file_name(problem: Problem) -> str:
 
 def messages(problem: Problem) -> list[Message]:
     """The messages of a problem's service."""
-    return [_row(problem), *_requests(), *_responses(), *_answers(problem), *_parts(problem)]
+    return [_row(problem), *_requests(problem), *_responses(), *_answers(problem), *_parts(problem)]
 
 
 def _row(problem: Problem) -> Message:
@@ -98,7 +112,7 @@ def _one_line(text: str) -> str:
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
-def _requests() -> list[Message]:
+def _requests(problem: Problem) -> list[Message]:
     partial = "Whether to answer the good rows beside the errors of the others."
     version = "Which version is asked; without it, the one that answers where nobody says."
     fields = [
@@ -106,7 +120,11 @@ def _requests() -> list[Message]:
         Field(2, "partial", "bool", comment=partial),
         Field(3, "model_version", "string", comment=version),
     ]
-    return [Message(f"{method}Request", f"What {method} takes.", fields) for method in METHODS]
+    classes = Field(4, "classes", "string", REPEATED, "Which classes to explain beside the answer; * for all.")
+    more = {"Explain": [classes] if "probabilities" in BY_TASK[problem.task].parts else []}
+    return [
+        Message(f"{method}Request", f"What {method} takes.", [*fields, *more.get(method, [])]) for method in METHODS
+    ]
 
 
 def _responses() -> list[Message]:
@@ -132,15 +150,21 @@ def _answers(problem: Problem) -> list[Message]:
     echoed = [Field(4, "keys", "Keys", OPTIONAL)] if keys else []
     common = [predicted, *shares, Field(3, "warnings", "string", REPEATED), *echoed]
     prediction_only = [
-        *([Field(5, "unit", "string")] if target.unit else []),
+        *([Field(5, "unit", "string")] if target.answer_unit else []),
         *([Field(6, "interval", "Interval", OPTIONAL)] if "interval" in answer.parts else []),
         Field(7, "prediction_id", "string"),
+        *([Field(8, "prediction_set", "PredictionSet", OPTIONAL)] if "prediction_set" in answer.parts else []),
     ]
     explanation_only = [
-        Field(5, "space", "string", comment="What base_value and contributions add up to: value, or log-odds."),
+        Field(5, "space", "string", comment="What base_value and contributions add up to: value, log-odds or logit."),
         Field(6, "base_value", "double"),
         Field(7, "contributions", SHARES, comment="SHAP values by column."),
     ]
+    if shares:
+        explanation_only += [
+            Field(8, "explained_class", "string", comment="Whose score that is."),
+            Field(9, "classes", "ClassContributions", REPEATED, "The same for the classes that were asked for."),
+        ]
     return [
         Message("Prediction", "The answer to a row.", [*common, *prediction_only]),
         Message("Explanation", "Why a row gets its answer.", [*common, *explanation_only]),
@@ -152,6 +176,8 @@ def _parts(problem: Problem) -> list[Message]:
     if "interval" in BY_TASK[problem.task].parts:
         bounds = [Field(number, name, "double") for number, name in enumerate(("low", "high", "coverage"), 1)]
         parts.append(Message("Interval", "A prediction interval and the share of rows that it covers.", bounds))
+    if "prediction_set" in BY_TASK[problem.task].parts:
+        parts += _CLASSES
     row = _row(problem)
     key_names = {column.name for column in problem.contract.keys}
     if key_names:

@@ -1,7 +1,7 @@
 """What `GET /v1/models/{model}` says about a model: enough to ask it, to judge it and to know where it comes from."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -17,6 +17,14 @@ MOST_SHARES = 100
 """Of a category with too many names to list, the shares of so many of the most common ones are given."""
 
 
+class Class(TypedDict):
+    """A class; of a target that is cut into bins, numbers from `low` on and below `high` are of it."""
+
+    label: str
+    low: NotRequired[float]
+    high: NotRequired[float]
+
+
 class Described(TypedDict):
     """What `GET /v1/models/{model}` says."""
 
@@ -26,6 +34,7 @@ class Described(TypedDict):
     title: str
     ready: bool
     contract: list[dict[str, Any]]
+    classes: list[Class]
     missing_texts: list[str]
     reference: dict[str, Any]
     metrics: Metrics | None
@@ -48,6 +57,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
         "title": opened.model.problem.title,
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
+        "classes": _classes(opened),
         "missing_texts": sorted(ABSENT),
         "reference": _reference(opened),
         "metrics": manifest.metrics,
@@ -57,6 +67,15 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
             **(msgspec.to_builtins(manifest.lineage) if manifest.lineage else {}),
         },
     }
+
+
+def _classes(opened: Bundle) -> list[Class]:
+    """The classes of a classification, in order."""
+    labels, bounds = getattr(opened.model.outcome, "classes", ()), opened.manifest.fitted.bounds
+    classes = [Class(label=label) for label in labels]
+    for below, above, bound in zip(classes, classes[1:], bounds, strict=False):
+        below["high"] = above["low"] = bound
+    return classes
 
 
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:

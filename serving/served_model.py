@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics, RequestMetrics
+from serving.verbs import Verb
 from validation.decode import Decoded, Inputs, Records, count
 from validation.errors import Overloaded
 from validation.table import Table
@@ -45,29 +46,6 @@ class Answers(NamedTuple):
     scores: np.ndarray
 
 
-class Ask(Protocol):
-    """How rows are answered."""
-
-    def __call__(self, rows: Any, *, partial: bool) -> Coroutine[Any, Any, Any]:
-        """Answer rows, or a table; raises Overloaded, and RowsRejected for invalid rows unless `partial`."""
-
-
-class Verb(NamedTuple):
-    """What a model does with rows."""
-
-    name: str
-    ask: Ask
-    gate: Gate
-    """Admits its requests."""
-    watched: bool
-    """Whether even one turn takes so long that it is cancelled when the caller disconnects."""
-
-    @property
-    def cancel_above_rows(self) -> int:
-        """A request of more rows is cancelled when its caller disconnects."""
-        return 0 if self.watched else self.gate.part
-
-
 class ServedModel:
     """A predictor with its batcher, ready to answer on an event loop."""
 
@@ -86,6 +64,7 @@ class ServedModel:
         waiting = Waiting(self.metrics.waiting("explain"))
         gate = Gate(shared.thread, _seconds_a_row(predictor.explain, rows), waiting)
         self.explaining = Verb("explain", self.explain, gate, watched=True)
+        self._observed = predictor.outcome.observed
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
@@ -125,7 +104,7 @@ class ServedModel:
             if len(rows) <= self._part():
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 scores = await self._batcher.submit(decoded.records)
-                self.metrics.answered(scores[:, 0])
+                self.metrics.answered(self._observed(scores))
                 answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers = await self._predict_in_parts(rows, partial)
@@ -155,7 +134,7 @@ class ServedModel:
     def _predict_part(
         self, rows: Sequence[object], decoded: Decoded, partial: bool
     ) -> tuple[list[Prediction], np.ndarray]:
-        """The answers to a part of a request, and the predicted values, shape (rows,); none if it is refused.
+        """The answers to a part of a request, and what is counted of them, shape (rows,); none if it is refused.
 
         `decoded` has the rows of the parts before it, and gets those of this one.
         """
@@ -164,7 +143,7 @@ class ServedModel:
         if decoded.error_count and not partial:
             return [], np.empty(0)
         scores = self._scores(records)
-        return self.predictor.answers(decoded, scores, first), scores[:, 0]
+        return self.predictor.answers(decoded, scores, first), self._observed(scores)
 
     async def score(self, rows: Table, *, partial: bool = False) -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
@@ -177,7 +156,7 @@ class ServedModel:
                 # a few rows join a batch; columns are scored as a batch of their own
                 scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
                 answers = Answers(decoded, scores)
-            self.metrics.answered(answers.scores[:, 0])
+            self.metrics.answered(self._observed(answers.scores))
             return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> Answers:
@@ -204,26 +183,32 @@ class ServedModel:
         self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored))
         return Answers(decoded, np.concatenate([scores for scores, _ in scored]))
 
-    async def explain(self, rows: Sequence[object], *, partial: bool = False) -> Explanations | PartialExplanations:
-        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`."""
+    async def explain(
+        self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = ()
+    ) -> Explanations | PartialExplanations:
+        """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`.
+
+        Raises UnreadableRequest for `classes` that the model does not have, see `Predictor.subjects`.
+        """
+        subjects = self.predictor.subjects(classes)
         with self.explaining.gate.admit(len(rows)):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
-                explained = self.predictor.annotated(await self._explanations(records), decoded)
+                explained = self.predictor.annotated(await self._explanations(records, subjects), decoded)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Explanations(name, version, explained)
         return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.error_count)
 
-    async def _explanations(self, records: Records) -> list[Explanation]:
+    async def _explanations(self, records: Records, subjects: Sequence[str]) -> list[Explanation]:
         """Explain part by part in one thread, so that requests take turns; LightGBM releases the GIL meanwhile."""
         loop = asyncio.get_running_loop()
         explained: list[Explanation] = []
         while len(explained) < len(records):
             part = records[len(explained) : len(explained) + self.explaining.gate.part]
             part_explanations, seconds = await loop.run_in_executor(
-                self._explainer, _timed, self.predictor.explanations, part
+                self._explainer, _timed, self.predictor.explanations, part, subjects
             )
             self.explaining.gate.took(len(part), seconds)
             explained += part_explanations
@@ -286,7 +271,7 @@ class ServedModel:
             decoded_rows.append(decoded_row)
         records = [record for decoded_row in decoded_rows for record in decoded_row.records]
         scores = await self._batcher.submit(records)
-        self.metrics.answered(scores[:, 0])
+        self.metrics.answered(self._observed(scores))
         row_scores = iter(scores[:, None])
         return [self._answer_alone(decoded_row, row_scores) for decoded_row in decoded_rows], compared
 
@@ -325,5 +310,6 @@ def _without_row(error: RowError) -> dict[str, Any]:
 
 def _bounds(opened: bundle.Bundle) -> Sequence[float]:
     """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
-    deciles = opened.reference.deciles(opened.model.problem.contract.target)
+    target = opened.model.problem.contract.target
+    deciles = opened.reference.deciles(target) if target.continuous else ()
     return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]

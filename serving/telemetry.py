@@ -205,7 +205,8 @@ class ModelMetrics:
         # in no registry, since each model has its own bounds; the collector reads it from the workers' files
         self._predictions: _Distribution = _Distribution(
             "boxwood_prediction",
-            "Predicted values between the deciles of training, or probabilities of the last class in tenths.",
+            "Predicted values between the deciles of training. Of two classes the probability of the last one, of "
+            "several that of the most probable one, in tenths.",
             _MODEL,
             buckets=bounds,
             registry=None,

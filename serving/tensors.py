@@ -31,7 +31,9 @@ NUMPY: Mapping[str, np.dtype[Any]] = {
 }
 """The protocol's fixed-size datatypes as they lie in a raw tensor."""
 _KINDS = {Kind.INTEGER: "INT64", Kind.REAL: "FP64", Kind.FLAG: "BOOL"}
-_OUTPUTS: Mapping[type, str] = {float: "FP64", str: TEXT}
+_OUTPUTS: Mapping[type, str] = {float: "FP64", str: TEXT, bool: "BOOL"}
+_MISSING: Mapping[type, object] = {float: math.nan, str: "", bool: False}
+"""The values of rows without an answer, by the kind of an output."""
 _LENGTH = struct.Struct("<I")
 """The length that precedes each text in raw bytes."""
 
@@ -53,7 +55,7 @@ class _Part(NamedTuple):
     """An output: its name, the type and shape of one row's value, and a function for the values of all valid rows."""
 
     name: str
-    kind: type[float] | type[str]
+    kind: type[float] | type[str] | type[bool]
     shape: tuple[int, ...]
     values: Callable[[Answers], np.ndarray]
 
@@ -171,7 +173,7 @@ def _column(tensor: Tensor, optional: bool) -> Values:
 
 
 def answers(predictor: Predictor, answered: Answers, wanted: Sequence[str]) -> list[Tensor]:
-    """The output tensors of an answer; rows without an answer have NaN or an empty text.
+    """The output tensors of an answer; rows without an answer have NaN, an empty text, or false.
 
     Args:
         predictor: the model that answered.
@@ -191,7 +193,7 @@ def answers(predictor: Predictor, answered: Answers, wanted: Sequence[str]) -> l
 def _tensor(part: _Part, answers: Answers) -> Tensor:
     decoded, values = answers.decoded, part.values(answers)
     if decoded.error_count:
-        padded = np.full((decoded.total, *part.shape), "" if part.kind is str else math.nan, dtype=values.dtype)
+        padded = np.full((decoded.total, *part.shape), _MISSING[part.kind], dtype=values.dtype)
         padded[decoded.positions] = values
         values = padded
     return Tensor(part.name, _OUTPUTS[part.kind], values.shape, values.ravel())

@@ -115,11 +115,11 @@ def _choices(old: Mapping[str, Any], new: Mapping[str, Any], learned: Collection
 
 def _answers(before: Manifest, after: Manifest) -> Iterator[str]:
     old, new = target(before), target(after)
-    for what in ("name", "kind", "unit", "choices"):
+    for what in ("name", "kind", "unit", "choices", "bins"):
         if old.get(what) != new.get(what):
             yield f"the target's {what} is {new.get(what)!r} instead of {old.get(what)!r}"
     classes = [manifest["outcome"].get("classes") for manifest in (before, after)]
-    if classes[0] != classes[1] and old.get("choices") == new.get("choices"):
+    if classes[0] != classes[1] and all(old.get(what) == new.get(what) for what in ("choices", "bins")):
         yield f"the answers are {_shape(classes[1])} instead of {_shape(classes[0])}"
 
 

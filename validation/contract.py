@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from validation.classes import Bins, demand_classes
 from validation.errors import ContractError
 from validation.names import normal
 
@@ -76,6 +77,7 @@ class Column:
         choices: the values of a category, see `validation.names`; None means that they are learned in training.
         nullable: whether it may be missing or null.
         unseen: what a category's unknown value gets; see `when_unseen` where left out.
+        bins: the classes of a target that is a number in the table.
         example: a valid value as requests carry it.
     """
 
@@ -91,6 +93,7 @@ class Column:
     choices: tuple[str, ...] | None = None
     nullable: bool = False
     unseen: Unseen | None = None
+    bins: Bins | None = None
     example: object = None
 
     def __post_init__(self) -> None:
@@ -105,6 +108,8 @@ class Column:
             raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
         if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not None):
             raise ContractError(f"Column '{self.name}' is a {self.kind}: only categories have choices.")
+        if self.bins is not None and (not self.numeric or self.role is not Role.TARGET):
+            raise ContractError(f"Column '{self.name}' has bins: only a target that is a number has.")
         if self.choices is not None:
             object.__setattr__(self, "choices", self._distinct(self.choices))
         if self.role is Role.TIME and (self.kind not in (Kind.DATE, Kind.TIMESTAMP) or self.nullable):
@@ -130,8 +135,27 @@ class Column:
         """Whether its values are numbers, and neither names nor times."""
         return self.kind in (Kind.INTEGER, Kind.REAL)
 
+    @property
+    def continuous(self) -> bool:
+        """Whether a model of this target predicts a number, and not a class."""
+        return self.numeric and self.bins is None
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The classes of this target, in order; None where training learns them, and where it is `continuous`."""
+        if self.bins is not None:
+            return self.bins.labels
+        return ("false", "true") if self.kind is Kind.FLAG else self.choices
+
+    @property
+    def answer_unit(self) -> str | None:
+        """The unit of predictions of this target; labels have none."""
+        return self.unit if self.continuous else None
+
     def semantics(self) -> dict[str, Any]:
         """What a caller depends on: everything but texts, examples and the raw file's habits."""
+        bins = self.bins
+        cut = {} if bins is None else {"bins": {"labels": list(bins.labels), "quantiles": list(bins.quantiles)}}
         return {
             "name": self.name,
             "kind": self.kind.value,
@@ -142,6 +166,7 @@ class Column:
             "choices": list(self.choices) if self.choices is not None else None,
             "nullable": self.nullable,
             "unseen": self.unseen.value if self.unseen is not None else None,
+            **cut,
         }
 
     def when_unseen(self, names: int) -> Unseen:
@@ -159,16 +184,6 @@ class Column:
         unseen = self.when_unseen(names).value if self.kind is Kind.CATEGORY else None
         entries = {**self.semantics(), "unseen": unseen, "help": self.help or None, "example": self.example}
         return {name: value for name, value in entries.items() if value is not None}
-
-
-def demand_two(target: str, classes: Sequence[str]) -> None:
-    """Raise ContractError if a target has more classes than a model tells apart."""
-    if len(classes) > 2:
-        some = ", ".join(classes[:5]) + ", …" * (len(classes) > 5)
-        raise ContractError(
-            f"The target '{target}' has {len(classes)} classes ({some}); a model tells two apart. "
-            "Join some of them with `parse`."
-        )
 
 
 @dataclass(frozen=True)
@@ -193,10 +208,8 @@ class Contract:
                 f"The target '{targets[0].name}' is a {targets[0].kind}; a model learns numbers or classes. Predict a "
                 "number of days or seconds instead."
             )
-        if targets[0].choices is not None:
-            demand_two(targets[0].name, targets[0].choices)
-            if len(targets[0].choices) < 2:
-                raise ContractError(f"The target '{targets[0].name}' has one class: there is nothing to tell apart.")
+        if targets[0].labels is not None:
+            demand_classes(targets[0].name, targets[0].labels)
         if len(self._with(Role.TIME)) > 1:
             raise ContractError("At most one column orders the split (role time).")
         if not self.inputs:
@@ -258,6 +271,7 @@ class DescribedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     le: float | None = None
     choices: list[str] | None = None
     unseen: Unseen | None = None
+    bins: Bins | None = None
     help: str = ""
     example: Any = None
 

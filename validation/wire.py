@@ -23,6 +23,13 @@ class Interval(msgspec.Struct, frozen=True):
     coverage: float
 
 
+class PredictionSet(msgspec.Struct, frozen=True):
+    """The classes that a row may be of, in the order of the contract, and the share of sets that have the right one."""
+
+    labels: list[str]
+    coverage: float
+
+
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """The answer for one row. A classifier's `prediction` is its label."""
 
@@ -30,22 +37,34 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | UnsetType = UNSET
     interval: Interval | UnsetType = UNSET
     probabilities: dict[str, float] | UnsetType = UNSET
+    prediction_set: PredictionSet | UnsetType = UNSET
     warnings: list[str]
     prediction_id: str
     keys: dict[str, Any] | UnsetType = UNSET
 
 
+class ClassContributions(msgspec.Struct, frozen=True):
+    """SHAP values of one class of one row; they and the base value add up to its score."""
+
+    label: str
+    base_value: float
+    contributions: dict[str, float]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """SHAP values of one row, summed to the caller's columns.
 
-    `base_value` and `contributions` add up to what `space` names: the predicted "value", or the "log-odds" of the
-    probability of the last class.
+    `base_value` and `contributions` add up to what `space` names: the predicted "value", the "log-odds" of the
+    last of two classes, or the "logit" of the predicted one of several. `explained_class` names that class; `classes`
+    are those that the caller asked for.
     """
 
     prediction: float | str
     space: str
     base_value: float
     contributions: dict[str, float]
+    explained_class: str | UnsetType = UNSET
+    classes: list[ClassContributions] | UnsetType = UNSET
     probabilities: dict[str, float] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     keys: dict[str, Any] | UnsetType = UNSET

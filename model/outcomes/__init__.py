@@ -5,11 +5,13 @@ members, so nothing else asks which one it has:
 
     task, space      what it is called, and what explanations add up to
     kind, parts      the type of a prediction, and the members of an answer beside it
+    raw_scores       how many a booster gives for a row
     spread           whether it needs a second booster, of how large errors are
     fits             whether a contract's target is answered so
-    subject          what its first score is of, and `score_columns` how tables of answers call it
-    scores, answer   raw scores to numbers, and those to what a caller reads
-    contributions    SHAP values in that space
+    scores, answers  raw scores to numbers, and those to what callers read
+    contributions    SHAP values in that space, of each of its `subjects`; `explained` says which one answers explain
+    observed         what is counted of answers
+    score_columns    how tables of answers call the scores
     outputs          many answers as tensors
     columns, cells   many answers as columns of a table, beside their predictions
 """
@@ -17,11 +19,12 @@ members, so nothing else asks which one it has:
 from collections.abc import Mapping
 
 from model.outcomes.binary import Binary
+from model.outcomes.multiclass import Multiclass
 from model.outcomes.regression import Regression
 from problems.base import Task
 
-__all__ = ["BY_TASK", "Binary", "Outcome", "Regression"]
+__all__ = ["BY_TASK", "Binary", "Multiclass", "Outcome", "Regression"]
 
-Outcome = Regression | Binary
-BY_TASK: Mapping[Task, type[Outcome]] = {kind.task: kind for kind in (Regression, Binary)}
+Outcome = Regression | Binary | Multiclass
+BY_TASK: Mapping[Task, type[Outcome]] = {kind.task: kind for kind in (Regression, Binary, Multiclass)}
 """The outcome of each task, which is also its tag in a bundle."""

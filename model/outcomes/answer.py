@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from validation.wire import Interval
+from validation.wire import Interval, PredictionSet
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -16,6 +16,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     prediction: float | str
     interval: Interval | UnsetType = UNSET
     probabilities: dict[str, float] | UnsetType = UNSET
+    prediction_set: PredictionSet | UnsetType = UNSET
 
 
 class Output(NamedTuple):
@@ -25,10 +26,10 @@ class Output(NamedTuple):
         name: what clients call it.
         kind: of its values.
         shape: of the values of one answer.
-        values: makes them from scores of shape (rows, outputs): float64 or texts, of shape (rows, *shape).
+        values: makes them from scores of shape (rows, outputs): float64, texts or booleans, of shape (rows, *shape).
     """
 
     name: str
-    kind: type[float] | type[str]
+    kind: type[float] | type[str] | type[bool]
     shape: tuple[int, ...]
     values: Callable[[np.ndarray], np.ndarray]

@@ -1,16 +1,19 @@
 """Two classes: a label with its calibrated probabilities."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
+from model.outcomes import labels
 from model.outcomes.answer import Answer, Output
+from model.outcomes.sets import Sets
 from problems.base import Task
 from validation.contract import Column
 from validation.decode import Columns
+from validation.wire import PredictionSet
 
 
 class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binary", tag_field="task"):
@@ -23,81 +26,88 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
         classes: the labels, the positive one last.
         slope, intercept: of the calibrated log-odds over the raw score.
         threshold: the probability of the positive class from which it is the answer.
+        sets: what makes prediction sets; None in bundles of format 3 and before.
     """
 
     task: ClassVar[Task] = "binary"
     space: ClassVar[str] = "log-odds"
     kind: ClassVar[type[str]] = str
-    parts: ClassVar[frozenset[str]] = frozenset({"probabilities"})
+    parts: ClassVar[frozenset[str]] = labels.PARTS
     spread: ClassVar[bool] = False
+    raw_scores: ClassVar[int] = 1
 
     classes: tuple[str, str]
     slope: float
     intercept: float
     threshold: float
+    sets: Sets | None = None
 
     def fits(self, target: Column) -> bool:
         """Whether a target has these labels, as far as its contract says."""
-        return not target.numeric and (target.choices is None or target.choices == self.classes)
+        return not target.continuous and (target.labels is None or target.labels == self.classes)
 
     def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """The probability of the positive class, shape (rows, 1)."""
         log_odds = self.slope * raw + self.intercept
         return (1.0 / (1.0 + np.exp(-np.clip(log_odds, -700, 700))))[:, None]
 
-    def answer(self, score: list[float]) -> Answer:
-        """The answer for one row of `scores`."""
-        [positive] = score
-        shares = dict(zip(self.classes, (1.0 - positive, positive), strict=True))
-        return Answer(self.classes[positive >= self.threshold], probabilities=shares)
+    def answers(self, scores: np.ndarray) -> list[Answer]:
+        """The answers to rows, from scores of shape (rows, 1)."""
+        return [self._answer(positive) for [positive] in scores.tolist()]
+
+    def _answer(self, positive: float) -> Answer:
+        shares = (1.0 - positive, positive)
+        answered = positive >= self.threshold
+        label = self.classes[answered]
+        named = dict(zip(self.classes, shares, strict=True))
+        if self.sets is None:
+            return Answer(label, UNSET, named)
+        members = [*self.classes] if shares[answered] <= self.sets.mass else [label]
+        return Answer(label, UNSET, named, PredictionSet(members, self.sets.coverage))
 
     def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
-        """SHAP values of the raw score as those of the calibrated log-odds of the positive class."""
+        """SHAP values of the raw score as those of the calibrated log-odds; shape (rows, 1, inputs + 1)."""
         scaled = self.slope * values
-        scaled[:, -1] += self.intercept
+        scaled[:, :, -1] += self.intercept
         return scaled
 
     @property
-    def subject(self) -> str:
-        """What its score is the probability of."""
-        return self.classes[1]
+    def subjects(self) -> Sequence[str]:
+        """The class whose log-odds are explained."""
+        return self.classes[1:]
+
+    def explained(self, scores: np.ndarray) -> np.ndarray:
+        """Which of the subjects is explained of each row, shape (rows,)."""
+        return np.zeros(len(scores), dtype=np.intp)
+
+    def observed(self, scores: np.ndarray) -> np.ndarray:
+        """The probability of the positive class, for histograms; shape (rows,)."""
+        return scores[:, 0]
 
     @property
-    def score_columns(self) -> Sequence[str]:
-        """The columns of a table that may hold the score; the second is what versions of earlier code call it."""
-        return (probability_columns(self.classes)[self.subject], f"probabilities.{self.subject}")
+    def score_columns(self) -> Sequence[Sequence[str]]:
+        """The columns of a table that may hold the scores; the second is what versions of earlier code call them."""
+        positive = self.classes[1]
+        return ([labels.probability_columns(self.classes)[positive]], [f"probabilities.{positive}"])
 
     @property
     def outputs(self) -> Sequence[Output]:
-        """The label and the probability of each class."""
-        return (
-            Output("prediction", self.kind, (), self._labels),
-            Output("probabilities", float, (len(self.classes),), self._shares),
-        )
+        """The label, the probability of each class, and whether each is in the prediction set."""
+        return labels.outputs(self.classes, self.answered, self.shares, self.sets)
 
-    def _labels(self, scores: np.ndarray) -> np.ndarray:
-        labels: np.ndarray = np.array(self.classes, dtype=object)[(scores[:, 0] >= self.threshold).astype(np.intp)]
-        return labels
+    def answered(self, scores: np.ndarray) -> np.ndarray:
+        """The place of the answered class, shape (rows,)."""
+        return (scores[:, 0] >= self.threshold).astype(np.intp)
 
-    def _shares(self, scores: np.ndarray) -> np.ndarray:
+    def shares(self, scores: np.ndarray) -> np.ndarray:
+        """The probability of each class, shape (rows, 2)."""
         return np.column_stack([1.0 - scores[:, 0], scores[:, 0]])
 
     @property
     def columns(self) -> Sequence[str]:
         """The columns of a table that hold the other parts of an answer than the prediction."""
-        return list(probability_columns(self.classes).values())
+        return labels.columns(self.classes, self.sets)
 
     def cells(self, scores: np.ndarray) -> Sequence[np.ndarray]:
         """The values of these columns, each of shape (rows,)."""
-        return list(self._shares(scores).T)
-
-
-def probability_columns(labels: Iterable[str]) -> dict[str, str]:
-    """The column of a table for each label; numbered where labels differ only in characters that columns cannot have.
-
-    Names have letters, digits and underscores only, which Spark takes without backticks.
-    """
-    plain = {label: re.sub(r"[^0-9A-Za-z]", "_", label) for label in labels}
-    if len(set(plain.values())) < len(plain):
-        plain = {label: str(place) for place, label in enumerate(plain)}
-    return {label: f"probability_{name}" for label, name in plain.items()}
+        return labels.cells(self.classes, self.shares(scores), self.answered(scores), self.sets)

@@ -69,8 +69,9 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     kind: ClassVar[type[float]] = float
     parts: ClassVar[frozenset[str]] = frozenset({"interval"})
     spread: ClassVar[bool] = True
-    subject: ClassVar[str] = "the value"
-    score_columns: ClassVar[tuple[str, ...]] = ("prediction",)
+    raw_scores: ClassVar[int] = 1
+    subjects: ClassVar[tuple[str, ...]] = ()
+    score_columns: ClassVar[tuple[list[str], ...]] = (["prediction"],)
 
     coverage: float
     width: float
@@ -81,7 +82,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
 
     def fits(self, target: Column) -> bool:
         """Whether a target is a number."""
-        return target.numeric
+        return target.continuous
 
     def scores(self, raw: np.ndarray, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """Columns value, low, high; shape (rows, 3).
@@ -105,24 +106,31 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
             spread = spread * np.array([factors.get(value, 1.0) for value in columns[column]])
         return spread
 
-    def answer(self, score: list[float]) -> Answer:
-        """The answer for one row of `scores`."""
-        value, low, high = score
-        return Answer(value, interval=Interval(low, high, self.coverage))
+    def answers(self, scores: np.ndarray) -> list[Answer]:
+        """The answers to rows, from scores of shape (rows, 3)."""
+        return [Answer(value, Interval(low, high, self.coverage)) for value, low, high in scores.tolist()]
 
     def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
         """SHAP values of the raw score as those of the answer; the trend counts for the time column.
 
         Args:
-            values: by input, the base value last; shape (rows, inputs + 1).
+            values: by input, the base value last; shape (rows, 1, inputs + 1).
             raw: what they add up to, shape (rows,).
             columns: the decoded inputs.
             inputs: their names.
         """
         if self.trend is not None:
             values = values.copy()
-            values[:, inputs.index(self.trend.column)] += raw * (self.trend.index(columns) - 1.0)
+            values[:, 0, inputs.index(self.trend.column)] += raw * (self.trend.index(columns) - 1.0)
         return values
+
+    def explained(self, scores: np.ndarray) -> np.ndarray:
+        """Zeros, shape (rows,): there is one value to explain."""
+        return np.zeros(len(scores), dtype=np.intp)
+
+    def observed(self, scores: np.ndarray) -> np.ndarray:
+        """The value, for histograms; shape (rows,)."""
+        return scores[:, 0]
 
     @property
     def outputs(self) -> Sequence[Output]:

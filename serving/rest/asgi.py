@@ -15,8 +15,9 @@ from serving import logs, problem_details, telemetry
 from serving.models import Models
 from serving.rest import compression, negotiation
 from serving.rest.request import headers
-from serving.served_model import ServedModel, Verb
+from serving.served_model import ServedModel
 from serving.telemetry import Measurement, RequestMetrics
+from serving.verbs import Verb
 from validation.errors import (
     CallerLeft,
     Overloaded,

@@ -1,23 +1,31 @@
 """POST: rows in, answers out. The steps that all protocols over HTTP share; a protocol only translates."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from starlette.types import Receive, Scope
 
 from serving.rest.asgi import Endpoint, Reply, cancellable, encode
-from serving.rest.request import demand_json, read_body, wants_partial
-from serving.served_model import ServedModel, Verb
+from serving.rest.request import Options, demand_json, queried, read_body
+from serving.served_model import ServedModel
+from serving.verbs import Verb
 from validation.table import Table
 
 RequestT = TypeVar("RequestT")
 
 
 class Question(NamedTuple):
-    """The content of a request: rows or a table, and whether a partial answer will do if some rows are invalid."""
+    """The content of a request.
+
+    Attributes:
+        rows: as JSON gave them, or a table.
+        partial: whether a partial answer will do if some rows are invalid.
+        classes: which classes to explain beside the answer.
+    """
 
     rows: Sequence[Any] | Table
     partial: bool = False
+    classes: Sequence[str] = ()
 
 
 class Asking(Endpoint, Generic[RequestT]):
@@ -51,6 +59,10 @@ class Asking(Endpoint, Generic[RequestT]):
         self.demand_media(scope)
         self.verb.gate.demand_room()  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
-        rows, partial = self.question(request)
-        work = self.verb.ask(rows, partial=wants_partial(scope) or partial)
-        return self.reply(request, await cancellable(work, len(rows), self.verb, receive))
+        question = self.question(request)
+        work = self.work(question, queried(scope))
+        return self.reply(request, await cancellable(work, len(question.rows), self.verb, receive))
+
+    def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
+        """What the verb does with a question, which the query may say more of; raises RequestError."""
+        return self.verb.ask(question.rows, partial=query.partial or question.partial)

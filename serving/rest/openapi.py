@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
+from model.outcomes.labels import ALL_CLASSES
 from serving import description, problem_details, tensors
 from serving.models import Models
 from serving.rest import native, platforms, v1, v2
+from serving.rest import schemas as own
 from serving.rest.asgi import Alive, places
-from serving.served_model import ServedModel
-from validation.contract import MOST_LISTED, Column, Kind, Unseen
+from serving.rest.schemas import REFERENCE
 from validation.errors import CallerLeft, RequestError
-from validation.values import LARGEST_INTEGER, LONGEST_TEXT
 from validation.wire import (
     ColumnNames,
     Explanations,
@@ -24,15 +24,6 @@ from validation.wire import (
     ProblemDetails,
 )
 
-_REFERENCE = "#/components/schemas/{name}"
-_TYPES: dict[Kind, dict[str, Any]] = {
-    Kind.INTEGER: {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
-    Kind.REAL: {"type": "number"},
-    Kind.FLAG: {"type": "boolean"},
-    Kind.CATEGORY: {"type": "string", "pattern": r"\S", "maxLength": LONGEST_TEXT},
-    Kind.DATE: {"type": "string", "format": "date"},
-    Kind.TIMESTAMP: {"type": "string", "format": "date-time"},
-}
 _PARTIAL = {
     "name": "partial",
     "in": "query",
@@ -45,6 +36,7 @@ _LIKE = {
     "schema": {"type": "string", "default": ""},
     "description": "What names begin with, contain or are near to; without it they are the most common ones.",
 }
+_CLASSES = "Which classes to explain beside the answer, * for all. They may stand in the body as well."
 _HEADER_LENGTH = {
     "name": "Inference-Header-Content-Length",
     "in": "header",
@@ -52,7 +44,7 @@ _HEADER_LENGTH = {
     "description": "How many bytes of the body are JSON, where raw tensors stand behind it; without it, all.",
 }
 _RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
-_PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="ProblemDetails")}}}
+_PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
 _FAILED = {"500": {"description": "The service failed", "content": _PROBLEM}}
 _TEXT = {"schema": {"type": "string"}}
 _PROBES = {
@@ -107,7 +99,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         models: what is served.
         native_document: BentoML's OpenAPI document of its own routes.
     """
-    _, schemas = msgspec.json.schema_components(_STRUCTURES, ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components(_STRUCTURES, ref_template=REFERENCE)
     paths: dict[str, Any] = {
         "/": {"get": _get("Whether the server lives; a page for browsers", Alive)},
         v1.MODELS: {"get": _get("The models, by name", v1.Names)},
@@ -125,9 +117,11 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         if place != name and len(models.versions(name)) == 1:
             continue  # one version needs no second description of its paths
         schema = place.replace("/versions/", "-")
-        schemas[f"Row-{schema}"] = row(model)
-        schemas |= _instances(schema, row_limit)
-        paths |= _model_paths(place, schema) | _lookup_paths(place, model.predictor.lookups)
+        schemas[f"Row-{schema}"] = own.row(model)
+        schemas |= _instances(schema, row_limit) | own.answers(schema, model)
+        paths |= _model_paths(place, schema, model.predictor.outcome.subjects) | _lookup_paths(
+            place, model.predictor.lookups
+        )
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
     return {
         "openapi": "3.1.0",
@@ -154,38 +148,6 @@ def _with_items(schema: Any) -> Any:
         completed = {name: _with_items(value) for name, value in schema.items()}
         return {"items": {}, **completed} if schema.get("type") == "array" else completed
     return [_with_items(value) for value in schema] if isinstance(schema, list) else schema
-
-
-def row(model: ServedModel) -> dict[str, Any]:
-    """The JSON Schema of a model's row."""
-    contract = model.predictor.contract
-    vocabularies = model.predictor.model.fitted.vocabularies
-    columns = (*contract.inputs, *contract.keys)
-    return {
-        "type": "object",
-        "title": model.predictor.problem.title,
-        "properties": {column.name: _value(column, vocabularies.get(column.name, ())) for column in columns},
-        "required": [column.name for column in contract.inputs if not column.nullable],
-        "additionalProperties": False,
-        "examples": [contract.example()],
-    }
-
-
-def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
-    schema = dict(_TYPES[column.kind])
-    names = list(vocabulary)
-    if names and column.when_unseen(len(names)) is Unseen.REJECT and len(names) <= MOST_LISTED:
-        schema["enum"] = [*names, *([None] if column.nullable else [])]
-    if column.nullable:
-        schema["type"] = [schema["type"], "null"]
-    bounds = {"minimum": column.ge, "maximum": column.le}
-    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
-    unit = f"in {column.unit}" if column.unit else ""
-    if texts := [text for text in (column.help, unit) if text]:
-        schema["description"] = ", ".join(texts)
-    if column.example is not None:
-        schema["examples"] = [column.example]
-    return schema
 
 
 def _invocations() -> dict[str, Any]:
@@ -229,7 +191,7 @@ def _instances(name: str, row_limit: str) -> dict[str, Any]:
     }
 
 
-def _model_paths(name: str, schema: str) -> dict[str, Any]:
+def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, Any]:
     path = f"{v1.MODELS}/{name}"
     instances = {"anyOf": [_reference(f"Instances-{schema}"), _reference("PartialInstances")]}
     infer = _post("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
@@ -240,13 +202,25 @@ def _model_paths(name: str, schema: str) -> dict[str, Any]:
         path: {"get": _get("Contract, what training saw, metrics and lineage", description.Described)},
         f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
         f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
-        f"{path}:predict": {"post": _post("Predict rows", instances, "Predictions", "PartialPredictions")},
-        f"{path}:explain": {"post": _post("Explain rows", instances, "Explanations", "PartialExplanations")},
+        f"{path}:predict": {"post": _post("Predict rows", instances, *_answers("Predictions", schema))},
+        f"{path}:explain": {"post": _explain(instances, schema, classes)},
         f"/v2/models/{name}": {"get": _get("Inputs and outputs of the model", tensors.ModelMetadata)},
         f"/v2/models/{name}/ready": {"get": _get("Whether the model answers", v2.ModelReady)},
         f"/v2/models/{name}/infer": {"post": infer},
     }
     return _of_a_model(paths)
+
+
+def _answers(whole: str, schema: str) -> list[str]:
+    """The schemas of whole and of partial answers of a model."""
+    return [f"{whole}-{schema}", f"Partial{whole}-{schema}"]
+
+
+def _explain(instances: dict[str, Any], schema: str, classes: Sequence[str]) -> dict[str, Any]:
+    post = _post("Explain rows", instances, *_answers("Explanations", schema))
+    named = {"type": "array", "items": {"enum": [*classes, ALL_CLASSES]}, "default": []}
+    wanted = {"name": "classes", "in": "query", "schema": named, "description": _CLASSES}
+    return {**post, "parameters": [wanted]} if classes else post
 
 
 def _of_a_model(paths: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +242,7 @@ def _lookup_paths(name: str, columns: Iterable[str]) -> dict[str, Any]:
 
 
 def _reference(name: str) -> dict[str, str]:
-    return {"$ref": _REFERENCE.format(name=name)}
+    return {"$ref": REFERENCE.format(name=name)}
 
 
 def _get(summary: str, answer: type | None = None, texts: Sequence[str] = ()) -> dict[str, Any]:

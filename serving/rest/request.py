@@ -17,9 +17,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What may be asked for beside the rows of a body."""
+    """What may be asked for beside the rows of a body: a partial answer, and classes to explain."""
 
     partial: bool = False
+    classes: list[str] = []
+
+
+_NO_OPTIONS = Options()
 
 
 def headers(scope: Scope) -> Mapping[bytes, bytes]:
@@ -53,15 +57,16 @@ def demand_json(scope: Scope) -> None:
         )
 
 
-def wants_partial(scope: Scope) -> bool:
-    """Whether the query has `partial=true`; raises UnreadableRequest for an invalid value. Other names are ignored."""
+def queried(scope: Scope) -> Options:
+    """The options of the query; raises UnreadableRequest for an invalid value. Other names are ignored."""
     query: bytes = scope["query_string"]
     if not query:
-        return False
-    values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True).get("partial", ["false"])
-    if len(values) != 1 or values[0] not in ("true", "false"):
+        return _NO_OPTIONS
+    values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+    partial = values.get("partial", ["false"])
+    if len(partial) != 1 or partial[0] not in ("true", "false"):
         raise UnreadableRequest("The query parameter partial is either true or false, and there once.")
-    return bool(values[0] == "true")
+    return Options(partial[0] == "true", values.get("classes", []))
 
 
 async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:

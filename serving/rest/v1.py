@@ -9,10 +9,12 @@ POST /v1/models/{model}:predict    {"instances": [row, …]}
 POST /v1/models/{model}:explain    {"instances": [row, …]}
 
 The same paths are there below /v1/models/{model}/versions/{version}. With ?partial=true, or a member "partial" of the
-body or of its "parameters", the good rows of a request are answered beside the errors of the others.
+body or of its "parameters", the good rows of a request are answered beside the errors of the others. In the same ways
+`classes` names classes that :explain explains beside the answer: ?classes=low&classes=high, or ?classes=* for all.
 """
 
 import urllib.parse
+from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import Any, TypedDict
 
@@ -50,6 +52,7 @@ class _Instances(msgspec.Struct):
 
     instances: list[Any]
     partial: bool = False
+    classes: list[str] = []
     parameters: Options = Options()
 
 
@@ -81,8 +84,8 @@ def _of_model(path: str, models: Models, model: ServedModel) -> dict[str, ASGIAp
     }
     for column, lookup in model.predictor.lookups.items():
         applications[f"{path}/columns/{column}"] = _Names(column, lookup)
-    for verb in (model.predicting, model.explaining):
-        applications[f"{path}:{verb.name}"] = _Asked("v1", model, verb)
+    applications[f"{path}:{model.predicting.name}"] = _Asked("v1", model, model.predicting)
+    applications[f"{path}:{model.explaining.name}"] = _Explained("v1", model, model.explaining)
     return applications
 
 
@@ -100,6 +103,18 @@ class _Asked(Asking[_Instances]):
 
     def question(self, request: _Instances) -> Question:
         return Question(request.instances, request.partial or request.parameters.partial)
+
+
+class _Explained(_Asked):
+    """POST: rows in, explanations out."""
+
+    def question(self, request: _Instances) -> Question:
+        classes = [*request.classes, *request.parameters.classes]
+        return super().question(request)._replace(classes=classes)
+
+    def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
+        partial, classes = query.partial or question.partial, [*query.classes, *question.classes]
+        return self.verb.ask(question.rows, partial=partial, classes=classes)
 
 
 class _Card(Endpoint):

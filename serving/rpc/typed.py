@@ -19,8 +19,8 @@ from problems.base import Problem
 from serving import contract_proto
 from serving.models import Models
 from serving.rpc import descriptors
-from serving.served_model import Verb
 from serving.telemetry import RequestMetrics
+from serving.verbs import Verb
 from validation.contract import Contract, Kind
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import quoted
@@ -109,7 +109,10 @@ class Method:
             raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
         verb = self._verb(request.model_version)
         verb.gate.demand_room(len(request.rows))
-        answer = await verb.ask(await _each(verb, self._read, request.rows), partial=request.partial)
+        rows = await _each(verb, self._read, request.rows)
+        # only a classification's Explain has the field
+        more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
+        answer = await verb.ask(rows, partial=request.partial, **more)
         answers = await _each(verb, self._message, getattr(answer, self._name))
         return self._response(
             model_name=answer.model_name,

@@ -11,8 +11,8 @@ from deploy.errors import ConfigError
 from deploy.golden import Golden
 from model import golden as recorded
 
-REGRESSION = Golden("fares", "1", "", [{}], [[2.0, 1.0, 3.0]], [{"day": 0.5}], None)
-BINARY = Golden("churn", "1", "", [{}], [[0.25]], [{"day": 0.5}], "Yes")
+REGRESSION = Golden("fares", "1", "", [{}], [[2.0, 1.0, 3.0]], [{"day": 0.5}], ())
+BINARY = Golden("churn", "1", "", [{}], [[0.25]], [{"day": 0.5}], ["Yes"])
 GOOD = {"prediction": 2.0, "interval": {"low": 1.0, "high": 3.0}}
 
 

@@ -85,14 +85,14 @@ def test_an_interval_grows_with_the_prediction() -> None:
     outcome = msgspec.structs.replace(PLAIN, trend=TREND)
     now, later = outcome.scores(np.full(2, 100.0), np.full(2, 10.0), dates(11_000, 11_365))
     np.testing.assert_allclose(later / now, later[0] / now[0])
-    assert outcome.answer(now.tolist()).interval == Interval(80.0, 120.0, 0.9)
+    assert outcome.answers(now[None, :])[0].interval == Interval(80.0, 120.0, 0.9)
 
 
 def test_growth_belongs_to_the_time_column_and_explanations_add_up() -> None:
     outcome = msgspec.structs.replace(PLAIN, trend=TREND)
     shares = np.array([[1.0, 2.0, 97.0], [3.0, -1.0, 97.0]])  # cabin, date, base value
     given_before, raw, columns = shares.copy(), shares.sum(axis=1), dates(10_500, 11_365)
-    explained = outcome.contributions(shares, raw, columns, ["cabin", "date"])
+    [explained] = outcome.contributions(shares[:, None], raw, columns, ["cabin", "date"]).swapaxes(0, 1)
     scores = outcome.scores(raw, np.ones(2), columns)
     np.testing.assert_allclose(explained.sum(axis=1), scores[:, 0])
     np.testing.assert_array_equal(explained[:, [0, 2]], shares[:, [0, 2]])
@@ -109,14 +109,14 @@ def test_log_odds_add_up_to_the_probability(shares: list[tuple[float, ...]], slo
     outcome = Binary(("No", "Yes"), slope, intercept, 0.5)
     values = np.array(shares)
     raw = values.sum(axis=1)
-    explained = outcome.contributions(values.copy(), raw, {}, ["a", "b", "c"])
+    [explained] = outcome.contributions(values[:, None].copy(), raw, {}, ["a", "b", "c"]).swapaxes(0, 1)
     probability = outcome.scores(raw, raw, {})[:, 0]
     np.testing.assert_allclose(1 / (1 + np.exp(-explained.sum(axis=1))), probability, rtol=1e-9, atol=1e-300)
 
 
 @pytest.mark.parametrize(("positive", "label"), [(0.0, "No"), (0.249, "No"), (0.25, "Yes"), (1.0, "Yes")])
 def test_the_threshold_decides_the_label(positive: float, label: str) -> None:
-    answer = Binary(("No", "Yes"), 1.0, 0.0, 0.25).answer([positive])
+    [answer] = Binary(("No", "Yes"), 1.0, 0.0, 0.25).answers(np.array([[positive]]))
     assert answer.prediction == label
     assert answer.probabilities == {"No": 1.0 - positive, "Yes": positive}
     assert answer.interval is UNSET

@@ -96,7 +96,7 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
             share = expected.values[place, features].sum() + (grown[place] if name == outcome.trend.column else 0)
             assert explanation.contributions[name] == pytest.approx(share, abs=1e-6)
     opened = bundles.read(trained.folder / "data/flights/bundle")
-    assert opened.manifest.base_value == pytest.approx(float(np.ravel(explainer.expected_value)[0]))
+    assert opened.manifest.base_values == pytest.approx([float(np.ravel(explainer.expected_value)[0])])
 
 
 def test_serving_sees_the_matrix_that_training_saw(

@@ -89,7 +89,7 @@ def falsify(folder: Path) -> None:
     opened = bundle.read(folder)
     manifest = opened.manifest
     files = bundle.contents(folder, manifest) | {bundle.GOLDEN: json.dumps(document).encode()}
-    made = bundle.make_manifest(opened.model, manifest.base_value, files)
+    made = bundle.make_manifest(opened.model, manifest.base_values, files)
     bundle.write(folder, made, files)
 
 

@@ -30,11 +30,11 @@ def narrower(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
     opened = bundle.read(trained.folder / "data/flights/bundle")
     outcome: Any = opened.model.outcome
     model = replace(opened.model, outcome=msgspec.structs.replace(outcome, width=outcome.width / 2))
-    recorded, base_value = golden.record(Predictor(model), opened.golden.rows)
+    recorded, base_values = golden.record(Predictor(model), opened.golden.rows)
     files = bundle.contents(trained.folder / "data/flights/bundle", opened.manifest)
     files[bundle.GOLDEN] = msgspec.json.encode(recorded)
     folder = tmp_path_factory.mktemp("narrower")
-    bundle.write(folder, bundle.make_manifest(model, base_value, files), files)
+    bundle.write(folder, bundle.make_manifest(model, base_values, files), files)
     return folder
 
 

@@ -151,7 +151,7 @@ def test_one_bento_serves_both(both: httpx.Client, row: dict[str, Any], customer
     document = both.post(PREDICT, json={"instances": [{**customer, "customer_id": "0001"}]}).json()
     assert document["model_name"] == "churn"
     [answer] = document["predictions"]
-    assert list(answer) == ["prediction", "probabilities", "warnings", "prediction_id", "keys"]
+    assert list(answer) == ["prediction", "probabilities", "prediction_set", "warnings", "prediction_id", "keys"]
     assert answer["keys"] == {"customer_id": "0001"}
     described = both.get("/v1/models/churn").json()
     assert described["metrics"]["task"] == "binary"
@@ -189,7 +189,7 @@ def test_a_generated_client_gets_the_same_labels_probabilities_and_reasons(
         answers = churn.predict(churn.rows(rows)).predictions
         explanations = churn.explain(churn.rows(rows)).explanations
         described = churn.messages.Prediction.DESCRIPTOR.fields_by_name
-    assert list(described) == ["prediction", "probabilities", "warnings", "keys", "prediction_id"]
+    assert list(described) == ["prediction", "probabilities", "warnings", "keys", "prediction_id", "prediction_set"]
     answered = both.post(PREDICT, json={"instances": rows}).json()["predictions"]
     explained = both.post(EXPLAIN, json={"instances": rows}).json()["explanations"]
     for ours, theirs in ((answers, answered), (explanations, explained)):

@@ -6,11 +6,28 @@ from typing import Any
 import pytest
 
 from problems.base import Problem
+from validation.classes import Bins
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.errors import ContractError
 
 TARGET = Column(name="price", kind=Kind.REAL, role=Role.TARGET)
 FEATURE = Column(name="size", kind=Kind.REAL)
+TWO = Bins(("low", "high"), (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("labels", "quantiles", "says"),
+    [
+        (("a", "b"), (0.5, 0.6), "these have 2 and 2"),
+        (("a", "b", "c"), (0.6, 0.5), "rise between 0 and 1"),
+        (("a", "b"), (0.0,), "rise between 0 and 1"),
+        (("a", "b"), (1.5,), "rise between 0 and 1"),
+        (("a", "b"), (float("nan"),), "rise between 0 and 1"),
+    ],
+)
+def test_bins_refuse_nonsense(labels: tuple[str, ...], quantiles: tuple[float, ...], says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        Bins(labels, quantiles)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +43,8 @@ FEATURE = Column(name="size", kind=Kind.REAL)
             {"name": "a", "kind": Kind.CATEGORY, "choices": ("\u00e9", "b", "e\u0301 ")},
             "'.xe9' and 'e.u0301 ' are one name",
         ),
+        ({"name": "a", "kind": Kind.REAL, "bins": TWO}, "only a target that is a number has"),
+        ({"name": "a", "kind": Kind.CATEGORY, "role": Role.TARGET, "bins": TWO}, "only a target that is a number has"),
         ({"name": "a", "kind": Kind.REAL, "role": Role.TIME}, "must be a date"),
         ({"name": "a", "kind": Kind.DATE, "role": Role.TIME, "nullable": True}, "never null"),
     ],
@@ -50,8 +69,16 @@ def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
         ),
         ((dataclasses.replace(TARGET, kind=Kind.TIMESTAMP), FEATURE), "is a timestamp"),
         (
-            (dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("a", "b", "c")), FEATURE),
-            "has 3 classes .a, b, c.",
+            (dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=tuple(map(str, range(101)))), FEATURE),
+            "has 101 classes .0, 1, 2, 3, 4, ….; a model tells at most 100 apart",
+        ),
+        (
+            (dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("high", "low", "High")), FEATURE),
+            "the classes 'high' and 'High', which differ by case",
+        ),
+        (
+            (dataclasses.replace(TARGET, bins=Bins(("low", "Low"), (0.5,))), FEATURE),
+            "the classes 'low' and 'Low', which differ by case",
         ),
         ((dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("a",)), FEATURE), "has one class"),
         (

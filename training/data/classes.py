@@ -1,25 +1,104 @@
 """The classes of a classification, as its table and its contract have them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from validation.contract import Kind
+from validation.contract import Column
 from validation.errors import TableError
 
 
-def labels(series: pd.Series) -> pd.Series:
-    """Class labels as texts; a flag's are "false" and "true"."""
-    return series.map(str).str.lower() if series.dtype in ("bool", "boolean") else series.astype(str)
+@dataclass(frozen=True)
+class Classes:
+    """The labels of a target, in their order, and where they meet if it is a number with bins.
+
+    Attributes:
+        target: the column.
+        names: the labels; of two the positive one is last.
+        bounds: one fewer than labels, rising; none of a target without bins.
+    """
+
+    target: Column
+    names: tuple[str, ...]
+    bounds: tuple[float, ...] = ()
+
+    def labels(self, silver: pd.DataFrame) -> pd.Series:
+        """The label of each row as a text; a flag's are "false" and "true"."""
+        values = silver[self.target.name]
+        if self.target.bins is not None:
+            places = np.searchsorted(self.bounds, values.to_numpy(dtype="float64"), side="right")
+            return pd.Series(np.array(self.names)[places], index=silver.index, dtype="str")
+        return _texts(values)
+
+    def encode(self, silver: pd.DataFrame) -> np.ndarray:
+        """The place of each row's label among the names, float64 of shape (rows,); NaN where it is none of them."""
+        places = {name: float(place) for place, name in enumerate(self.names)}
+        return self.labels(silver).map(places).to_numpy(dtype="float64")
 
 
-def of(problem: Problem, silver: pd.DataFrame) -> tuple[str, str]:
-    """The two labels, the positive one last; raises TableError if the rows have one class."""
+def of(problem: Problem, silver: pd.DataFrame, bounds: Sequence[float] | None = None) -> Classes:
+    """The classes of a problem; raises TableError if the rows have one.
+
+    Args:
+        problem: what is predicted.
+        silver: rows, which say the labels where the contract does not list them.
+        bounds: where classes meet, of a target with bins; those of these rows where left out.
+    """
     target = problem.contract.target
-    present = sorted(set(labels(silver[target.name])))
+    if target.bins is not None:
+        return Classes(target, target.bins.labels, tuple(cut(problem, silver) if bounds is None else bounds))
+    present = sorted(set(_texts(silver[target.name])))
     if len(present) < 2:
         raise TableError(
             f"Every row to learn from has {target.name} = {present[0]!r}: there is nothing to tell apart. "
             "Bring a table that has more rows of both classes" + (", at all times." if problem.contract.time else ".")
         )
-    ordered = target.choices or (("false", "true") if target.kind is Kind.FLAG else tuple(present))
-    return ordered[0], ordered[1]
+    return Classes(target, target.labels or tuple(present))
+
+
+def strata(problem: Problem, silver: pd.DataFrame) -> pd.Series:
+    """The class of each row, by which a random split is stratified; with bins as these rows cut them."""
+    target = problem.contract.target
+    return silver[target.name] if target.bins is None else of(problem, silver).labels(silver)
+
+
+def cut(problem: Problem, silver: pd.DataFrame) -> list[float]:
+    """Where the classes of a target with bins meet; empty for another. Raises TableError if a class would be empty."""
+    target = problem.contract.target
+    if target.bins is None:
+        return []
+    numbers = silver[target.name].to_numpy(dtype="float64")
+    bounds: list[float] = np.quantile(numbers, target.bins.quantiles).tolist()
+    ends = [numbers.min(), *bounds, numbers.max()]
+    for label, low, high in zip(target.bins.labels, ends, ends[1:], strict=False):
+        if low >= high:
+            raise TableError(
+                f"The class {label!r} of '{target.name}' would be empty: too many rows have the value {low:g}. Choose "
+                "other quantiles for its bins."
+            )
+    return bounds
+
+
+def demand_each(problem: Problem, train: pd.DataFrame, silver: pd.DataFrame) -> None:
+    """Raise TableError if the training split lacks a class that the contract lists; `silver` are all rows."""
+    classes = of(problem, silver, cut(problem, train))
+    learned = set(classes.labels(train))
+    missing = [name for name in classes.names if name not in learned]
+    if missing:
+        rows = int((classes.labels(silver) == missing[0]).sum())
+        when = " from earlier times" if problem.contract.time and rows else ""
+        instead = (
+            ", join it with another class by `parse`, or take it out of `choices`" if len(classes.names) > 2 else ""
+        )
+        raise TableError(
+            f"No row of the training split has {classes.target.name} = {missing[0]!r}, and {rows} of the table "
+            f"{'has' if rows == 1 else 'have'}: a model cannot learn what it looks like. Bring more rows of it"
+            f"{when}{instead}."
+        )
+
+
+def _texts(series: pd.Series) -> pd.Series:
+    return series.map(str).str.lower() if series.dtype in ("bool", "boolean") else series.astype(str)

@@ -13,7 +13,8 @@ from pandas.api import types
 from problems.base import Problem
 from training.data import gates, raw, tables
 from training.workspace import Workspace, read_json, say, sha256
-from validation.contract import Column, Contract, Kind, demand_two
+from validation.classes import demand_listed
+from validation.contract import Column, Contract, Kind
 from validation.errors import BoxwoodError, ContractError, TableError
 from validation.names import normal
 from validation.numbers import Ambiguous, Notation, decimal_comma, decimal_point, has_decimals, notation
@@ -56,7 +57,8 @@ def read(path: Path, contract: Contract) -> pd.DataFrame:
 
     Raises:
         TableError: it is not the table of the contract, or a column can be read in more than one way.
-        ContractError: a `parse` failed, or reads other values than a typed file has; there are more than two classes.
+        ContractError: a `parse` failed, or reads other values than a typed file has; there are more than two classes,
+            and the contract lists none.
     """
     cells = raw.read(path, contract)
     table: dict[str, Any] = {}
@@ -68,7 +70,7 @@ def read(path: Path, contract: Contract) -> pd.DataFrame:
             unreadable.setdefault(row, {})[column.name] = reason
     target = contract.target
     if target.kind is Kind.CATEGORY and target.choices is None:
-        demand_two(target.name, sorted(table[target.name].dropna().unique()))
+        demand_listed(target.name, sorted(table[target.name].dropna().unique()))
     notes = {row: msgspec.json.encode(reasons).decode() for row, reasons in unreadable.items()}
     table[gates.UNREADABLE] = pd.Series(notes, dtype="str").reindex(cells.index)
     return pd.DataFrame(table, index=cells.index)

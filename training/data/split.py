@@ -45,8 +45,8 @@ def main(problem: Problem) -> None:
             f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
             "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
         )
-    if not problem.contract.target.numeric:
-        classes.of(problem, silver)  # refuses a single class here, where every row is seen
+    if not problem.contract.target.continuous:
+        classes.demand_each(problem, silver[labels == TRAIN], silver)  # here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
@@ -69,9 +69,9 @@ def shuffled(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
     the next model is not judged by rows that the champion learned from. Copies have one place, see `copies`.
     """
     chance = _drawn(problem, silver, seed)
-    if problem.contract.target.numeric:
+    if problem.contract.target.continuous:
         return chance
-    labels = silver[problem.contract.target.name]
+    labels = classes.strata(problem, silver)
     ranks = chance.groupby(labels).rank()
     within_class = (ranks - 0.5) / labels.map(labels.value_counts())
     within_class = within_class.groupby(chance).transform("mean")  # of copies, which may be of both classes

@@ -33,28 +33,29 @@ class Baselines:
         self,
         matrix: FeatureMatrix,
         vocabularies: dict[str, list[str]],
-        contract: Contract,
-        task: type[Task[Any]],
+        task: Task[Any],
         loss: Loss,
     ) -> None:
         """Use the model's features, what scikit-learn has for the task, and the loss that the model was trained on."""
         self._matrix = matrix
         self._vocabularies = vocabularies
-        self._contract = contract
+        self._contract = task.problem.contract
         self._task = task
         self._loss = loss
 
-    def predict(self, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-        """For each baseline its values, or probabilities of the positive class; shape (rows,) each."""
+    def predict(self, known: pd.DataFrame, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+        """For each baseline what it predicts, learned from known rows: shape (rows,), or (rows, classes) of several."""
+        actual = self._task.encode(known)
+        targets = self._task.targets(actual)
         inputs = [
             self._matrix(only_known(tables.inputs(self._contract, part), self._vocabularies)).clip(-_FAR, _FAR)
             for part in (known, rows)
         ]
         return {
-            "lookup": lookup(self._contract, known, targets, rows, self._loss, self._task.prior_rows),
-            "linear": self._linear(inputs[0], targets, inputs[1]),
-            "forest": self._forest(inputs[0], targets, inputs[1]),
-            self._task.baseline: np.full(len(rows), targets.mean()),
+            "lookup": lookup(self._contract, known, actual, rows, self._loss, self._task.prior_rows, targets),
+            "linear": self._linear(inputs[0], actual, inputs[1]),
+            "forest": self._forest(inputs[0], actual, inputs[1]),
+            self._task.baseline: np.full((len(rows), *targets.shape[1:]), targets.mean(axis=0)),
         }
 
     def _linear(self, train: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -78,7 +79,13 @@ class Baselines:
 
 
 def lookup(
-    contract: Contract, known: pd.DataFrame, targets: np.ndarray, rows: pd.DataFrame, loss: Loss, prior_rows: int = 0
+    contract: Contract,
+    known: pd.DataFrame,
+    actual: np.ndarray,
+    rows: pd.DataFrame,
+    loss: Loss,
+    prior_rows: int = 0,
+    targets: np.ndarray | None = None,
 ) -> np.ndarray:
     """The mean, or a quantile, of the targets of known rows with the same names in one, two, all or no categories.
 
@@ -88,20 +95,23 @@ def lookup(
     Args:
         contract: which columns are categories.
         known: the rows that are looked up.
-        targets: their targets, shape (known rows,).
+        actual: their encoded targets, shape (known rows,).
         rows: the rows to predict.
         loss: whose mean is to be small; it decides between the mean and a quantile of a group.
         prior_rows: how many rows of the overall mean are mixed into the mean of a group.
+        targets: what is averaged, as `Task.targets` has it: shape (known rows,) or (known rows, classes); the encoded
+            targets where left out.
 
     Returns:
-        Values, or probabilities of the positive class; shape (rows,).
+        Values or probabilities; shape (rows,), or (rows, classes).
     """
+    targets = actual if targets is None else targets
     held_out = _held_out(contract, known)
     train, test = known[~held_out], known[held_out]
 
     def mean_loss(names: Sequence[str]) -> float:
         answers = _group_values(names, train, targets[~held_out], test, loss.rank, prior_rows)
-        return float(loss.rows(targets[held_out], answers).mean()) if len(test) else 0.0
+        return float(loss.rows(actual[held_out], answers).mean()) if len(test) else 0.0
 
     single = sorted(([column.name] for column in contract.categories), key=mean_loss)
     pairs = [[*first, *second] for first, second in itertools.combinations(single[:_PAIRED], 2)]
@@ -127,21 +137,23 @@ def _group_values(
     rank: float | None,
     prior_rows: int,
 ) -> np.ndarray:
-    """The mean, or the quantile `rank`, of the targets of training rows with the same names; shape (rows,).
+    """The mean, or the quantile `rank`, of the targets of training rows with the same names; of the shape of targets.
 
     Where there are no such rows, the last name is left out; without any name it is that of all targets.
     """
-    overall = targets.mean() if rank is None else np.quantile(targets, rank)
+    overall = targets.mean(axis=0) if rank is None else np.quantile(targets, rank)
     if not names:
-        return np.full(len(rows), overall)
-    groups = train[[*names]].assign(_target=targets).groupby([*names], dropna=False)["_target"]
+        return np.full((len(rows), *targets.shape[1:]), overall)
+    averaged = pd.DataFrame(targets.reshape(len(train), -1), index=train.index).add_prefix("_target")
+    groups = pd.concat([train[[*names]], averaged], axis=1).groupby([*names], dropna=False)[[*averaged]]
     if rank is None:
-        by_names = (groups.sum() + prior_rows * overall) / (groups.size() + prior_rows)
+        size = groups.size().to_numpy()[:, None]
+        by_names = (groups.sum() + prior_rows * overall) / (size + prior_rows)
     else:
         by_names = groups.quantile(rank)
-    merged = rows[[*names]].merge(by_names.rename("_value").reset_index(), on=[*names], how="left")
-    values = merged["_value"].to_numpy()
-    missing = np.isnan(values)
+    merged = rows[[*names]].merge(by_names.reset_index(), on=[*names], how="left")
+    values = merged[[*averaged]].to_numpy().reshape(len(rows), *targets.shape[1:])
+    missing = np.isnan(merged[averaged.columns[0]].to_numpy())
     if missing.any():
         values = values.copy()
         values[missing] = _group_values(names[:-1], train, targets, rows[missing], rank, prior_rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import CARDS, Lineage, Manifest
-from model.metrics import Metrics, Score, Slice
+from model.metrics import ClassReport, Metrics, Score, Slice
 from problems.base import Problem
 from training.data import copies
 from training.data.source import SIMULATED
@@ -23,10 +23,12 @@ from validation.contract import Contract, Unseen
 
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~&$])")
 _DEPENDENCE = "dependence-"
+_MOST_CLASSES = 10
+"""The most classes of a whole confusion matrix, and the most lines of confusions where there are more classes."""
 PICTURES = {
     "agreement": "Actual against predicted values of the test rows, with the intervals as a band",
     "residuals": "Errors of the test rows over the predictions, with the intervals as a band",
-    "reliability": "Share of the positive class over its predicted probability, before and after calibration",
+    "reliability": "Share of the positive or most probable class over its probability, before and after calibration",
     "summary": "What each column contributes to each answer, the most important columns first",
     _DEPENDENCE: "What {} contributes, over its values",
     "case-best": "How the answer with the least loss comes about",
@@ -83,7 +85,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) 
 def _head(problem: Problem, manifest: Manifest, source: dict[str, Any]) -> Iterator[str]:
     target, outcome = problem.contract.target, manifest.outcome
     yield f"# {text(problem.title)}"
-    what = text(tasks.of_outcome(outcome).what(outcome, target.unit or ""))
+    what = text(tasks.of_outcome(outcome).what(outcome, target.answer_unit or ""))
     meaning = f" ({text(target.help)})" if target.help else ""
     yield (
         f"Model `{manifest.problem}`, version `{manifest.version}`: gradient boosted trees (LightGBM) "
@@ -157,6 +159,14 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
         )
         rates = {"accuracy": decision.accuracy, "recall": decision.recall, "precision": decision.precision}
         yield _table(list(rates), [["-" if score is None else report.cell(score) for score in rates.values()]], names=0)
+    if metrics.classes:
+        yield from _classes(metrics.classes)
+    if sets := metrics.sets:
+        yield "## Prediction sets"
+        yield (
+            f"A set has the classes that a row may be of. {sets.mean_size:.3g} on average, one in {sets.single:.1%} of "
+            "the sets. The slices say what they cover."
+        )
     if folds := metrics.cross_validation:
         yield "## Cross-validation"
         if folds.in_time:
@@ -172,6 +182,32 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
         yield f"ROC AUC of the folds: {each}; mean {folds.mean_roc_auc:.4f}."
 
 
+def _classes(found: ClassReport) -> Iterator[str]:
+    yield "## Probabilities and classes"
+    names = ("log_loss", "ece")
+    both = (("before", found.before), ("after", found.after))
+    rows = [(f"{when} calibration", *(report.cell(scores[name]) for name in names)) for when, scores in both]
+    yield _table(("", *(HEADS[name] for name in names)), rows)
+    yield f"{report.cell(found.accuracy)} of the answers are right. Test rows of each class, and what was answered:"
+    labels = [text(name) for name in found.classes]
+    if len(labels) <= _MOST_CLASSES:
+        counts = [
+            [f"{name}", *(f"{count:,}" for count in row)] for name, row in zip(labels, found.confusion, strict=True)
+        ]
+        yield _table(["is \\ answered", *labels], counts)
+        return
+    wrong = [
+        (count, right, answered)
+        for right, row in zip(labels, found.confusion, strict=True)
+        for answered, count in zip(labels, row, strict=True)
+        if right != answered and count
+    ]
+    most = sorted(wrong, key=lambda pair: -pair[0])[:_MOST_CLASSES]
+    yield _table(
+        ["is", "answered", "rows"], [(right, answered, f"{count:,}") for count, right, answered in most], names=2
+    )
+
+
 def _slices(metrics: Metrics, main: Sequence[str]) -> Iterator[str]:
     slices = metrics.slices
     if not slices:
@@ -184,18 +220,18 @@ def _slices(metrics: Metrics, main: Sequence[str]) -> Iterator[str]:
         for part in slices
     ]
     yield _table(["column", "value", "rows", *(HEADS.get(name, name) for name in heads)], rows, names=2)
-    if interval := metrics.interval:
+    for what, stated in (("Intervals", metrics.interval), ("Prediction sets", metrics.sets)):
         missed = [
             f"`{part.column}` {text(part.value)}"
             for part in slices
-            if part.covered and part.covered.high is not None and part.covered.high < interval.coverage
+            if stated and part.covered and part.covered.high is not None and part.covered.high < stated.coverage
         ]
-        if missed:
-            yield f"Intervals cover less than the {interval.coverage:.0%} they should in: {', '.join(missed)}."
+        if stated and missed:
+            yield f"{what} cover less than the {stated.coverage:.0%} they should in: {', '.join(missed)}."
 
 
 def _judged(part: Slice, main: Sequence[str]) -> list[Score]:
-    """The main scores of a slice, and what its intervals cover."""
+    """The main scores of a slice, and what its intervals or sets cover."""
     return [*(part.scores[name] for name in main), *([part.covered] if part.covered else [])]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from model.metrics import CrossValidation
 from model.predictor import Predictor
 from problems.base import Problem
-from training.data import tables
+from training.data import classes, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION, SplitParams, assign, ordered
 from training.learning import metrics, tasks
 from training.learning.params import TrainParams
@@ -32,28 +32,34 @@ def cross_validate(
     Raises:
         TableError: there are too few rows of a class, or too few different times.
     """
-    task = tasks.of(problem, silver)
-    actual = task.encode(silver)
-    rare = int(min(actual.sum(), len(actual) - actual.sum()))
-    if rare < folds:
-        raise TableError(f"The rarer class has {counted(rare, 'row')}; each fold needs one at least.")
-    predicted = np.full(len(silver), np.nan)
-    areas = []
+    _demand_enough(problem, silver, folds)
+    areas: list[float] = []
+    actual, predicted = [], []
     for train, test in _folds(problem, silver, folds, shares.seed):
         predictor = _fitted(problem, how, shares, silver.iloc[train])
-        answered, answers = tables.ask(predictor, silver.iloc[test])
-        places = test[answered]
-        predicted[places] = answers[:, 0]
-        [area] = metrics.roc_auc(actual[places], predicted[places], np.ones((1, len(places))))
-        if np.isnan(area):
+        answered, scores = tables.ask(predictor, silver.iloc[test])
+        # bounds of classes are those that the fold's model found
+        task = tasks.of(problem, silver, predictor.model.fitted.bounds)
+        actual.append(task.encode(silver.iloc[test[answered]]))
+        predicted.append(task.judged(scores))
+        area = task.judge(actual[-1], predicted[-1], np.empty((0, len(answered))))["roc_auc"].value
+        if area is None:
             raise TableError("The rows of a fold that the model answers are all of one class.")
-        areas.append(float(area))
-    judged = ~np.isnan(predicted)
-    weights = metrics.draws(int(judged.sum()), resamples, shares.seed)
-    scores = task.judge(actual[judged], predicted[judged], weights)
+        areas.append(area)
+    judged = np.concatenate(actual)
+    weights = metrics.draws(len(judged), resamples, shares.seed)
+    scores_of_all = task.judge(judged, np.concatenate(predicted), weights)
     say("evaluate", f"{folds}-fold cross-validation: ROC AUC {np.mean(areas):.4f}")
     time = problem.contract.time
-    return CrossValidation(folds, time.name if time else None, areas, float(np.mean(areas)), scores)
+    return CrossValidation(folds, time.name if time else None, areas, float(np.mean(areas)), scores_of_all)
+
+
+def _demand_enough(problem: Problem, silver: pd.DataFrame, folds: int) -> None:
+    """Raise TableError if a class has fewer rows than there are folds."""
+    counts = classes.of(problem, silver).labels(silver).value_counts()
+    if counts.min() < folds:
+        rows = counted(int(counts.min()), "row")
+        raise TableError(f"The class {counts.idxmin()!r} has {rows}; each fold needs one at least.")
 
 
 def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

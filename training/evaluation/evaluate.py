@@ -17,7 +17,7 @@ from training.evaluation import slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
 from training.learning import loss, metrics, tasks
-from training.learning.metrics import ACTUAL
+from training.learning.metrics import ACTUAL, COVERED, MODEL
 from training.learning.params import TrainParams
 from training.workspace import Workspace, say, write_json
 from validation.errors import TableError
@@ -42,23 +42,24 @@ def main(problem: Problem) -> None:
     params = workspace.params("evaluate", EvaluateParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     predictor = open_predictor(workspace.bundle)
-    task = tasks.of(problem, silver)
+    fitted = predictor.model.fitted
+    task = tasks.of(problem, silver, fitted.bounds)
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
     test, other_rows = silver[split == TEST].iloc[answered], silver[split != TEST]
-    fitted = predictor.model.fitted
     booster = workspace.params("train", TrainParams).booster
     stated = loss.stated(booster.get("objective", task.objective), booster)
-    baselines = Baselines(
-        FeatureMatrix(problem, fitted), fitted.vocabularies, problem.contract, type(task), loss.of(stated)
-    )
-    answers = {"model": scores[:, 0], **baselines.predict(other_rows, task.encode(other_rows), test)}
-    extra_columns = task.beside(predictor.outcome, scores)
-    table = pd.DataFrame({ACTUAL: task.encode(test), **answers, **extra_columns}, index=test.index)
+    baselines = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, task, loss.of(stated))
+    actual = task.encode(test)
+    answers = {MODEL: task.judged(scores), **baselines.predict(other_rows, test)}
+    columns = {ACTUAL: actual, **task.beside(predictor.outcome, scores, actual)}
+    for name, values in answers.items():
+        columns |= metrics.columns(name, values)
+    table = pd.DataFrame(columns, index=test.index)
     tables.write(workspace.evaluation, table)
     shares = workspace.params("split", SplitParams)
     evaluation = Metrics(
-        **_judged(problem, predictor, test, table, list(answers), params, stated),
+        **_judged(predictor, test, table, list(answers), params, stated),
         duplicates=copies.summary(silver, [column.name for column in problem.contract.inputs]),
         splits={name: int((split == name).sum()) for name in SPLITS},
         quarantined=len(pd.read_csv(workspace.quarantine, usecols=[0])),
@@ -85,7 +86,6 @@ def _folds(
 
 
 def _judged(
-    problem: Problem,
     predictor: Predictor,
     test: pd.DataFrame,
     table: pd.DataFrame,
@@ -94,34 +94,34 @@ def _judged(
     stated: dict[str, Any],
 ) -> dict[str, Any]:
     """The members of `Metrics` that say how good the answers are."""
-    outcome = predictor.outcome
+    outcome, contract = predictor.outcome, predictor.contract
     task = tasks.of_outcome(outcome)
     judge = metrics.with_loss(task.judge, loss.of(stated))
     weights = metrics.draws(len(test), params.resamples, params.seed)
     actual = table[ACTUAL].to_numpy()
-    scores = {name: judge(actual, table[name].to_numpy(), weights) for name in candidates}
-    by = stated["name"]
-    covered = metrics.covered(table) if "low" in table else None
+    scores = {name: judge(actual, metrics.predicted(table, name), weights) for name in candidates}
+    by, predicted = stated["name"], metrics.predicted(table, MODEL)
+    covered = table[COVERED].to_numpy() if COVERED in table else None
     judged_slices = [
         Slice(
             column,
             value,
             len(places),
-            judge(actual[places], table["model"].to_numpy()[places], weights[:, places]),
+            judge(actual[places], predicted[places], weights[:, places]),
             None if covered is None else metrics.share(covered[places], weights[:, places]),
         )
-        for column, value, places in slices.find(problem.contract, test, params.slice_rows)
+        for column, value, places in slices.find(contract, test, params.slice_rows)
     ]
     return {
         "version": predictor.version,
         "task": outcome.task,
         "rows": len(test),
-        "unit": problem.contract.target.unit,
+        "unit": contract.target.answer_unit,
         "loss": stated,
         "scores": scores,
-        "beats_lookup": metrics.number(scores["model"][by]) < metrics.number(scores["lookup"][by]),
+        "beats_lookup": metrics.number(scores[MODEL][by]) < metrics.number(scores["lookup"][by]),
         "slices": judged_slices,
-        **task.summary(outcome, table, scores["model"], weights),
+        **task.summary(outcome, table, scores[MODEL], weights),
     }
 
 

@@ -15,7 +15,8 @@ from training.data import tables
 from training.evaluation import figures, report
 from training.learning import loss, tasks
 from training.learning.loss import Loss
-from training.learning.metrics import ACTUAL, MOST_EXPLAINED, sample
+from training.learning.metrics import ACTUAL, MODEL, MOST_EXPLAINED, sample
+from training.learning.metrics import predicted as predicted_by
 from training.learning.privacy import PrivacyParams
 from training.workspace import Workspace, atomic_folder, counted, say
 from validation.contract import Column, Kind
@@ -62,9 +63,9 @@ def _errors(folder: Path, predictor: Predictor, answers: pd.DataFrame) -> None:
         scores = answers[["model", "low", "high"]].to_numpy()
         figures.residuals(folder / "residuals.png", actual, scores, unit)
         figures.agreement(folder / "agreement.png", actual, scores, unit)
-    if "before" in answers:
-        before, after = answers["before"].to_numpy(), answers["model"].to_numpy()
-        figures.reliability(folder / "reliability.png", actual, before, after, figures.label(predictor.outcome.subject))
+    reliability = tasks.of_outcome(predictor.outcome).reliability(predictor.outcome, answers, figures.label)
+    if reliability is not None:
+        figures.reliability(folder / "reliability.png", *reliability)
 
 
 def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> None:
@@ -92,13 +93,13 @@ def _contributions(folder: Path, predictor: Predictor, rows: pd.DataFrame) -> No
 
 def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.DataFrame, stated: Loss) -> None:
     """Waterfalls of the rows with the least, the median and the greatest loss."""
-    actual, predicted = answers[ACTUAL].to_numpy(), answers["model"].to_numpy()
+    actual, predicted = answers[ACTUAL].to_numpy(), predicted_by(answers, MODEL)
     task = tasks.of_outcome(predictor.outcome)
     order = np.argsort(stated.rows(actual, predicted), kind="stable")
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
-        values = float(actual[place]), float(predicted[place])
+        values = float(actual[place]), np.asarray(predicted[place])
         title = task.case(predictor.outcome, predictor.contract.target, *values, figures.label)
         figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {title}")
 

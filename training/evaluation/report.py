@@ -23,6 +23,8 @@ HEADS = {
     "huber": "Huber loss",
     "fair": "fair loss",
     "bounded_mape": "MAPE, target 1 at least",
+    "macro_f1": "macro F1",
+    "accuracy": "accuracy",
     "brier": "Brier",
     "ece": "ECE",
 }
@@ -112,6 +114,16 @@ def remarks(metrics: Metrics) -> list[str]:
         sentences.append(
             f"Calibration took the ECE from {cell(decision.before['ece'])} to {cell(decision.after['ece'])}; "
             f"{decision.classes[-1]!r} is answered from a probability of {decision.threshold:.3g}."
+        )
+    if report := metrics.classes:
+        sentences.append(
+            f"Calibration took the ECE of the most probable class from {cell(report.before['ece'])} to "
+            f"{cell(report.after['ece'])}; {cell(report.accuracy)} of the answers are right."
+        )
+    if sets := metrics.sets:
+        sentences.append(
+            f"Prediction sets that should have the right class for {sets.coverage:.0%} of the rows have it for "
+            f"{cell(sets.covered)}, with {sets.mean_size:.3g} classes on average."
         )
     if folds := metrics.cross_validation:
         sentences.append(

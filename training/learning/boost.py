@@ -22,6 +22,7 @@ _ELSEWHERE = {
     "num_iterations": "`rounds`",
     "early_stopping_round": "`stop_after`",
     "seed": "`seed`",
+    "num_class": "the classes of the target",
     "categorical_feature": "the kinds of the contract's columns",
 }
 """LightGBM's parameters that another setting of this project decides."""

@@ -1,5 +1,6 @@
 """Trained → bundle: the booster with everything it needs to answer, and proof of how it answered."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from problems.base import Problem
 from training import digits
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN
-from training.learning import made_up, privacy, train
+from training.learning import made_up, privacy, tasks, train
 from training.learning.privacy import GREATEST, LEAST, PrivacyParams
 from training.workspace import Workspace, atomic_folder, say
 from validation.contract import MOST_LISTED, Column, Contract, Kind
@@ -36,12 +37,12 @@ def main(problem: Problem) -> None:
     seen = reference(problem.contract, train_rows, real=real)
     seen = msgspec.structs.replace(seen, predictions=_predictions(predictor, held_out, real=real))
     rows = _real_rows(problem.contract, train_rows) if real else made_up.rows(model, seen, GOLDEN_ROWS)
-    recorded, base_value = golden.record(predictor, rows)
+    recorded, base_values = golden.record(predictor, rows)
     scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
     files = {name: text.encode() for name, text in model.boosters.items()}
     files[bundle.REFERENCE] = _encoded(seen)
     files[bundle.GOLDEN] = _encoded(msgspec.structs.replace(recorded, scores=scores))
-    manifest = bundle.make_manifest(model, base_value, files)
+    manifest = bundle.make_manifest(model, base_values, files)
     with atomic_folder(workspace.bundle) as folder:
         bundle.write(folder, manifest, files)
         golden.replay(Predictor.of(read := bundle.read(folder)), read)
@@ -72,25 +73,31 @@ def reference(contract: Contract, silver: pd.DataFrame, *, real: bool) -> Refere
 def _distribution(column: Column, series: pd.Series, real: bool) -> Numbers | Names:
     missing = float(series.isna().mean())
     if column.kind in (Kind.CATEGORY, Kind.FLAG):
-        counts = series.value_counts()
-        often = counts if len(counts) <= MOST_LISTED else counts[counts >= SEVERAL]
-        shares = (often / counts.sum()).items()
-        written = (lambda name: str(name).lower()) if column.kind is Kind.FLAG else str
-        return Names(missing, {written(name): float(share) for name, share in shares}, len(counts))
+        return _shares(missing, series, (lambda name: str(name).lower()) if column.kind is Kind.FLAG else str)
     numbers = series.dropna()
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
         numbers = numbers.astype("datetime64[s]").astype("int64")
     return Numbers(missing, _quantiles(np.sort(numbers.to_numpy(dtype=float)), real))
 
 
-def _predictions(predictor: Predictor, silver: pd.DataFrame, *, real: bool) -> Numbers:
-    """How the first score of rows that no booster learned from is distributed."""
+def _shares(missing: float, series: pd.Series, written: Callable[[object], str]) -> Names:
+    counts = series.value_counts()
+    often = counts if len(counts) <= MOST_LISTED else counts[counts >= SEVERAL]
+    shares = (often / counts.sum()).items()
+    return Names(missing, {written(name): float(share) for name, share in shares}, len(counts))
+
+
+def _predictions(predictor: Predictor, silver: pd.DataFrame, *, real: bool) -> Numbers | Names:
+    """How the answers to rows that no booster learned from are distributed."""
     try:
         answered, scores = tables.ask(predictor, silver)
     except TableError:  # it refuses all of them; the evaluation reports that of the test rows
         return Numbers(1.0, [])
-    first = digits.rounded(scores[:, 0], digits.ANSWERS)
-    return Numbers(1 - len(answered) / len(silver), _quantiles(np.sort(first), real))
+    missing = 1 - len(answered) / len(silver)
+    values = tasks.of_outcome(predictor.outcome).monitored(predictor.outcome, scores)
+    if values.dtype == object:
+        return _shares(missing, pd.Series(values), str)
+    return Numbers(missing, _quantiles(np.sort(digits.rounded(values, digits.ANSWERS)), real))
 
 
 def _quantiles(values: np.ndarray, real: bool) -> list[float]:

@@ -72,6 +72,7 @@ def of(described: Mapping[str, Any]) -> Loss:
         "quantile": Loss("pinball", pinball, rank=alpha),
         "mape": Loss("bounded_mape", _relative, rank=0.5),
         "binary": Loss("log_loss", log_loss),
+        "multiclass": Loss("log_loss", log_loss_of_classes),
     }
     return losses[described["objective"]]
 
@@ -80,6 +81,13 @@ def log_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """The negative logarithm of the probability of what came about, shape (rows,)."""
     clipped = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
     loss: np.ndarray = -np.where(actual > 0, np.log(clipped), np.log1p(-clipped))
+    return loss
+
+
+def log_loss_of_classes(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The same of several classes: `actual` are their places, shape (rows,), `predicted` of shape (rows, classes)."""
+    shares = np.take_along_axis(predicted, actual.astype(np.intp)[:, None], axis=1)[:, 0]
+    loss: np.ndarray = -np.log(np.clip(shares, _CERTAIN, 1 - _CERTAIN))
     return loss
 
 

@@ -4,6 +4,7 @@ Each metric is a function of means over rows, so a resample is a vector of weigh
 product. The same draws serve every predictor: their differences are paired.
 """
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -17,8 +18,9 @@ Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]
 Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Scores]
 
-ACTUAL = "actual"
-"""The column of targets in the evaluation's table."""
+ACTUAL, MODEL, BEFORE, COVERED = "actual", "model", "before", "covered"
+"""Columns of the evaluation's table: targets, the model's predictions, its probabilities before calibration, and
+whether its intervals or sets have the target."""
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
 MOST_EXPLAINED = 1_000
@@ -77,9 +79,14 @@ def _defined(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _binary_rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return np.column_stack([log_loss(actual, predicted), (predicted - actual) ** 2, gaps(actual, predicted)])
+
+
+def gaps(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """What each row adds to the calibration error of each bin of probabilities, shape (rows, ECE_BINS)."""
     bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
-    return np.column_stack([log_loss(actual, predicted), (predicted - actual) ** 2, gaps])
+    differences: np.ndarray = np.where(bins[:, None] == np.arange(ECE_BINS), (predicted - actual)[:, None], 0.0)
+    return differences
 
 
 def _binary(means: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,6 +109,11 @@ def roc_auc(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> n
     return areas
 
 
+def area(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """The area under the ROC curve; NaN where all rows are of one class."""
+    return float(roc_auc(actual, predicted, np.ones((1, len(actual))))[0])
+
+
 def regression(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
     """RMSE and MAE in the target's unit, R², MAPE (rows with target 0 left out), wMAPE, and the share within 10 %.
 
@@ -110,7 +122,7 @@ def regression(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -
         predicted: predictions, shape (rows,).
         weights: bootstrap weights, shape (resamples, rows).
     """
-    return _scored(_regression_rows, _regression, actual, predicted, weights)
+    return scored(_regression_rows, _regression, actual, predicted, weights)
 
 
 def binary(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
@@ -124,7 +136,7 @@ def binary(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Sc
     areas = roc_auc(actual, predicted, np.vstack([np.ones(len(actual), weights.dtype), weights]))
     return {
         "roc_auc": interval(areas[0], areas[1:]),
-        **_scored(_binary_rows, _binary, actual, predicted, weights),
+        **scored(_binary_rows, _binary, actual, predicted, weights),
     }
 
 
@@ -134,15 +146,32 @@ def share(held: np.ndarray, weights: np.ndarray) -> Score:
     return interval(float(values.mean()), means_of(values[:, None], weights)[:, 0])
 
 
-def covered(table: pd.DataFrame) -> np.ndarray:
-    """Which rows of the evaluation's table lie within their intervals, shape (rows,)."""
-    within: np.ndarray = table[ACTUAL].between(table["low"], table["high"]).to_numpy()
-    return within
+def columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Predictions as columns of the evaluation's table: one of that name, or one a class."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{name}.{place}": values[:, place] for place in range(values.shape[1])}
 
 
-def _scored(
+def predicted(table: pd.DataFrame, name: str) -> np.ndarray:
+    """The predictions in the columns that `columns` made, shape (rows,) or (rows, classes)."""
+    if name in table:
+        return table[name].to_numpy()
+    return table[[column for column in table if re.fullmatch(rf"{name}\.\d+", str(column))]].to_numpy()
+
+
+def scored(
     rows: Statistics, metrics: Metrics, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray
 ) -> Scores:
+    """Metrics with their intervals.
+
+    Args:
+        rows: actual and predicted values to what a row says, shape (rows, statistics).
+        metrics: means of these, shape (resamples, statistics), to metrics by name, shape (resamples,) each.
+        actual: shape (rows,).
+        predicted: shape (rows,) or (rows, classes).
+        weights: bootstrap weights, shape (resamples, rows).
+    """
     statistics = rows(actual, predicted)
     whole = metrics(statistics.mean(axis=0, keepdims=True))
     resampled = metrics(means_of(statistics, weights))

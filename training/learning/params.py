@@ -10,8 +10,8 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 ClassWeights = dict[str, Positive] | Literal["balanced"] | None
 
 
-class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a wrong answer costs, in any one unit; the positive class is the last one."""
+class PairCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a wrong answer costs where there are two classes, in any one unit; the positive class is the last one."""
 
     false_positive: Positive = 1.0
     false_negative: Positive = 1.0
@@ -22,10 +22,15 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.false_positive / (self.false_positive + self.false_negative)
 
 
+Costs = dict[str, Positive | dict[str, Positive]]
+"""Of two classes what `PairCosts` has; of several the cost of answering a class by the class that is right."""
+
+
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
 
-    `coverage` is for regressions; `class_weights` (a weight by class, or "balanced") and `costs` for classifications.
+    `coverage` is that of prediction intervals and sets; `class_weights` (a weight by class, or "balanced") and `costs`
+    are for classifications.
     """
 
     rounds: Annotated[int, msgspec.Meta(ge=1)]
@@ -34,7 +39,7 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     booster: dict[str, Any]
     coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
     class_weights: ClassWeights = None
-    costs: Costs = Costs()
+    costs: Costs = {}
 
     def __post_init__(self) -> None:
         demand_known(self.booster)

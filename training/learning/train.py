@@ -13,7 +13,7 @@ from model.features import FeatureMatrix, Fitted, fit, only_known
 from model.model import BOOSTER, Model
 from model.outcomes import Outcome
 from problems.base import Problem, owners
-from training.data import gates, tables
+from training.data import classes, gates, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import tasks
 from training.learning.boost import boost, dataset, settings_of
@@ -67,16 +67,19 @@ def learn(
         The model, and the model matrix of each part.
 
     Raises:
-        ContractError: the problem's features do not pass the gold gate, or the target has more than two classes.
-        TableError: the training rows have one class, or a target is too large to learn.
+        ContractError: the problem's features do not pass the gold gate.
+        SettingsError: the parameters do not fit the target.
+        TableError: the training rows lack a class, or a target is too large to learn.
     """
     inputs = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
-    task = tasks.of(problem, pd.concat(parts.values()))
+    bounds = classes.cut(problem, parts[TRAIN])
+    task = tasks.of(problem, pd.concat(parts.values()), bounds)
+    task.check_params(params)
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
     target = problem.contract.target.name
     with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
-    fitted = fit(problem, with_target[TRAIN])
+    fitted = fit(problem, with_target[TRAIN], bounds)
     matrix = FeatureMatrix(problem, fitted)
     gold = {part: _gold(problem, matrix, columns, fitted) for part, columns in inputs.items()}
     gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
@@ -119,7 +122,7 @@ def _main_booster(
     features: Mapping[str, np.ndarray],
     actual: Mapping[str, np.ndarray],
 ) -> lgb.Booster:
-    settings = settings_of(matrix, task.objective, params.seed, params.booster)
+    settings = {**settings_of(matrix, task.objective, params.seed, params.booster), **task.settings}
     task.check_objective(settings)
     data, held_out = (
         dataset(

@@ -155,7 +155,7 @@ class Fetched(NamedTuple):
         """Its answers to rows, given in a separate process by the code that it was registered with.
 
         Returns:
-            A row for each of `rows`: `prediction`, and `probabilities.<class>` of a classifier; missing where the
+            A row for each of `rows`: `prediction`, and `probability_<class>` of a classifier; missing where the
             version refuses the row.
 
         Raises:

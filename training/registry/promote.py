@@ -103,7 +103,7 @@ def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: 
         more = ", …" * (len(rival.breaking) > _MOST_BREAKING)
         broken = "; ".join(rival.breaking[:_MOST_BREAKING]) + more
         reasons.append(f"it would break callers of version {rival.number}: {broken}. If they know, {by_hand}")
-    refused = int((holdout.model.isna() & rival.values.notna()).sum())
+    refused = int((~holdout.answers & rival.answers).sum())
     if refused > params.tolerance * len(holdout.test):
         reasons.append(f"it refuses {refused:,} of {len(holdout.test):,} test rows that version answers")
     return reasons
@@ -121,7 +121,7 @@ def _first(judged: Metrics) -> Decision:
 
 def _comparable(holdout: Holdout, rival: Rival) -> pd.Series:
     """Which test rows say which model is better: both answer them, and neither learned from them."""
-    return holdout.model.notna() & rival.values.notna() & ~rival.learned
+    return holdout.answers & rival.answers & ~rival.learned
 
 
 def _too_few(holdout: Holdout, both: pd.Series, rival: Rival, params: PromoteParams) -> str:
@@ -132,7 +132,7 @@ def _too_few(holdout: Holdout, both: pd.Series, rival: Rival, params: PromotePar
     return (
         f"only {both.sum():,} of {len(both):,} test rows say whether it is better than version {rival.number}, and "
         f"{fewest:,} should: that version learned from {rival.learned.sum():,} of them and refuses "
-        f"{rival.values.isna().sum():,}, this one refuses {holdout.model.isna().sum():,}"
+        f"{(~rival.answers).sum():,}, this one refuses {(~holdout.answers).sum():,}"
     )
 
 

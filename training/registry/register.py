@@ -26,6 +26,7 @@ from model import bundle, tabular
 from model.bundle import Lineage, Manifest
 from model.metrics import Metrics
 from model.outcomes import Outcome
+from model.outcomes.labels import SET
 from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
@@ -192,6 +193,8 @@ def _figures(metrics: Metrics) -> dict[str, float]:
     scores = {f"{who}.{name}": score for who, by_metric in metrics.scores.items() for name, score in by_metric.items()}
     if metrics.interval:
         scores["model.interval_coverage"] = metrics.interval.covered
+    if metrics.sets:
+        scores["model.set_coverage"] = metrics.sets.covered
     return {name: score.value for name, score in scores.items() if score.value is not None}
 
 
@@ -243,7 +246,7 @@ def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
     keys = {f"key_{column.name}": _type(column) for column in contract.keys}
     inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
-    types = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], **keys}
+    types = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], SET: DataType.string, **keys}
     outputs = [ColSpec(types.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)

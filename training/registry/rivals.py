@@ -13,8 +13,7 @@ from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
 from training.evaluation import report
-from training.learning import loss
-from training.learning.metrics import ACTUAL
+from training.learning import loss, metrics
 from training.registry import champion
 from training.workspace import Workspace, read_json
 from validation import compatibility
@@ -26,15 +25,16 @@ class Rival(NamedTuple):
 
     Attributes:
         number: its version.
-        values: what it predicts for each test row as the evaluation has it (values, or probabilities of the positive
-            class); missing where it refuses the row.
+        values: what it predicts for each test row as the evaluation has it, in one column or one a class.
+        answers: whether it answers each test row; the values of others are missing.
         learned: whether each test row is one that it learned from.
         breaking: why the challenger would refuse today's callers, or mean something else to them.
         forgotten: the names that it knows, learned from its table, and that the challenger refuses.
     """
 
     number: str
-    values: pd.Series
+    values: np.ndarray
+    answers: pd.Series
     learned: pd.Series
     breaking: list[str]
     forgotten: list[str]
@@ -49,14 +49,16 @@ class Holdout:
         self._silver = tables.read(workspace.silver)
         self.test = self._silver[tables.read(workspace.split)["split"] == TEST]
         evaluated = tables.read(workspace.evaluation).reindex(self.test.index)
-        self.model, self._actual = evaluated["model"], evaluated[ACTUAL]
+        self.model, self._actual = metrics.predicted(evaluated, metrics.MODEL), evaluated[metrics.ACTUAL].to_numpy()
+        self.answers = evaluated[metrics.ACTUAL].notna()
         self._manifest = read_json(workspace.bundle / bundle.MANIFEST)
         self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
         self._contract = problem.contract
 
-    def losses(self, values: pd.Series, where: pd.Series) -> np.ndarray:
-        """The loss of each of those test rows, shape (rows,)."""
-        return self.loss.rows(self._actual[where].to_numpy(), values[where].to_numpy())
+    def losses(self, values: np.ndarray, where: pd.Series) -> np.ndarray:
+        """The loss of each of those test rows, shape (rows,); `values` are those of all test rows."""
+        chosen = where.to_numpy()
+        return self.loss.rows(self._actual[chosen], values[chosen])
 
     def hear(self, version: ModelVersion) -> Rival:
         """Have a registered version predict the test rows.
@@ -71,12 +73,14 @@ class Holdout:
             if learned is None:
                 raise StoreError(f"version {number} has no record of the rows that it learned from")
             answers = model.ask(rows)
-        values = numbers(answers, self._outcome).set_axis(self.test.index)
-        if values.isna().all() and answers["prediction"].notna().any():
+        values = numbers(answers, self._outcome)
+        answered = pd.Series(np.isfinite(values.reshape(len(values), -1)).all(axis=1), index=self.test.index)
+        if not answered.any() and answers["prediction"].notna().any():
             raise StoreError(f"version {number} predicts something else")
         return Rival(
             number,
             values,
+            answered,
             self._learned(manifest, learned, number),
             compatibility.breaking(manifest, self._manifest),
             compatibility.forgotten(manifest, self._manifest),
@@ -95,13 +99,17 @@ class Holdout:
         return copies.found(row_hashes, copies.together(self._silver, inputs), learned)[self.test.index]
 
 
-def numbers(answers: pd.DataFrame, outcome: Outcome) -> pd.Series:
-    """The numbers to compare in a version's answers; missing where it refused the row or predicts something else.
+def numbers(answers: pd.DataFrame, outcome: Outcome) -> np.ndarray:
+    """The numbers to compare in a version's answers, shape (rows,) or (rows, classes).
+
+    NaN where it refused the row or predicts something else.
 
     Args:
         answers: what `champion.Fetched.ask` returned.
         outcome: of the challenger.
     """
     missing = pd.Series(np.nan, index=answers.index)
-    column = next((answers[name] for name in outcome.score_columns if name in answers), missing)
-    return pd.to_numeric(column, errors="coerce").astype("float64")
+    present = (names for names in outcome.score_columns if set(names) <= set(answers))
+    names = next(present, outcome.score_columns[0])
+    columns = [pd.to_numeric(answers.get(name, missing), errors="coerce").to_numpy(dtype="float64") for name in names]
+    return np.column_stack(columns) if len(columns) > 1 else columns[0]

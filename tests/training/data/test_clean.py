@@ -31,7 +31,7 @@ def test_a_parse_that_returns_no_value_is_an_unreadable_cell() -> None:
 
 def test_a_third_class_is_refused_before_the_old_table_goes() -> None:
     left = problem(Column(name="x", kind=Kind.REAL), Column(name="price", kind=Kind.CATEGORY, role=Role.TARGET))
-    with pytest.raises(BoxwoodError, match=r"'price' has 3 classes \(0.5, 1.5, 2.5\)"):
+    with pytest.raises(BoxwoodError, match=r"'price' has 3 classes. List them .* choices=\('0.5', '1.5', '2.5'\)"):
         source.main(left, str(cells("table.csv", "1", "2", "3")))
     assert not PLACE.raw.exists()
 

@@ -118,9 +118,9 @@ def test_a_feature_too_large_for_the_baselines(outcome: Outcome, target: Column)
 ONE_CLASS = [
     (True, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
     (False, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
-    (True, (198, 199), "Every row to learn from has gone = 'No'"),
-    (True, (134,), "Every row of the training split has gone = 'No': a model cannot learn what 'Yes' looks like. "),
-    (True, (150,), "Bring more rows of 'Yes' from earlier times."),
+    (True, (198, 199), "No row of the training split has gone = 'Yes', and 2 of the table have: a model cannot learn"),
+    (True, (134,), "No row of the training split has gone = 'Yes', and 1 of the table has: a model cannot learn"),
+    (True, (150,), "Bring more rows of it from earlier times."),
 ]
 
 
@@ -138,7 +138,7 @@ def test_a_third_class_is_refused_before_anything_is_learned(outcome: Outcome, i
     learned = dataclasses.replace(GONE, choices=None)
     said = outcome(problem(learned, in_time), table(200).assign(gone=[*["Yes", "No"] * 99, "Maybe", "Maybe"]))
     assert isinstance(said, str)
-    assert "has 3 classes (Maybe, No, Yes)" in said
+    assert "has 3 classes. List them in its column, in their order: choices=('Maybe', 'No', 'Yes')" in said
     assert not Workspace("hard").split.exists()
 
 
@@ -151,7 +151,7 @@ def test_a_rare_class(
     assert isinstance(found, dict)
     assert "cross_validation" not in found
     assert (
-        f"no 5-fold cross-validation: The rarer class has {len(places)} rows; each fold needs"
+        f"no 5-fold cross-validation: The class 'Yes' has {len(places)} rows; each fold needs"
         in capsys.readouterr().out
     )
 

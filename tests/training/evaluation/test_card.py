@@ -76,7 +76,7 @@ def metrics(task: str) -> dict[str, Any]:
 
 
 def made(problem: Problem, outcome: Outcome, document: dict[str, Any], plots: Path, **others: Any) -> tuple[str, str]:
-    manifest = bundle.make_manifest(Model(problem, Fitted({}, {}, {}, []), outcome, {}), 0.0, {})
+    manifest = bundle.make_manifest(Model(problem, Fitted({}, {}, {}, []), outcome, {}), [0.0], {})
     how: dict[str, Any] = {"source": SOURCE, "lineage": LINEAGE, "decision": None} | others
     files = card.documents(
         problem, manifest, msgspec.convert(document, Metrics), how["source"], how["lineage"], how["decision"], plots

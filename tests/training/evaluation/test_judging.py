@@ -219,14 +219,14 @@ def test_a_group_of_one_customer_is_no_certainty(flights: Problem, fares: pd.Dat
 
 
 def test_every_baseline_answers_rows_that_nobody_has_seen(trained: Project, predictor: Predictor) -> None:
-    fitted, contract = predictor.model.fitted, predictor.contract
+    fitted = predictor.model.fitted
     silver = tables.read(trained.folder / Workspace("flights").silver)
     known, asked = silver.head(2_000), silver.tail(50).assign(agency="Unheard Of")
     prices = known["price"].to_numpy()
     others = baselines.Baselines(
-        FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, contract, RegressionTask, SQUARED
+        FeatureMatrix(predictor.problem, fitted), fitted.vocabularies, RegressionTask(predictor.problem, known), SQUARED
     )
-    answers = others.predict(known, prices, asked)
+    answers = others.predict(known, asked)
     assert list(answers) == ["lookup", "linear", "forest", "mean"]
     assert all(np.isfinite(values).all() and values.shape == (50,) for values in answers.values())
     assert np.unique(answers["mean"]).tolist() == [prices.mean()]

@@ -21,7 +21,7 @@ from training.data import tables
 from training.evaluation import card, plot
 from training.learning import loss, metrics, tasks
 from training.learning.metrics import ACTUAL
-from training.learning.probability import before_calibration
+from training.learning.probability import before_two
 from validation.contract import Column, Contract, Kind, Role
 
 CASES = {"case-best", "case-median", "case-worst"}
@@ -55,7 +55,7 @@ def drawn(folder: Path, predictor: Predictor, silver: pd.DataFrame) -> dict[str,
     scores = predictor.scores(records)
     numeric = isinstance(predictor.outcome, Regression)
     actual = silver["y"] if numeric else (silver["y"] == "Yes").astype("float64")
-    beside = tasks.of_outcome(predictor.outcome).beside(predictor.outcome, scores)
+    beside = tasks.of_outcome(predictor.outcome).beside(predictor.outcome, scores, actual.to_numpy())
     answers = pd.DataFrame({ACTUAL: actual, "model": scores[:, 0], **beside}, index=silver.index)
     folder.mkdir()
     plot.draw(folder, predictor, silver, answers, loss.of({"objective": "regression" if numeric else "binary"}))
@@ -148,10 +148,10 @@ def test_at_most_a_thousand_rows_are_explained() -> None:
     assert (np.diff(chosen) > 0).all()
 
 
-def test_probabilities_before_calibration() -> None:
+def test_probabilities_before_two() -> None:
     raw = np.array([-2.0, 0.0, 3.0])
     after = Binary(("No", "Yes"), 1.3, -0.2, 0.5).scores(raw, raw, {})[:, 0]
-    assert before_calibration(Binary(("No", "Yes"), 1.3, -0.2, 0.5), after) == pytest.approx(1 / (1 + np.exp(-raw)))
+    assert before_two(Binary(("No", "Yes"), 1.3, -0.2, 0.5), after) == pytest.approx(1 / (1 + np.exp(-raw)))
 
 
 def test_the_pipeline_leaves_pictures(trained: Project) -> None:

@@ -11,7 +11,7 @@ from model.predictor import Predictor
 from problems.base import Problem
 from training.data import tables
 from training.learning import conformal, metrics, probability, trend
-from training.learning.params import Costs, TrainParams
+from training.learning.params import PairCosts, TrainParams
 from training.learning.tasks.binary import BinaryTask
 from training.learning.train import learn
 from validation.contract import Column, Contract, Kind, Role
@@ -190,7 +190,7 @@ def ece(actual: np.ndarray, predicted: np.ndarray) -> float:
 @pytest.mark.parametrize(("stretch", "shift"), [(3.0, 1.0), (0.3, 0.0), (1.0, -2.0)])
 def test_scores_that_say_too_much_or_too_little_become_probabilities(stretch: float, shift: float) -> None:
     true, happened = odds(1, 4_000)
-    outcome = probability.calibrate(("No", "Yes"), Costs(), stretch * true + shift, happened)
+    outcome = probability.of_two(("No", "Yes"), 0.5, 0.9, stretch * true + shift, happened)
     assert outcome.slope == pytest.approx(1 / stretch, rel=0.15)
     later, then = odds(2, 20_000)
     raw = stretch * later + shift
@@ -204,13 +204,13 @@ def test_scores_that_say_too_much_or_too_little_become_probabilities(stretch: fl
     ids=["one class", "one score", "contradiction", "nothing"],
 )
 def test_rows_that_cannot_calibrate_leave_scores_as_they_are(raw: list[float], happened: list[float]) -> None:
-    outcome = probability.calibrate(("No", "Yes"), Costs(), np.array(raw), np.array(happened))
+    outcome = probability.of_two(("No", "Yes"), 0.5, 0.9, np.array(raw), np.array(happened))
     assert (outcome.slope, outcome.intercept) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("costs", [(1.0, 1.0), (1.0, 3.0), (5.0, 1.0)])
 def test_the_threshold_costs_least(costs: tuple[float, float]) -> None:
-    chosen = Costs(*costs).threshold
+    chosen = PairCosts(*costs).threshold
     assert chosen == pytest.approx(costs[0] / sum(costs))
     true, happened = odds(3, 200_000)
     chances = 1 / (1 + np.exp(-true))
@@ -281,7 +281,7 @@ def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() 
 def test_the_positive_class_is_the_last_one() -> None:
     flags = pd.DataFrame({"left": pd.Series([True, False], dtype="boolean")})
     aims = BinaryTask(leaving(Kind.FLAG), flags)
-    assert (aims.negative, aims.positive) == ("false", "true")
+    assert aims.classes.names == ("false", "true")
     assert aims.encode(flags).tolist() == [1.0, 0.0]
     chosen = pd.DataFrame({"left": ["stays", "goes"]})
     assert BinaryTask(leaving(choices=("stays", "goes")), chosen).encode(chosen).tolist() == [0.0, 1.0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -100,9 +101,9 @@ def test_probabilities_are_found_whatever_code_a_version_has() -> None:
         )
     )
     for answers in (today, before):
-        assert rivals_of.numbers(answers, outcome).fillna(-1).tolist() == [0.25, -1]
-    assert rivals_of.numbers(today, VALUES).isna().all()
-    assert rivals_of.numbers(today, Binary(("0", "1"), 1.0, 0.0, 0.5)).isna().all()
+        assert np.nan_to_num(rivals_of.numbers(answers, outcome), nan=-1).tolist() == [0.25, -1]
+    assert np.isnan(rivals_of.numbers(today, VALUES)).all()
+    assert np.isnan(rivals_of.numbers(today, Binary(("0", "1"), 1.0, 0.0, 0.5))).all()
 
 
 def test_the_record_holds_numbers_and_no_cells(project: Project) -> None:

@@ -1,9 +1,9 @@
 """What training asks of a task: everything that depends on what kind of thing is predicted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import lightgbm as lgb
 import numpy as np
@@ -50,6 +50,21 @@ class Trained:
     trend: Trend | None
 
 
+class Reliability(NamedTuple):
+    """What a reliability diagram shows: shape (rows,) each, and the words for what was predicted.
+
+    Attributes:
+        actual: 1.0 where it came about.
+        before, after: its probabilities before and after calibration.
+        what: its name.
+    """
+
+    actual: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    what: str
+
+
 class Task(ABC, Generic[OutcomeT]):
     """The target of a problem as LightGBM learns it, and as answers are judged.
 
@@ -69,10 +84,15 @@ class Task(ABC, Generic[OutcomeT]):
     prior_rows: ClassVar[int]
     in_folds: ClassVar[bool]
 
-    def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
+    def __init__(self, problem: Problem, silver: pd.DataFrame, bounds: Sequence[float] | None = None) -> None:
         """Look at the targets of all rows; raises TableError if nothing can be learned from them."""
         self.problem = problem
         self.target = problem.contract.target
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """LightGBM's parameters that follow from the target."""
+        return {}
 
     @abstractmethod
     def encode(self, silver: pd.DataFrame) -> np.ndarray:
@@ -80,6 +100,13 @@ class Task(ABC, Generic[OutcomeT]):
 
     def require_enough(self, actual: np.ndarray) -> None:
         """Raise TableError if the encoded targets of the training split, shape (rows,), teach nothing."""
+
+    def targets(self, actual: np.ndarray) -> np.ndarray:
+        """Encoded targets of shape (rows,) as numbers whose means predict them: (rows,), or (rows, classes)."""
+        return actual
+
+    def check_params(self, params: TrainParams) -> None:
+        """Raise SettingsError for parameters that do not fit the target."""
 
     def check_objective(self, settings: Mapping[str, Any]) -> None:
         """Raise SettingsError if LightGBM's raw scores are not the answers under these parameters."""
@@ -113,19 +140,43 @@ class Task(ABC, Generic[OutcomeT]):
         """The calibrated outcome, and the texts of further boosters by the names of their files."""
 
     @staticmethod
-    @abstractmethod
-    def judge(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
-        """The metrics of predictions, with intervals by bootstrap weights of shape (resamples, rows)."""
+    def monitored(outcome: OutcomeT, scores: np.ndarray) -> np.ndarray:
+        """By what the distribution of answers is watched: numbers, or labels as objects; shape (rows,)."""
+        return scores[:, 0]
+
+    @staticmethod
+    def judged(scores: np.ndarray) -> np.ndarray:
+        """What of scores of shape (rows, outputs) is judged, as `judge` takes it."""
+        return scores[:, 0]
 
     @staticmethod
     @abstractmethod
-    def beside(outcome: OutcomeT, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """Further columns of the evaluation's table, shape (rows,) each, from scores of shape (rows, outputs)."""
+    def judge(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        """The metrics of predictions, with intervals by bootstrap weights of shape (resamples, rows).
+
+        Predictions are of shape (rows,), or (rows, classes) of several classes.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def beside(outcome: OutcomeT, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
+        """Further columns of the evaluation's table, shape (rows,) each, `metrics.COVERED` among them.
+
+        Args:
+            outcome: what made the scores.
+            scores: of shape (rows, outputs).
+            actual: the encoded targets, shape (rows,).
+        """
 
     @staticmethod
     @abstractmethod
     def summary(outcome: OutcomeT, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
         """The members of `Metrics` that only this task has; `table` is the evaluation's."""
+
+    @staticmethod
+    def reliability(outcome: OutcomeT, table: pd.DataFrame, label: Callable[[object], str]) -> Reliability | None:
+        """How probabilities agree with shares, for a picture with names written by `label`; None without them."""
+        return None
 
     @staticmethod
     @abstractmethod
@@ -140,7 +191,7 @@ class Task(ABC, Generic[OutcomeT]):
     @staticmethod
     @abstractmethod
     def predicted(fitted: Any, features: np.ndarray) -> np.ndarray:
-        """The predictions of one of them, shape (rows,)."""
+        """The predictions of one of them, as `judge` takes them."""
 
     @staticmethod
     @abstractmethod
@@ -163,5 +214,7 @@ class Task(ABC, Generic[OutcomeT]):
 
     @staticmethod
     @abstractmethod
-    def case(outcome: OutcomeT, target: Column, actual: float, predicted: float, label: Callable[[object], str]) -> str:
-        """A row's prediction and its actual value, as the title of a picture; `label` writes names for it."""
+    def case(
+        outcome: OutcomeT, target: Column, actual: float, predicted: np.ndarray, label: Callable[[object], str]
+    ) -> str:
+        """A row's prediction, of shape () or (classes,), and its actual value, as the title of a picture."""

@@ -1,95 +1,60 @@
 """Two classes: calibrated probabilities, and the label that costs least."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from model.metrics import Decision, Scores
 from model.outcomes import Binary
-from problems.base import Problem
-from training.data import classes
 from training.data.split import CALIBRATION
 from training.digits import EXACT
 from training.learning import metrics, probability
 from training.learning.boost import raw_scores
-from training.learning.params import ClassWeights
-from training.learning.tasks.base import Task, Trained
+from training.learning.metrics import ACTUAL, BEFORE, MODEL
+from training.learning.params import PairCosts, TrainParams
+from training.learning.tasks.base import Reliability, Trained
+from training.learning.tasks.classification import ClassificationTask
+from training.workspace import PARAMS
 from validation.contract import Column
-from validation.errors import SettingsError, TableError
-from validation.names import normal
+from validation.errors import SettingsError
 
 _CALIBRATION = ("brier", "ece")
 
 
-class BinaryTask(Task[Binary]):
-    """1.0 for the positive class and 0.0 for the other.
-
-    Attributes:
-        negative, positive: the labels.
-    """
+class BinaryTask(ClassificationTask[Binary]):
+    """1.0 for the positive class and 0.0 for the other."""
 
     objective = "binary"
     objectives = ("binary",)
     main_metrics = ("roc_auc", "log_loss", "ece")
-    baseline = "majority"
-    prior_rows = 10  # a group of one row would answer 0 or 1
-    in_folds = True
 
-    def __init__(self, problem: Problem, silver: pd.DataFrame) -> None:
-        """Find the two classes; raises TableError if the rows have one. Ingest refuses more than two."""
-        super().__init__(problem, silver)
-        self.negative, self.positive = classes.of(problem, silver)
-
-    def encode(self, silver: pd.DataFrame) -> np.ndarray:
-        encoded: np.ndarray = (classes.labels(silver[self.target.name]) == self.positive).to_numpy(dtype="float64")
-        return encoded
-
-    def require_enough(self, actual: np.ndarray) -> None:
-        if 0 < actual.sum() < len(actual):
-            return
-        seen, lacking = (self.positive, self.negative) if actual.any() else (self.negative, self.positive)
-        raise TableError(
-            f"Every row of the training split has {self.target.name} = {seen!r}: a model cannot learn what "
-            f"{lacking!r} looks like. Bring more rows of {lacking!r}"
-            + (" from earlier times." if self.problem.contract.time else ".")
-        )
-
-    def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
-        if asked is None:
-            return None
-        if asked == "balanced":
-            share = float(known.mean())
-            pair = (0.5 / max(1 - share, 1e-9), 0.5 / max(share, 1e-9))
-        else:
-            named = {normal(name): weight for name, weight in asked.items()}
-            labels = (self.negative, self.positive)
-            unknown = sorted(set(named) - set(labels))
-            if unknown:
-                raise SettingsError(f"class_weights names {unknown[0]!r}; the classes are {', '.join(labels)}.")
-            pair = (named.get(self.negative, 1.0), named.get(self.positive, 1.0))
-        return np.where(actual > 0, pair[1], pair[0])
+    def check_params(self, params: TrainParams) -> None:
+        _costs(params)
 
     def finish(self, trained: Trained) -> tuple[Binary, dict[str, str]]:
         raw = raw_scores(trained.booster, trained.features[CALIBRATION])
-        labels, costs = (self.negative, self.positive), trained.params.costs
-        return probability.calibrate(labels, costs, raw, trained.actual[CALIBRATION]), {}
+        negative, positive = self.classes.names
+        threshold, coverage = _costs(trained.params).threshold, trained.params.coverage
+        outcome = probability.of_two((negative, positive), threshold, coverage, raw, trained.actual[CALIBRATION])
+        return outcome, {}
 
     judge = staticmethod(metrics.binary)
 
     @staticmethod
-    def beside(outcome: Binary, scores: np.ndarray) -> dict[str, np.ndarray]:
-        return {"before": probability.before_calibration(outcome, scores[:, 0])}
+    def beside(outcome: Binary, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
+        covered = ClassificationTask.beside(outcome, scores, actual)
+        return {BEFORE: probability.before_two(outcome, scores[:, 0]), **covered}
 
     @staticmethod
     def summary(outcome: Binary, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        """Probabilities before and after calibration, and what the threshold does."""
-        actual = table[metrics.ACTUAL].to_numpy()
-        before = metrics.binary(actual, table["before"].to_numpy(), weights)
-        chosen = table["model"].to_numpy() >= outcome.threshold
+        """Probabilities before and after calibration, what the threshold does, and prediction sets."""
+        actual, predicted = table[ACTUAL].to_numpy(), metrics.predicted(table, MODEL)
+        before = metrics.binary(actual, metrics.predicted(table, BEFORE), weights)
+        chosen = predicted >= outcome.threshold
         decision = Decision(
             classes=list(outcome.classes),
             threshold=outcome.threshold,
@@ -99,15 +64,17 @@ class BinaryTask(Task[Binary]):
             recall=metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
             precision=metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
         )
-        return {"decision": decision}
+        sets = ClassificationTask.sets_of(outcome, table, predicted[:, None], weights)
+        return {"decision": decision, "sets": sets}
+
+    @staticmethod
+    def reliability(outcome: Binary, table: pd.DataFrame, label: Callable[[object], str]) -> Reliability:
+        actual, before, after = (table[name].to_numpy() for name in (ACTUAL, BEFORE, MODEL))
+        return Reliability(actual, before, after, label(outcome.classes[1]))
 
     @staticmethod
     def linear() -> LogisticRegression:
         return LogisticRegression(**EXACT)
-
-    @staticmethod
-    def forest(**settings: Any) -> RandomForestClassifier:
-        return RandomForestClassifier(**settings)
 
     @staticmethod
     def predicted(fitted: Any, features: np.ndarray) -> np.ndarray:
@@ -118,7 +85,7 @@ class BinaryTask(Task[Binary]):
     @staticmethod
     def likeness(values: pd.Series, actual: pd.Series) -> float:
         """The area under the ROC curve of the values or of their negatives, whichever is larger."""
-        [area] = metrics.roc_auc(actual.to_numpy(), values.to_numpy(), np.ones((1, len(values))))
+        area = metrics.area(actual.to_numpy(), values.to_numpy())
         return float(max(area, 1 - area))
 
     @staticmethod
@@ -126,13 +93,17 @@ class BinaryTask(Task[Binary]):
         return f"{' or '.join(outcome.classes)}, with probabilities"
 
     @staticmethod
-    def limits(outcome: Binary) -> Iterator[str]:
-        yield (
-            "Probabilities are calibrated for rows like those of the calibration split; "
-            "where classes are more or less frequent, or rows are of another kind, they are not."
-        )
-
-    @staticmethod
-    def case(outcome: Binary, target: Column, actual: float, predicted: float, label: Callable[[object], str]) -> str:
+    def case(
+        outcome: Binary, target: Column, actual: float, predicted: np.ndarray, label: Callable[[object], str]
+    ) -> str:
         negative, positive = map(label, outcome.classes)
-        return f"{predicted:.1%} {positive}, was {positive if actual > 0 else negative}"
+        return f"{predicted.item():.1%} {positive}, was {positive if actual > 0 else negative}"
+
+
+def _costs(params: TrainParams) -> PairCosts:
+    """The costs of two classes; raises SettingsError for others."""
+    try:
+        return msgspec.convert(params.costs, PairCosts)
+    except msgspec.ValidationError as error:
+        names = " and ".join(PairCosts.__struct_fields__)
+        raise SettingsError(f"{PARAMS}, train.costs: {error}. With two classes the costs are {names}.") from error

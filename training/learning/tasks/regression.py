@@ -62,12 +62,13 @@ class RegressionTask(Task[Regression]):
     judge = staticmethod(metrics.regression)
 
     @staticmethod
-    def beside(outcome: Regression, scores: np.ndarray) -> dict[str, np.ndarray]:
-        return {"low": scores[:, 1], "high": scores[:, 2]}
+    def beside(outcome: Regression, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
+        low, high = scores[:, 1], scores[:, 2]
+        return {"low": low, "high": high, metrics.COVERED: (low <= actual) & (actual <= high)}
 
     @staticmethod
     def summary(outcome: Regression, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        covered = metrics.share(metrics.covered(table), weights)
+        covered = metrics.share(table[metrics.COVERED].to_numpy(), weights)
         return {"interval": Coverage(outcome.coverage, covered, float((table["high"] - table["low"]).mean()))}
 
     @staticmethod
@@ -117,9 +118,9 @@ class RegressionTask(Task[Regression]):
 
     @staticmethod
     def case(
-        outcome: Regression, target: Column, actual: float, predicted: float, label: Callable[[object], str]
+        outcome: Regression, target: Column, actual: float, predicted: np.ndarray, label: Callable[[object], str]
     ) -> str:
-        return f"predicted {predicted:,.5g}, was {actual:,.5g} {label(target.unit or '')}".rstrip()
+        return f"predicted {predicted.item():,.5g}, was {actual:,.5g} {label(target.unit or '')}".rstrip()
 
 
 def _day(days: float) -> str:

@@ -1,0 +1,26 @@
+"""What a model does with rows, as transports know it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from serving.admission import Gate
+
+Ask = Callable[..., Coroutine[Any, Any, Any]]
+"""Takes rows or a table, `partial`, and of explanations `classes`; raises Overloaded, and RowsRejected for invalid rows
+unless `partial`."""
+
+
+class Verb(NamedTuple):
+    """What a model does with rows."""
+
+    name: str
+    ask: Ask
+    gate: Gate
+    """Admits its requests."""
+    watched: bool
+    """Whether even one turn takes so long that it is cancelled when the caller disconnects."""
+
+    @property
+    def cancel_above_rows(self) -> int:
+        """A request of more rows is cancelled when its caller disconnects."""
+        return 0 if self.watched else self.gate.part
