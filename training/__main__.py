@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     registry.add_argument("action", choices=("list", "champion", "show", "diff", "promote", "rollback"))
     registry.add_argument("problem", help=f"one of: {', '.join(base.names())}")
-    registry.add_argument("versions", nargs="*", default=[], metavar="VERSION", help="numbers of registered versions")
+    registry.add_argument(
+        "versions", nargs="*", default=[], metavar="VERSION", help="numbers or aliases of registered versions"
+    )
     return parser
 
 

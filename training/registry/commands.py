@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from problems.base import Problem
-from training.registry import champion, package, register
+from training.registry import aliases, champion, package, register
 from training.workspace import exclusive_run
 from validation import compatibility
 from validation.errors import BundleError, StoreError
@@ -52,19 +52,9 @@ class _Registry:
         self._problem = problem
         self._client = MlflowClient()
 
-    def version(self, number: str) -> ModelVersion:
-        """The version of that number; raises StoreError with those there are."""
-        version = champion.find(self._client, self._problem.name, number)
-        if version is None:
-            numbers = ", ".join(str(present.version) for present in self._all())
-            raise StoreError(
-                f"'{self._problem.name}' has no version {number!r}. There are: {numbers or 'none, run `make train`'}."
-            )
-        return version
-
-    def _all(self) -> list[ModelVersion]:
-        versions = self._client.search_model_versions(f"name = '{self._problem.name}'")
-        return sorted(versions, key=lambda version: int(version.version))
+    def version(self, called: str) -> ModelVersion:
+        """The version with that number or alias; raises StoreError with those there are."""
+        return aliases.find(self._client, self._problem.name, called)
 
     def champion_number(self) -> str:
         """The champion's number, for scripts; empty if there is none."""
@@ -88,7 +78,7 @@ class _Registry:
 
     def last_two(self) -> list[ModelVersion]:
         """The champion and the newest version, or the two newest where that is the champion."""
-        versions = self._all()
+        versions = aliases.versions(self._client, self._problem.name)
         now = champion.current(self._client, self._problem.name)
         if len(versions) < 2:
             raise StoreError(f"'{self._problem.name}' has fewer than two versions to compare.")
@@ -97,14 +87,15 @@ class _Registry:
 
     def table(self) -> str:
         """One line per version, the newest last."""
-        now = champion.current(self._client, self._problem.name)
+        named = aliases.of(self._client, self._problem.name)
         lines = []
-        for version in self._all():
-            mark = "*" if now and now.version == version.version else " "
-            tags = version.tags
-            decision = "withdrawn" if tags.get(champion.WITHDRAWN_TAG) else tags.get(register.DECISION_TAG, "-")
-            name = tags.get(register.VERSION_TAG, "-")
-            lines.append(f"{mark} {version.version:>4}  {name}  {decision:<9}  {tags.get(register.REASONS_TAG, '')}")
+        for version in aliases.versions(self._client, self._problem.name):
+            number, tags = str(version.version), version.tags
+            mark = "*" if named.get(champion.CHAMPION) == number else " "
+            decision = "withdrawn" if tags.get(champion.WITHDRAWN_TAG) else tags.get(champion.DECISION_TAG, "-")
+            called = ",".join(alias for alias, of in named.items() if of == number) or "-"
+            bundle_version, reasons = tags.get(register.VERSION_TAG, "-"), tags.get(register.REASONS_TAG, "")
+            lines.append(f"{mark} {number:>4}  {bundle_version}  {decision:<9}  {called:<10}  {reasons}")
         return "\n".join(lines) or f"'{self._problem.name}' has no versions. Run `make train`."
 
     def described(self, version: ModelVersion) -> str:
@@ -141,8 +132,8 @@ class _Registry:
     def promote(self, version: ModelVersion) -> None:
         """Make a version champion by hand, and package it."""
         tag = self._bring(version)
-        self._set(version, register.DECISION_TAG, "promoted")
-        decision, reasons = (version.tags.get(name, "-") for name in (register.DECISION_TAG, register.REASONS_TAG))
+        self._set(version, champion.DECISION_TAG, champion.PROMOTED)
+        decision, reasons = (version.tags.get(name, "-") for name in (champion.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
         self._set(version, champion.BEST_TAG, "")  # a version promoted by hand is the best from now on
         self._make_champion(version, tag)
@@ -169,6 +160,7 @@ class _Registry:
     def _make_champion(self, version: ModelVersion, tag: str) -> None:
         self._client.delete_model_version_tag(version.name, version.version, champion.WITHDRAWN_TAG)
         champion.set_champion(self._client, version)
+        aliases.renew_challenger(self._client, version.name)
         package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
 

@@ -31,7 +31,7 @@ from problems.base import Problem
 from training.data import copies, tables
 from training.data.split import TEST
 from training.evaluation import card, report
-from training.registry import champion, promote, stores
+from training.registry import aliases, champion, promote, stores
 from training.registry.promote import Decision
 from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.contract import Column, Contract, Kind
@@ -42,7 +42,7 @@ VERSION_TAG = "bundle"
 EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
-DECISION_TAG, REASONS_TAG, COMPARED_TAG = "decision", "reasons", "compared_with"
+REASONS_TAG, COMPARED_TAG = "reasons", "compared_with"
 LONGEST_DESCRIPTION = 5_000
 """MLflow's database has no room for more."""
 LONGEST_TAG = 4_000
@@ -81,6 +81,7 @@ def main(problem: Problem) -> None:
         verdict = "champion" if decision.promoted else "refused"
         why = report.told(decision.reasons, problem.name, version.version)
         say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
+    aliases.renew_challenger(client, problem.name)
     serving = version if decision.promoted else champion.current(client, problem.name)
     write_json(
         workspace.registered,
@@ -118,7 +119,7 @@ def _decide(
 def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
     """Write a decision onto the version, and make it the champion if that is the decision."""
     tags = {
-        DECISION_TAG: "promoted" if decision.promoted else "refused",
+        champion.DECISION_TAG: champion.PROMOTED if decision.promoted else champion.REFUSED,
         REASONS_TAG: "; ".join(decision.reasons)[:LONGEST_TAG],
         COMPARED_TAG: decision.compared_with or "",
         champion.BEST_TAG: decision.best or "",

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Registry:
         self.project = project
 
     def challenge(self, rounds: int, change: Callable[[pd.DataFrame], None] | None = None) -> Receipt:
-        """Train, evaluate and register a model; returns the receipt, and who is champion after it."""
+        """Train, evaluate and register a model; returns the receipt, and what is packaged and how named after it."""
         silver = tables.read(self.project.folder / PLACE.silver)
         learned_from = silver.copy()
         if change is not None:
@@ -48,7 +49,15 @@ class Registry:
         # the pictures are those of the first: nobody looks at them
         self.project.stages("train", "bundle", "evaluate", "register", "package")
         tables.write(self.project.folder / PLACE.silver, silver)
-        return self.project.receipt("registered") | {"packaged": self.project.receipt()["tag"]}
+        return self.project.receipt("registered") | {
+            "packaged": self.project.receipt()["tag"],
+            "aliases": self.client.get_registered_model("flights").aliases,
+        }
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's own client of it."""
+        return MlflowClient(f"sqlite:///{self.project.folder / 'stores/mlflow/mlflow.db'}")
 
     def command(self, *lines: str, fails: bool = False) -> str:
         """Run `registry ACTION flights VERSION…` for each line `ACTION VERSION…`."""
@@ -112,7 +121,7 @@ def test_one_that_is_better_overall_and_worse_on_a_slice_is_refused_with_that_sl
 
 
 def test_make_serve_says_that_the_newest_was_refused(registry: Registry, story: Story) -> None:
-    receipt = {name: value for name, value in story[1][2].items() if name != "packaged"}
+    receipt = {name: value for name, value in story[1][2].items() if name not in ("packaged", "aliases")}
     write_json(registry.project.folder / PLACE.registered, receipt)
     write_json(registry.project.folder / PLACE.packaged, {"tag": story[1][0]["packaged"]})
     printed = registry.project.training("report flights")
@@ -126,6 +135,25 @@ def test_one_that_is_truly_better_is_promoted(story: Story) -> None:
     assert "is below the champion's " in receipt["reasons"][0]
     assert receipt["champion"] == "4"
     assert receipt["packaged"] == f"flights:{receipt['bundle']}"
+
+
+def test_the_newest_that_was_refused_is_the_challenger_until_one_is_promoted(registry: Registry, story: Story) -> None:
+    named = [{alias: int(number) for alias, number in receipt["aliases"].items()} for receipt in story[1]]
+    assert named == [
+        {"champion": 1},
+        {"champion": 1, "challenger": 2},
+        {"champion": 1, "challenger": 3},
+        {"champion": 4},
+    ]
+    commands = ("show challenger", "promote 2", "list", "promote challenger", "list", "rollback", "list")
+    printed = registry.command(*commands, fails=True)
+    assert "There is no challenger of 'flights': the last version, 4, was promoted." in printed
+    assert "Aliases: champion." in printed
+    shown = re.findall(r"^[* ] +\d  \w{16}  (\w+) +(\S+)", printed, re.MULTILINE)
+    after_promotion, after_another, after_rollback = shown[:4], shown[4:8], shown[8:]
+    assert [called for _, called in after_promotion] == ["-", "champion", "challenger", "-"]
+    assert [called for _, called in after_another] == ["-", "-", "champion", "-"]
+    assert after_rollback[1:3] == [("promoted", "champion"), ("withdrawn", "-")]
 
 
 def test_decisions_and_differences_can_be_read(story: Story) -> None:
