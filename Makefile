@@ -22,9 +22,13 @@ SERVING := .venv-serving
 # always this folder's: an activated environment may be of another copy of the project
 export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
-# relative, because make takes no blanks in the names of targets
-BENTO := stores/bentoml/bento-$(PROBLEM).tag
-RECEIPT := stores/bentoml/packaged/$(PROBLEM).json
+override export PROBLEM := $(value PROBLEM)
+# make takes no blanks and colons in the names of targets; so these are relative too
+FILED := $(shell printf %s '$(subst ','\'',$(PROBLEM))' | tr -c 'a-z0-9_@,' '+')
+BENTO := stores/bentoml/bento-$(FILED).tag
+TAGS := stores/bentoml/models-$(FILED).txt
+comma := ,
+STAGES := $(addprefix package@,$(subst $(comma), ,$(PROBLEM)))
 AXE := tests/ui/node_modules/axe-core/axe.min.js
 CODE := service.py bentofile.yaml requirements/serving.txt \
         $(shell find validation problems model serving -name '*.py')
@@ -60,7 +64,7 @@ export ACTIVATED
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo '  PROBLEM=flights  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
+	@echo '  PROBLEM=flights|flights,churn|flights@champion,flights@challenger  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
 	@echo '  UI_PORT=7860 (0: no page)  API=http://127.0.0.1:3000 (for the page alone)'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
@@ -85,30 +89,29 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@touch $@
 
 train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training run $(PROBLEM) --data "$$DATA"
+	@python -m training run "$$PROBLEM" --data "$$DATA" --tags $(TAGS)
 
 # DVC works with Git where this is a clone, and has to be told where it is none
 scm: $(DEV)/.ready
 	@if [ ! -e .git ]; then grep -qs no_scm .dvc/config.local || dvc config --local core.no_scm true; \
 	elif grep -qs no_scm .dvc/config.local; then dvc config --local --unset core.no_scm; fi
 
-bento: train ## build the Bento of the packaged model
+bento: train ## build the Bento of what PROBLEM names
 	@bentoml get "$$(cat $(BENTO) 2>/dev/null || echo none)" --output path >/dev/null 2>&1 || rm -f $(BENTO)
 	@$(MAKE) --no-print-directory --silent $(BENTO)
 	@echo "bento: $$(cat $(BENTO)), as built from this code and this model"
 
-$(BENTO): $(CODE) $(RECEIPT)
-	@model=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT)); \
-	echo "bento: building with $$model"; \
-	bentoml build --output tag --arg models=$$model | sed -n 's/^__tag__://p' > $@.part; \
+$(BENTO): $(CODE) $(TAGS)
+	@models=$$(cat $(TAGS)); echo "bento: building with $$models"; \
+	bentoml build --output tag --arg models=$$models | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
 push: $(DEV)/.ready scm ## give the table and what was made of it to the DVC remote
-	@dvc push --with-deps package@$(PROBLEM)
+	@dvc push --with-deps $(STAGES)
 	@echo 'push: commit dvc.lock, by which others pull'
 
 pull: $(DEV)/.ready scm ## bring them from the DVC remote, if one is configured
-	@if [ -n "$$(dvc config core.remote 2>/dev/null)" ]; then dvc pull --with-deps package@$(PROBLEM); \
+	@if [ -n "$$(dvc config core.remote 2>/dev/null)" ]; then dvc pull --with-deps $(STAGES); \
 	else echo 'pull: no DVC remote is configured; the pipeline will run from its table'; fi
 
 free-port: $(DEV)/.ready
@@ -129,7 +132,7 @@ ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API
 
 dev: setup free-port train ## serve the working tree, and again on every change
 	@exec bentoml serve service:Boxwood --reload --host $(HOST) --port $(PORT) \
-	  --arg models=$$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["tag"])' $(RECEIPT))
+	  --arg models=$$(cat $(TAGS))
 
 image: bento ## build the image IMAGE of the Bento, with docker, podman or buildah
 	@python -m deploy.image.build $$(cat $(BENTO)) --name $(IMAGE) --base $(BASE) $(ARGS)

@@ -18,11 +18,11 @@ bento-import: $(DEV)/.ready ## take it from there
 	@[ -s $(BENTO) ] || { echo 'bento-import: $(EXPORTED) was not taken; BentoML says why above.' >&2; exit 1; }
 
 retrain: $(DEV)/.ready ## train, and say whether there is a new champion: promoted=true for workflows
-	@champion() { python -m training registry champion $(PROBLEM); }; \
+	@champion() { python -m training registry champion "$$PROBLEM"; }; \
 	before=$$(champion); $(MAKE) --no-print-directory train; after=$$(champion); \
 	[ "$$before" = "$$after" ] && promoted=false || promoted=true; \
 	echo "promoted=$$promoted" >> "$${GITHUB_OUTPUT:-/dev/stdout}"; \
-	{ echo '```'; python -m training report $(PROBLEM); python -m training registry list $(PROBLEM); echo '```'; } \
+	{ echo '```'; python -m training report "$$PROBLEM"; python -m training registry list "$$PROBLEM"; echo '```'; } \
 	  >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
 
 keys: ## the DVC remote's keys from the secret DVC_SECRET, as a file that only you read

@@ -3,9 +3,11 @@
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 from problems import base
 from problems.base import Problem
+from training import wanted
 from training.registry import stores
 from training.workspace import Workspace
 from validation.errors import BoxwoodError, TableError
@@ -53,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
     for command in (run, commands.choices["source"]):
         command.add_argument("--data", help='path or URL of a table, or "simulated"')
-    for command in (run, report, columns, *(commands.choices[stage] for stage in STAGES)):
+    run.add_argument("--tags", type=Path, metavar="FILE", help="write the exact tags of what is to be served there")
+    run.add_argument("problem", help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between")
+    for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     registry = commands.add_parser(
         "registry", help="versions in the registry: list, champion, show, diff, promote, rollback"
@@ -67,13 +71,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.command == "run":
+        from training import run
+
+        run.main(wanted.read(options.problem), options.data, options.tags)
+        return
     problem = base.load(options.problem)
     # each command imports what it needs: MLflow alone takes seconds
     match options.command:
-        case "run":
-            from training import run
-
-            run.main(problem, options.data)
         case "source":
             from training.data import source
 

@@ -1,10 +1,14 @@
-"""What `make train` does: one problem's table, the stages that are due, and what came of them; one run at a time."""
+"""What `make train` does, one run at a time: brings tables, runs the stages that are due, and says what came of them.
+
+Registered versions that are named are brought into BentoML's store as they are.
+"""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -12,29 +16,103 @@ from problems.base import Problem
 from training.data import source
 from training.evaluation import report
 from training.registry import stores
-from training.workspace import Workspace, exclusive_run, say, write_json
+from training.wanted import Wanted
+from training.workspace import Workspace, atomic_file, exclusive_run, read_json, say, write_json
+from validation.errors import SettingsError
 
 _HELD = Path(".dvc/tmp/rwlock")
 """Where DVC writes which process works on which file."""
 
 
-def main(problem: Problem, data: str | None = None) -> None:
-    """Bring the table, let DVC run what is due up to the packaged model, and report; exits as DVC does if it fails.
+class _Served(NamedTuple):
+    """What is to be served of a part of the list: its exact tag, and whether it is the champion."""
+
+    wanted: Wanted
+    tag: str
+    champion: bool = True
+
+
+def main(wanted: Sequence[Wanted], data: str | None = None, tags: Path | None = None) -> None:
+    """Train what is to be trained, bring what is named by version, and report; exits as DVC does if it fails.
+
+    Args:
+        wanted: problems to train and registered versions, see `training.wanted`.
+        data: the table of the one problem that is trained.
+        tags: a file for the exact tags of what is to be served, with commas between them; left as it is if it has them.
 
     Raises:
-        StoreError: another run is in progress, or MLflow's server is not there.
+        SettingsError: the list and `data` do not go together, or two parts of the list are the same model.
+        StoreError: another run is in progress, MLflow's server is not there, or there is no such version.
         TableError: the table cannot be brought.
     """
+    if data and (len(wanted) > 1 or wanted[0].called):
+        raise SettingsError("DATA is the table of one problem: say which with PROBLEM=name, without a version.")
+    trained = {each.problem.name for each in wanted if not each.called}
+
+    def turn(each: Wanted) -> int:
+        """Versions first, so that mistakes are found before anything is trained; last those that training may make."""
+        return 0 if each.problem.name not in trained else 2 if each.called else 1
+
     with exclusive_run() as lock:
         stores.look()
-        source.main(problem, data)
-        stores.heal(Workspace(problem.name))
-        _drop_stale_locks()
-        command = [sys.executable, "-P", "-m", "dvc", "repro", f"package@{problem.name}"]
-        done = subprocess.run(command, check=False, pass_fds=[lock])  # it goes on if this process is killed
+        served = [
+            _bring(each) if each.called else _Served(each, _train(each.problem, data, lock))
+            for each in sorted(wanted, key=turn)
+        ]
+    _leave_tags(_answering_first(sorted(served, key=lambda one: wanted.index(one.wanted))), tags)
+
+
+def _train(problem: Problem, data: str | None, lock: int) -> str:
+    """Bring the table, let DVC run what is due up to the packaged model, and report; returns the champion's tag."""
+    source.main(problem, data)
+    workspace = Workspace(problem.name)
+    stores.heal(workspace)
+    _drop_stale_locks()
+    command = [sys.executable, "-P", "-m", "dvc", "repro", f"package@{problem.name}"]
+    done = subprocess.run(command, check=False, pass_fds=[lock])  # it goes on if this process is killed
     if done.returncode:
         sys.exit(done.returncode)
     report.main(problem)
+    return str(read_json(workspace.packaged)["tag"])
+
+
+def _bring(wanted: Wanted) -> _Served:
+    """Bring a registered version into the model store; nothing is trained for it."""
+    with stores.in_use():
+        from mlflow import MlflowClient  # seconds, which a run without versions need not take
+
+        from training.registry import aliases, champion, package
+
+        client, name = MlflowClient(), wanted.problem.name
+        version = aliases.find(client, name, wanted.called)
+        now = champion.current(client, name)
+        tag = package.bring_named(version)
+    say("run", f"{wanted} is version {version.version}, {tag}")
+    return _Served(wanted, tag, now is not None and now.version == version.version)
+
+
+def _answering_first(served: Sequence[_Served]) -> list[_Served]:
+    """In the order in which models were named; of the versions of one the champion first, which answers unless said.
+
+    Raises:
+        SettingsError: two of them are the same model.
+    """
+    names = list(dict.fromkeys(each.wanted.problem.name for each in served))
+    ordered = sorted(served, key=lambda each: (names.index(each.wanted.problem.name), not each.champion))
+    for place, each in enumerate(ordered):
+        same = next((other for other in ordered[:place] if other.tag == each.tag), None)
+        if same is not None:
+            raise SettingsError(f"{same.wanted} and {each.wanted} are the same model, {each.tag}; name one of them.")
+    return ordered
+
+
+def _leave_tags(served: Sequence[_Served], path: Path | None) -> None:
+    if len(served) > 1:
+        say("run", "to serve: " + ", ".join(f"{each.tag} ({each.wanted})" for each in served))
+    text = ",".join(each.tag for each in served) + "\n"
+    if path is not None and not (path.exists() and path.read_text() == text):
+        with atomic_file(path) as temporary:
+            temporary.write_text(text)
 
 
 def _drop_stale_locks() -> None:

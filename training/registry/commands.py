@@ -6,13 +6,12 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from problems.base import Problem
 from training.registry import aliases, champion, package, register
 from training.workspace import exclusive_run
 from validation import compatibility
-from validation.errors import BundleError, StoreError
+from validation.errors import StoreError
 
 
 def main(problem: Problem, action: str, versions: list[str]) -> None:
@@ -131,7 +130,7 @@ class _Registry:
 
     def promote(self, version: ModelVersion) -> None:
         """Make a version champion by hand, and package it."""
-        tag = self._bring(version)
+        tag = package.bring_named(version)
         self._set(version, champion.DECISION_TAG, champion.PROMOTED)
         decision, reasons = (version.tags.get(name, "-") for name in (champion.DECISION_TAG, register.REASONS_TAG))
         self._set(version, register.REASONS_TAG, f"by hand; before that {decision}: {reasons}"[: register.LONGEST_TAG])
@@ -150,7 +149,7 @@ class _Registry:
                 f"Version {version.version} would break callers of version {now.version}: {'; '.join(broken[:5])}. "
                 "Nothing was changed; roll back to a version with today's contract."
             )
-        tag = self._bring(version)  # what can fail comes first
+        tag = package.bring_named(version)  # what can fail comes first
         self._set(now, champion.WITHDRAWN_TAG, "true")
         self._make_champion(version, tag)
 
@@ -163,13 +162,6 @@ class _Registry:
         aliases.renew_challenger(self._client, version.name)
         package.leave_receipt(self._problem, tag)
         print(f"Version {version.version} is champion; `make serve PROBLEM={version.name}` serves it.")
-
-    def _bring(self, version: ModelVersion) -> str:
-        """Import a version, or refuse what today's code could not serve, before anything changes."""
-        try:
-            return package.bring(version)
-        except (BundleError, MlflowException, OSError) as error:
-            raise StoreError(f"Version {version.version} cannot be served: {error} Nothing was changed.") from error
 
     def _manifest(self, version: ModelVersion) -> dict[str, Any]:
         """A version's manifest as JSON, whatever code wrote it."""

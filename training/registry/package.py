@@ -9,6 +9,7 @@ import bentoml
 import mlflow
 from bentoml.exceptions import NotFound
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from model import bundle, receipts
 from problems.base import Problem
@@ -77,6 +78,14 @@ def bring(version: ModelVersion) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = champion.download(version, Path(temporary))
         return _import(folder, {REGISTRY_VERSION: str(version.version), "mlflow_run": str(version.run_id)})
+
+
+def bring_named(version: ModelVersion) -> str:
+    """The same for a version that a person named; StoreError, before anything changes, if it cannot be served."""
+    try:
+        return bring(version)
+    except (BundleError, MlflowException, OSError) as error:
+        raise StoreError(f"Version {version.version} cannot be served: {error} Nothing was changed.") from error
 
 
 def leave_receipt(problem: Problem, tag: str) -> None:
