@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
+from tests import versions
 from tests.data import rents, telco
 from tests.generated import Generated, generated
 from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, Project, free_port
@@ -135,6 +136,22 @@ def bento(trained: Project, shared: Path) -> str:
         if not tag.exists():
             tag.write_text(trained.build())
         return tag.read_text()
+
+
+@pytest.fixture(scope="session")
+def narrower(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of another version of the trained project's model: its intervals have half the width."""
+    folder = tmp_path_factory.mktemp("narrower")
+    versions.narrower(trained.folder / "data/flights/bundle", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def keyed(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of another version of it: its contract has another column."""
+    folder = tmp_path_factory.mktemp("keyed")
+    versions.with_key(trained.folder / "data/flights/bundle", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

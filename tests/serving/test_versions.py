@@ -1,41 +1,25 @@
 """Two versions of one model in one service: each answers under its own name, the first where nobody says which."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import httpx
-import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
-from model import bundle, golden
-from model.predictor import Predictor
 from serving import pins
 from serving.application import Application
-from tests.generated import generated
+from tests import versions
+from tests.generated import Generated, generated
 from tests.project import Project, free_port
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call
 from tests.serving.rpc.over_grpc import message as message_of
 from tests.serving.test_application import behind
 from validation.errors import SettingsError
-
-
-@pytest.fixture(scope="module")
-def narrower(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of another version: the same boosters with intervals of half the width."""
-    opened = bundle.read(trained.folder / "data/flights/bundle")
-    outcome: Any = opened.model.outcome
-    model = replace(opened.model, outcome=msgspec.structs.replace(outcome, width=outcome.width / 2))
-    recorded, base_values = golden.record(Predictor(model), opened.golden.rows)
-    files = bundle.contents(trained.folder / "data/flights/bundle", opened.manifest)
-    files[bundle.GOLDEN] = msgspec.json.encode(recorded)
-    folder = tmp_path_factory.mktemp("narrower")
-    bundle.write(folder, bundle.make_manifest(model, base_values, files), files)
-    return folder
 
 
 def width(answer: dict[str, Any]) -> float:
@@ -84,37 +68,94 @@ def test_each_version_answers_over_http(trained: Project, narrower: Path, row: d
     ask([trained.folder / "data/flights/bundle", narrower], question)
 
 
+def test_a_version_with_another_contract_is_read_by_its_own(trained: Project, keyed: Path, row: dict[str, Any]) -> None:
+    async def question(client: httpx.AsyncClient) -> None:
+        first, second = (await client.get("/v1/models/flights")).json()["versions"]
+        body = {"instances": [{**row, versions.KEY.name: "b-1"}]}
+        for version, status in ((first, 422), (second, 200)):
+            answer = await client.post(f"/v1/models/flights/versions/{version}:predict", json=body)
+            assert answer.status_code == status, answer.text
+        assert answer.json()["predictions"][0]["keys"] == {versions.KEY.name: "b-1"}
+        columns = (await client.get(f"/v1/models/flights/versions/{second}")).json()["contract"]
+        assert columns[-1]["name"] == versions.KEY.name
+
+    ask([trained.folder / "data/flights/bundle", keyed], question)
+
+
 _IMPORT = """
 import sys
 from pathlib import Path
 from training.registry import package, stores
 stores.configure()
-print(package._import(Path(sys.argv[1]), {}))
+print(*(package._import(Path(folder), {}) for folder in sys.argv[1:]))
 """
 
 
-def test_each_version_of_a_bento_answers_over_grpc(
-    trained: Project, narrower: Path, row: dict[str, Any], tmp_path: Path
-) -> None:
-    project = trained.copy(tmp_path / "project")
-    first, second = project.receipt()["tag"], project.run("python", "-c", _IMPORT, str(narrower)).split()[-1]
-    bento, port = project.build("--arg", f"models={first},{second}"), free_port()
+class Bento(NamedTuple):
+    """A served Bento of three versions: the trained one, one with narrower intervals, one with another contract."""
+
+    client: httpx.Client
+    fares: Generated
+    address: str
+    versions: list[str]
+
+
+@pytest.fixture(scope="module")
+def bento_of_three(
+    trained: Project, narrower: Path, keyed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bento]:
+    folder = tmp_path_factory.mktemp("three")
+    project = trained.copy(folder / "project")
+    tags = [project.receipt()["tag"], *project.run("python", "-c", _IMPORT, str(narrower), str(keyed)).split()[-2:]]
+    bento, address = project.build("--arg", f"models={','.join(tags)}"), f"127.0.0.1:{free_port()}"
     with (
-        project.serve(bento, tmp_path / "elsewhere", BOXWOOD_GRPC_PORT=str(port)) as client,
-        generated(client, f"127.0.0.1:{port}", "flights", tmp_path) as fares,
+        project.serve(bento, folder / "elsewhere", BOXWOOD_GRPC_PORT=address.split(":")[1]) as client,
+        generated(client, address, "flights", folder) as fares,
     ):
-        versions = ["", *(tag.split(":")[1] for tag in (first, second))]
-        answers = [fares.predict(fares.rows([row]), version=version) for version in versions]
-        with pytest.raises(grpc.RpcError, match=f"no version '0' here. There are: {versions[1]}, {versions[2]}"):
-            fares.predict(fares.rows([row]), version="0")
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Bento(client, fares, address, [tag.split(":")[1] for tag in tags])
+
+
+def test_each_version_of_a_bento_answers_over_grpc(bento_of_three: Bento, row: dict[str, Any]) -> None:
+    _, fares, address, (first, second, third) = bento_of_three
+    asked = ["", first, second]
+    answers = [fares.predict(fares.rows([row]), version=version) for version in asked]
+    with pytest.raises(grpc.RpcError, match=f"no version '0' here. There are: {first}, {second}, {third}"):
+        fares.predict(fares.rows([row]), version="0")
+    with pytest.raises(grpc.RpcError, match=f"Version {third} has another contract than the messages of this service"):
+        fares.predict(fares.rows([row]), version=third)
+    inferred = []
+    with grpc.insecure_channel(address) as channel:
+        for version in (second, third):
             message = message_of([row])
-            message.model_version = versions[2]
-            inferred = infer_call(channel)(message)
-    assert [answer.model_version for answer in answers] == [versions[1], *versions[1:]]
+            message.model_version = version
+            inferred.append(infer_call(channel)(message).model_version)
+    assert [answer.model_version for answer in answers] == [first, first, second]
     spans = [answer.predictions[0].interval for answer in answers]
     assert spans[1].high - spans[1].low == pytest.approx(2 * (spans[2].high - spans[2].low))
-    assert inferred.model_version == versions[2]
+    assert inferred == [second, third]
+
+
+def test_every_version_is_described_with_its_own_rows(bento_of_three: Bento, row: dict[str, Any]) -> None:
+    client, versions_there = bento_of_three.client, bento_of_three.versions
+    document = client.get("/docs.json").json()
+    paths, schemas = document["paths"], document["components"]["schemas"]
+    ids = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    assert len(set(ids)) == len(ids)
+    unnamed = {path for path in paths if path.startswith(("/v1/models/flights", "/v2/models/flights"))}
+    for version in versions_there:
+        place = f"models/flights/versions/{version}"
+        named = {path for path in unnamed if place in path}
+        assert named == {path.replace("models/flights", place) for path in unnamed if "/versions/" not in path}
+        assert client.get(f"/v1/{place}").json()["version"] == version
+        forms = paths[f"/v1/{place}:predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+        assert forms[0]["$ref"].endswith(f"/Instances-flights-{version}")
+        body = {"instances": [{**row, versions.KEY.name: "b-1"}]}
+        described = Draft202012Validator({**forms[0], "components": document["components"]})
+        status = client.post(f"/v1/{place}:predict", json=body).status_code
+        assert described.is_valid({"instances": [row]})
+        assert described.is_valid(body) == (status == 200) == (version == versions_there[2])
+    assert schemas["Row-flights"] == schemas[f"Row-flights-{versions_there[0]}"]
+    assert versions.KEY.name in schemas[f"Row-flights-{versions_there[2]}"]["properties"]
 
 
 def test_a_tag_twice_is_refused_and_two_versions_are_not(tmp_path: Path) -> None:
