@@ -59,6 +59,8 @@ class Model(_Document):
 
     name: str
     version: str
+    versions: tuple[str, ...] = ()
+    """All that the service has of it, the first being the one that answers where no version is asked for."""
     title: str
     contract: tuple[Column, ...]
     missing_texts: frozenset[str] = frozenset({""})
@@ -67,6 +69,21 @@ class Model(_Document):
     metrics: dict[str, Any] | None = None
     lineage: dict[str, Any] = Field(default_factory=dict)
     drift: dict[str, Any] | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the service answers as this model, below the models' path.
+
+        Where there is one version, it is whichever that is when asked: a page that is open goes on with its successor.
+        """
+        return f"{self.name}/versions/{self.version}" if len(self.versions) > 1 else self.name
+
+    @property
+    def label(self) -> str:
+        """Its version for display, with the registry's number, and whether it answers where no version is asked for."""
+        number = self.lineage.get("registry_version")
+        parts = [self.version, *([f"number {number} in the registry"] if number else [])]
+        return ", ".join([*parts, *(["the default"] if self.versions[:1] == (self.version,) else [])])
 
     @cached_property
     def inputs(self) -> tuple[Column, ...]:

@@ -80,8 +80,8 @@ async def answer(
     for first in range(0, len(table), part):
         yield Progress(first, len(table))
         rows = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
-        predicted = await _predicted(service, model.name, rows)
-        explained = await service.explain(model.name, rows, partial=True, patience=PATIENCE) if reasons else None
+        predicted = await _predicted(service, model.place, rows)
+        explained = await service.explain(model.place, rows, partial=True, patience=PATIENCE) if reasons else None
         await asyncio.to_thread(added.take, rows, predicted, explained)
         _note(outcome, rows, predicted, first)
     yield Progress(len(table), len(table))
@@ -89,19 +89,18 @@ async def answer(
     yield outcome
 
 
-async def _predicted(service: Service, name: str, rows: list[Row]) -> Answers:
+async def _predicted(service: Service, place: str, rows: list[Row]) -> Answers:
     """The answers to a part, with the errors of all refused rows: of many, a service reports the first only."""
-    answers = await service.predict(name, rows, partial=True, patience=PATIENCE)
+    answers = await service.predict(place, rows, partial=True, patience=PATIENCE)
     errors = list(answers.errors)
     while True:
         with_errors = {error["row"] for error in errors}
-        places = [
-            place for place, prediction in enumerate(answers.rows) if prediction is None and place not in with_errors
-        ][:_NAMED]
-        if not places:
+        unknown = [at for at, prediction in enumerate(answers.rows) if prediction is None and at not in with_errors]
+        unknown = unknown[:_NAMED]
+        if not unknown:
             return answers._replace(errors=errors)
-        retry = await service.predict(name, [rows[place] for place in places], partial=True, patience=PATIENCE)
-        errors += [{**error, "row": places[error["row"]]} for error in retry.errors]
+        retry = await service.predict(place, [rows[at] for at in unknown], partial=True, patience=PATIENCE)
+        errors += [{**error, "row": unknown[error["row"]]} for error in retry.errors]
         if not retry.errors:  # refused before and not any more: the model was replaced
             return answers._replace(errors=errors)
 

@@ -1,5 +1,6 @@
 """The page: the parts that do not depend on the model, and the tabs of one model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from ui import tabs, views
 from ui.described import Model
 from ui.service import Service, ServiceError
 
-_MODEL_IN_URL = "model"
+_MODEL_IN_URL, _VERSION_IN_URL = "model", "version"
 _OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 """The event options for opening a page: all visitors at the same time, however long the service takes."""
 _LOOKED_AGAIN_SECONDS = 0.02
@@ -38,21 +39,13 @@ def build(service: Service, folder: Path) -> gr.Blocks:
         opened = gr.State()
         # outside of `gr.render`, so that they can be used while the model's tabs are rendered
         chooser = gr.Radio([], label="Model", visible=False, interactive=True, elem_id="model-chooser")
+        version_chooser = gr.Radio([], label="Version", visible=False, interactive=True, elem_id="version-chooser")
         failure = gr.HTML(visible=False, js_on_load=None)
         again = gr.Button("Try again", visible=False)
 
-        async def load(chosen: str | None, request: gr.Request) -> list[Any]:
-            names, selected = [], None
-            try:
-                names = await service.names()
-                requested = chosen or request.query_params.get(_MODEL_IN_URL)
-                selected = requested if requested in names else names[0]
-                model, why = await service.model(selected), ""
-            except ServiceError as error:
-                model, why = None, views.problem(str(error))
-            models = gr.update(choices=names, value=selected, visible=len(names) > 1)
-            retry = gr.update(visible=model is None)
-            return [Opened(model), models, gr.update(value=why, visible=model is None), retry]
+        async def load(name: str | None, version: str | None, request: gr.Request) -> list[Any]:
+            query = request.query_params
+            return await _opening(service, (name, query.get(_MODEL_IN_URL)), (version, query.get(_VERSION_IN_URL)))
 
         # one at a time: the limit is over all visitors, and a rendering takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
@@ -62,10 +55,40 @@ def build(service: Service, folder: Path) -> gr.Blocks:
             if current is not None and current.model is not None:
                 _model(service, current.model, folder)
 
-        outputs = [opened, chooser, failure, again]
-        for event in (page.load, again.click, chooser.input):
-            event(load, chooser, outputs, **_OPENING)
+        choosers = [chooser, version_chooser]
+        for event in (page.load, again.click, chooser.input, version_chooser.input):
+            event(load, choosers, [opened, *choosers, failure, again], **_OPENING)
     return page
+
+
+async def _opening(service: Service, name: Sequence[str | None], version: Sequence[str | None]) -> list[Any]:
+    """What is opened, which models and versions are to choose from, and why there is nothing.
+
+    The first of `name` and of `version` that the service has is opened, or else what answers by itself.
+    """
+    names: list[str] = []
+    selected, versions, model, why = None, [], None, ""
+    try:
+        names = await service.names()
+        selected = _first(name, names)
+        versions = await service.versions(selected)
+        wanted = _first(version, [each.version for each in versions])
+        model = next(each for each in versions if each.version == wanted)
+    except ServiceError as error:
+        why = views.problem(str(error))
+    labels = [(each.label, each.version) for each in versions]
+    return [
+        Opened(model),
+        gr.update(choices=names, value=selected, visible=len(names) > 1),
+        gr.update(choices=labels, value=model.version if model else None, visible=len(labels) > 1),
+        gr.update(value=why, visible=model is None),
+        gr.update(visible=model is None),
+    ]
+
+
+def _first(wanted: Sequence[str | None], present: Sequence[str]) -> str:
+    """The first that is wanted and present, or else the first that is present."""
+    return next((each for each in wanted if each is not None and each in present), present[0])
 
 
 def _model(service: Service, model: Model, folder: Path) -> None:

@@ -70,36 +70,43 @@ class Service:
             raise ServiceError(f"What answers at {self.url} lists no models. Is it a Boxwood service?")
         return [str(name) for name in names]
 
-    async def model(self, name: str) -> Model:
-        """The description of a model; raises ServiceError."""
-        document = _document(await self._ask("GET", f"/v1/models/{name}"))
+    async def versions(self, name: str) -> list[Model]:
+        """The descriptions of all versions of a model, the one that answers by itself first; raises ServiceError."""
+        default = await self.model(name)
+        others = (self.model(f"{name}/versions/{version}") for version in default.versions[1:])
+        return [default, *await asyncio.gather(*others)]
+
+    async def model(self, place: str) -> Model:
+        """The description of the model at a place, see `Model.place`; raises ServiceError."""
+        document = _document(await self._ask("GET", f"/v1/models/{place}"))
         try:
             return Model.model_validate(document)
         except ValidationError as error:
             raise ServiceError(
-                f"What {self.url} says of '{name}' is not what this page reads: {error.errors()[0]['msg']}."
+                f"What {self.url} says of '{place}' is not what this page reads: {error.errors()[0]['msg']}."
             ) from error
 
-    async def like(self, name: str, column: str, text: str) -> list[str]:
+    async def like(self, place: str, column: str, text: str) -> list[str]:
         """The names of a category that a text may stand for; raises ServiceError."""
-        path = f"/v1/models/{name}/columns/{column}"
+        path = f"/v1/models/{place}/columns/{column}"
         document = _document(await self._ask("GET", path, params={"like": text}))
         return [str(match) for match in document.get("names", [])]
 
-    async def card(self, name: str) -> str | None:
+    async def card(self, place: str) -> str | None:
         """The model card as Markdown; None if the model has none. Raises ServiceError."""
-        answer = await self._ask("GET", f"/v1/models/{name}/card", headers={"accept": "text/markdown"}, good=(200, 404))
+        path = f"/v1/models/{place}/card"
+        answer = await self._ask("GET", path, headers={"accept": "text/markdown"}, good=(200, 404))
         return answer.text if answer.status_code == 200 else None
 
-    async def predict(self, name: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+    async def predict(self, place: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
         """Predictions of rows, see `explain`."""
-        return await self._answers(name, "predict", rows, partial, patience)
+        return await self._answers(place, "predict", rows, partial, patience)
 
-    async def explain(self, name: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+    async def explain(self, place: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
         """Explanations of rows.
 
         Args:
-            name: the model's name.
+            place: the model's, see `Model.place`.
             rows: the rows, as requests carry them.
             partial: whether to answer the valid rows even if others are invalid.
             patience: for how many seconds to retry while the service is busy.
@@ -108,10 +115,10 @@ class Service:
             Refused: there are invalid rows, and not `partial`.
             ServiceError: there is no answer for another reason.
         """
-        return await self._answers(name, "explain", rows, partial, patience)
+        return await self._answers(place, "explain", rows, partial, patience)
 
-    async def _answers(self, name: str, verb: str, rows: list[Row], partial: bool, patience: float) -> Answers:
-        path = f"/v1/models/{name}:{verb}" + ("?partial=true" if partial else "")
+    async def _answers(self, place: str, verb: str, rows: list[Row], partial: bool, patience: float) -> Answers:
+        path = f"/v1/models/{place}:{verb}" + ("?partial=true" if partial else "")
         until = time.monotonic() + patience
         while True:
             started = time.perf_counter()

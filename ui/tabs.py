@@ -46,7 +46,7 @@ def ask(context: Context) -> list[form.Field]:
     model, rows = context.model, examples.rows(context.model)
     with gr.Tab("Ask", id="ask"), gr.Row(elem_classes="ask"):
         with gr.Column(scale=3, min_width=300):
-            fields = form.fields(model, partial(context.service.like, model.name))
+            fields = form.fields(model, partial(context.service.like, model.place))
         with gr.Column(scale=2, min_width=300):
             with gr.Row():
                 buttons = [gr.Button(name, size="sm", min_width=80) for name, _ in zip(_NAMES, rows, strict=False)]
@@ -56,7 +56,7 @@ def ask(context: Context) -> list[form.Field]:
     async def predict(*values: Any) -> list[Any]:
         row = form.sent(model, values)
         try:
-            answers = await context.service.predict(model.name, [row])
+            answers = await context.service.predict(model.place, [row])
         except Refused as refused:
             field_names = {column.name for column in model.inputs}
             other_errors = [error for error in refused.errors if error.get("column") not in field_names]
@@ -87,7 +87,7 @@ def why(context: Context, widgets: list[Any]) -> None:
         row = form.sent(context.model, values)
 
         async def view() -> str:
-            [explanation] = (await context.service.explain(context.model.name, [row])).rows
+            [explanation] = (await context.service.explain(context.model.place, [row])).rows
             return views.why(context.model, row, explanation or {})
 
         return await _or_problem(view)
@@ -110,7 +110,7 @@ def what_if(context: Context, widgets: list[Any]) -> None:
 
         async def view() -> str:
             tried = whatif.values(model, column, row[column.name])
-            answers = await context.service.predict(model.name, whatif.rows(row, column, tried), partial=True)
+            answers = await context.service.predict(model.place, whatif.rows(row, column, tried), partial=True)
             if not any(answers.rows):
                 raise Refused("None of the rows was taken.", answers.errors)
             return views.what_if(model, column, row, whatif.points(column, tried, answers.rows))
@@ -138,8 +138,8 @@ def compare(context: Context, widgets: list[Any]) -> None:
         rows = first, form.sent(model, values)
 
         async def view() -> str:
-            predicted = await context.service.predict(model.name, list(rows))
-            first_why, second_why = (await context.service.explain(model.name, list(rows))).rows
+            predicted = await context.service.predict(model.place, list(rows))
+            first_why, second_why = (await context.service.explain(model.place, list(rows))).rows
             return views.compare(model, rows, predicted.rows, (first_why or {}, second_why or {}))
 
         return await _or_problem(view)
@@ -207,8 +207,8 @@ def about(context: Context) -> None:
 
     async def describe() -> list[str]:
         try:
-            model = await context.service.model(context.model.name)
-            text = await context.service.card(context.model.name)
+            model = await context.service.model(context.model.place)
+            text = await context.service.card(context.model.place)
         except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
             return [views.problem(_sentence(error)), ""]
         return [views.description(model), text or "This model has no card."]

@@ -13,15 +13,25 @@ _API = "/gradio_api"
 class Script:
     """One visit of a page: what is on it, and what its events bring."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        """Open the page, and have the model's form made."""
-        self._client = client
-        first = self._document("/config")["dependencies"]
-        load, render = (self._targeted(first, event) for event in ("load", "change"))
-        self._queued(load, [None])
-        made = self._queued(render, [None])["render_config"]
-        self._parts = {part["id"]: part for part in made["components"]}
+    def __init__(self, client: httpx.Client, **query: str) -> None:
+        """Open the page, with a query in its URL, and have the model's form made."""
+        self._client, self._query = client, query
+        config = self._document("/config")
+        self._first = config["dependencies"]
+        self._parts = {part["id"]: part for part in config["components"]}
+        self.choosers = self._opened(self._targeted(self._first, "load"), None, None)
+
+    def choose(self, model: str, version: str) -> None:
+        """Choose a version of a model, as the radio buttons do, and have its form made."""
+        self.choosers = self._opened(self._targeted(self._first, "input", "version-chooser"), model, version)
+
+    def _opened(self, event: dict[str, Any], model: str | None, version: str | None) -> list[Any]:
+        """Open a model; what the choosers of models and of versions then are."""
+        brought = self._queued(event, [model, version])["data"]
+        made = self._queued(self._targeted(self._first, "change"), [None])["render_config"]
+        self._parts |= {part["id"]: part for part in made["components"]}
         self._events = made["dependencies"]
+        return list(brought[1:3])
 
     def tell(self, label: str, event: str, **changes: Any) -> list[Any]:
         """What an event of the part with this label, text or id brings, or what follows it; `changes` by the parts'."""
@@ -66,7 +76,7 @@ class Script:
 
     def _queued(self, event: dict[str, Any], data: list[Any]) -> dict[str, Any]:
         body = {"data": data, "fn_index": event["id"], "session_hash": _SESSION}
-        assert self._client.post(f"{_API}/queue/join", json=body).status_code == 200
+        assert self._client.post(f"{_API}/queue/join", params=self._query, json=body).status_code == 200
         with self._client.stream("GET", f"{_API}/queue/data", params={"session_hash": _SESSION}) as messages:
             for line in messages.iter_lines():
                 message = json.loads(line.removeprefix("data:") or "{}")
