@@ -30,9 +30,10 @@ class Failed(Exception):
 class Api(Protocol):
     """A service under one URL. Its methods raise Failed."""
 
-    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+    def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
         """The model's version, and its answers to `rows` in their order; `verb` is predict or explain.
 
+        Without a version, the one answers that the service has for that.
         A page answers "" and no rows, if it can be loaded.
         """
 
@@ -55,9 +56,10 @@ class _Http(httpx.Client):
         headers = {"authorization": f"Bearer {token}"} if token else {}
         super().__init__(base_url=url, headers=headers, timeout=_SECONDS)
 
-    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+    def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
         try:
-            answer = self.post(f"/v1/models/{model}:{verb}", json={"instances": rows})
+            place = f"{model}/versions/{version}" if version else model
+            answer = self.post(f"/v1/models/{place}:{verb}", json={"instances": rows})
             answer.raise_for_status()
             document = answer.json()
             return document["model_version"], document[f"{_noun(verb)}s"]
@@ -66,7 +68,7 @@ class _Http(httpx.Client):
 
 
 class _Page(_Http):
-    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+    def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
         try:
             self.get("/").raise_for_status()
         except httpx.HTTPError as error:
@@ -93,11 +95,13 @@ class _Grpc:
     def __exit__(self, *_: object) -> None:
         self._channel.close()
 
-    def ask(self, verb: str, model: str, rows: Rows) -> tuple[str, list[dict[str, Any]]]:
+    def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
         try:
             service = self._pool.FindServiceByName(f"boxwood.{model}.Predictor")
             method = service.methods_by_name[verb.title()]
             request = json_format.ParseDict({"rows": list(rows)}, GetMessageClass(method.input_type)())
+            if version:
+                request.model_version = version
             call = self._channel.unary_unary(
                 f"/{service.full_name}/{method.name}",
                 request_serializer=lambda message: message.SerializeToString(),

@@ -24,6 +24,7 @@ class Golden(NamedTuple):
         scores: for each row, a regression's prediction and interval, or the probabilities of `classes`.
         contributions: for each row, its SHAP values by column.
         classes: those whose probabilities are scores: of two the positive one; empty for a regression.
+        asked: the version to ask for; empty of the one that answers where none is asked for.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Golden(NamedTuple):
     scores: Sequence[Sequence[float]]
     contributions: Sequence[Mapping[str, float]]
     classes: Sequence[str]
+    asked: str = ""
 
     def differs(self, row: int, answer: Mapping[str, Any]) -> str | None:
         """How a prediction differs from the golden one; None if not. `answer` is V1's, or a message as a dict."""
@@ -75,6 +77,11 @@ class Bento(NamedTuple):
     tag: str = ""
     models: Sequence[Golden] = ()
 
+    @property
+    def answering(self) -> Sequence[Golden]:
+        """Of each model the version that answers where none is asked for."""
+        return [model for model in self.models if not model.asked]
+
 
 def read(bento: str) -> Bento:
     """Read a Bento by its tag in the BentoML store, or by the folder of an exported one; raises ConfigError."""
@@ -84,11 +91,19 @@ def read(bento: str) -> Bento:
         folder = home / "bentos" / bento.replace(":", "/")
     try:
         document = yaml.safe_load((folder / "bento.yaml").read_text())
-        tags = [model["tag"] for service in document["services"] for model in service["models"]]
-        models = [_golden(_stored(folder, tag)) for tag in tags]
-        return Bento(f"{document['name']}:{document['version']}", models)
+        models = [_golden(_stored(folder, tag)) for tag in tags_of(document)]
+        first = {model.model: model.version for model in reversed(models)}
+        told = [
+            model if first[model.model] == model.version else model._replace(asked=model.version) for model in models
+        ]
+        return Bento(f"{document['name']}:{document['version']}", told)
     except (OSError, KeyError, TypeError, yaml.YAMLError, msgspec.MsgspecError) as error:
         raise ConfigError(f"{bento} is no Bento with its models: {error!r}. Give its tag, or its folder.") from error
+
+
+def tags_of(document: Mapping[str, Any]) -> list[str]:
+    """The models of a `bento.yaml`, in the order in which the service has them."""
+    return [model["tag"] for service in document["services"] for model in service["models"]]
 
 
 def _stored(folder: Path, tag: str) -> Path:

@@ -22,7 +22,7 @@ def prove(api: Api, models: Sequence[Golden], what: str) -> None:
     for model in models:
         for verb, differs in (("predict", model.differs), ("explain", model.differs_in_why)):
             try:
-                version, answers = api.ask(verb, model.model, model.rows)
+                version, answers = api.ask(verb, model.model, model.rows, model.asked)
             except Failed as error:
                 raise Unhealthy(f"{what} does not answer: {error}.") from error
             wrong = None if version == model.version else f"it serves {model.model} {version} and not {model.version}"
@@ -78,7 +78,7 @@ def _ask(api: Api, model: Golden | None, row: int, *, exact: bool) -> Asked:
             api.ask("", "", [])
             wrong = None
         else:
-            _, [answer] = api.ask("predict", model.model, [model.rows[row]])
+            _, [answer] = api.ask("predict", model.model, [model.rows[row]], model.asked)
             wrong = model.differs(row, answer) if exact else None  # the old one may be another model
     except (Failed, ValueError) as error:
         return Asked([], [str(error)])

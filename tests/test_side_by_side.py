@@ -7,7 +7,8 @@ import grpc
 import httpx
 import pytest
 
-from deploy import golden
+from deploy import asking, golden, probes
+from deploy.config import Transport
 from tests.generated import Generated, generated
 from tests.project import Project, free_port
 from tests.serving.rpc.over_grpc import infer_call, message
@@ -112,6 +113,7 @@ def test_champion_and_challenger_answer_beside_each_other(contested: Project, tm
     assert "bento: building" not in contested.run(*MAKE, "bento", f"PROBLEM={BOTH}")
     champion, challenger = golden.read(str(contested.folder / "stores/bentoml/bentos" / bento.replace(":", "/"))).models
     assert (champion.registry_version, challenger.registry_version) == ("1", "2")
+    assert (champion.asked, challenger.asked) == ("", challenger.version)
     port = free_port()
     with (
         contested.serve(bento, tmp_path / "elsewhere", BOXWOOD_GRPC_PORT=str(port)) as client,
@@ -126,3 +128,7 @@ def test_champion_and_challenger_answer_beside_each_other(contested: Project, tm
             (challenger, f"flights/versions/{challenger.version}"),
         ):
             agrees(expected, client, fares, channel, place)
+        transports: dict[Transport, str] = {"http": str(client.base_url), "grpc": f"http://127.0.0.1:{port}"}
+        for transport, url in transports.items():
+            with asking.api(transport, url, None) as api:
+                probes.prove(api, [champion, challenger], f"the service over {transport}")  # as a release does

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from deploy import golden
 from deploy.image.trim import WHEN
 
 HERE = Path(__file__).parent
@@ -138,10 +139,12 @@ def labels(own: Own, base: str) -> dict[str, str]:
 
 
 def lineages(bento: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The name and the lineage of each model of an exported Bento."""
-    for path in sorted(bento.glob("models/*/*/manifest.json")):
-        manifest = json.loads(path.read_text())
-        stored = yaml.safe_load((path.parent / "model.yaml").read_text())
+    """The name and the lineage of each model of an exported Bento; of several versions, of the one asked by default."""
+    tags = golden.tags_of(yaml.safe_load((bento / "bento.yaml").read_text()))
+    for _, tag in sorted({tag.partition(":")[0]: tag for tag in reversed(tags)}.items()):
+        folder = bento / "models" / tag.replace(":", "/")
+        manifest = json.loads((folder / "manifest.json").read_text())
+        stored = yaml.safe_load((folder / "model.yaml").read_text())
         links = stored["labels"] | (manifest["lineage"] or {})
         chain = {link: links[link] for link in _CHAIN if links.get(link)}
         yield stored["name"], {"model": f"{stored['name']}:{stored['version']}"} | chain

@@ -59,7 +59,7 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
         startup_probe=_probe(run.startup_probe, service.transport, "/readyz"),
         liveness_probe=_probe(run.liveness_probe, service.transport, "/livez"),
     )
-    models = {model.model: [model.version, model.registry_version] for model in bento.models}
+    models = {model.model: [model.version, model.registry_version] for model in bento.answering}
     return run_v2.RevisionTemplate(
         revision=called,
         containers=[container],

@@ -78,7 +78,9 @@ class Rollout:
                 self._abort(repr(error))
                 raise
             self._finish()
-        registry.follow(self._config.registry, {golden.model: golden.registry_version for golden in self._bento.models})
+        registry.follow(
+            self._config.registry, {golden.model: golden.registry_version for golden in self._bento.answering}
+        )
 
     def _done(self) -> bool:
         """Whether the image has all traffic, and no rollout is running."""
