@@ -1,0 +1,24 @@
+"""Features that problems share: pure NumPy, from columns to columns under names that `problems.base.owners` splits."""
+
+import numpy as np
+
+from validation.decode import Columns
+
+_BETWEEN = "\n"  # names have none (`validation.names`), so no two different pairs are joined to the same name
+
+
+def cross(columns: Columns, *names: str) -> Columns:
+    """The names of several categories joined, as one category: "Oslo" and "gas" are a name of their own.
+
+    A tree reaches such a pair by one split; without the cross it takes one for each of the columns.
+
+    Args:
+        columns: arrays of shape (rows,).
+        names: the categories to join.
+
+    Returns:
+        One array of texts of shape (rows,), None where a name is missing, called like "district+heating.cross".
+    """
+    rows = zip(*(columns[name].tolist() for name in names), strict=True)
+    joined = [None if None in row else _BETWEEN.join(row) for row in rows]
+    return {f"{'+'.join(names)}.cross": np.array(joined, dtype=object)}
