@@ -22,3 +22,18 @@ def cross(columns: Columns, *names: str) -> Columns:
     rows = zip(*(columns[name].tolist() for name in names), strict=True)
     joined = [None if None in row else _BETWEEN.join(row) for row in rows]
     return {f"{'+'.join(names)}.cross": np.array(joined, dtype=object)}
+
+
+def ratio(columns: Columns, part: str, whole: str) -> Columns:
+    """One column of numbers divided by another: trees compare each with a number, never with each other.
+
+    Args:
+        columns: arrays of shape (rows,).
+        part: the column that is divided.
+        whole: the column by which.
+
+    Returns:
+        One array of shape (rows,), NaN where either is missing or the divisor is 0, called like "net+gross.ratio".
+    """
+    divisor = np.where(columns[whole] == 0.0, np.nan, columns[whole])
+    return {f"{part}+{whole}.ratio": columns[part] / divisor}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from problems import base, features
 from problems.base import Problem, State, owners
-from problems.features import cross
+from problems.features import cross, ratio
 from tests.project import ROOT
 from validation.decode import Columns
 from validation.names import normal
@@ -47,6 +47,13 @@ def test_different_pairs_have_different_names(pairs: list[tuple[str, str]]) -> N
     first, second = zip(*pairs, strict=True)
     [values] = cross(named(a=list(first), b=list(second)), "a", "b").values()
     assert len(set(values)) == len(pairs)
+
+
+def test_a_ratio_is_missing_where_there_is_none() -> None:
+    columns = {"net": np.array([50.0, np.nan, 1.0, 1.0]), "gross": np.array([100.0, 1.0, np.nan, 0.0])}
+    [(name, values)] = ratio(columns, "net", "gross").items()
+    assert owners(name) == ("net", "gross")
+    np.testing.assert_array_equal(values, [0.5, np.nan, np.nan, np.nan])
 
 
 def crossed(columns: Columns, state: State) -> Columns:
