@@ -99,13 +99,13 @@ def _column(number: int, column: Column, *more: str) -> Field:
     ends = [f"{word} {end:.15g}" for word, end in (("from", column.ge), ("to", column.le)) if end is not None]
     choices = f"one of: {', '.join(column.choices)}" if column.choices is not None else ""
     unseen = "others count as missing" if column.unseen is Unseen.WARN else ""
-    texts = (_meaning(column), " ".join(ends), _WRITTEN.get(column.kind, ""), choices, unseen, *more)
+    texts = (_meaning(column.help, column.unit), " ".join(ends), _WRITTEN.get(column.kind, ""), choices, unseen, *more)
     comment = "; ".join(_one_line(text) for text in texts if text)
     return Field(number, column.name, _TYPES.get(column.kind, "string"), OPTIONAL, comment)
 
 
-def _meaning(column: Column) -> str:
-    return ", ".join(text for text in (column.help, f"in {column.unit}" if column.unit else "") if text)
+def _meaning(text: str, unit: str | None) -> str:
+    return ", ".join(part for part in (text, f"in {unit}" if unit else "") if part)
 
 
 def _one_line(text: str) -> str:
@@ -145,7 +145,9 @@ def _responses() -> list[Message]:
 def _answers(problem: Problem) -> list[Message]:
     """A field's number is the same for all problems; fields that a problem has no use for are absent."""
     target, keys, answer = problem.contract.target, problem.contract.keys, BY_TASK[problem.task]
-    predicted = Field(1, "prediction", _OUTPUTS[answer.kind], OPTIONAL, _one_line(_meaning(target)))
+    predicted = Field(
+        1, "prediction", _OUTPUTS[answer.kind], OPTIONAL, _one_line(_meaning(target.help, target.answer_unit))
+    )
     shares = [Field(2, "probabilities", SHARES, comment="By label.")] if "probabilities" in answer.parts else []
     echoed = [Field(4, "keys", "Keys", OPTIONAL)] if keys else []
     common = [predicted, *shares, Field(3, "warnings", "string", REPEATED), *echoed]

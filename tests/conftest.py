@@ -18,9 +18,9 @@ from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem
 from tests import versions
-from tests.data import rents, telco
+from tests.data import flats, rents, telco
 from tests.generated import Generated, generated
-from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, Project, free_port
+from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, SMALL_ISTANBUL, Project, free_port
 from training.__main__ import STAGES
 from training.registry import stores
 from training.workspace import Workspace
@@ -87,6 +87,20 @@ def churned(trained: Project, shared: Path) -> Project:
         telco.write_table(project.folder / "telco.csv")
         project.stages("source --data telco.csv", *STAGES, problem="churn")
         project.run("dvc", "commit", "--force")  # as if it had run them: one process takes a third of the time
+        return project
+
+
+@pytest.fixture(scope="session")
+def priced(trained: Project, shared: Path) -> Project:
+    """The trained project with istanbul beside flights, learned from a small generated table. Not to be changed."""
+    folder = shared / "priced"
+    with FileLock(f"{folder}.lock"):
+        if (folder / "stores/bentoml/packaged/istanbul.json").exists():
+            return Project(folder)
+        project = trained.copy(folder)
+        project.change_params(SMALL_ISTANBUL, "istanbul")
+        flats.write_table(project.folder / "flats.csv")
+        project.stages("source --data flats.csv", *STAGES, problem="istanbul")
         return project
 
 

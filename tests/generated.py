@@ -29,8 +29,8 @@ class Generated:
         request = self.messages.PredictRequest(rows=rows, partial=partial, model_version=version)
         return self._stub.Predict(request)
 
-    def explain(self, rows: Sequence[Any], partial: bool = False) -> Any:
-        return self._stub.Explain(self.messages.ExplainRequest(rows=rows, partial=partial))
+    def explain(self, rows: Sequence[Any], partial: bool = False, **more: Any) -> Any:
+        return self._stub.Explain(self.messages.ExplainRequest(rows=rows, partial=partial, **more))
 
 
 @contextlib.contextmanager

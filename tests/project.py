@@ -35,7 +35,7 @@ failed = [main(line.split()) for line in sys.argv[1:]]
 sys.exit(any(failed))
 """
 _ALONE = {"num_threads": 1}  # threads of several runs beside each other wait for one another
-SHIPPED = ("churn", "flights")
+SHIPPED = ("churn", "flights", "istanbul")
 """The problems that are the project's own; a working tree may have more."""
 SMALL: Mapping[str, Any] = {
     "source": {"rows": 6_000, "seed": 7},
@@ -48,6 +48,11 @@ SMALL_CHURN: Mapping[str, Any] = {
     "evaluate": {"resamples": 50, "folds": 2, "slice_rows": 50},
 }
 """The same for churn."""
+SMALL_ISTANBUL: Mapping[str, Any] = {
+    "train": {"rounds": 80, "stop_after": 20, "booster": {**_ALONE, "learning_rate": 0.1, "num_leaves": 7}},
+    "evaluate": {"resamples": 50, "folds": 2, "slice_rows": 50},
+}
+"""The same for istanbul."""
 ANY_CHALLENGER: Mapping[str, Any] = {"promote": {"tolerance": 1e9}}
 """For tests in which a worse model must take the champion's place."""
 

@@ -5,7 +5,8 @@ The table has what one site listed in February 2022. Its names stay Turkish, as 
 
 from problems.base import Problem, State
 from problems.features import cross, ratio
-from validation.contract import Bins, Column, Contract, Kind, Role, Unseen
+from validation.classes import Bins
+from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.decode import Columns
 from validation.parsing import decimal_point
 

@@ -194,7 +194,7 @@ def _classes(found: ClassReport) -> Iterator[str]:
         counts = [
             [f"{name}", *(f"{count:,}" for count in row)] for name, row in zip(labels, found.confusion, strict=True)
         ]
-        yield _table(["is \\ answered", *labels], counts)
+        yield _table(["is (down), answered (across)", *labels], counts)
         return
     wrong = [
         (count, right, answered)

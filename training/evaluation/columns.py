@@ -27,6 +27,10 @@ def _values(column: Column) -> str:
         for sign, bound in (("≥", column.ge), ("≤", column.le))
         if bound is not None
     ]
+    if column.bins is not None:
+        bounds.append(
+            f"{', '.join(column.bins.labels)}: cut at the quantiles {', '.join(map(str, column.bins.quantiles))}"
+        )
     if column.choices is not None:
         bounds.append(", ".join(column.choices))
     if column.kind is Kind.CATEGORY and column.role not in (Role.KEY, Role.FORBIDDEN):
