@@ -54,6 +54,14 @@ class Reference(_Document):
     columns: dict[str, Spread] = Field(default_factory=dict)
 
 
+class Class(_Document):
+    """A class of the target; where that is a number cut into bins, numbers from `low` on and below `high` are of it."""
+
+    label: str
+    low: float | None = None
+    high: float | None = None
+
+
 class Model(_Document):
     """One model of a service."""
 
@@ -63,6 +71,7 @@ class Model(_Document):
     """All that the service has of it, the first being the one that answers where no version is asked for."""
     title: str
     contract: tuple[Column, ...]
+    classes: tuple[Class, ...] = ()
     missing_texts: frozenset[str] = frozenset({""})
     """The texts, in lower case, by which a table marks a missing number, flag or time."""
     reference: Reference = Field(default_factory=Reference)
@@ -102,7 +111,7 @@ class Model(_Document):
 
     @property
     def threshold(self) -> float | None:
-        """The probability from which the last class is predicted; None if there are no classes."""
+        """The probability from which the last of two classes is predicted; None if there are no two."""
         threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")
         return float(threshold) if threshold is not None else None
 

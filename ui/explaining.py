@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ui import texts
+from ui import classes, texts
 from ui.described import Model, Row
 
 MOST_STEPS = 12
 """Beyond so many steps, the least important columns are shown as one."""
+_LOGIT = "logit"
+"""The space of several classes' explanations."""
 _MOST_NAMED = 3
 """The most columns that the sentence names."""
 
@@ -40,25 +42,36 @@ class Step:
 
 @dataclass(frozen=True)
 class Scale:
-    """How scores are shown: a number as it is, log-odds as the probability of a class."""
+    """How scores are shown: numbers and logits as they are, log-odds as the probability of a class.
+
+    Attributes:
+        unit: of numbers.
+        of: the class, or None for numbers.
+        logit: whether it is the logit of the class. No probability follows from one: it takes those of all classes.
+    """
 
     unit: str | None = None
     of: str | None = None
-    """The class, or None for numbers."""
+    logit: bool = False
+
+    @property
+    def share(self) -> bool:
+        """Whether probabilities are shown."""
+        return self.of is not None and not self.logit
 
     def at(self, score: float) -> float:
         """The number to show for a score."""
-        return score if self.of is None else 1 / (1 + math.exp(-max(-700.0, min(700.0, score))))
+        return 1 / (1 + math.exp(-max(-700.0, min(700.0, score)))) if self.share else score
 
     def text(self, shown: float) -> str:
         """A number to show, as text."""
-        return texts.with_unit(shown, self.unit) if self.of is None else texts.percent(shown)
+        return texts.percent(shown) if self.share else texts.with_unit(shown, self.unit)
 
     def effect(self, moved: float) -> str:
         """A difference of numbers to show, as text."""
-        if self.of is None:
-            return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
-        return f"{texts.points(moved)} points"
+        if self.share:
+            return f"{texts.points(moved)} points"
+        return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,14 @@ class Story:
 
 def scale(model: Model, answer: Mapping[str, Any]) -> Scale:
     """How the scores of an explanation or a prediction are shown."""
-    if answer.get("probabilities"):
-        return Scale(of=list(answer["probabilities"])[-1])
-    return Scale(unit=model.target.unit)
+    of = classes.subject(answer)
+    return Scale(unit=model.target.unit) if of is None else Scale(of=of, logit=answer.get("space") == _LOGIT)
+
+
+def of_class(explanation: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
+    """The explanation of a class that was asked for; what the service explained by itself if it has none of that."""
+    found = next((each for each in explanation.get("classes") or () if each["label"] == label), None)
+    return explanation if found is None else {**explanation, **found, "explained_class": label}
 
 
 def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> Story:
@@ -105,8 +123,9 @@ def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str
 
 def sentence(model: Model, story: Story) -> str:
     """A story in one or two sentences."""
-    title, of = model.target.title, story.scale.of
-    what = f"The predicted {title}" if of is None else f"The probability that {title} is {of}"
+    title, shown = model.target.title, story.scale
+    what = f"The probability that {title} is {shown.of}" if shown.share else f"The predicted {title}"
+    what = f"The logit of {shown.of}" if shown.logit else what
     start = f"Before it looks at the row, the model says {story.scale.text(story.start)}"
     text = f"{what} is {story.scale.text(story.end)}. {start}"
     movers = _top_columns(story)

@@ -90,7 +90,7 @@ def widget(column: Column, suggest: inputs.Suggest | None = None) -> gr.componen
     label = column.title
     if column.unit and column.unit not in label.split():
         label += f" ({column.unit})"
-    hint = ", ".join(text for text in (column.help, texts.span(column)) if text)
+    hint = ", ".join(text for text in (column.help, texts.allowed(column)) if text)
     # Gradio renders it as Markdown and HTML
     info = str(escape(hint)) or None
     common: dict[str, Any] = {

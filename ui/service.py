@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import httpx
@@ -102,12 +103,21 @@ class Service:
         """Predictions of rows, see `explain`."""
         return await self._answers(place, "predict", rows, partial, patience)
 
-    async def explain(self, place: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+    async def explain(
+        self,
+        place: str,
+        rows: list[Row],
+        *,
+        classes: Sequence[str] = (),
+        partial: bool = False,
+        patience: float = 3,
+    ) -> Answers:
         """Explanations of rows.
 
         Args:
             place: the model's, see `Model.place`.
             rows: the rows, as requests carry them.
+            classes: the classes to explain beside what the service explains by itself.
             partial: whether to answer the valid rows even if others are invalid.
             patience: for how many seconds to retry while the service is busy.
 
@@ -115,14 +125,17 @@ class Service:
             Refused: there are invalid rows, and not `partial`.
             ServiceError: there is no answer for another reason.
         """
-        return await self._answers(place, "explain", rows, partial, patience)
+        return await self._answers(place, "explain", rows, partial, patience, classes)
 
-    async def _answers(self, place: str, verb: str, rows: list[Row], partial: bool, patience: float) -> Answers:
-        path = f"/v1/models/{place}:{verb}" + ("?partial=true" if partial else "")
+    async def _answers(
+        self, place: str, verb: str, rows: list[Row], partial: bool, patience: float, classes: Sequence[str] = ()
+    ) -> Answers:
+        path = f"/v1/models/{place}:{verb}"
+        query = [*(("classes", label) for label in classes), *([("partial", "true")] if partial else [])]
         until = time.monotonic() + patience
         while True:
             started = time.perf_counter()
-            answer = await self._ask("POST", path, json={"instances": rows}, good=(200, 422, 503))
+            answer = await self._ask("POST", path, params=query or None, json={"instances": rows}, good=(200, 422, 503))
             seconds = time.perf_counter() - started
             if answer.status_code != 503:
                 break

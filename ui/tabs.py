@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ui import examples, form, views, whatif
+from ui import classes, examples, explaining, form, views, whatif
 from ui import many as tables_of_many
 from ui.described import Model, Row
 from ui.service import Refused, Service, ServiceError
@@ -79,20 +79,33 @@ def ask(context: Context) -> list[form.Field]:
 
 
 def why(context: Context, widgets: list[Any]) -> None:
-    """The explanation of the form's row."""
+    """The explanation of the form's row; of several classes, of the predicted one until another is chosen."""
     with gr.Tab("Why", id="why") as tab:
+        chooser = gr.Dropdown([], label="Class to explain", visible=False, interactive=True, elem_id="why-class")
         output = _html("")
 
-    async def explain(*values: Any) -> str:
-        row = form.sent(context.model, values)
+    async def view(row: Row, label: str | None = None) -> tuple[str, Any]:
+        wanted = [] if label is None else [label]
+        [said] = (await context.service.explain(context.model.place, [row], classes=wanted)).rows
+        explanation = explaining.of_class(said or {}, label)
+        labels = list(explanation.get("probabilities") or ())
+        choice = gr.update(choices=labels, value=classes.subject(explanation), visible=len(labels) > 2)
+        return views.why(context.model, row, explanation), choice
 
-        async def view() -> str:
-            [explanation] = (await context.service.explain(context.model.place, [row])).rows
-            return views.why(context.model, row, explanation or {})
+    async def explain(*values: Any) -> tuple[str, Any]:
+        try:
+            return await view(form.sent(context.model, values))
+        except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+            return _problem(error), _HIDDEN
 
-        return await _or_problem(view)
+    async def explain_class(label: str, *values: Any) -> str:
+        async def shown() -> str:
+            return (await view(form.sent(context.model, values), label))[0]
 
-    tab.select(explain, widgets, output, **QUICK)
+        return await _or_problem(shown)
+
+    tab.select(explain, widgets, [output, chooser], **QUICK)
+    chooser.input(explain_class, [chooser, *widgets], output, **QUICK)
 
 
 def what_if(context: Context, widgets: list[Any]) -> None:
@@ -139,7 +152,9 @@ def compare(context: Context, widgets: list[Any]) -> None:
 
         async def view() -> str:
             predicted = await context.service.predict(model.place, list(rows))
-            first_why, second_why = (await context.service.explain(model.place, list(rows))).rows
+            of = classes.subject(predicted.rows[1] or {})
+            wanted = [] if of is None else [of]
+            first_why, second_why = (await context.service.explain(model.place, list(rows), classes=wanted)).rows
             return views.compare(model, rows, predicted.rows, (first_why or {}, second_why or {}))
 
         return await _or_problem(view)
@@ -244,11 +259,16 @@ async def _or_problem(view: Callable[[], Awaitable[str]]) -> str:
     """A view, or the reason why there is none."""
     try:
         return await view()
-    except Refused as refused:
-        distinct = {(error.get("column"), error["message"]): error for error in refused.errors}
-        return views.problem("The service did not take the row. Mend it under Ask.", distinct.values())
     except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
-        return views.problem(_sentence(error))
+        return _problem(error)
+
+
+def _problem(error: Exception) -> str:
+    """The view of an error at a row that stands under another tab."""
+    if isinstance(error, Refused):
+        distinct = {(each.get("column"), each["message"]): each for each in error.errors}
+        return views.problem("The service did not take the row. Mend it under Ask.", distinct.values())
+    return views.problem(_sentence(error))
 
 
 def _sentence(error: Exception) -> str:

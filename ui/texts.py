@@ -59,7 +59,7 @@ def of_column(column: Column, value: Any) -> str:
     return str(value)
 
 
-def span(column: Column) -> str:
+def allowed(column: Column) -> str:
     """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
     unit = f" {column.unit}" if column.unit else ""
     if column.ge is not None and column.le is not None:
@@ -67,3 +67,18 @@ def span(column: Column) -> str:
     if column.ge is not None:
         return f"{number(column.ge)}{unit} or more"
     return f"{number(column.le)}{unit} or less" if column.le is not None else ""
+
+
+def span(low: float | None, high: float | None, unit: str | None) -> str:
+    """Numbers from `low` on and below `high`: "from 20 to 48 h", "below 20 h", "from 48 h on", or ""."""
+    after = f" {unit}" if unit else ""
+    if low is not None and high is not None:
+        return f"from {_bound(low)} to {_bound(high)}{after}"
+    if low is not None:
+        return f"from {_bound(low)}{after} on"
+    return f"below {_bound(high)}{after}" if high is not None else ""
+
+
+def _bound(value: float) -> str:
+    """A number that divides others, of which nobody reads the decimals of thousands."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else number(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from ui import explaining, many, texts, whatif
+from ui import classes, explaining, many, texts, whatif
 from ui.charts import Axis, bars_axis, curve_axes
 from ui.described import Column, Model, Row
 from ui.explaining import Scale, Story
@@ -24,6 +24,7 @@ _templates.filters |= {
     "holds": texts.of_column,
     "place": lambda share: f"{100 * share:.2f}%",
 }
+_templates.globals |= {"shares": classes.shares, "set_in_words": classes.set_in_words}
 
 
 def _filled(template: str, **values: Any) -> str:
@@ -61,7 +62,7 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     return _filled(
         "why",
         row=_described(model, row),
-        said={"warnings": explanation.get("warnings")},
+        said={"warnings": None, **explanation},
         sentence=explaining.sentence(model, story),
         **_waterfall(model, story),
     )
@@ -71,7 +72,9 @@ def compare(
     model: Model, rows: tuple[Row, Row], predictions: Sequence[Any], explanations: tuple[dict[str, Any], dict[str, Any]]
 ) -> str:
     """Two rows side by side, and the way from the prediction of the first to that of the second."""
-    story = explaining.between(model, rows, explanations)
+    of = classes.subject(predictions[1])
+    first_why, second_why = (explaining.of_class(explanation, of) for explanation in explanations)
+    story = explaining.between(model, rows, (first_why, second_why))
     first, second = rows
     pairs = [
         (
@@ -89,11 +92,13 @@ def what_if(model: Model, column: Column, row: Row, points: Sequence[whatif.Poin
     good = [point for point in points if point.answer is not None]
     if not good:
         return problem(f"None of the values of {column.title} got an answer.")
-    shown = explaining.scale(model, good[0].answer or {})
+    now = next((point.answer for point in good if point.value == row[column.name]), None) or {}
+    shown = explaining.scale(model, now or good[0].answer or {})
     outcomes = [_outcome(column, point, shown, row) for point in good]
     missing = [outcome for outcome in outcomes if outcome.missing]
     on_line = [outcome for outcome in outcomes if not outcome.missing]
     values: dict[str, Any] = {"column": column, "scale": shown, "target": model.target, "missing": missing}
+    values["predicted"] = shown.of is not None and now.get("prediction") == shown.of
     if not whatif.curved(column) or not on_line:
         return _filled("bars", outcomes=outcomes, axis=bars_axis(outcomes), **values)
     x, y = curve_axes(on_line, lambda at: texts.of_column(column, whatif.value_at(column, at)), shown)

@@ -1,4 +1,4 @@
-"""One service with two models, one page before it, one browser: they end with the last test that needs them."""
+"""One service with three models, one page before it, one browser: they end with the last test that needs them."""
 
 import contextlib
 import os
@@ -9,23 +9,41 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.project import Project, free_port
+from tests.ui import houses
 from tests.ui.pages import page_process
 from tests.ui.visitor import Api, Visitor
 from tests.ui.wire import Wire
+from training.__main__ import STAGES
 
 expect.set_options(timeout=20_000)  # how fast this machine is, is not what these tests are about
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="package")
-def service(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a service of flights and churn."""
-    tags = ",".join(churned.receipt(problem=problem)["tag"] for problem in ("flights", "churn"))
-    bento = churned.build("--arg", f"models={tags}")
-    with churned.serve(bento, tmp_path_factory.mktemp("both")) as client:
+def housed(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project of flights and churn with a third problem, which has three classes."""
+    project = Project(churned.copy(tmp_path_factory.mktemp("housed") / "project").folder, own_code=True)
+    (project.folder / "problems/houses").mkdir()
+    shutil.copy(houses.__file__, project.folder / "problems/houses/__init__.py")
+    params = project.folder / "params.yaml"
+    document = yaml.safe_load(params.read_text())
+    document["houses"] = document["churn"] | {"train": {**document["churn"]["train"], "costs": {}}}
+    params.write_text(yaml.safe_dump(document))
+    houses.write_table(project.folder / "houses.csv")
+    project.stages("source --data houses.csv", *STAGES, problem="houses")
+    return project
+
+
+@pytest.fixture(scope="package")
+def service(housed: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service of a regression, two classes and three."""
+    tags = ",".join(housed.receipt(problem=problem)["tag"] for problem in ("flights", "churn", "houses"))
+    bento = housed.build("--arg", f"models={tags}")
+    with housed.serve(bento, tmp_path_factory.mktemp("three")) as client:
         yield client
 
 

@@ -30,6 +30,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "monthly_charges": 19.85,
         "total_charges": 1200.5,
     },
+    "houses": {"district": "Bebek", "area": 120.5, "rooms": 5, "garden": True},
 }
 """Values for widgets of every kind."""
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}'"&"""
@@ -46,11 +47,17 @@ def agrees(answer: Locator, said: dict[str, Any], version: str) -> None:
     for name, share in said.get("probabilities", {}).items():
         line = answer.get_by_role("listitem").filter(has=answer.page.get_by_text(name, exact=True))
         expect(line.locator("[data-value]")).to_have_attribute("data-value", str(share))
+    if "probabilities" in said:
+        of_label = said["probabilities"][said["prediction"]]
+        expect(answer.locator(".prediction")).to_contain_text(f"with a probability of {100 * of_label:.1f} %")
+    if "prediction_set" in said:
+        labels = " or ".join(", ".join(said["prediction_set"]["labels"]).rsplit(", ", 1))
+        expect(answer.locator(".set")).to_have_text(f"Prediction set: {labels}, with 90 % coverage")
     expect(answer).to_contain_text(version)
     expect(answer).to_contain_text(" ms")
 
 
-@pytest.mark.parametrize("model", ["flights", "churn"])
+@pytest.mark.parametrize("model", list(OTHER))
 def test_a_filled_form_gets_the_answer_of_the_service(visitor: Visitor, api: Api, model: str) -> None:
     row = api.example(model)
     visitor.open(model)
@@ -88,7 +95,7 @@ def test_a_slider_and_enter_work_without_the_mouse(visitor: Visitor, api: Api) -
     agrees(visitor.answer, said, api.model("churn")["version"])
 
 
-@pytest.mark.parametrize("model", ["flights", "churn"])
+@pytest.mark.parametrize("model", list(OTHER))
 def test_examples_work_at_one_click(visitor: Visitor, wire: Wire, model: str) -> None:
     visitor.open(model)
     seen = []

@@ -125,6 +125,15 @@ def test_a_busy_service_is_asked_again_for_as_long_as_there_is_patience() -> Non
     assert len(seen) == 1
 
 
+def test_classes_are_asked_for_by_name() -> None:
+    good: Answer = (200, {}, b'{"model_version": "1", "explanations": [null]}')
+    with odd(good) as (url, seen):
+        asked(url, lambda service: service.explain("x", [ROW], classes=["a b", "c"], partial=True))
+        asked(url, lambda service: service.explain("x", [ROW]))
+    paths = [path for path, _ in seen]
+    assert paths == ["/v1/models/x:explain?classes=a+b&classes=c&partial=true", "/v1/models/x:explain"]
+
+
 def test_a_service_below_a_path_is_asked_there() -> None:
     with odd((200, {}, b'{"models": ["x"]}')) as (url, seen):
         assert asked(f"{url}/behind/", Service.names) == ["x"]

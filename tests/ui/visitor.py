@@ -1,7 +1,7 @@
 """Somebody who looks at the page with a browser."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -141,10 +141,10 @@ class Api:
     def predict(self, name: str, *rows: Mapping[str, Any]) -> list[Any]:
         return self._ask(name, "predict", rows)["predictions"]  # type: ignore[no-any-return]
 
-    def explain(self, name: str, *rows: Mapping[str, Any]) -> list[Any]:
-        return self._ask(name, "explain", rows)["explanations"]  # type: ignore[no-any-return]
+    def explain(self, name: str, *rows: Mapping[str, Any], classes: Sequence[str] = ()) -> list[Any]:
+        return self._ask(name, "explain", rows, classes=classes)["explanations"]  # type: ignore[no-any-return]
 
-    def _ask(self, name: str, verb: str, rows: tuple[Mapping[str, Any], ...]) -> Any:
-        answer = self.client.post(f"/v1/models/{name}:{verb}", json={"instances": rows})
+    def _ask(self, name: str, verb: str, rows: tuple[Mapping[str, Any], ...], **wanted: Any) -> Any:
+        answer = self.client.post(f"/v1/models/{name}:{verb}", json={"instances": rows, **wanted})
         assert answer.status_code == 200, answer.text
         return answer.json()
