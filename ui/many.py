@@ -1,6 +1,7 @@
 """Answering a table part by part, so that other visitors' requests are answered in between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,4 +153,7 @@ def _cells(prediction: dict[str, Any] | None) -> dict[str, Any]:
     if "interval" in prediction:
         cells |= {"prediction_low": prediction["interval"]["low"], "prediction_high": prediction["interval"]["high"]}
     cells |= {f"probability_{name}": share for name, share in prediction.get("probabilities", {}).items()}
+    if "prediction_set" in prediction:  # as the models in MLflow write it
+        labels = prediction["prediction_set"]["labels"]
+        cells["prediction_set"] = json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
     return cells | ({"warnings": "; ".join(prediction["warnings"])} if prediction["warnings"] else {})

@@ -1,12 +1,18 @@
 """What the page shows of classes, two of them or a hundred: probabilities, prediction sets, bounds, and mistakes."""
 
+import asyncio
+import json
 import re
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from ui import classes, views, whatif
+from tests.ui.test_service import odd
+from ui import classes, many, views, whatif
 from ui.described import Column, Model
+from ui.service import Service
 
 X = Column(name="x", kind="real")
 TARGET = Column(name="price", kind="real", role="target", unit="TRY")
@@ -73,3 +79,28 @@ def test_what_if_speaks_of_the_class_that_is_predicted_now(now: float, predicted
 def test_a_row_that_is_not_answered_has_no_prediction_now() -> None:
     points = whatif.points(X, [None, 2.0], [None, answer({"a": 0.6, "b": 0.3, "c": 0.1})])
     assert "Probability of a, over x" in views.what_if(model(), X, {"x": None}, points)
+
+
+def test_a_table_gets_probabilities_and_sets_as_json(tmp_path: Path) -> None:
+    said = answer({"low": 0.2, 'çok "iyi"': 0.7, "high": 0.1}, ("low", 'çok "iyi"'))
+    described = json.dumps(model().model_dump(mode="json")).encode()
+    predicted = json.dumps({"model_version": "1", "predictions": [said]}).encode()
+    upload, folder = tmp_path / "rows.csv", tmp_path / "out"
+    upload.write_text("x\n1\n")
+    folder.mkdir()
+
+    async def run(url: str) -> list[many.Progress | many.Outcome]:
+        service = Service(url)
+        try:
+            known = await service.model("m")
+            return [step async for step in many.answer(service, known, upload, folder, reasons=False)]
+        finally:
+            await service.close()
+
+    with odd((200, {}, described), (200, {}, predicted)) as (url, _):
+        outcome = asyncio.run(run(url))[-1]
+    assert isinstance(outcome, many.Outcome)
+    [row] = pd.read_csv(outcome.path).to_dict("records")
+    assert row["prediction_set"] == '["low","çok \\"iyi\\""]'
+    assert [row[f"probability_{label}"] for label in said["probabilities"]] == [0.2, 0.7, 0.1]
+    assert "1 çok &#34;iyi&#34; 70.0 % 1" in read(views.preview(model(), outcome))

@@ -1,6 +1,7 @@
 """Many: tables go in, and come out with answers that are the service's, row by row."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.browser
 VARIED: dict[str, tuple[str, list[float]]] = {
     "flights": ("duration_hours", [1.5, 2.25, 0.75]),
     "churn": ("tenure", [1, 30, 70]),
+    "houses": ("area", [55.5, 100.5, 200.25]),
 }
 
 
@@ -34,7 +36,10 @@ def expected(api: Api, model: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
         cells = {"prediction": said["prediction"]}
         if "interval" in said:
             cells |= {f"prediction_{end}": said["interval"][end] for end in ("low", "high")}
-        made.append(cells | {f"probability_{name}": share for name, share in said.get("probabilities", {}).items()})
+        cells |= {f"probability_{name}": share for name, share in said.get("probabilities", {}).items()}
+        if "prediction_set" in said:
+            cells["prediction_set"] = json.dumps(said["prediction_set"]["labels"], separators=(",", ":"))
+        made.append(cells)
     return pd.DataFrame(made)
 
 
@@ -69,7 +74,7 @@ def parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("model", ["flights", "churn"])
+@pytest.mark.parametrize("model", list(VARIED))
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_table_comes_back_with_the_answers_of_the_service(
     visitor: Visitor, api: Api, tmp_path: Path, model: str, suffix: str
