@@ -11,6 +11,8 @@ from ui.charts import Axis, bars_axis, curve_axes
 from ui.described import Column, Model, Row
 from ui.explaining import Scale, Story
 
+MOST_CROSSED = 10
+"""The confusion matrix of more classes is folded."""
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("ui"),
     autoescape=True,
@@ -168,6 +170,7 @@ def description(model: Model) -> str:
         metrics=metrics,
         scores=metrics.get("scores") or {},
         importance=importance,
+        most_crossed=MOST_CROSSED,
         chain=_chain(model),
     )
 

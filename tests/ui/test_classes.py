@@ -81,6 +81,28 @@ def test_a_row_that_is_not_answered_has_no_prediction_now() -> None:
     assert "Probability of a, over x" in views.what_if(model(), X, {"x": None}, points)
 
 
+@pytest.mark.parametrize(("count", "folded"), [(3, False), (10, False), (11, True)])
+def test_mistakes_are_a_table_which_is_folded_if_it_is_large(count: int, folded: bool) -> None:
+    score = {"value": 0.75, "low": 0.7, "high": 0.8}
+    labels = [f"c{place}" for place in range(count)]
+    confusion = [[place + 1_000 * (place == other) for other in range(count)] for place in range(count)]
+    metrics = {
+        "rows": 10,
+        "scores": {"model": {"macro_f1": score}},
+        "classes": {"classes": labels, "confusion": confusion, "accuracy": score},
+        "sets": {"coverage": 0.9, "covered": score, "mean_size": 1.25, "single": 0.6},
+        "importance": {"space": "logit", "columns": {"x": 1.0}},
+    }
+    html = views.description(model(metrics=metrics))
+    assert (f"<summary>{count} classes" in html) == folded
+    assert html.count('class="right"') == count
+    text = read(html)
+    assert "have it for 75.0 % (70.0 % to 80.0 %). They have 1.25 classes on average; 60.0 % of them have one." in text
+    assert "75.0 % of the answers are right (70.0 % to 80.0 %). The macro F1," in text
+    assert "1,002" in text
+    assert "on average, in logits (" in text
+
+
 def test_a_table_gets_probabilities_and_sets_as_json(tmp_path: Path) -> None:
     said = answer({"low": 0.2, 'çok "iyi"': 0.7, "high": 0.1}, ("low", 'çok "iyi"'))
     described = json.dumps(model().model_dump(mode="json")).encode()

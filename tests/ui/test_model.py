@@ -16,7 +16,7 @@ from tests.ui.wire import Wire
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("model", ["flights", "churn"])
+@pytest.mark.parametrize("model", ["flights", "churn", "houses"])
 def test_a_model_is_described_as_the_service_does(visitor: Visitor, api: Api, model: str) -> None:
     said = api.model(model)
     shown = visitor.open(model).tab("Model")

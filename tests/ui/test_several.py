@@ -13,6 +13,7 @@ from tests.ui.visitor import Api, Visitor, value, values
 from tests.ui.wire import Wire
 
 pytestmark = pytest.mark.browser
+CLASSES = ("low", "middle", "high")
 
 
 def logit(explained: Mapping[str, Any]) -> float:
@@ -91,3 +92,16 @@ def test_compare_follows_the_second_rows_class_through_both(visitor: Visitor, ap
     add_up(parts, [move for move in moves if move])
     assert last == pytest.approx(logit(after), rel=1e-9)
     expect(shown.locator(".waterfall caption")).to_contain_text(f"Logit of {label}")
+
+
+def test_the_model_shows_which_classes_it_takes_for_which(visitor: Visitor, api: Api) -> None:
+    metrics = api.model("houses")["metrics"]
+    shown = visitor.open("houses").tab("Model")
+    lines = shown.get_by_role("region", name="Confusion matrix").locator("tbody tr")
+    expect(lines).to_have_count(len(CLASSES))
+    counts = [[int(cell) for cell in line.locator("td").all_inner_texts()] for line in lines.all()]
+    report, sets = metrics["classes"], metrics["sets"]
+    assert counts == report["confusion"]
+    macro_f1 = metrics["scores"]["model"]["macro_f1"]
+    said = [sets["covered"]["value"], sets["mean_size"], report["accuracy"]["value"], macro_f1["value"]]
+    assert values(shown.locator("p [data-value]")) == said
