@@ -17,6 +17,8 @@ from tests.training.test_pipeline import UP_TO_DATE
 
 BOTH = "flights@champion,flights@challenger"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def contested(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -105,7 +107,6 @@ def agrees(expected: golden.Golden, client: httpx.Client, fares: Generated, chan
     assert infer_call(channel)(asked).model_version == expected.version
 
 
-@pytest.mark.slow
 def test_champion_and_challenger_answer_beside_each_other(contested: Project, tmp_path: Path) -> None:
     printed = contested.run(*MAKE, "bento", f"PROBLEM={BOTH}")
     bento = (contested.folder / f"stores/bentoml/bento-{BOTH}.tag").read_text().strip()
