@@ -37,11 +37,11 @@ def _completed(manifest: Document) -> Document:
 
 
 def _third_manifest(manifest: Document) -> Document:
-    """Until format 3 a model explained one score."""
+    """Until format 3 a model explained one score: a number, or the log-odds of the last of two classes."""
     manifest = _completed(manifest)
-    return {name: value for name, value in manifest.items() if name != "base_value"} | {
-        "base_values": [manifest["base_value"]]
-    }
+    base = manifest["base_value"]
+    bases = [-base, base] if "classes" in manifest["outcome"] else [base]
+    return {name: value for name, value in manifest.items() if name != "base_value"} | {"base_values": bases}
 
 
 def _second_manifest(manifest: Document) -> Document:

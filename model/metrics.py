@@ -49,6 +49,7 @@ class ClassReport(msgspec.Struct, frozen=True):
         classes: in the order of the confusion matrix.
         confusion: how many test rows of each class (a list each) got each class as their answer.
         accuracy: the share of right answers.
+        turned: the share of answers that are not the most probable class, because they cost less.
         before, after: scores of the probabilities before and after calibration.
     """
 
@@ -57,6 +58,7 @@ class ClassReport(msgspec.Struct, frozen=True):
     accuracy: Score
     before: Scores
     after: Scores
+    turned: float = 0.0
 
 
 class SetCoverage(msgspec.Struct, frozen=True):

@@ -182,7 +182,8 @@ class Predictor:
         unknown = next((label for label in classes if label not in (*known, ALL_CLASSES)), None)
         if unknown is not None:
             raise UnreadableRequest(
-                f"There is no class {quoted(unknown)} to explain. There are: {', '.join(known)}; {ALL_CLASSES} is all."
+                f"There is no class {quoted(unknown)} to explain. There are: {', '.join(known)}; {ALL_CLASSES} is all. "
+                "Name each by itself."
             )
         return [*known] if ALL_CLASSES in classes else [*dict.fromkeys(classes)]
 

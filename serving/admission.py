@@ -126,6 +126,15 @@ class Gate:
                 f"{rows} rows would take more than {resource.longest} seconds; send parts of at most {most} rows."
             )
 
+    def demand_small(self, rows: int, parts: int) -> None:
+        """Raise RequestTooLarge if answers to so many rows have so many parts each that they are too large to write."""
+        most = self._resource.most_rows
+        if rows * parts > most:
+            raise RequestTooLarge(
+                f"{rows} rows with {parts} explanations each are above the limit of {most} explanations a request; "
+                f"send parts of at most {max(most // parts, 1)} rows, or ask for fewer classes."
+            )
+
     def admit(self, rows: int) -> AbstractContextManager[None]:
         """Admit a request, and count its rows while they are worked on; raises as `demand_room` does."""
         self.demand_room(rows)

@@ -26,7 +26,11 @@ class Class(TypedDict):
 
 
 class Described(TypedDict):
-    """What `GET /v1/models/{model}` says."""
+    """What `GET /v1/models/{model}` says.
+
+    `costs` are those of wrong answers among several classes, by the class that is right and the one that is answered;
+    those of 1 are left out.
+    """
 
     name: str
     version: str
@@ -35,6 +39,7 @@ class Described(TypedDict):
     ready: bool
     contract: list[dict[str, Any]]
     classes: list[Class]
+    costs: dict[str, dict[str, float]]
     missing_texts: list[str]
     reference: dict[str, Any]
     metrics: Metrics | None
@@ -58,6 +63,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
         "ready": True,
         "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
         "classes": _classes(opened),
+        "costs": opened.model.outcome.stated_costs,
         "missing_texts": sorted(ABSENT),
         "reference": _reference(opened),
         "metrics": manifest.metrics,
@@ -71,7 +77,7 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
 
 def _classes(opened: Bundle) -> list[Class]:
     """The classes of a classification, in order."""
-    labels, bounds = getattr(opened.model.outcome, "classes", ()), opened.manifest.fitted.bounds
+    labels, bounds = opened.model.outcome.subjects, opened.manifest.fitted.bounds
     classes = [Class(label=label) for label in labels]
     for below, above, bound in zip(classes, classes[1:], bounds, strict=False):
         below["high"] = above["low"] = bound

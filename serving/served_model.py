@@ -191,6 +191,7 @@ class ServedModel:
         Raises UnreadableRequest for `classes` that the model does not have, see `Predictor.subjects`.
         """
         subjects = self.predictor.subjects(classes)
+        self.explaining.gate.demand_small(len(rows), len(subjects))
         with self.explaining.gate.admit(len(rows)):
             self.explaining.gate.waiting.show()
             async with self._in_time():

@@ -26,6 +26,12 @@ def exactly() -> Iterator[None]:
         yield
 
 
+def rounded_up(value: float, bits: int) -> float:
+    """A number above 0 with that many significant bits, above what it is on any processor; 0 stays."""
+    mantissa, exponent = np.frexp(value)
+    return float(np.ldexp(np.floor(np.ldexp(mantissa, bits)) + 1, exponent - bits)) if value else 0.0
+
+
 def rounded(values: np.ndarray, bits: int) -> np.ndarray:
     """Values with that many significant bits, at most 52; the same shape. Ten bits are about three decimal digits."""
     mantissas, exponents = np.frexp(values)

@@ -140,9 +140,19 @@ class Workspace:
         if section not in document:
             raise SettingsError(f"{PARAMS} has no entry '{section}' for '{self.problem}'; copy another problem's.")
         try:
-            return msgspec.convert(document[section], shape)
+            return msgspec.convert(_named(document[section], f"{self.problem}.{section}"), shape)
         except msgspec.ValidationError as error:
             raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error
+
+
+def _named(value: Any, where: str) -> Any:
+    """A section whose names are texts: YAML reads the names of classes like 4 and No as numbers and flags."""
+    if not isinstance(value, dict):
+        return value
+    odd = next((name for name in value if isinstance(name, bool)), None)
+    if odd is not None:
+        raise SettingsError(f"{PARAMS}, {where}: YAML reads a name there as {str(odd).lower()}; put it into quotes.")
+    return {str(name): _named(inner, f"{where}.{name}") for name, inner in value.items()}
 
 
 def _parameters() -> dict[str, Any]:

@@ -72,6 +72,7 @@ class Model(_Document):
     title: str
     contract: tuple[Column, ...]
     classes: tuple[Class, ...] = ()
+    costs: dict[str, dict[str, float]] = Field(default_factory=dict)
     missing_texts: frozenset[str] = frozenset({""})
     """The texts, in lower case, by which a table marks a missing number, flag or time."""
     reference: Reference = Field(default_factory=Reference)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from validation.errors import ContractError
+from validation.names import normal
 
 MOST_CLASSES = 100
 """A model has as many trees a round as classes; more of them are a number, or too fine."""
@@ -19,11 +20,18 @@ class Bins:
         quantiles: where they meet, rising between 0 and 1; one fewer than there are labels.
     """
 
-    labels: tuple[str, ...]
+    labels: Sequence[str]
     quantiles: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not all(low < high for low, high in itertools.pairwise((0.0, *self.quantiles, 1.0))):
+        if isinstance(self.labels, str) or not all(isinstance(label, str) for label in self.labels):
+            raise ContractError(f"The labels of bins are texts, like ('low', 'high'); these are {self.labels!r}.")
+        object.__setattr__(self, "labels", tuple(map(normal, self.labels)))
+        if not all(self.labels):
+            raise ContractError(f"A label of bins is empty: {self.labels}.")
+        if not all(isinstance(place, int | float) for place in self.quantiles) or not all(
+            low < high for low, high in itertools.pairwise((0.0, *self.quantiles, 1.0))
+        ):
             raise ContractError(f"The quantiles of bins rise between 0 and 1; these are {self.quantiles}.")
         if len(self.labels) != len(self.quantiles) + 1:
             raise ContractError(
@@ -36,19 +44,24 @@ def demand_classes(target: str, labels: Sequence[str]) -> None:
     if len(labels) < 2:
         raise ContractError(f"The target '{target}' has one class: there is nothing to tell apart.")
     _demand_few(target, labels)
+    _demand_apart(target, labels)
+
+
+def _demand_apart(target: str, labels: Sequence[str]) -> None:
     written: dict[str, str] = {}
     for label in labels:
-        other = written.setdefault(label.casefold(), label)
-        if other is not label:
+        if label.casefold() in written:
             raise ContractError(
-                f"The target '{target}' has the classes {other!r} and {label!r}, which differ by case at most. Make "
-                "one of them with `parse`."
+                f"The target '{target}' has the classes {written[label.casefold()]!r} and {label!r}, which differ by "
+                "case at most. Make one of them with `parse`, for example `parse=str.lower`."
             )
+        written[label.casefold()] = label
 
 
 def demand_listed(target: str, labels: Sequence[str]) -> None:
-    """Raise ContractError if there are more than two labels in a table whose contract does not list them."""
+    """Raise ContractError for the labels of a table whose contract lists none, if they are more than two, or alike."""
     _demand_few(target, labels)
+    _demand_apart(target, labels)
     if len(labels) > 2:
         listed = ", ".join(map(repr, labels[:5])) + ", …" * (len(labels) > 5)
         raise ContractError(

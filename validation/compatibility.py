@@ -117,10 +117,18 @@ def _answers(before: Manifest, after: Manifest) -> Iterator[str]:
     old, new = target(before), target(after)
     for what in ("name", "kind", "unit", "choices", "bins"):
         if old.get(what) != new.get(what):
-            yield f"the target's {what} is {new.get(what)!r} instead of {old.get(what)!r}"
+            now, before_ = (_written(column.get(what)) for column in (new, old))
+            yield f"the target's {what}: {now} instead of {before_}"
     classes = [manifest["outcome"].get("classes") for manifest in (before, after)]
     if classes[0] != classes[1] and all(old.get(what) == new.get(what) for what in ("choices", "bins")):
         yield f"the answers are {_shape(classes[1])} instead of {_shape(classes[0])}"
+
+
+def _written(value: object) -> str:
+    """A member of a column's description, for people."""
+    if isinstance(value, Mapping):  # bins
+        return " and ".join(f"{', '.join(map(str, entries))}" for entries in value.values())
+    return repr(value)
 
 
 def _shape(classes: Collection[str] | None) -> str:

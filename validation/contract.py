@@ -103,11 +103,11 @@ class Column:
                 "header in the table is its `source`."
             )
         if (self.ge is not None or self.le is not None) and not self.numeric:
-            raise ContractError(f"Column '{self.name}' is a {self.kind}: only numbers have bounds.")
+            raise ContractError(f"Column '{self.name}' is of kind {self.kind}: only numbers have bounds.")
         if self.ge is not None and self.le is not None and self.ge > self.le:
             raise ContractError(f"Column '{self.name}' has bounds that no value satisfies: {self.ge} to {self.le}.")
         if self.kind is not Kind.CATEGORY and (self.choices is not None or self.unseen is not None):
-            raise ContractError(f"Column '{self.name}' is a {self.kind}: only categories have choices.")
+            raise ContractError(f"Column '{self.name}' is of kind {self.kind}: only categories have choices.")
         if self.bins is not None and (not self.numeric or self.role is not Role.TARGET):
             raise ContractError(f"Column '{self.name}' has bins: only a target that is a number has.")
         if self.choices is not None:
@@ -122,6 +122,10 @@ class Column:
         """The choices in the form in which values are compared with them."""
         written: dict[str, str] = {}
         for choice in choices:
+            if not isinstance(choice, str):
+                raise ContractError(
+                    f"Column '{self.name}' has the choice {choice!r}; choices are texts: {str(choice)!r}."
+                )
             name = normal(choice)
             if name in written:
                 raise ContractError(
@@ -144,7 +148,7 @@ class Column:
     def labels(self) -> tuple[str, ...] | None:
         """The classes of this target, in order; None where training learns them, and where it is `continuous`."""
         if self.bins is not None:
-            return self.bins.labels
+            return tuple(self.bins.labels)
         return ("false", "true") if self.kind is Kind.FLAG else self.choices
 
     @property
@@ -205,8 +209,8 @@ class Contract:
             raise ContractError(f"The target '{targets[0].name}' cannot be nullable.")
         if targets[0].kind in (Kind.DATE, Kind.TIMESTAMP):
             raise ContractError(
-                f"The target '{targets[0].name}' is a {targets[0].kind}; a model learns numbers or classes. Predict a "
-                "number of days or seconds instead."
+                f"The target '{targets[0].name}' is of kind {targets[0].kind}; a model learns numbers or classes. "
+                "Predict a number of days or seconds instead."
             )
         if targets[0].labels is not None:
             demand_classes(targets[0].name, targets[0].labels)

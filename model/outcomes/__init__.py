@@ -4,10 +4,11 @@ A bundle keeps an outcome as numbers only; how they are found is training's busi
 members, so nothing else asks which one it has:
 
     task, space      what it is called, and what explanations add up to
-    kind, parts      the type of a prediction, and the members of an answer beside it
+    kind, parts      the type of a prediction, and the members that answers may have beside it; `given`: those they have
     raw_scores       how many a booster gives for a row
     spread           whether it needs a second booster, of how large errors are
     fits             whether a contract's target is answered so
+    stated_costs     of wrong answers among several classes
     scores, answers  raw scores to numbers, and those to what callers read
     contributions    SHAP values in that space, of each of its `subjects`; `explained` says which one answers explain
     observed         what is counted of answers

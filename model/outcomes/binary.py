@@ -35,6 +35,7 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
     parts: ClassVar[frozenset[str]] = labels.PARTS
     spread: ClassVar[bool] = False
     raw_scores: ClassVar[int] = 1
+    stated_costs: ClassVar[dict[str, dict[str, float]]] = {}
 
     classes: tuple[str, str]
     slope: float
@@ -66,23 +67,31 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
         return Answer(label, UNSET, named, PredictionSet(members, self.sets.coverage))
 
     def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
-        """SHAP values of the raw score as those of the calibrated log-odds; shape (rows, 1, inputs + 1)."""
+        """SHAP values of the raw score, shape (rows, 1, inputs + 1), as those of the calibrated log-odds of each class.
+
+        Those of the first class, in shape (rows, 2, inputs + 1), are those of the other with the sign turned.
+        """
         scaled = self.slope * values
         scaled[:, :, -1] += self.intercept
-        return scaled
+        return np.concatenate([-scaled, scaled], axis=1)
 
     @property
     def subjects(self) -> Sequence[str]:
-        """The class whose log-odds are explained."""
-        return self.classes[1:]
+        """The classes, whose log-odds can be explained."""
+        return self.classes
 
     def explained(self, scores: np.ndarray) -> np.ndarray:
-        """Which of the subjects is explained of each row, shape (rows,)."""
-        return np.zeros(len(scores), dtype=np.intp)
+        """Which of the subjects answers explain, shape (rows,): always the positive class."""
+        return np.ones(len(scores), dtype=np.intp)
 
     def observed(self, scores: np.ndarray) -> np.ndarray:
         """The probability of the positive class, for histograms; shape (rows,)."""
         return scores[:, 0]
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The parts that answers of this model have."""
+        return self.parts if self.sets is not None else self.parts - {labels.SET}
 
     @property
     def score_columns(self) -> Sequence[Sequence[str]]:

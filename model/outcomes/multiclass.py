@@ -49,6 +49,15 @@ class Multiclass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="m
         """How many raw scores a row has."""
         return len(self.classes)
 
+    @property
+    def stated_costs(self) -> dict[str, dict[str, float]]:
+        """The costs of wrong answers that are not 1, by the class that is right and the one that is answered."""
+        stated: dict[str, dict[str, float]] = {}
+        for right, costs in zip(self.classes, self.costs or (), strict=False):
+            others = {name: cost for name, cost in zip(self.classes, costs, strict=True) if name != right and cost != 1}
+            stated |= {right: others} if others else {}
+        return stated
+
     def fits(self, target: Column) -> bool:
         """Whether a target has these labels."""
         return not target.continuous and target.labels == self.classes
@@ -104,6 +113,11 @@ class Multiclass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="m
         """The probability of the most probable class, for histograms; shape (rows,)."""
         highest: np.ndarray = scores.max(axis=1)
         return highest
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The parts that answers of this model have."""
+        return self.parts
 
     @property
     def score_columns(self) -> Sequence[Sequence[str]]:

@@ -70,6 +70,8 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     parts: ClassVar[frozenset[str]] = frozenset({"interval"})
     spread: ClassVar[bool] = True
     raw_scores: ClassVar[int] = 1
+    given: ClassVar[frozenset[str]] = parts
+    stated_costs: ClassVar[dict[str, dict[str, float]]] = {}
     subjects: ClassVar[tuple[str, ...]] = ()
     score_columns: ClassVar[tuple[list[str], ...]] = (["prediction"],)
 

@@ -3,6 +3,9 @@
 import msgspec
 import numpy as np
 
+ALL = 2.0
+"""A mass that no sum of probabilities reaches: all classes are in each set."""
+
 
 class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The answered class, and then the most probable ones, until their probabilities reach `mass`.
@@ -13,7 +16,8 @@ class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         coverage: the share of rows whose set is made to have their class.
-        mass: the conformal quantile of the probability that comes before a row's class, on the calibration split.
+        mass: the conformal quantile of the probability that comes before a row's class, on the calibration split; `ALL`
+            where that has too few rows.
     """
 
     coverage: float

@@ -118,7 +118,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
             continue  # one version needs no second description of its paths
         schema = place.replace("/versions/", "-")
         schemas[f"Row-{schema}"] = own.row(model)
-        schemas |= _instances(schema, row_limit) | own.answers(schema, model)
+        schemas |= _instances(schema, row_limit, model.predictor.outcome.subjects) | own.answers(schema, model)
         paths |= _model_paths(place, schema, model.predictor.outcome.subjects) | _lookup_paths(
             place, model.predictor.lookups
         )
@@ -169,7 +169,7 @@ def _correct_native(post: dict[str, Any]) -> str:
     return row_limit
 
 
-def _instances(name: str, row_limit: str) -> dict[str, Any]:
+def _instances(name: str, row_limit: str, classes: Sequence[str]) -> dict[str, Any]:
     """The bodies of V1: rows by the contract, or, where a partial answer will do, rows of any kind."""
     rows = {"type": "array", "items": _reference(f"Row-{name}"), "description": row_limit}
     all_or_none = {"type": "boolean", "const": False, "default": False}
@@ -178,7 +178,11 @@ def _instances(name: str, row_limit: str) -> dict[str, Any]:
         f"Instances-{name}": {
             "type": "object",
             "title": f"Rows of {name}, all of which are answered or none",
-            "properties": {"instances": rows, "partial": all_or_none},
+            "properties": {
+                "instances": rows,
+                "partial": all_or_none,
+                **({"classes": _named(classes)} if classes else {}),
+            },
             "required": ["instances"],
         },
         "PartialInstances": {
@@ -216,10 +220,13 @@ def _answers(whole: str, schema: str) -> list[str]:
     return [f"{whole}-{schema}", f"Partial{whole}-{schema}"]
 
 
+def _named(classes: Sequence[str]) -> dict[str, Any]:
+    return {"type": "array", "items": {"enum": [*classes, ALL_CLASSES]}, "default": []}
+
+
 def _explain(instances: dict[str, Any], schema: str, classes: Sequence[str]) -> dict[str, Any]:
     post = _post("Explain rows", instances, *_answers("Explanations", schema))
-    named = {"type": "array", "items": {"enum": [*classes, ALL_CLASSES]}, "default": []}
-    wanted = {"name": "classes", "in": "query", "schema": named, "description": _CLASSES}
+    wanted = {"name": "classes", "in": "query", "schema": _named(classes), "description": _CLASSES}
     return {**post, "parameters": [wanted]} if classes else post
 
 

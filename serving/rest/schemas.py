@@ -60,10 +60,11 @@ def answers(name: str, model: ServedModel) -> dict[str, Any]:
     predictor = model.predictor
     outcome, contract = predictor.outcome, predictor.contract
     _, schemas = msgspec.json.schema_components(_WHOLE, ref_template=REFERENCE)
-    narrower = {"prediction": _NUMBER if outcome.kind is float else {"enum": [*_labels(model)]}}
-    if "probabilities" in outcome.parts:
-        narrower["probabilities"] = _numbers(_labels(model))
-    lacking = {"interval", "probabilities", "prediction_set"} - outcome.parts
+    narrower: dict[str, Any] = {"prediction": _NUMBER}
+    if outcome.subjects:
+        named = {"enum": [*outcome.subjects]}
+        narrower = {"prediction": named, "probabilities": _numbers(outcome.subjects), "explained_class": named}
+    lacking = {"interval", "probabilities", "prediction_set"} - outcome.given
     lacking |= set() if contract.target.answer_unit else {"unit"}
     lacking |= set() if contract.keys else {"keys"}
     lacking |= set() if outcome.subjects else {"explained_class", "classes"}
@@ -73,10 +74,6 @@ def answers(name: str, model: ServedModel) -> dict[str, Any]:
     schemas["Explanation"] = _narrowed(schemas["Explanation"], narrower, lacking)
     own = ("Prediction", "Explanation", *(struct.__name__ for struct in _WHOLE))
     return {f"{struct}-{name}": _renamed(schemas[struct], own, name) for struct in own}
-
-
-def _labels(model: ServedModel) -> Iterable[str]:
-    return getattr(model.predictor.outcome, "classes", ())
 
 
 def _numbers(names: Iterable[str]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_log_odds_add_up_to_the_probability(shares: list[tuple[float, ...]], slo
     outcome = Binary(("No", "Yes"), slope, intercept, 0.5)
     values = np.array(shares)
     raw = values.sum(axis=1)
-    [explained] = outcome.contributions(values[:, None].copy(), raw, {}, ["a", "b", "c"]).swapaxes(0, 1)
+    _, explained = outcome.contributions(values[:, None].copy(), raw, {}, ["a", "b", "c"]).swapaxes(0, 1)
     probability = outcome.scores(raw, raw, {})[:, 0]
     np.testing.assert_allclose(1 / (1 + np.exp(-explained.sum(axis=1))), probability, rtol=1e-9, atol=1e-300)
 

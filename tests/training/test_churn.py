@@ -181,6 +181,19 @@ def test_explanations_add_up_to_the_log_odds_of_the_answered_probability(
         assert 1 / (1 + math.exp(-log_odds)) == pytest.approx(answer["probabilities"]["Yes"], rel=1e-6)
 
 
+def test_the_other_class_is_explained_by_the_same_numbers_turned(
+    both: httpx.Client, customers: list[dict[str, Any]]
+) -> None:
+    explained = both.post(EXPLAIN, json={"instances": customers[:5], "classes": ["No", "Yes"]}).json()["explanations"]
+    for explanation in explained:
+        assert explanation["explained_class"] == "Yes"
+        no, yes = explanation["classes"]
+        assert (no["label"], yes["label"]) == ("No", "Yes")
+        assert yes["contributions"] == explanation["contributions"]
+        assert no["contributions"] == {name: -share for name, share in yes["contributions"].items()}
+        assert no["base_value"] == -yes["base_value"] == -explanation["base_value"]
+
+
 def test_a_generated_client_gets_the_same_labels_probabilities_and_reasons(
     both: httpx.Client, address: str, customers: list[dict[str, Any]], tmp_path: Path
 ) -> None:

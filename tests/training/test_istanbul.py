@@ -16,12 +16,14 @@ from tritonclient import grpc as triton
 from model import bundle
 from model.outcomes import Multiclass
 from model.predictor import Predictor, open_predictor
+from problems import base
 from tests.data import flats
 from tests.generated import generated
 from tests.project import Project, free_port
 from training.data import tables
 from training.data.split import SPLITS, TEST, TRAIN
 from training.evaluation import report
+from training.registry import champion, promote
 from training.workspace import Workspace
 
 PLACE = Workspace("istanbul")
@@ -78,7 +80,7 @@ def answers(service: httpx.Client, homes: list[dict[str, Any]]) -> list[dict[str
 
 def test_classes_are_cut_by_the_training_split(silver: pd.DataFrame, split: pd.Series, model: Predictor) -> None:
     bounds = model.model.fitted.bounds
-    assert bounds == np.quantile(silver["price_class"][split == TRAIN], [0.4, 0.8]).tolist()
+    assert bounds == pytest.approx(np.quantile(silver["price_class"][split == TRAIN], [0.4, 0.8]).tolist())
     for name in SPLITS:  # which follow no time, so that each has its share of each class
         shares = np.bincount(np.searchsorted(bounds, silver["price_class"][split == name], side="right"))
         np.testing.assert_allclose(shares / shares.sum(), [0.4, 0.4, 0.2], atol=0.02)
@@ -227,6 +229,14 @@ def test_a_class_that_there_is_not_is_refused(service: httpx.Client, homes: list
     assert service.post(PREDICT, params={"classes": name}, json={"instances": homes[:1]}).status_code == 200
 
 
+def test_a_request_for_too_many_explanations_is_refused(service: httpx.Client, homes: list[dict[str, Any]]) -> None:
+    body = {"instances": homes[:1] * 7_000}
+    response = service.post(EXPLAIN, params={"classes": "*"}, json=body)
+    assert response.status_code == 413
+    assert "7000 rows with 3 explanations each are above the limit of 20000 explanations" in response.text
+    assert "send parts of at most 6666 rows, or ask for fewer classes" in response.text
+
+
 def test_a_model_of_numbers_has_no_classes(client: httpx.Client, row: dict[str, Any]) -> None:
     response = client.post("/v1/models/flights:explain", params={"classes": "*"}, json={"instances": [row]})
     assert response.status_code == 400
@@ -260,6 +270,10 @@ def test_openapi_describes_these_answers(
     assert schema["prediction"] == {"enum": LABELS}
     assert list(schema["probabilities"]["properties"]) == LABELS
     assert not {"interval", "unit"} & set(schema)
+    assert document["components"]["schemas"]["Explanation-istanbul"]["properties"]["explained_class"] == {
+        "enum": LABELS
+    }
+    assert document["components"]["schemas"]["Instances-istanbul"]["properties"]["classes"]["items"]["enum"][-1] == "*"
     [parameter] = document["paths"][EXPLAIN]["post"]["parameters"]
     assert parameter["schema"]["items"]["enum"] == [*LABELS, "*"]
 
@@ -271,3 +285,32 @@ def test_the_bundle_proves_every_class(priced: Project, model: Predictor) -> Non
     seen = bundle.read(priced.folder / PLACE.bundle).reference.predictions
     assert seen is not None
     assert set(getattr(seen, "shares", ())) == set(LABELS)
+
+
+@pytest.mark.parametrize("risen", [1.01, 2.0])
+def test_each_version_is_judged_by_its_own_bounds(
+    priced: Project, risen: float, metrics: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A challenger that answers well by other bounds: the champion's loss does not rise with them."""
+    project = priced.copy(tmp_path / "project").uncounted()
+    project.training("registry list istanbul")
+    monkeypatch.chdir(project.folder)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{project.folder / 'stores/mlflow/mlflow.db'}")
+    problem, evaluated = base.load("istanbul"), tables.read(PLACE.evaluation)
+    prices = tables.read(PLACE.silver).loc[evaluated.index, "price_class"]
+    bounds = risen * np.array(bundle.read_manifest(PLACE.bundle).fitted.bounds)
+    actual = np.searchsorted(bounds, prices, side="right")
+    shares = 0.97 * np.eye(3)[actual] + 0.01
+    columns = {f"model.{place}": shares[:, place] for place in range(3)}
+    tables.write(PLACE.evaluation, evaluated.assign(actual=actual.astype(float), **columns))
+    decision = promote.decide(problem, PLACE, champion.current(mlflow.MlflowClient(), "istanbul"))
+    mlflow.set_tracking_uri(before)
+    told = "; ".join(decision.reasons)
+    assert decision.promoted == (risen < 1.5)
+    if decision.promoted:
+        assert f"is below the champion's {metrics['scores']['model']['log_loss']['value']:.4g} on" in told
+        assert "% of the test rows are of another class by its bounds" in told
+    else:
+        assert "its classes mean other numbers: " in told
+        assert "of the test rows are of another class by the bounds of version 1. If callers know, `python -m" in told

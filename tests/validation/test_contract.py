@@ -23,9 +23,13 @@ TWO = Bins(("low", "high"), (0.5,))
         (("a", "b"), (0.0,), "rise between 0 and 1"),
         (("a", "b"), (1.5,), "rise between 0 and 1"),
         (("a", "b"), (float("nan"),), "rise between 0 and 1"),
+        (("a", "b"), ("half",), "rise between 0 and 1"),
+        ((1, 2), (0.5,), "are texts"),
+        ("ab", (0.5,), "are texts"),
+        (("a", " "), (0.5,), "is empty"),
     ],
 )
-def test_bins_refuse_nonsense(labels: tuple[str, ...], quantiles: tuple[float, ...], says: str) -> None:
+def test_bins_refuse_nonsense(labels: Any, quantiles: Any, says: str) -> None:
     with pytest.raises(ContractError, match=says):
         Bins(labels, quantiles)
 
@@ -45,6 +49,7 @@ def test_bins_refuse_nonsense(labels: tuple[str, ...], quantiles: tuple[float, .
         ),
         ({"name": "a", "kind": Kind.REAL, "bins": TWO}, "only a target that is a number has"),
         ({"name": "a", "kind": Kind.CATEGORY, "role": Role.TARGET, "bins": TWO}, "only a target that is a number has"),
+        ({"name": "a", "kind": Kind.CATEGORY, "choices": (1, 2)}, "has the choice 1; choices are texts: '1'"),
         ({"name": "a", "kind": Kind.REAL, "role": Role.TIME}, "must be a date"),
         ({"name": "a", "kind": Kind.DATE, "role": Role.TIME, "nullable": True}, "never null"),
     ],
@@ -65,9 +70,9 @@ def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
         ((dataclasses.replace(TARGET, nullable=True), FEATURE), "cannot be nullable"),
         (
             (dataclasses.replace(TARGET, kind=Kind.DATE), FEATURE),
-            "'price' is a date; a model learns numbers or classes",
+            "'price' is of kind date; a model learns numbers or classes",
         ),
-        ((dataclasses.replace(TARGET, kind=Kind.TIMESTAMP), FEATURE), "is a timestamp"),
+        ((dataclasses.replace(TARGET, kind=Kind.TIMESTAMP), FEATURE), "is of kind timestamp"),
         (
             (dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=tuple(map(str, range(101)))), FEATURE),
             "has 101 classes .0, 1, 2, 3, 4, ….; a model tells at most 100 apart",
@@ -80,6 +85,7 @@ def test_column_refuses_nonsense(arguments: dict[str, Any], says: str) -> None:
             (dataclasses.replace(TARGET, bins=Bins(("low", "Low"), (0.5,))), FEATURE),
             "the classes 'low' and 'Low', which differ by case",
         ),
+        ((dataclasses.replace(TARGET, bins=Bins(("low", "low "), (0.5,))), FEATURE), "'low' and 'low', which differ"),
         ((dataclasses.replace(TARGET, kind=Kind.CATEGORY, choices=("a",)), FEATURE), "has one class"),
         (
             (TARGET, FEATURE, *(Column(name=name, kind=Kind.DATE, role=Role.TIME) for name in "ab")),

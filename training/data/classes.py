@@ -49,12 +49,12 @@ def of(problem: Problem, silver: pd.DataFrame, bounds: Sequence[float] | None = 
     """
     target = problem.contract.target
     if target.bins is not None:
-        return Classes(target, target.bins.labels, tuple(cut(problem, silver) if bounds is None else bounds))
+        return Classes(target, tuple(target.bins.labels), tuple(cut(problem, silver) if bounds is None else bounds))
     present = sorted(set(_texts(silver[target.name])))
     if len(present) < 2:
         raise TableError(
             f"Every row to learn from has {target.name} = {present[0]!r}: there is nothing to tell apart. "
-            "Bring a table that has more rows of both classes" + (", at all times." if problem.contract.time else ".")
+            "Bring a table that has rows of other classes too" + (", at all times." if problem.contract.time else ".")
         )
     return Classes(target, target.labels or tuple(present))
 
@@ -71,14 +71,15 @@ def cut(problem: Problem, silver: pd.DataFrame) -> list[float]:
     if target.bins is None:
         return []
     numbers = silver[target.name].to_numpy(dtype="float64")
-    bounds: list[float] = np.quantile(numbers, target.bins.quantiles).tolist()
-    ends = [numbers.min(), *bounds, numbers.max()]
-    for label, low, high in zip(target.bins.labels, ends, ends[1:], strict=False):
-        if low >= high:
-            raise TableError(
-                f"The class {label!r} of '{target.name}' would be empty: too many rows have the value {low:g}. Choose "
-                "other quantiles for its bins."
-            )
+    # callers read them: 399.62 and not 399.62000000000006
+    bounds = [float(f"{bound:.12g}") for bound in np.quantile(numbers, target.bins.quantiles)]
+    counts = np.bincount(np.searchsorted(bounds, numbers, side="right"), minlength=len(target.bins.labels))
+    if not counts.all():
+        empty = int(counts.argmin())
+        raise TableError(
+            f"The class {target.bins.labels[empty]!r} of '{target.name}' would be empty: too many rows have the value "
+            f"{bounds[min(empty, len(bounds) - 1)]:g}. Choose other quantiles for its bins."
+        )
     return bounds
 
 

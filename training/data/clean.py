@@ -53,6 +53,8 @@ def main(problem: Problem) -> None:
     silver = silver.astype({name: "int64" for name in whole if name in silver})
     tables.write(workspace.silver, silver)
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
+    if len(reasons):
+        print(_by_column(problem.contract, failures), flush=True)
 
 
 def _whole(cells: pd.Series) -> pd.Series:
@@ -87,7 +89,8 @@ def _by_column(contract: Contract, failures: pd.DataFrame) -> str:
     for name, rows in counts.head(_MOST_COLUMNS).items():
         of_column = failures[failures["column"] == name]
         example = of_column[of_column["reason"] == of_column["reason"].mode()[0]].iloc[0]
-        line = f"  {name}: {counted(rows, 'row')}, for example row {example['row'] + 1}: {example['reason']}"
+        what = f"{name} (the target)" if name == contract.target.name else str(name)
+        line = f"  {what}: {counted(rows, 'row')}, for example row {example['row'] + 1}: {example['reason']}"
         remedy = _remedy(columns[str(name)], example["reason"], example["kind"])
         lines.append(f"{line}; {remedy}" if remedy else line)
     if len(counts) > _MOST_COLUMNS:
@@ -104,5 +107,8 @@ def _remedy(column: Column, reason: str, kind: str) -> str:
         needs = "its parse= has to read it" if column.parse else "the column needs a parse= that reads it"
         return f"if it is a value, {needs}"
     if column.kind is Kind.CATEGORY and column.choices is not None:
+        alike = [choice for choice in column.choices if repr(choice).casefold() in reason.casefold()]
+        if alike:
+            return f"if it is {alike[0]!r} in other letters, the column needs a parse= that makes it so, like str.lower"
         return "if it is a value, it is lacking in choices="
     return ""

@@ -42,13 +42,14 @@ def cross_validate(
         task = tasks.of(problem, silver, predictor.model.fitted.bounds)
         actual.append(task.encode(silver.iloc[test[answered]]))
         predicted.append(task.judged(scores))
-        area = task.judge(actual[-1], predicted[-1], np.empty((0, len(answered))))["roc_auc"].value
+        outcome = predictor.outcome
+        area = task.judge(outcome, actual[-1], predicted[-1], np.empty((0, len(answered))))["roc_auc"].value
         if area is None:
             raise TableError("The rows of a fold that the model answers are all of one class.")
         areas.append(area)
     judged = np.concatenate(actual)
     weights = metrics.draws(len(judged), resamples, shares.seed)
-    scores_of_all = task.judge(judged, np.concatenate(predicted), weights)
+    scores_of_all = task.judge(outcome, judged, np.concatenate(predicted), weights)
     say("evaluate", f"{folds}-fold cross-validation: ROC AUC {np.mean(areas):.4f}")
     time = problem.contract.time
     return CrossValidation(folds, time.name if time else None, areas, float(np.mean(areas)), scores_of_all)

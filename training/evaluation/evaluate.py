@@ -1,5 +1,6 @@
 """Bundle → metrics: the untouched test split, predicted by the Predictor as for a caller, and by the baselines."""
 
+import functools
 from typing import Annotated, Any
 
 import msgspec
@@ -96,7 +97,7 @@ def _judged(
     """The members of `Metrics` that say how good the answers are."""
     outcome, contract = predictor.outcome, predictor.contract
     task = tasks.of_outcome(outcome)
-    judge = metrics.with_loss(task.judge, loss.of(stated))
+    judge = metrics.with_loss(functools.partial(task.judge, outcome), loss.of(stated))
     weights = metrics.draws(len(test), params.resamples, params.seed)
     actual = table[ACTUAL].to_numpy()
     scores = {name: judge(actual, metrics.predicted(table, name), weights) for name in candidates}

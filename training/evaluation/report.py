@@ -25,12 +25,14 @@ HEADS = {
     "bounded_mape": "MAPE, target 1 at least",
     "macro_f1": "macro F1",
     "accuracy": "accuracy",
+    "mean_cost": "mean cost",
     "brier": "Brier",
     "ece": "ECE",
 }
 
 
 _MOST_REASONS = 3
+_MANY_TURNED = 0.3
 
 
 def main(problem: Problem) -> None:
@@ -118,8 +120,13 @@ def remarks(metrics: Metrics) -> list[str]:
     if report := metrics.classes:
         sentences.append(
             f"Calibration took the ECE of the most probable class from {cell(report.before['ece'])} to "
-            f"{cell(report.after['ece'])}; {cell(report.accuracy)} of the answers are right."
+            f"{cell(report.after['ece'])}."
         )
+        if report.turned:
+            sentences.append(
+                f"By the stated costs {report.turned:.1%} of the answers are not the most probable class"
+                + (": look at the costs." if report.turned > _MANY_TURNED else ".")
+            )
     if sets := metrics.sets:
         sentences.append(
             f"Prediction sets that should have the right class for {sets.coverage:.0%} of the rows have it for "
@@ -134,18 +141,23 @@ def remarks(metrics: Metrics) -> list[str]:
         sentences.append("The model does not beat a lookup of group means: use the lookup.")
     better = [name for name in _ahead(metrics) if name != "lookup"]
     if better:
-        sentences.append(f"Better than the model: {', '.join(better)}. Look into why before you rely on it.")
+        loss = HEADS.get(_loss(metrics), _loss(metrics))
+        sentences.append(f"Better than the model by {loss}: {', '.join(better)}. Look into why before you rely on it.")
     return sentences
 
 
 def _ahead(metrics: Metrics) -> list[str]:
     """The predictors whose mean loss is below the model's."""
-    scores = metrics.scores
-    # metrics of earlier code do not name the loss; it was one of these two
-    loss = str(metrics.loss.get("name") or ("rmse" if "rmse" in scores["model"] else "log_loss"))
+    scores, loss = metrics.scores, _loss(metrics)
     losses = {name: by_metric[loss].value for name, by_metric in scores.items() if loss in by_metric}
     least = losses.pop("model")
     return [name for name, value in losses.items() if value is not None and least is not None and value < least]
+
+
+def _loss(metrics: Metrics) -> str:
+    """The name of the loss that the model was trained on."""
+    # metrics of earlier code do not name it; it was one of these two
+    return str(metrics.loss.get("name") or ("rmse" if "rmse" in metrics.scores["model"] else "log_loss"))
 
 
 def cell(score: Score) -> str:

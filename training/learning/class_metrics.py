@@ -4,28 +4,38 @@ import numpy as np
 
 from model.metrics import Scores
 from training.learning.loss import log_loss_of_classes
-from training.learning.metrics import gaps, interval, roc_auc, scored
+from training.learning.metrics import gaps, interval, means_of, roc_auc, scored, share
 
 
-def multiclass(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
-    """Macro F1, ROC AUC, log loss, accuracy, and the expected calibration error of the most probable class.
+def multiclass(
+    actual: np.ndarray,
+    predicted: np.ndarray,
+    weights: np.ndarray,
+    answered: np.ndarray | None = None,
+    costs: np.ndarray | None = None,
+) -> Scores:
+    """Macro F1, accuracy and mean cost of the answers; ROC AUC, log loss and ECE of the probabilities.
 
-    F1 scores are those of the most probable class, whatever answers cost, and are averaged over the classes that were
-    there or were predicted. Areas under the ROC curve are those of each class against the rest, averaged over the
-    classes that were there.
+    F1 scores are averaged over the classes that were there or were answered. Areas under the ROC curve are those of
+    each class against the rest, averaged over the classes that were there. The expected calibration error is that of
+    the most probable class.
 
     Args:
         actual: the places of the classes, shape (rows,).
         predicted: probabilities, shape (rows, classes).
         weights: bootstrap weights, shape (resamples, rows).
+        answered: the places of the answers, shape (rows,); those of the most probable classes where left out.
+        costs: what each answer costs, by the class that is right, shape (classes, classes); no mean cost without it.
     """
+    answered = predicted.argmax(axis=1) if answered is None else answered
     both = np.vstack([np.ones(len(actual), weights.dtype), weights])
-    f1, areas = _macro_f1(actual, predicted.argmax(axis=1), predicted.shape[1], both), _areas(actual, predicted, both)
-    return {
-        "macro_f1": interval(f1[0], f1[1:]),
-        "roc_auc": interval(areas[0], areas[1:]),
-        **scored(_rows, _metrics, actual, predicted, weights),
-    }
+    f1, areas = _macro_f1(actual, answered, predicted.shape[1], both), _areas(actual, predicted, both)
+    scores = {"macro_f1": interval(f1[0], f1[1:]), "accuracy": share(answered == actual, weights)}
+    if costs is not None:
+        paid = costs[actual.astype(np.intp), answered][:, None]
+        scores["mean_cost"] = interval(float(paid.mean()), means_of(paid, weights)[:, 0])
+    probabilities = scored(_rows, _metrics, actual, predicted, weights)
+    return {"roc_auc": interval(areas[0], areas[1:]), **probabilities, **scores}
 
 
 def confusion(actual: np.ndarray, answered: np.ndarray, classes: int, weights: np.ndarray | None = None) -> np.ndarray:
@@ -59,8 +69,8 @@ def _areas(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np
 
 def _rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     right = (predicted.argmax(axis=1) == actual).astype(np.float64)
-    return np.column_stack([log_loss_of_classes(actual, predicted), right, gaps(right, predicted.max(axis=1))])
+    return np.column_stack([log_loss_of_classes(actual, predicted), gaps(right, predicted.max(axis=1))])
 
 
 def _metrics(means: np.ndarray) -> dict[str, np.ndarray]:
-    return {"log_loss": means[:, 0], "accuracy": means[:, 1], "ece": np.abs(means[:, 2:]).sum(axis=1)}
+    return {"log_loss": means[:, 0], "ece": np.abs(means[:, 1:]).sum(axis=1)}

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from model.outcomes import Binary, Multiclass
 from model.outcomes.multiclass import softmax
-from model.outcomes.sets import Sets, before
-from training.digits import EXACT, exactly, rounded
+from model.outcomes.sets import ALL, Sets, before
+from training.digits import EXACT, exactly, rounded, rounded_up
 
 _BITS = 20  # six digits of a slope, more than it is accurate to
 _CERTAIN = 1e-15
@@ -61,7 +61,7 @@ def of_several(
     slope, *intercepts = rounded(_scaling(raw, actual.astype(np.intp)), _BITS).tolist()
     if slope <= 0:  # as with two classes
         slope, intercepts = 1.0, [0.0] * len(classes)
-    outcome = Multiclass(tuple(classes), slope, tuple(intercepts), costs, Sets(coverage, 1.0))
+    outcome = Multiclass(tuple(classes), slope, tuple(intercepts), costs, Sets(coverage, ALL))
     shares = outcome.scores(raw, raw, {})
     sets = conformal_sets(coverage, shares, outcome.answered(shares), actual)
     return Multiclass(tuple(classes), slope, tuple(intercepts), costs, sets)
@@ -109,8 +109,9 @@ def conformal_sets(coverage: float, shares: np.ndarray, answered: np.ndarray, ac
     ahead = np.take_along_axis(before(shares, answered), actual.astype(np.intp)[:, None], axis=1)[:, 0]
     place = int(np.ceil((len(ahead) + 1) * coverage))
     if place > len(ahead):  # too few rows to promise it with less than all classes
-        return Sets(coverage, 1.0)
-    return Sets(coverage, float(rounded(np.sort(ahead)[place - 1 : place], _BITS)[0]))
+        return Sets(coverage, ALL)
+    # upwards: many rows may have the same probabilities, and the quantile is theirs
+    return Sets(coverage, rounded_up(float(np.sort(ahead)[place - 1]), _BITS))
 
 
 def before_two(outcome: Binary, after: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ from validation.contract import Contract
 from validation.errors import StoreError
 
 _MOST_BREAKING = 5
+_MOST_MOVED = 0.1
+"""The share of rows that may change their class with the bounds of a target that is cut into bins."""
 _UNNUMBERED = "VERSION"
 """Stands for the number of a version that is not registered yet."""
 
@@ -86,13 +88,14 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
     both = _comparable(holdout, rival)
     if too_few := _too_few(holdout, both, rival, params):
         return Decision(False, [*reasons, f"{too_few}; {by_hand}"], rival.number)
-    new, old = holdout.losses(holdout.model, both), holdout.losses(rival.values, both)
+    new, old = holdout.losses(holdout.model, both), holdout.losses(rival.values, both, rival.actual)
     reasons += refusals(problem.contract, holdout.test[both], new, old, holdout.loss, params)
     times, worse = _above_best(holdout, both, ratio(new, old), best, params)
     reasons += worse
     if reasons:
         return Decision(False, reasons, rival.number)
-    reasons = [_better(new, old, holdout.loss, params), *_forgotten(rival)]
+    moved = [f"{rival.moved:.1%} of the test rows are of another class by its bounds"] if rival.moved else []
+    reasons = [_better(new, old, holdout.loss, params), *moved, *_forgotten(rival)]
     return Decision(True, reasons, rival.number, *((best.number, times) if times > 1 else ()))
 
 
@@ -103,6 +106,11 @@ def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: 
         more = ", …" * (len(rival.breaking) > _MOST_BREAKING)
         broken = "; ".join(rival.breaking[:_MOST_BREAKING]) + more
         reasons.append(f"it would break callers of version {rival.number}: {broken}. If they know, {by_hand}")
+    if rival.moved > _MOST_MOVED:
+        reasons.append(
+            f"its classes mean other numbers: {rival.moved:.0%} of the test rows are of another class by the bounds of "
+            f"version {rival.number}. If callers know, {by_hand}"
+        )
     refused = int((~holdout.answers & rival.answers).sum())
     if refused > params.tolerance * len(holdout.test):
         reasons.append(f"it refuses {refused:,} of {len(holdout.test):,} test rows that version answers")
@@ -168,7 +176,7 @@ def _above_best(
             common = both & _comparable(holdout, rival)
             obstacle = _too_few(holdout, common, rival, params)
             if not obstacle:
-                new, old = holdout.losses(holdout.model, common), holdout.losses(rival.values, common)
+                new, old = holdout.losses(holdout.model, common), holdout.losses(rival.values, common, rival.actual)
                 to_best = ratio(new, old)
                 comparison = f"{_pair(new, old, holdout.loss)} on {len(new):,} rows, "
         except StoreError as error:

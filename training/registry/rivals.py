@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from model import bundle
 from model.outcomes import Outcome
 from problems.base import Problem
-from training.data import copies, tables
+from training.data import classes, copies, tables
 from training.data.split import TEST
 from training.evaluation import report
 from training.learning import loss, metrics
@@ -27,6 +27,8 @@ class Rival(NamedTuple):
         number: its version.
         values: what it predicts for each test row as the evaluation has it, in one column or one a class.
         answers: whether it answers each test row; the values of others are missing.
+        actual: the encoded targets of the test rows; of classes that are cut from numbers, by its own bounds.
+        moved: the share of test rows that are of another class by its bounds than by the challenger's.
         learned: whether each test row is one that it learned from.
         breaking: why the challenger would refuse today's callers, or mean something else to them.
         forgotten: the names that it knows, learned from its table, and that the challenger refuses.
@@ -35,6 +37,8 @@ class Rival(NamedTuple):
     number: str
     values: np.ndarray
     answers: pd.Series
+    actual: np.ndarray
+    moved: float
     learned: pd.Series
     breaking: list[str]
     forgotten: list[str]
@@ -55,10 +59,23 @@ class Holdout:
         self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
         self._contract = problem.contract
 
-    def losses(self, values: np.ndarray, where: pd.Series) -> np.ndarray:
-        """The loss of each of those test rows, shape (rows,); `values` are those of all test rows."""
+    def losses(self, values: np.ndarray, where: pd.Series, actual: np.ndarray | None = None) -> np.ndarray:
+        """The loss of each of those test rows, shape (rows,).
+
+        Args:
+            values: what a model predicts for all test rows.
+            where: the rows to compare.
+            actual: their encoded targets, if that model has other bounds of classes than the challenger.
+        """
         chosen = where.to_numpy()
-        return self.loss.rows(self._actual[chosen], values[chosen])
+        return self.loss.rows((self._actual if actual is None else actual)[chosen], values[chosen])
+
+    def _by_bounds_of(self, manifest: dict[str, Any]) -> np.ndarray:
+        """The encoded targets of the test rows by the bounds of another version, shape (rows,)."""
+        bounds, target = manifest["fitted"].get("bounds"), self._contract.target
+        if not bounds or target.bins is None:
+            return self._actual
+        return classes.Classes(target, tuple(target.bins.labels), tuple(bounds)).encode(self.test)
 
     def hear(self, version: ModelVersion) -> Rival:
         """Have a registered version predict the test rows.
@@ -76,15 +93,24 @@ class Holdout:
         values = numbers(answers, self._outcome)
         answered = pd.Series(np.isfinite(values.reshape(len(values), -1)).all(axis=1), index=self.test.index)
         if not answered.any() and answers["prediction"].notna().any():
-            raise StoreError(f"version {number} predicts something else")
+            raise StoreError(f"version {number} predicts something else{self._other(manifest)}")
         return Rival(
             number,
             values,
             answered,
+            actual := self._by_bounds_of(manifest),
+            float(np.mean((actual != self._actual)[self.answers.to_numpy()])),
             self._learned(manifest, learned, number),
             compatibility.breaking(manifest, self._manifest),
             compatibility.forgotten(manifest, self._manifest),
         )
+
+    def _other(self, manifest: dict[str, Any]) -> str:
+        """What classes another version has, if it has other ones."""
+        theirs, ours = (one["outcome"].get("classes") for one in (manifest, self._manifest))
+        if not theirs or not ours or theirs == ours:
+            return ""
+        return f": its classes are {', '.join(theirs)}, and those of this one are {', '.join(ours)}"
 
     def _learned(self, manifest: dict[str, Any], learned: pd.DataFrame, number: str) -> pd.Series:
         """Which test rows a version learned from, recognised by the columns that it had; shape (test rows,)."""

@@ -194,7 +194,11 @@ def test_missing_targets(outcome: Outcome, target: Column, missing: int, kept: b
     )
     assert isinstance(found, dict) == kept
     assert not isinstance(found, dict) or found["quarantined"] == missing
-    assert kept or f"60 of 300 rows do not satisfy the contract; the limit is 1.0%:\n  {target.name}: 60 rows" in found
+    assert (
+        kept
+        or f"60 of 300 rows do not satisfy the contract; the limit is 1.0%:\n  {target.name} (the target): 60 rows"
+        in found
+    )
     quarantine = Workspace("hard").quarantine.read_text()
     assert quarantine.count(f"{target.name}: is missing") == missing
 

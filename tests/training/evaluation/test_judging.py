@@ -311,7 +311,7 @@ def test_every_predictor_that_does_better_is_named() -> None:
     said = report.remarks(judged(model=scores(2.0), lookup=scores(1.0), linear=scores(3.0), forest=scores(1.5)))
     assert said == [
         "The model does not beat a lookup of group means: use the lookup.",
-        "Better than the model: forest. Look into why before you rely on it.",
+        "Better than the model by RMSE: forest. Look into why before you rely on it.",
     ]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from model.outcomes import Multiclass
+from model.outcomes.sets import Sets
 from model.predictor import Predictor
 from problems.base import Problem
 from training.data import classes, tables
@@ -48,7 +49,7 @@ def test_bins_are_cut_at_the_quantiles_of_the_training_split() -> None:
     split = parts(table(3_000))
     model, _ = learn(problem(BINNED), how(), split)
     expected = np.quantile(split["train"]["price"], [0.4, 0.8]).tolist()
-    assert model.fitted.bounds == expected
+    assert model.fitted.bounds == pytest.approx(expected, rel=1e-11)
     assert isinstance(model.outcome, Multiclass)
     assert model.outcome.classes == LABELS
 
@@ -60,10 +61,23 @@ def test_a_number_at_a_bound_is_of_the_upper_class() -> None:
     assert found.encode(silver).tolist() == [0.0, 1.0, 1.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("numbers", [[1.0] * 10, [0.0] * 5 + [1.0] * 5, [1.0, *[2.0] * 9]])
+@pytest.mark.parametrize("numbers", [[1.0] * 10, [*[1.0] * 9, 2.0], [*[0.0, 2.0], *[1.0] * 8]])
 def test_a_class_that_bins_leave_empty_is_refused(numbers: list[float]) -> None:
     with pytest.raises(TableError, match="would be empty: too many rows have the value"):
         classes.cut(problem(BINNED), pd.DataFrame({"price": numbers}))
+
+
+def test_the_last_class_may_be_one_value() -> None:
+    """Prices that a table caps: two of ten, and more, are at the limit."""
+    capped = pd.DataFrame({"price": [*range(10, 70, 10), *[80.0] * 4]})
+    bounds = classes.cut(problem(BINNED), capped)
+    labels = classes.of(problem(BINNED), capped, bounds).labels(capped)
+    assert labels.tolist() == ["low"] * 4 + ["middle"] * 2 + ["high"] * 4
+
+
+def test_bounds_are_written_as_people_would() -> None:
+    silver = pd.DataFrame({"price": np.arange(1, 12) / 10})
+    assert classes.cut(problem(BINNED), silver) == [0.5, 0.9]
 
 
 def test_a_listed_class_without_rows_is_refused() -> None:
@@ -71,7 +85,7 @@ def test_a_listed_class_without_rows_is_refused() -> None:
     with pytest.raises(TableError, match=r"has price = 'middle', and 1 of the table has: .* take it out of `choices`"):
         classes.demand_each(problem(LISTED), silver.iloc[:4], silver)
     silver = silver.iloc[:4].assign(a=0.0, b=0.0)
-    with pytest.raises(TableError, match="No row of the training split has price = 'middle'"):
+    with pytest.raises(TableError, match="The rows to learn from have none of price = 'middle'"):
         learn(problem(LISTED), how(), {"train": silver, "validation": silver, "calibration": silver})
 
 
@@ -79,6 +93,7 @@ def test_a_listed_class_without_rows_is_refused() -> None:
     ("costs", "says"),
     [
         ({"false_positive": 2.0}, "'false_positive' has the number 2"),
+        ({"dear": {}}, "names 'dear'; the classes are low, middle, high"),
         ({"dear": {"low": 2.0}}, "names 'dear'; the classes are low, middle, high"),
         ({"low": {"dear": 2.0}}, "names 'dear'; the classes are low, middle, high"),
         ({"low": {"low": 2.0}}, "has a cost for answering 'low' rightly"),
@@ -178,11 +193,29 @@ def test_sets_of_two_classes_cover_what_they_say() -> None:
     assert covered == pytest.approx(0.9, abs=0.015)
 
 
+@pytest.mark.parametrize("groups", [3, 5])
+def test_sets_cover_where_many_rows_have_the_same_probabilities(groups: int) -> None:
+    """As with one category in the table: the quantile belongs to a group, which must be in as a whole."""
+    covered = []
+    for split in range(30):
+        random = np.random.default_rng(split)
+        odds = random.normal(0, 1.2, groups)
+        raw = odds[random.integers(0, groups, 8_000)]
+        happened = (random.random(8_000) < 1 / (1 + np.exp(-raw))).astype(np.float64)
+        outcome = probability.of_two(("No", "Yes"), 0.5, 0.9, raw[:2_000], happened[:2_000])
+        assert outcome.sets is not None
+        scores = outcome.scores(raw, raw, {})
+        inside = outcome.sets.members(outcome.shares(scores), outcome.answered(scores))
+        right = np.take_along_axis(inside, happened.astype(int)[:, None], axis=1)[:, 0]
+        assert right[:2_000].mean() >= 0.9  # of the rows that it was made of
+        covered.append(right[2_000:].mean())
+    assert min(covered) > 0.87
+
+
 def test_too_few_rows_promise_nothing() -> None:
-    """Eight rows cannot say what covers nine rows of ten, so all classes are in the set."""
-    raw, actual = drawn(8, 5)
-    outcome = probability.of_several(NAMES, None, 0.9, raw, actual)
-    shares = outcome.scores(raw, raw, {})
+    """Eight rows cannot say what covers nine rows of ten, so all classes are in the set, however sums are rounded."""
+    outcome = probability.of_several(NAMES, None, 0.9, *drawn(8, 5))
+    shares = outcome.scores(many := drawn(20_000, 6)[0], many, {})
     assert outcome.sets.members(shares, outcome.answered(shares)).all()
 
 
@@ -206,3 +239,27 @@ def test_a_column_that_orders_rows_as_the_classes_do_gives_them_away() -> None:
     actual = pd.Series(task.encode(silver))
     assert task.likeness(silver["price"], actual) == task.likeness(-silver["price"], actual) == 1.0
     assert 0.5 < task.likeness(silver["b"], actual) < 0.9
+
+
+def test_rare_classes_are_named() -> None:
+    silver = pd.DataFrame({"price": ["low"] * 30 + ["high"] * 30 + ["middle"] * 3, "a": 0.0, "b": 0.0})
+    [said] = tasks.of(problem(LISTED), silver).suspicions(silver)
+    assert "too rare to be learned or judged: 'middle' (3 rows)" in said
+
+
+def test_scores_are_those_of_the_answers_and_of_their_costs() -> None:
+    actual, shares = np.array([0.0, 1.0, 2.0]), np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
+    costs = ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (5.0, 1.0, 0.0))
+    outcome = Multiclass(LABELS, 1.0, (0.0,) * 3, costs, Sets(0.9, 1.0))
+    assert outcome.stated_costs == {"high": {"low": 5.0}}
+    none = np.empty((0, 3))
+    scores = tasks.of_outcome(outcome).judge(outcome, actual, shares, none)
+    assert outcome.answered(shares).tolist() == [0, 1, 2]
+    assert (scores["accuracy"].value, scores["mean_cost"].value, scores["macro_f1"].value) == (1.0, 0.0, 1.0)
+    plain = Multiclass(LABELS, 1.0, (0.0,) * 3, None, Sets(0.9, 1.0))
+    scores = tasks.of_outcome(plain).judge(plain, actual, shares, none)
+    assert scores["accuracy"].value == pytest.approx(2 / 3)
+    assert "mean_cost" not in scores
+    assert any(
+        "costs 1, and 5 for low where high is right." in one for one in tasks.of_outcome(outcome).limits(outcome)
+    )

@@ -151,10 +151,14 @@ class Task(ABC, Generic[OutcomeT]):
 
     @staticmethod
     @abstractmethod
-    def judge(actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
-        """The metrics of predictions, with intervals by bootstrap weights of shape (resamples, rows).
+    def judge(outcome: OutcomeT, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        """The metrics of predictions, with intervals.
 
-        Predictions are of shape (rows,), or (rows, classes) of several classes.
+        Args:
+            outcome: which answers follow from predictions; of the model, and of others by the same costs.
+            actual: the encoded targets, shape (rows,).
+            predicted: shape (rows,), or (rows, classes) of several classes.
+            weights: bootstrap weights, shape (resamples, rows).
         """
 
     @staticmethod

@@ -33,16 +33,18 @@ class BinaryTask(ClassificationTask[Binary]):
     main_metrics = ("roc_auc", "log_loss", "ece")
 
     def check_params(self, params: TrainParams) -> None:
-        _costs(params)
+        _costs(self.problem.name, params)
 
     def finish(self, trained: Trained) -> tuple[Binary, dict[str, str]]:
         raw = raw_scores(trained.booster, trained.features[CALIBRATION])
         negative, positive = self.classes.names
-        threshold, coverage = _costs(trained.params).threshold, trained.params.coverage
+        threshold, coverage = _costs(self.problem.name, trained.params).threshold, trained.params.coverage
         outcome = probability.of_two((negative, positive), threshold, coverage, raw, trained.actual[CALIBRATION])
         return outcome, {}
 
-    judge = staticmethod(metrics.binary)
+    @staticmethod
+    def judge(outcome: Binary, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        return metrics.binary(actual, predicted, weights)
 
     @staticmethod
     def beside(outcome: Binary, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
@@ -100,10 +102,12 @@ class BinaryTask(ClassificationTask[Binary]):
         return f"{predicted.item():.1%} {positive}, was {positive if actual > 0 else negative}"
 
 
-def _costs(params: TrainParams) -> PairCosts:
+def _costs(problem: str, params: TrainParams) -> PairCosts:
     """The costs of two classes; raises SettingsError for others."""
     try:
         return msgspec.convert(params.costs, PairCosts)
     except msgspec.ValidationError as error:
         names = " and ".join(PairCosts.__struct_fields__)
-        raise SettingsError(f"{PARAMS}, train.costs: {error}. With two classes the costs are {names}.") from error
+        raise SettingsError(
+            f"{PARAMS}, {problem}.train.costs: {error}. With two classes the costs are {names}."
+        ) from error

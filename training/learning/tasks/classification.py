@@ -14,9 +14,12 @@ from training.data import classes
 from training.learning import metrics
 from training.learning.params import ClassWeights
 from training.learning.tasks.base import Task
+from training.workspace import PARAMS, counted
 from validation.errors import SettingsError, TableError
 from validation.names import normal
 
+_FEW = 20
+"""With fewer rows in the whole table a class has some four in the test."""
 LabelsT = TypeVar("LabelsT", Binary, Multiclass)
 
 
@@ -43,8 +46,8 @@ class ClassificationTask(Task[LabelsT]):
         missing = [name for place, name in enumerate(self.classes.names) if not (actual == place).any()]
         if missing:
             raise TableError(
-                f"No row of the training split has {self.target.name} = {missing[0]!r}: a model cannot learn what it "
-                "looks like. Bring more rows of it."
+                f"The rows to learn from have none of {self.target.name} = {missing[0]!r}: a model cannot learn what "
+                "it looks like."
             )
 
     def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:
@@ -58,10 +61,22 @@ class ClassificationTask(Task[LabelsT]):
             named = {normal(name): weight for name, weight in asked.items()}
             unknown = sorted(set(named) - set(names))
             if unknown:
-                raise SettingsError(f"class_weights names {unknown[0]!r}; the classes are {', '.join(names)}.")
+                raise SettingsError(
+                    f"{PARAMS}, {self.problem.name}.train.class_weights names {unknown[0]!r}; the classes are "
+                    f"{', '.join(names)}."
+                )
             each = np.array([named.get(name, 1.0) for name in names])
         weights: np.ndarray = each[actual.astype(np.intp)]
         return weights
+
+    def suspicions(self, silver: pd.DataFrame) -> Iterator[str]:
+        counts = self.classes.labels(silver).value_counts()
+        rare = [f"{name!r} ({counted(rows, 'row')})" for name, rows in counts.items() if rows < _FEW]
+        if rare:
+            yield (
+                f"`{self.target.name}` has classes that are too rare to be learned or judged: {', '.join(rare[:5])}"
+                f"{', …' if len(rare) > 5 else ''}. Join them with others by `parse`, or bring more rows of them."
+            )
 
     @staticmethod
     def beside(outcome: LabelsT, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Three classes or more: calibrated probabilities, and the label that costs least."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from validation.errors import SettingsError
 from validation.names import normal
 
 _CALIBRATION = ("log_loss", "ece")
+_MOST_COSTS = 10
 
 
 class MulticlassTask(ClassificationTask[Multiclass]):
@@ -54,21 +55,22 @@ class MulticlassTask(ClassificationTask[Multiclass]):
         """The cost of each answer, by the class that is right; raises SettingsError for costs that name no class."""
         if not params.costs:
             return None
+        where = f"{PARAMS}, {self.problem.name}.train.costs"
         places = {name: place for place, name in enumerate(self.classes.names)}
         matrix = 1.0 - np.eye(len(places))
         for right, answers in params.costs.items():
             if not isinstance(answers, dict):
                 raise SettingsError(
-                    f"{PARAMS}, train.costs: the costs of several classes are written "
-                    f"{{right class: {{answered class: cost}}}}; {right!r} has the number {answers:g}."
+                    f"{where}: the costs of several classes are written {{right class: {{answered class: cost}}}}; "
+                    f"{right!r} has the number {answers:g}."
                 )
+            for name in map(normal, (right, *answers)):
+                if name not in places:
+                    raise SettingsError(f"{where} names {name!r}; the classes are {', '.join(places)}.")
             for answered, cost in answers.items():
-                pair = [normal(name) for name in (right, answered)]
-                unknown = [name for name in pair if name not in places]
-                if unknown or pair[0] == pair[1]:
-                    what = f"names {unknown[0]!r}" if unknown else f"has a cost for answering {pair[0]!r} rightly"
-                    raise SettingsError(f"{PARAMS}, train.costs {what}; the classes are {', '.join(places)}.")
-                matrix[places[pair[0]], places[pair[1]]] = cost
+                if normal(answered) == normal(right):
+                    raise SettingsError(f"{where} has a cost for answering {answered!r} rightly; leave it out.")
+                matrix[places[normal(right)], places[normal(answered)]] = cost
         return tuple(map(tuple, matrix.tolist()))
 
     @staticmethod
@@ -80,7 +82,10 @@ class MulticlassTask(ClassificationTask[Multiclass]):
     def judged(scores: np.ndarray) -> np.ndarray:
         return scores
 
-    judge = staticmethod(class_metrics.multiclass)
+    @staticmethod
+    def judge(outcome: Multiclass, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        costs = None if outcome.costs is None else np.array(outcome.costs)
+        return class_metrics.multiclass(actual, predicted, weights, outcome.answered(predicted), costs)
 
     @staticmethod
     def beside(outcome: Multiclass, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,11 +101,27 @@ class MulticlassTask(ClassificationTask[Multiclass]):
         report = ClassReport(
             classes=list(outcome.classes),
             confusion=class_metrics.confusion(actual, answered, len(outcome.classes)).astype(int).tolist(),
-            accuracy=metrics.share(answered == actual, weights),
+            accuracy=scores["accuracy"],
+            turned=float((answered != predicted.argmax(axis=1)).mean()),
             before={name: before[name] for name in _CALIBRATION},
             after={name: scores[name] for name in _CALIBRATION},
         )
         return {"classes": report, "sets": ClassificationTask.sets_of(outcome, table, predicted, weights)}
+
+    @staticmethod
+    def limits(outcome: Multiclass) -> Iterator[str]:
+        yield from ClassificationTask.limits(outcome)
+        if outcome.costs is not None:
+            stated = [
+                f"{cost:g} for {answered} where {right} is right"
+                for right, costs in outcome.stated_costs.items()
+                for answered, cost in costs.items()
+            ]
+            more = f" and {len(stated) - _MOST_COSTS} more" if len(stated) > _MOST_COSTS else ""
+            yield (
+                "The answer is the class that costs least, which is not always the most probable one. A wrong answer "
+                f"costs 1, and {', '.join(stated[:_MOST_COSTS])}{more}."
+            )
 
     @staticmethod
     def reliability(outcome: Multiclass, table: pd.DataFrame, label: Callable[[object], str]) -> Reliability:

@@ -59,7 +59,9 @@ class RegressionTask(Task[Regression]):
         outcome = conformal.calibrate(self.problem, coverage, trained.trend, errors, error_sizes, columns)
         return outcome, {SPREAD: booster.model_to_string()}
 
-    judge = staticmethod(metrics.regression)
+    @staticmethod
+    def judge(outcome: Regression, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:
+        return metrics.regression(actual, predicted, weights)
 
     @staticmethod
     def beside(outcome: Regression, scores: np.ndarray, actual: np.ndarray) -> dict[str, np.ndarray]:
