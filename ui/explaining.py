@@ -10,8 +10,8 @@ from ui.described import Model, Row
 
 MOST_STEPS = 12
 """Beyond so many steps, the least important columns are shown as one."""
-_LOGIT = "logit"
-"""The space of several classes' explanations."""
+_LOGIT, _LOGARITHM = "logit", "log-value"
+"""The spaces of explanations of several classes, and of numbers whose logarithm is learned."""
 _MOST_NAMED = 3
 """The most columns that the sentence names."""
 
@@ -42,17 +42,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Scale:
-    """How scores are shown: numbers and logits as they are, log-odds as the probability of a class.
+    """How scores are shown: numbers and logits as they are, logarithms as numbers, log-odds as a probability.
 
     Attributes:
         unit: of numbers.
         of: the class, or None for numbers.
         logit: whether it is the logit of the class. No probability follows from one: it takes those of all classes.
+        log: whether scores are logarithms of numbers.
     """
 
     unit: str | None = None
     of: str | None = None
     logit: bool = False
+    log: bool = False
 
     @property
     def share(self) -> bool:
@@ -61,7 +63,9 @@ class Scale:
 
     def at(self, score: float) -> float:
         """The number to show for a score."""
-        return 1 / (1 + math.exp(-max(-700.0, min(700.0, score)))) if self.share else score
+        if self.share:
+            return 1 / (1 + math.exp(-max(-700.0, min(700.0, score))))
+        return math.exp(min(700.0, score)) if self.log else score
 
     def text(self, shown: float) -> str:
         """A number to show, as text."""
@@ -87,7 +91,9 @@ class Story:
 def scale(model: Model, answer: Mapping[str, Any]) -> Scale:
     """How the scores of an explanation or a prediction are shown."""
     of = classes.subject(answer)
-    return Scale(unit=model.target.unit) if of is None else Scale(of=of, logit=answer.get("space") == _LOGIT)
+    if of is None:
+        return Scale(unit=model.target.unit, log=answer.get("space") == _LOGARITHM)
+    return Scale(of=of, logit=answer.get("space") == _LOGIT)
 
 
 def of_class(explanation: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:

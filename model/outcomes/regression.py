@@ -13,6 +13,8 @@ from validation.decode import Columns
 from validation.wire import Interval
 
 DAYS_A_YEAR = 365.25
+_MOST = 700.0
+"""Larger logarithms are of numbers that doubles do not hold."""
 _MICROSECONDS = np.dtype("datetime64[us]")
 
 
@@ -49,7 +51,14 @@ def days_since_1970(times: np.ndarray) -> np.ndarray:
     return days
 
 
-class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="regression", tag_field="task"):
+class Regression(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="regression",
+    tag_field="task",
+):
     """A number and its prediction interval: value ± width times spread times the factors of the row's categories.
 
     Locally weighted split conformal prediction (Lei et al., "Distribution-Free Predictive Inference for Regression",
@@ -62,10 +71,11 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         factors: for category columns, what widens or narrows the intervals of a value; 1 for those not named.
         trend: growth that was taken out of the targets, if any.
         low, high: the bounds of the target, which intervals do not leave.
+        log: whether raw scores are logarithms of values.
+        ratio: whether intervals are factors of the value: then spread and width are those of logarithms.
     """
 
     task: ClassVar[Task] = "regression"
-    space: ClassVar[str] = "value"
     kind: ClassVar[type[float]] = float
     parts: ClassVar[frozenset[str]] = frozenset({"interval"})
     spread: ClassVar[bool] = True
@@ -81,6 +91,13 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     trend: Trend | None
     low: float | None
     high: float | None
+    log: bool = False
+    ratio: bool = False
+
+    @property
+    def space(self) -> str:
+        """What explanations add up to: the value, or its logarithm."""
+        return "log-value" if self.log else "value"
 
     def fits(self, target: Column) -> bool:
         """Whether a target is a number."""
@@ -95,12 +112,19 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
             columns: the decoded inputs.
         """
         half = self.width * self.difficulty(spread, columns)
+        value = np.exp(np.minimum(raw, _MOST)) if self.log else raw
+        if self.ratio:
+            low, high = (np.exp(np.minimum(end, _MOST)) for end in (raw - half, raw + half))
+        else:
+            low, high = value - half, value + half
         if self.trend is not None:
             index = self.trend.index(columns)
-            raw, half = raw * index, half * index
-        low = raw - half if self.low is None else np.maximum(raw - half, np.minimum(self.low, raw))
-        high = raw + half if self.high is None else np.minimum(raw + half, np.maximum(self.high, raw))
-        return np.array([raw, low, high]).T
+            value, low, high = value * index, low * index, high * index
+        if self.low is not None:
+            low = np.maximum(low, np.minimum(self.low, value))
+        if self.high is not None:
+            high = np.minimum(high, np.maximum(self.high, value))
+        return np.array([value, low, high]).T
 
     def difficulty(self, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """The scale of each row's error, before the trend is put back; shape (rows,)."""
@@ -113,7 +137,7 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         return [Answer(value, Interval(low, high, self.coverage)) for value, low, high in scores.tolist()]
 
     def contributions(self, values: np.ndarray, raw: np.ndarray, columns: Columns, inputs: list[str]) -> np.ndarray:
-        """SHAP values of the raw score as those of the answer; the trend counts for the time column.
+        """SHAP values of the raw score as those of the answer, or its logarithm; the trend counts for the time column.
 
         Args:
             values: by input, the base value last; shape (rows, 1, inputs + 1).
@@ -122,8 +146,9 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
             inputs: their names.
         """
         if self.trend is not None:
-            values = values.copy()
-            values[:, 0, inputs.index(self.trend.column)] += raw * (self.trend.index(columns) - 1.0)
+            values, index = values.copy(), self.trend.index(columns)
+            grown = np.log(index) if self.log else raw * (index - 1.0)
+            values[:, 0, inputs.index(self.trend.column)] += grown
         return values
 
     def explained(self, scores: np.ndarray) -> np.ndarray:

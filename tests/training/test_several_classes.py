@@ -167,7 +167,7 @@ def five_folds(problem: Problem, how: TrainParams, shares: SplitParams, silver: 
     for learned, judged in StratifiedKFold(5, shuffle=True, random_state=1).split(silver, whole):
         known, asked = silver.iloc[learned], silver.iloc[judged]
         split = assign(ordered(problem, known, shares.seed), shares).replace(TEST, TRAIN)
-        model, _ = learn(problem, how, {part: known[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
+        model = learn(problem, how, {part: known[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)}).model
         answered, scores = tables.ask(Predictor(model), asked)
         assert len(answered) == len(asked)
         task = tasks.of(problem, silver, model.fitted.bounds)

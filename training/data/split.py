@@ -118,6 +118,20 @@ def assign(order: pd.Series, params: SplitParams) -> pd.Series:
     return pd.Series(labels, index=order.index, dtype="str")
 
 
+def stretches(problem: Problem, silver: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    """The stretch of each row in the order of `ordered`, from 0; shape (rows,). Raises TableError if one has no rows.
+
+    They are of the same size as far as possible: rows of one time, or copies of one row, stay together.
+    """
+    earlier = ordered(problem, silver, seed).rank(method="min").to_numpy() - 1
+    stretch: np.ndarray = (earlier * count // len(silver)).astype(int)
+    if len(set(stretch)) < count:
+        time = problem.contract.time
+        few = "The table has too few different rows" if time is None else f"'{time.name}' has too few different times"
+        raise TableError(f"{few} for {count} stretches of them.")
+    return stretch
+
+
 def missed(labels: pd.Series, params: SplitParams) -> list[str]:
     """The splits whose share of the rows is off by more than half of the requested share and by more than 0.02."""
     wanted = {TEST: params.test, CALIBRATION: params.calibration, VALIDATION: params.validation}

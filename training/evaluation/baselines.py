@@ -22,6 +22,7 @@ _FOREST_ROWS = 20_000
 _PAIRED = 6
 _NAMES = 50
 _BITS = 16  # of the linear model's answers: five digits
+_FAR_LOG = 70.0
 _FAR = 1e30
 """Larger numbers are clipped to this: scikit-learn squares them, and its trees hold them in 32 bits."""
 
@@ -53,10 +54,18 @@ class Baselines:
         ]
         return {
             "lookup": lookup(self._contract, known, actual, rows, self._loss, self._task.prior_rows, targets),
-            "linear": self._linear(inputs[0], actual, inputs[1]),
-            "forest": self._forest(inputs[0], actual, inputs[1]),
+            "linear": self._unscaled(self._linear(inputs[0], self._scaled(actual), inputs[1])),
+            "forest": self._unscaled(self._forest(inputs[0], self._scaled(actual), inputs[1])),
             self._task.baseline: np.full((len(rows), *targets.shape[1:]), targets.mean(axis=0)),
         }
+
+    def _scaled(self, actual: np.ndarray) -> np.ndarray:
+        """Encoded targets as the loss compares them."""
+        return np.log(actual) if self._loss.log else actual
+
+    def _unscaled(self, predicted: np.ndarray) -> np.ndarray:
+        values: np.ndarray = rounded(np.exp(np.minimum(predicted, _FAR_LOG)), _BITS) if self._loss.log else predicted
+        return values
 
     def _linear(self, train: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         codes = [self._matrix.names.index(name) for name in self._matrix.categorical]

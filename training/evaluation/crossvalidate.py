@@ -9,7 +9,7 @@ from model.metrics import CrossValidation
 from model.predictor import Predictor
 from problems.base import Problem
 from training.data import classes, tables
-from training.data.split import CALIBRATION, TRAIN, VALIDATION, SplitParams, assign, ordered
+from training.data.split import CALIBRATION, TRAIN, VALIDATION, SplitParams, assign, ordered, stretches
 from training.learning import metrics, tasks
 from training.learning.params import TrainParams
 from training.learning.train import learn
@@ -66,14 +66,9 @@ def _demand_enough(problem: Problem, silver: pd.DataFrame, folds: int) -> None:
 def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each fold the positions of the rows to learn from, and of those to judge; shape (rows,) each."""
     time = problem.contract.time
-    stretches = folds if time is None else folds + 1
-    # of the same size as far as possible: rows of one time, or copies of one row, stay together
-    earlier = ordered(problem, silver, seed).rank(method="min").to_numpy() - 1
-    stretch = (earlier * stretches // len(silver)).astype(int)
-    if len(set(stretch)) < stretches:
-        few = "The table has too few different rows" if time is None else f"'{time.name}' has too few different times"
-        raise TableError(f"{few} for {stretches} stretches of them.")
-    for judged in range(stretches - folds, stretches):
+    count = folds if time is None else folds + 1
+    stretch = stretches(problem, silver, count, seed)
+    for judged in range(count - folds, count):
         train = stretch != judged if time is None else stretch < judged
         yield np.flatnonzero(train), np.flatnonzero(stretch == judged)
 
@@ -82,5 +77,5 @@ def _fitted(problem: Problem, how: TrainParams, shares: SplitParams, silver: pd.
     """A model of these rows; it has no test split, whose share of the rows is trained on."""
     labels = assign(ordered(problem, silver, shares.seed), shares)
     inner = labels.where(labels.isin([VALIDATION, CALIBRATION]), TRAIN)
-    model, _ = learn(problem, how, {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)})
-    return Predictor(model)
+    parts = {part: silver[inner == part] for part in (TRAIN, VALIDATION, CALIBRATION)}
+    return Predictor(learn(problem, how, parts).model)

@@ -19,7 +19,7 @@ from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
 from training.learning import loss, metrics, tasks
 from training.learning.metrics import ACTUAL, COVERED, MODEL
-from training.learning.params import TrainParams
+from training.learning.params import LOG, TrainParams
 from training.workspace import Workspace, say, write_json
 from validation.errors import TableError
 
@@ -48,8 +48,9 @@ def main(problem: Problem) -> None:
     answered, scores = tables.ask(predictor, silver[split == TEST])
     scores = digits.rounded(scores, digits.ANSWERS)
     test, other_rows = silver[split == TEST].iloc[answered], silver[split != TEST]
-    booster = workspace.params("train", TrainParams).booster
-    stated = loss.stated(booster.get("objective", task.objective), booster)
+    how = workspace.params("train", TrainParams)
+    objective, log = how.booster.get("objective", task.objective), how.target == LOG
+    stated = loss.stated(objective, how.booster, log=log)
     baselines = Baselines(FeatureMatrix(problem, fitted), fitted.vocabularies, task, loss.of(stated))
     actual = task.encode(test)
     answers = {MODEL: task.judged(scores), **baselines.predict(other_rows, test)}

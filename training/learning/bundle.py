@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 
 from model import bundle, golden
+from model.outcomes import Outcome
 from model.predictor import Predictor
 from model.reference import QUANTILES, SEVERAL, Names, Numbers, Reference
 from problems.base import Problem
 from training import digits
 from training.data import tables
-from training.data.split import CALIBRATION, TRAIN
+from training.data.split import TRAIN
 from training.learning import made_up, privacy, tasks, train
 from training.learning.privacy import GREATEST, LEAST, PrivacyParams
 from training.workspace import Workspace, atomic_folder, say
 from validation.contract import MOST_LISTED, Column, Contract, Kind
-from validation.errors import TableError
 
 GOLDEN_ROWS = 20
 
@@ -32,10 +32,12 @@ def main(problem: Problem) -> None:
     if not real:
         model = replace(model, boosters={name: privacy.without_ranges(text) for name, text in model.boosters.items()})
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
-    train_rows, held_out = silver[split == TRAIN], silver[split == CALIBRATION]
+    train_rows = silver[split == TRAIN]
     predictor = Predictor(model)
     seen = reference(problem.contract, train_rows, real=real)
-    seen = msgspec.structs.replace(seen, predictions=_predictions(predictor, held_out, real=real))
+    seen = msgspec.structs.replace(
+        seen, predictions=_predictions(model.outcome, train.read_scores(workspace), real=real)
+    )
     rows = _real_rows(problem.contract, train_rows) if real else made_up.rows(model, seen, GOLDEN_ROWS)
     recorded, base_values = golden.record(predictor, rows)
     scores = digits.rounded(np.array(recorded.scores), digits.ANSWERS).tolist()
@@ -87,17 +89,12 @@ def _shares(missing: float, series: pd.Series, written: Callable[[object], str])
     return Names(missing, {written(name): float(share) for name, share in shares}, len(counts))
 
 
-def _predictions(predictor: Predictor, silver: pd.DataFrame, *, real: bool) -> Numbers | Names:
+def _predictions(outcome: Outcome, scores: np.ndarray, *, real: bool) -> Numbers | Names:
     """How the answers to rows that no booster learned from are distributed."""
-    try:
-        answered, scores = tables.ask(predictor, silver)
-    except TableError:  # it refuses all of them; the evaluation reports that of the test rows
-        return Numbers(1.0, [])
-    missing = 1 - len(answered) / len(silver)
-    values = tasks.of_outcome(predictor.outcome).monitored(predictor.outcome, scores)
+    values = tasks.of_outcome(outcome).monitored(outcome, scores)
     if values.dtype == object:
-        return _shares(missing, pd.Series(values), str)
-    return Numbers(missing, _quantiles(np.sort(digits.rounded(values, digits.ANSWERS)), real))
+        return _shares(0.0, pd.Series(values), str)
+    return Numbers(0.0, _quantiles(np.sort(values), real))
 
 
 def _quantiles(values: np.ndarray, real: bool) -> list[float]:

@@ -9,6 +9,7 @@ import numpy as np
 from model.outcomes.regression import Regression, Trend
 from problems.base import Problem
 from training import digits
+from training.learning.scales import AS_IT_IS, Scale
 from validation.decode import Columns
 
 ENOUGH_ROWS = 100
@@ -19,7 +20,13 @@ _CLOSE = 0.002
 
 
 def calibrate(
-    problem: Problem, coverage: float, trend: Trend | None, errors: np.ndarray, spread: np.ndarray, columns: Columns
+    problem: Problem,
+    coverage: float,
+    trend: Trend | None,
+    errors: np.ndarray,
+    spread: np.ndarray,
+    columns: Columns,
+    scale: Scale = AS_IT_IS,
 ) -> Regression:
     """The outcome of a regression whose intervals cover `coverage` of the calibration rows, and of their groups.
 
@@ -30,12 +37,16 @@ def calibrate(
         errors: of the calibration rows, in deflated units, shape (rows,).
         spread: the second booster's estimate of their size, above 0, shape (rows,).
         columns: their inputs.
+        scale: of what the booster learned.
     """
     spread = digits.rounded(spread, digits.ANSWERS)
     scores = np.abs(errors) / spread
     names = {column.name: columns[column.name] for column in problem.contract.categories}
     target = problem.contract.target
-    outcome = Regression(coverage, 1.0, _factors(coverage, scores, names), trend, target.ge, target.le)
+    low = 0.0 if scale.log and target.ge is None else target.ge
+    outcome = Regression(
+        coverage, 1.0, _factors(coverage, scores, names), trend, low, target.le, scale.log, scale.ratio
+    )
     # the width comes from rows that the factors were not fitted to: many factors overfit their own rows
     unseen = np.empty(len(scores))
     fold = np.arange(len(scores)) % _FOLDS

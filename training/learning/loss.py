@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-OF_NUMBERS = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
-"""The objectives whose raw score is the value; gamma, poisson and tweedie have its logarithm."""
-PARAMETERS = ("alpha", "fair_c")
+OF_NUMBERS = ("regression", "regression_l1", "huber", "fair", "quantile", "mape", "gamma", "poisson", "tweedie")
+"""The objectives that predict a number."""
+PARAMETERS = ("alpha", "fair_c", "tweedie_variance_power")
 """What LightGBM's objectives take besides their name."""
 _CERTAIN = 1e-15
+_LEAST = 1e-9
+"""Smaller predictions of positive numbers count as this."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +24,30 @@ class Loss:
         rows: actual and predicted values, shape (rows,) each, to the loss of each row.
         squared: whether the score is the root of the mean.
         rank: the quantile of values that has the least mean loss of all constants, or is near it; None for their mean.
+        log: whether it compares logarithms.
     """
 
     name: str
     rows: Callable[[np.ndarray, np.ndarray], np.ndarray]
     squared: bool = False
     rank: float | None = None
+    log: bool = False
 
     def score(self, mean: float) -> float:
         """The value to display for a mean loss."""
         return float(np.sqrt(mean)) if self.squared else mean
 
 
-def stated(objective: str, booster: Mapping[str, Any]) -> dict[str, Any]:
+def stated(objective: str, booster: Mapping[str, Any], *, log: bool = False) -> dict[str, Any]:
     """The loss as metrics.json has it: its name in the scores, and what `of` takes.
 
     Args:
         objective: LightGBM's name of what the booster learns.
         booster: LightGBM's parameters.
+        log: whether it learns logarithms of the target.
     """
     parameters = {"objective": objective, **{name: booster[name] for name in PARAMETERS if name in booster}}
+    parameters |= {"log": True} if log else {}
     return {"name": of(parameters).name, **parameters}
 
 
@@ -64,6 +70,7 @@ def of(described: Mapping[str, Any]) -> Loss:
         loss: np.ndarray = scale**2 * (error - np.log1p(error))
         return loss
 
+    power = float(described.get("tweedie_variance_power", 1.5))
     losses = {
         "regression": Loss("rmse", lambda actual, predicted: (actual - predicted) ** 2, squared=True),
         "regression_l1": Loss("mae", lambda actual, predicted: np.abs(actual - predicted), rank=0.5),
@@ -71,10 +78,23 @@ def of(described: Mapping[str, Any]) -> Loss:
         "fair": Loss("fair", fair, rank=0.5),
         "quantile": Loss("pinball", pinball, rank=alpha),
         "mape": Loss("bounded_mape", _relative, rank=0.5),
+        "gamma": Loss("gamma_deviance", lambda actual, predicted: _deviance(actual, predicted, 2.0)),
+        "poisson": Loss("poisson_deviance", lambda actual, predicted: _deviance(actual, predicted, 1.0)),
+        "tweedie": Loss("tweedie_deviance", lambda actual, predicted: _deviance(actual, predicted, power)),
         "binary": Loss("log_loss", log_loss),
         "multiclass": Loss("log_loss", log_loss_of_classes),
     }
-    return losses[described["objective"]]
+    found = losses[described["objective"]]
+    return _of_logarithms(found) if described.get("log") else found
+
+
+def _of_logarithms(loss: Loss) -> Loss:
+    """The same loss of the logarithms of positive numbers. Their mean is not that of the numbers: a median is near."""
+
+    def rows(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return loss.rows(np.log(np.maximum(actual, _LEAST)), np.log(np.maximum(predicted, _LEAST)))
+
+    return Loss(f"log_{loss.name}", rows, loss.squared, 0.5 if loss.rank is None else loss.rank, log=True)
 
 
 def log_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -88,6 +108,24 @@ def log_loss_of_classes(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray
     """The same of several classes: `actual` are their places, shape (rows,), `predicted` of shape (rows, classes)."""
     shares = np.take_along_axis(predicted, actual.astype(np.intp)[:, None], axis=1)[:, 0]
     loss: np.ndarray = -np.log(np.clip(shares, _CERTAIN, 1 - _CERTAIN))
+    return loss
+
+
+def _deviance(actual: np.ndarray, predicted: np.ndarray, power: float) -> np.ndarray:
+    """The unit deviance of Tweedie's family: Poisson's at power 1, gamma's at power 2."""
+    mean = np.maximum(predicted, _LEAST)
+    ratio = np.maximum(actual, _LEAST) / mean
+    if power == 1.0:
+        deviance = np.where(actual > 0, actual * np.log(ratio), 0.0) - actual + mean
+    elif power == 2.0:
+        deviance = ratio - 1 - np.log(ratio)
+    else:
+        deviance = (
+            actual ** (2 - power) / ((1 - power) * (2 - power))
+            - actual * mean ** (1 - power) / (1 - power)
+            + mean ** (2 - power) / (2 - power)
+        )
+    loss: np.ndarray = 2 * deviance
     return loss
 
 

@@ -10,6 +10,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 ClassWeights = dict[str, Positive] | Literal["balanced"] | None
 
 
+LOG = "log"
+
+
 class PairCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a wrong answer costs where there are two classes, in any one unit; the positive class is the last one."""
 
@@ -30,7 +33,9 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
 
     `coverage` is that of prediction intervals and sets; `class_weights` (a weight by class, or "balanced") and `costs`
-    are for classifications.
+    are for classifications. With `folds`, tables of up to `most_cells` cells (rows times columns) are learned by folds,
+    see `training.learning.folds`. These choose between `booster` and the `alternatives`, which name what differs.
+    `target: log` has a regression learn the logarithm of its target.
     """
 
     rounds: Annotated[int, msgspec.Meta(ge=1)]
@@ -40,6 +45,17 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
     class_weights: ClassWeights = None
     costs: Costs = {}
+    folds: Annotated[int, msgspec.Meta(ge=0)] = 0
+    most_cells: Annotated[int, msgspec.Meta(ge=0)] = 2_000_000
+    alternatives: list[dict[str, Any]] = []
+    target: Literal["log"] | None = None
 
     def __post_init__(self) -> None:
-        demand_known(self.booster)
+        if self.folds == 1:
+            raise ValueError("there are at least two folds; 0 trains on one split")
+        for more in ({}, *self.alternatives):
+            demand_known({**self.booster, **more})
+
+    def with_booster(self, booster: dict[str, Any]) -> "TrainParams":
+        """The same with other parameters of LightGBM."""
+        return msgspec.structs.replace(self, booster=booster)

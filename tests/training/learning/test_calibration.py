@@ -270,7 +270,7 @@ def test_intervals_follow_difficulty_where_the_booster_learned_noise_by_heart() 
     booster = {"num_threads": 1, "num_leaves": 127, "min_data_in_leaf": 1}
     problem, how = Problem(name="noise", title="", contract=contract), TrainParams(200, 200, 1, booster)
     parts = {"train": noisy[:4_000], "validation": noisy[4_000:4_400], "calibration": noisy[4_400:6_000]}
-    learned, _ = learn(problem, how, parts)
+    learned = learn(problem, how, parts).model
     test = noisy[6_000:]
     _, scores = tables.ask(Predictor(learned), test)
     covered = test["y"].between(scores[:, 1], scores[:, 2])

@@ -47,7 +47,7 @@ def parts(silver: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def test_bins_are_cut_at_the_quantiles_of_the_training_split() -> None:
     split = parts(table(3_000))
-    model, _ = learn(problem(BINNED), how(), split)
+    model = learn(problem(BINNED), how(), split).model
     expected = np.quantile(split["train"]["price"], [0.4, 0.8]).tolist()
     assert model.fitted.bounds == pytest.approx(expected, rel=1e-11)
     assert isinstance(model.outcome, Multiclass)
@@ -113,10 +113,10 @@ def test_costs_of_several_classes_are_none_of_two() -> None:
 
 def test_stated_costs_and_weights_are_obeyed() -> None:
     split, later = parts(table(3_000)), table(2_000, seed=2)
-    plain, _ = learn(problem(BINNED), how(), split)
-    dear, _ = learn(problem(BINNED), how(costs={"high": {" low ": 30.0, "middle": 30.0}}), split)
-    heavy, _ = learn(problem(BINNED), how(class_weights={"high": 10.0}), split)
-    balanced, _ = learn(problem(BINNED), how(class_weights="balanced"), split)
+    plain = learn(problem(BINNED), how(), split).model
+    dear = learn(problem(BINNED), how(costs={"high": {" low ": 30.0, "middle": 30.0}}), split).model
+    heavy = learn(problem(BINNED), how(class_weights={"high": 10.0}), split).model
+    balanced = learn(problem(BINNED), how(class_weights="balanced"), split).model
     answers = {}
     for name, model in {"plain": plain, "dear": dear, "heavy": heavy, "balanced": balanced}.items():
         assert isinstance(model.outcome, Multiclass)

@@ -7,12 +7,12 @@ import pandas as pd
 
 from model.outcomes import Outcome
 from problems.base import Problem
-from training.learning.tasks.base import Task, Trained
+from training.learning.tasks.base import Finished, Task, Trained
 from training.learning.tasks.binary import BinaryTask
 from training.learning.tasks.multiclass import MulticlassTask
 from training.learning.tasks.regression import RegressionTask
 
-__all__ = ["Task", "Trained", "of", "of_outcome"]
+__all__ = ["Finished", "Task", "Trained", "of", "of_outcome"]
 
 _TASKS: Mapping[str, type[Task[Any]]] = {
     "regression": RegressionTask,

@@ -2,19 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from model.features import FeatureMatrix
+from model.features import FeatureMatrix, Fitted
 from model.metrics import Scores
 from model.outcomes import Outcome
 from model.outcomes.regression import Trend
 from problems.base import Problem
+from training.learning.boost import settings_of
 from training.learning.params import ClassWeights, TrainParams
+from training.learning.scales import AS_IT_IS, Scale
 from validation.contract import Column
 from validation.decode import Columns
 from validation.errors import SettingsError
@@ -22,32 +23,43 @@ from validation.errors import SettingsError
 OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 _OTHER_NAMES = ("objective_type", "app", "application", "loss", "reg_sqrt")
 """Other names of "objective", and the option that makes LightGBM learn square roots."""
+_ROWS_A_FOLD = 10
 _LINEAR = ("linear_tree", "linear_trees")
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A booster that stopped in time, and what it learned from; mappings have the names of the splits.
+class Trained(ABC):
+    """A booster, and rows that say how wrong it is: no booster learned from those that it scored here.
 
     Attributes:
-        params: how it was trained.
+        fitted: what was fitted to the rows that it learned from.
         booster: the model.
-        matrix: what makes its features.
-        features: the model matrices, shape (rows, features) each.
-        actual: the encoded targets, without the growth of `trend`; shape (rows,) each.
-        columns: the inputs.
-        rows: the silver rows.
+        gold: the model matrices of the rows that were used, by their split.
         trend: growth that was taken out of the targets.
+        raw: the raw scores of the held-out rows, shape (rows,) or (rows, classes).
+        actual: their encoded targets, without the growth of `trend`; shape (rows,).
+        columns: their inputs.
     """
 
-    params: TrainParams
+    fitted: Fitted
     booster: lgb.Booster
-    matrix: FeatureMatrix
-    features: Mapping[str, np.ndarray]
-    actual: Mapping[str, np.ndarray]
-    columns: Mapping[str, Columns]
-    rows: Mapping[str, pd.DataFrame]
+    gold: Mapping[str, pd.DataFrame]
     trend: Trend | None
+    raw: np.ndarray
+    actual: np.ndarray
+    columns: Columns
+
+    @property
+    @abstractmethod
+    def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:
+        """A booster of how large errors are, and what such boosters say of the held-out rows, shape (rows,)."""
+
+
+class Finished(NamedTuple, Generic[OutcomeT]):
+    """A calibrated outcome, the texts of further boosters by the names of their files, and scores of held-out rows."""
+
+    outcome: OutcomeT
+    boosters: dict[str, str]
+    scores: np.ndarray
 
 
 class Reliability(NamedTuple):
@@ -88,6 +100,7 @@ class Task(ABC, Generic[OutcomeT]):
         """Look at the targets of all rows; raises TableError if nothing can be learned from them."""
         self.problem = problem
         self.target = problem.contract.target
+        self.bounds: Sequence[float] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -131,13 +144,27 @@ class Task(ABC, Generic[OutcomeT]):
         """
         return None
 
+    def scale(self, params: TrainParams) -> Scale:
+        """How what the booster learns belongs to the encoded targets."""
+        return AS_IT_IS
+
     def growth(self, known: Columns, held_out: Columns) -> Trend | None:
         """The steady growth of the target in time, to be taken out of it; from training and validation columns."""
         return None
 
     @abstractmethod
-    def finish(self, trained: Trained) -> tuple[OutcomeT, dict[str, str]]:
-        """The calibrated outcome, and the texts of further boosters by the names of their files."""
+    def finish(self, trained: Trained, params: TrainParams) -> Finished[OutcomeT]:
+        """Calibrate the outcome by the held-out rows."""
+
+    def settings_of(self, matrix: FeatureMatrix, params: TrainParams) -> dict[str, Any]:
+        """LightGBM's parameters; raises SettingsError if its raw scores would not be the answers."""
+        settings = {**settings_of(matrix, self.objective, params.seed, params.booster), **self.settings}
+        self.check_objective(settings)
+        return settings
+
+    def enough_for(self, folds: int, actual: np.ndarray) -> bool:
+        """Whether so many folds can each learn from all that there is to learn; from encoded targets, shape (rows,)."""
+        return len(actual) >= _ROWS_A_FOLD * folds
 
     @staticmethod
     def monitored(outcome: OutcomeT, scores: np.ndarray) -> np.ndarray:

@@ -10,13 +10,11 @@ from sklearn.linear_model import LogisticRegression
 
 from model.metrics import Decision, Scores
 from model.outcomes import Binary
-from training.data.split import CALIBRATION
 from training.digits import EXACT
 from training.learning import metrics, probability
-from training.learning.boost import raw_scores
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import PairCosts, TrainParams
-from training.learning.tasks.base import Reliability, Trained
+from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
 from training.workspace import PARAMS
 from validation.contract import Column
@@ -33,14 +31,14 @@ class BinaryTask(ClassificationTask[Binary]):
     main_metrics = ("roc_auc", "log_loss", "ece")
 
     def check_params(self, params: TrainParams) -> None:
+        super().check_params(params)
         _costs(self.problem.name, params)
 
-    def finish(self, trained: Trained) -> tuple[Binary, dict[str, str]]:
-        raw = raw_scores(trained.booster, trained.features[CALIBRATION])
+    def finish(self, trained: Trained, params: TrainParams) -> Finished[Binary]:
         negative, positive = self.classes.names
-        threshold, coverage = _costs(self.problem.name, trained.params).threshold, trained.params.coverage
-        outcome = probability.of_two((negative, positive), threshold, coverage, raw, trained.actual[CALIBRATION])
-        return outcome, {}
+        threshold = _costs(self.problem.name, params).threshold
+        outcome = probability.of_two((negative, positive), threshold, params.coverage, trained.raw, trained.actual)
+        return Finished(outcome, {}, outcome.scores(trained.raw, trained.raw, trained.columns))
 
     @staticmethod
     def judge(outcome: Binary, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:

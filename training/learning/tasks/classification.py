@@ -12,7 +12,7 @@ from model.outcomes import Binary, Multiclass
 from problems.base import Problem
 from training.data import classes
 from training.learning import metrics
-from training.learning.params import ClassWeights
+from training.learning.params import ClassWeights, TrainParams
 from training.learning.tasks.base import Task
 from training.workspace import PARAMS, counted
 from validation.errors import SettingsError, TableError
@@ -38,6 +38,7 @@ class ClassificationTask(Task[LabelsT]):
         """Find the classes; raises TableError if the rows have one. Ingest refuses those that nobody listed."""
         super().__init__(problem, silver, bounds)
         self.classes = classes.of(problem, silver, bounds)
+        self.bounds = self.classes.bounds
 
     def encode(self, silver: pd.DataFrame) -> np.ndarray:
         return self.classes.encode(silver)
@@ -48,6 +49,17 @@ class ClassificationTask(Task[LabelsT]):
             raise TableError(
                 f"The rows to learn from have none of {self.target.name} = {missing[0]!r}: a model cannot learn what "
                 "it looks like."
+            )
+
+    def enough_for(self, folds: int, actual: np.ndarray) -> bool:
+        rarest = np.bincount(actual.astype(np.intp), minlength=len(self.classes.names)).min()
+        return super().enough_for(folds, actual) and bool(rarest >= 2 * folds)
+
+    def check_params(self, params: TrainParams) -> None:
+        if params.target is not None:
+            raise SettingsError(
+                f"{PARAMS}, {self.problem.name}.train.target is {params.target!r}: only the logarithm of a number can "
+                "be learned. Leave it out."
             )
 
     def weights(self, asked: ClassWeights, actual: np.ndarray, known: np.ndarray) -> np.ndarray | None:

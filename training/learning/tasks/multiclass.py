@@ -10,13 +10,11 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from model.metrics import ClassReport, Scores
 from model.outcomes import Multiclass
-from training.data.split import CALIBRATION
 from training.digits import EXACT
 from training.learning import class_metrics, metrics, probability
-from training.learning.boost import raw_scores
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import TrainParams
-from training.learning.tasks.base import Reliability, Trained
+from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
 from training.workspace import PARAMS
 from validation.contract import Column
@@ -44,12 +42,13 @@ class MulticlassTask(ClassificationTask[Multiclass]):
         return indicators
 
     def check_params(self, params: TrainParams) -> None:
+        super().check_params(params)
         self._costs(params)
 
-    def finish(self, trained: Trained) -> tuple[Multiclass, dict[str, str]]:
-        raw = raw_scores(trained.booster, trained.features[CALIBRATION])
-        costs, coverage = self._costs(trained.params), trained.params.coverage
-        return probability.of_several(self.classes.names, costs, coverage, raw, trained.actual[CALIBRATION]), {}
+    def finish(self, trained: Trained, params: TrainParams) -> Finished[Multiclass]:
+        costs, names = self._costs(params), self.classes.names
+        outcome = probability.of_several(names, costs, params.coverage, trained.raw, trained.actual)
+        return Finished(outcome, {}, outcome.scores(trained.raw, trained.raw, trained.columns))
 
     def _costs(self, params: TrainParams) -> tuple[tuple[float, ...], ...] | None:
         """The cost of each answer, by the class that is right; raises SettingsError for costs that name no class."""

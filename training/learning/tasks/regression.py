@@ -14,10 +14,10 @@ from model.model import SPREAD
 from model.outcomes import Regression
 from model.outcomes.regression import Trend
 from training.data import tables
-from training.data.split import CALIBRATION
-from training.learning import conformal, loss, metrics, spread, trend
-from training.learning.boost import raw_scores
-from training.learning.tasks.base import Task, Trained
+from training.learning import conformal, loss, metrics, scales, trend
+from training.learning.params import TrainParams
+from training.learning.scales import Scale
+from training.learning.tasks.base import Finished, Task, Trained
 from validation.contract import Column
 from validation.decode import Columns
 from validation.errors import TableError
@@ -46,18 +46,17 @@ class RegressionTask(Task[Regression]):
             )
         return numbers
 
+    def scale(self, params: TrainParams) -> Scale:
+        return scales.of(params, self.objective)
+
     def growth(self, known: Columns, held_out: Columns) -> Trend | None:
         return trend.find(self.problem, known, held_out)
 
-    def finish(self, trained: Trained) -> tuple[Regression, dict[str, str]]:
-        booster = spread.learn(self.problem, self.objective, trained)
-        features = trained.features[CALIBRATION]
-        errors = trained.actual[CALIBRATION] - raw_scores(trained.booster, features)
-        error_sizes = np.asarray(booster.predict(features))
-        columns = trained.columns[CALIBRATION]
-        coverage = trained.params.coverage
-        outcome = conformal.calibrate(self.problem, coverage, trained.trend, errors, error_sizes, columns)
-        return outcome, {SPREAD: booster.model_to_string()}
+    def finish(self, trained: Trained, params: TrainParams) -> Finished[Regression]:
+        (booster, sizes), scale = trained.error_sizes, self.scale(params)
+        errors, columns = scale.errors(trained.actual, trained.raw), trained.columns
+        outcome = conformal.calibrate(self.problem, params.coverage, trained.trend, errors, sizes, columns, scale)
+        return Finished(outcome, {SPREAD: booster.model_to_string()}, outcome.scores(trained.raw, sizes, columns))
 
     @staticmethod
     def judge(outcome: Regression, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:

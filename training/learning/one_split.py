@@ -1,0 +1,91 @@
+"""Training on one split: the validation rows say when to stop, and the calibration rows how wrong answers are."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from model.features import FeatureMatrix, fit
+from training.data import tables
+from training.data.split import CALIBRATION, TRAIN, VALIDATION
+from training.learning import spread
+from training.learning.boost import boost, dataset, raw_scores
+from training.learning.gold import gold_of
+from training.learning.params import TrainParams
+from training.learning.scales import demand
+from training.learning.tasks.base import Task, Trained
+from training.workspace import say
+
+
+class OneSplit(Trained):
+    """A booster of the training rows."""
+
+    def __init__(self, task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame]) -> None:
+        """Train on "train", stop by "validation", and hold "calibration" out; silver rows each."""
+        problem = task.problem
+        inputs = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
+        actual = {part: task.encode(rows) for part, rows in parts.items()}
+        task.require_enough(actual[TRAIN])
+        target = problem.contract.target.name
+        with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
+        self._task, self._params = task, params
+        self.fitted = fit(problem, with_target[TRAIN], task.bounds)
+        self._matrix = FeatureMatrix(problem, self.fitted)
+        gold = {part: gold_of(problem, self.fitted, columns) for part, columns in inputs.items()}
+        self.gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
+        self._features = {part: rows.to_numpy() for part, rows in gold.items()}
+        self.trend = task.growth(with_target[TRAIN], with_target[VALIDATION])
+        if self.trend is not None:
+            say("train", f"the target grows by {np.expm1(self.trend.rate):.1%} a year; trees learn it deflated")
+            actual = {part: values / self.trend.index(inputs[part]) for part, values in actual.items()}
+        self._scale = task.scale(params)
+        for values in actual.values():
+            demand(self._scale, target, values)
+        self._rows, self._actual = parts[TRAIN], actual[TRAIN]
+        self._settings = task.settings_of(self._matrix, params)
+        self.booster = self._boosted(actual)
+        self.raw = raw_scores(self.booster, self._features[CALIBRATION])
+        self.actual, self.columns = actual[CALIBRATION], inputs[CALIBRATION]
+
+    def _boosted(self, actual: Mapping[str, np.ndarray]) -> lgb.Booster:
+        learned = {part: self._scale.learned(values) for part, values in actual.items()}
+        weights = {
+            part: self._task.weights(self._params.class_weights, actual[part], actual[TRAIN])
+            for part in (TRAIN, VALIDATION)
+        }
+        data, held_out = (
+            dataset(self._matrix, self._features[part], learned[part], self._settings, weights[part])
+            for part in (TRAIN, VALIDATION)
+        )
+        held_out.set_reference(data)
+        return boost(self._settings, self._params.rounds, data, held_out, self._params.stop_after)
+
+    @cached_property
+    def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:
+        """A booster of the errors of the training rows, and what it says of the calibration rows."""
+        booster = spread.learn(self._params, self._matrix, self._features[TRAIN], self._errors())
+        return booster, np.asarray(booster.predict(self._features[CALIBRATION]))
+
+    def _errors(self) -> np.ndarray:
+        """Out-of-fold errors on the training rows of boosters like this one, with as many trees; shape (rows,).
+
+        Its own errors on these rows are too small where it overfits them, which is where noise is large. Folds are left
+        out once enough rows have an error: their rows stay NaN.
+        """
+        features, actual = self._features[TRAIN], self._actual
+        folds = spread.folds_of(self._task.problem, self._rows)
+        errors = np.full(len(actual), np.nan)
+        for fold in np.unique(folds):
+            held_out = folds == fold
+            booster = self.booster
+            if not held_out.all():
+                learned = self._scale.learned(actual[~held_out])
+                data = dataset(self._matrix, features[~held_out], learned, self._settings)
+                booster = boost(self._settings, max(self.booster.best_iteration, 1), data)
+            errors[held_out] = self._scale.errors(actual[held_out], raw_scores(booster, features[held_out]))
+            if np.isfinite(errors).sum() >= spread.ENOUGH_ERRORS:
+                break
+        return errors
