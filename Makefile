@@ -23,6 +23,7 @@ SERVING := .venv-serving
 export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
 override export PROBLEM := $(value PROBLEM)
+override export SHEET := $(value SHEET)
 # make takes no blanks and colons in the names of targets; so these are relative too
 FILED := $(shell printf %s '$(subst ','\'',$(PROBLEM))' | tr -c 'a-z0-9_@,' '+')
 BENTO := stores/bentoml/bento-$(FILED).tag
@@ -89,7 +90,7 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@touch $@
 
 train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training run "$$PROBLEM" --data "$$DATA" --tags $(TAGS)
+	@python -m training run "$$PROBLEM" --data "$$DATA" --sheet "$$SHEET" --tags $(TAGS)
 
 # DVC works with Git where this is a clone, and has to be told where it is none
 scm: $(DEV)/.ready

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
     for command in (run, commands.choices["source"]):
         command.add_argument("--data", help='path or URL of a table, or "simulated"')
+        command.add_argument("--sheet", help="which sheet of a workbook")
     run.add_argument("--tags", type=Path, metavar="FILE", help="write the exact tags of what is to be served there")
     run.add_argument("problem", help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between")
     for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
@@ -74,7 +75,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "run":
         from training import run
 
-        run.main(wanted.read(options.problem), options.data, options.tags)
+        run.main(wanted.read(options.problem), options.data, options.sheet, options.tags)
         return
     problem = base.load(options.problem)
     # each command imports what it needs: MLflow alone takes seconds
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace) -> None:
         case "source":
             from training.data import source
 
-            source.main(problem, options.data)
+            source.main(problem, options.data, options.sheet)
         case "report" | "columns" as command:
             importlib.import_module(f"training.evaluation.{command}").main(problem)
         case "registry":

@@ -32,12 +32,13 @@ class _Served(NamedTuple):
     champion: bool = True
 
 
-def main(wanted: Sequence[Wanted], data: str | None = None, tags: Path | None = None) -> None:
+def main(wanted: Sequence[Wanted], data: str | None = None, sheet: str | None = None, tags: Path | None = None) -> None:
     """Train what is to be trained, bring what is named by version, and report; exits as DVC does if it fails.
 
     Args:
         wanted: problems to train and registered versions, see `training.wanted`.
         data: the table of the one problem that is trained.
+        sheet: which sheet of it, if it is a workbook.
         tags: a file for the exact tags of what is to be served, with commas between them; left as it is if it has them.
 
     Raises:
@@ -56,15 +57,15 @@ def main(wanted: Sequence[Wanted], data: str | None = None, tags: Path | None = 
     with exclusive_run() as lock:
         stores.look()
         served = [
-            _bring(each) if each.called else _Served(each, _train(each.problem, data, lock))
+            _bring(each) if each.called else _Served(each, _train(each.problem, data, sheet, lock))
             for each in sorted(wanted, key=turn)
         ]
     _leave_tags(_answering_first(sorted(served, key=lambda one: wanted.index(one.wanted))), tags)
 
 
-def _train(problem: Problem, data: str | None, lock: int) -> str:
+def _train(problem: Problem, data: str | None, sheet: str | None, lock: int) -> str:
     """Bring the table, let DVC run what is due up to the packaged model, and report; returns the champion's tag."""
-    source.main(problem, data)
+    source.main(problem, data, sheet)
     workspace = Workspace(problem.name)
     stores.heal(workspace)
     _drop_stale_locks()

@@ -26,7 +26,7 @@ def main(problem: Problem) -> None:
     """Parse the raw table; raises TableError with a sentence if it is not the table of this problem."""
     workspace = Workspace(problem.name)
     path = _raw_file(workspace)
-    table = read(path, problem.contract)
+    table = read(path, problem.contract, read_json(workspace.source).get("sheet"))
     unreadable = int(table[gates.UNREADABLE].notna().sum())
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
@@ -44,12 +44,13 @@ def _raw_file(workspace: Workspace) -> Path:
     return path
 
 
-def read(path: Path, contract: Contract) -> pd.DataFrame:
+def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFrame:
     """A raw table as bronze has it.
 
     Args:
-        path: a CSV file, compressed or not, or a Parquet file.
+        path: a file in a format of `formats.READ`.
         contract: whose headers it must have; others are allowed.
+        sheet: which sheet of a workbook.
 
     Returns:
         The contract's columns in storage types, and for each row which of its cells could not be read, a JSON object of
@@ -60,7 +61,7 @@ def read(path: Path, contract: Contract) -> pd.DataFrame:
         ContractError: a `parse` failed, or reads other values than a typed file has; there are more than two classes,
             and the contract lists none.
     """
-    cells = raw.read(path, contract)
+    cells = raw.read(path, contract, sheet)
     table: dict[str, Any] = {}
     unreadable: dict[int, dict[str, str]] = {}
     for column in raw.wanted(contract):

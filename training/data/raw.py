@@ -1,33 +1,23 @@
-"""Raw files: the cells of the contract's columns whatever the format, or a sentence that says what is wrong.
-
-The first bytes of a file decide its format: its name may be in any case, or come from a download.
-"""
+"""Raw tables: the cells of the contract's columns whatever the format, or a sentence that says what is wrong."""
 
 import difflib
-import gzip
 import re
-import warnings
-import zlib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from training.data import formats
+from training.data.rawtable import RawTable
+from training.workspace import say
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
 from validation.names import normal
 
 _MOST_HEADERS = 30
 """How many headers a message names; comparing thousands with thousands would take minutes."""
-_PARQUET, _GZIP, _UTF16 = b"PAR1", b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_WORKBOOKS = {b"PK\x03\x04": "an Excel workbook or an archive", b"\xd0\xcf\x11\xe0": "an Excel workbook"}
 _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
-_DOCUMENTS = {b"<": "a web page or XML", b"{": "JSON", b"[": "JSON"}
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -48,7 +38,7 @@ _NATIVE = {
     Kind.DATE: _TIMES,
     Kind.TIMESTAMP: _TIMES,
 }
-"""The Parquet types that a column of each kind takes as they are; all others are read as text."""
+"""Arrow's types that a column of each kind takes as they are; all others are read as text."""
 _SINGLE = (*_NUMBERS, *_TIMES, pa.types.is_boolean, pa.types.is_time, pa.types.is_null, _is_text, _is_bytes)
 
 
@@ -57,89 +47,63 @@ def wanted(contract: Contract) -> list[Column]:
     return [column for column in contract.columns if column.role is not Role.FORBIDDEN]
 
 
-def suffix(path: Path) -> str:
-    """What the name of a file with this content should end with, if it is a table."""
-    start = _start(path)
-    return ".parquet" if start == _PARQUET else ".csv.gz" if start.startswith(_GZIP) else ".csv"
-
-
-def read(path: Path, contract: Contract) -> pd.DataFrame:
+def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFrame:
     """The cells of a raw table.
 
     Args:
-        path: a CSV file, compressed with gzip or not, or a Parquet file.
+        path: a file in a format of `formats.READ`.
         contract: whose headers it must have; others are allowed and not read.
+        sheet: which sheet of a workbook.
 
     Returns:
-        The contract's columns by name; the index counts the file's rows from 0. Cells are texts, or in a Parquet file
+        The contract's columns by name; the index counts the file's rows from 0. Cells are texts, or in a typed file
         what the column holds: numbers in a column of numbers, flags in one of flags, dates and times in one of those.
 
     Raises:
-        TableError: it is empty, damaged, in another encoding or format, lacks or doubles a header, or has a column
-            that holds no single values.
+        TableError: it is empty, damaged or no table, lacks or doubles a header, or has a column that holds no single
+            values.
     """
-    table = _read(path, wanted(contract))
-    if table.empty:
-        raise TableError(f"{path.name} has headers and no rows.")
-    return table
+    with formats.opened(path, sheet) as table:
+        places = _places(table, wanted(contract))
+        if table.loaded.index.empty:
+            raise TableError(f"{path.name} has headers and no rows.")
+        columns = {column.name: column for column in wanted(contract)}
+        cells = {name: cells_of(columns[name], table, place) for name, place in places.items()}
+        for remark in table.remarks:
+            say("ingest", remark)
+    return pd.DataFrame(cells, index=table.loaded.index)
 
 
-def _read(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    if path.stat().st_size == 0:
-        raise TableError(f"{path.name} is empty.")
-    try:
-        if _start(path) == _PARQUET or path.suffix.lower() == ".parquet":
-            return _read_parquet(path, columns)
-        return _read_csv(path, columns)
-    except UnicodeDecodeError as error:
-        raise TableError(
-            f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}). "
-            "Save it as UTF-8: `iconv -f ENCODING -t utf-8`, where ENCODING is what it was written in, for example "
-            "windows-1252 in western Europe, windows-1254 in Turkey, windows-1251 in Cyrillic or gb18030 in Chinese. "
-            "A wrong one makes other letters of these."
-        ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise TableError(f"{path.name} is not a readable CSV table: {str(error).strip()}.") from error
-    except pd.errors.ParserWarning as error:
-        raise TableError(
-            f"{path.name} has rows with more cells than the header; nothing says what they are."
-        ) from error
-    except (pa.ArrowInvalid, EOFError, OSError, zlib.error) as error:
-        raise TableError(f"{path.name} is damaged or cut off: {str(error).strip()}.") from error
+def cells_of(column: Column, table: RawTable, place: int) -> pd.Series:
+    """The cells of the table's column at `place`, as `read` returns those of `column`."""
+    _demand_single(table, place)
+    cells = table.loaded.column(place)
+    if table.types is None:
+        return cells
+    return _cells(column, cells, table).set_axis(table.loaded.index)
 
 
-def _start(path: Path, compressed: bool = False) -> bytes:
-    with gzip.open(path) if compressed else path.open("rb") as file:
-        return file.read(4)
+def is_single(kind: pa.DataType) -> bool:
+    """Whether cells of this Arrow type are single values."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(is_kind(kind) for is_kind in _SINGLE)
 
 
-def _read_parquet(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        places = _places(schema.names, columns, path)
-        for place in places.values():
-            _demand_single(schema.field(place), path)
-        table = file.read(columns=[schema.names[place] for place in places.values()])
-    cells = {column.name: _cells(column, table.column(schema.names[places[column.name]]), path) for column in columns}
-    return pd.DataFrame(cells, index=pd.RangeIndex(table.num_rows))
-
-
-def _demand_single(field: pa.Field, path: Path) -> None:
+def _demand_single(table: RawTable, place: int) -> None:
     """Raise TableError for a column whose cells are no single values."""
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    if not any(is_kind(kind) for is_kind in _SINGLE):
+    if table.types is not None and not is_single(table.types[place]):
         raise TableError(
-            f"The column {field.name!r} of {path.name} holds {field.type}; a cell is one number, text, flag, date or "
-            "time. Write what the model needs of it as columns of their own."
+            f"The column {table.headers[place]!r} of {table.name} holds {table.types[place]}; a cell is one number, "
+            "text, flag, date or time. Write what the model needs of it as columns of their own."
         )
 
 
-def _cells(column: Column, array: pa.ChunkedArray, path: Path) -> pd.Series:
-    """A Parquet column as `read` returns it."""
+def _cells(column: Column, array: pa.ChunkedArray, table: RawTable) -> pd.Series:
+    """A typed file's column as `read` returns it."""
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if _is_bytes(array.type):
-        array = _decoded(column, array, path)
+        array = _decoded(column, array, table)
     if pa.types.is_float16(array.type) or pa.types.is_float32(array.type):
         # a 32-bit 0.1 becomes the double 0.1, as a CSV file of the same table would have it
         array = array.cast(pa.float32()).cast(pa.large_string()).cast(pa.float64())
@@ -155,12 +119,12 @@ def _cells(column: Column, array: pa.ChunkedArray, path: Path) -> pd.Series:
     return restored(column, texts) if pa.types.is_floating(array.type) else texts
 
 
-def _decoded(column: Column, array: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
+def _decoded(column: Column, array: pa.ChunkedArray, table: RawTable) -> pa.ChunkedArray:
     try:
         return array.cast(pa.large_binary()).cast(pa.large_string())
     except pa.ArrowInvalid as error:
         raise TableError(
-            f"The column {column.source!r} of {path.name} holds bytes that are no UTF-8 text. Write it as text."
+            f"The column {column.source!r} of {table.name} holds bytes that are no UTF-8 text. Write it as text."
         ) from error
 
 
@@ -174,65 +138,24 @@ def restored(column: Column, texts: pd.Series) -> pd.Series:
     return texts.map(lambda text: normal(text).removesuffix(".0"), na_action="ignore")
 
 
-def _read_csv(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    compressed = _start(path).startswith(_GZIP)
-    start = _start(path, compressed)
-    _demand_text(path, start)
-    encoded: dict[str, Any] = {"header": None, "dtype": str, "encoding": "utf-8-sig"}
-    encoded |= {"na_filter": False, "skip_blank_lines": False, "compression": "gzip" if compressed else None}
-    header = [str(name) for name in pd.read_csv(path, nrows=1, **encoded).iloc[0]]
-    places = _places(header, columns, path, start)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
-        cells: pd.DataFrame = pd.read_csv(path, skiprows=1, names=range(len(header)), index_col=False, **encoded)
-    cells = cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
-    return cells[list(places.values())].set_axis(list(places), axis="columns")
-
-
-def _demand_text(path: Path, start: bytes) -> None:
-    if start.startswith(_UTF16) or b"\0\0" in (start[::2], start[1::2]):  # with or without a mark
-        raise TableError(f"{path.name} is UTF-16 text. Save it as UTF-8, for example with `iconv -f utf-16 -t utf-8`.")
-    for magic, what in _WORKBOOKS.items():
-        if start.startswith(magic):
-            raise TableError(f"{path.name} is {what}. Save the sheet as CSV (UTF-8).")
-
-
-def _places(headers: Sequence[str], columns: Sequence[Column], path: Path, start: bytes = b"") -> dict[str, int]:
-    """The position of each column in the file; raises TableError if one is missing or a header occurs twice."""
-    present = [normal(header) or f"Unnamed: {place}" for place, header in enumerate(headers)]
-    doubled = sorted(name for name, times in Counter(present).items() if times > 1)
-    if doubled:
-        raise TableError(f"{path.name} has two columns with the header {doubled[0]!r}; rename or remove one.")
-    places = {header: place for place, header in enumerate(present)}
+def _places(table: RawTable, columns: Sequence[Column]) -> dict[str, int]:
+    """The position of each column in the file; raises TableError if one is missing."""
+    places = {header: place for place, header in enumerate(table.headers)}
     missing = [column for column in columns if column.source not in places]
     if missing:
-        _demand_commas(headers, columns, path)
-        for mark, what in _DOCUMENTS.items():
-            if start.lstrip().startswith(mark):
-                raise TableError(f"{path.name} is {what}. Bring the table itself, as CSV or Parquet.")
-        raise TableError(_lacks(path, present, columns, missing))
+        raise TableError(_lacks(table, columns, missing))
     return {column.name: places[column.source] for column in columns}
 
 
-def _demand_commas(headers: Sequence[str], columns: Sequence[Column], path: Path) -> None:
-    """Raise TableError if another separator yields more of the columns, or splits a header of a single column."""
-    expected = {column.source for column in columns}
-    matches = len(expected.intersection(map(normal, headers)))
-    for separator, what in _SEPARATORS.items():
-        parts = [normal(part.strip('"')) for part in ",".join(headers).split(separator)]
-        if len(expected.intersection(parts)) > matches or (len(headers) == 1 and len(parts) > 1):
-            raise TableError(f"{path.name} separates its columns with {what}; save it with commas.")
-
-
-def _lacks(path: Path, present: Sequence[str], columns: Sequence[Column], missing: Sequence[Column]) -> str:
+def _lacks(table: RawTable, columns: Sequence[Column], missing: Sequence[Column]) -> str:
     """A sentence on missing columns, with the headers that they may have been renamed to."""
-    expected = {column.source for column in columns}
+    expected, present = {column.source for column in columns}, table.headers
     spare = [name for name in present if name not in expected][:_MOST_HEADERS]
     what = ("columns " if len(missing) > 1 else "column ") + ", ".join(
         _renamed(column, spare) for column in missing[:_MOST_HEADERS]
     )
     more = f" and {len(missing) - _MOST_HEADERS:,} more" if len(missing) > _MOST_HEADERS else ""
-    return f"{path.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}."
+    return f"{table.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}."
 
 
 def _renamed(column: Column, spare: Sequence[str]) -> str:

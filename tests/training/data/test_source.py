@@ -7,13 +7,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
+import yaml
 
 from problems.base import Problem
 from tests.training.data.test_ingest import GOOD, HEADER, PLACE, here, lines  # noqa: F401 a fixture that each test uses
 from training.data import ingest, source, tables
 from training.workspace import PARAMS
-from validation.errors import SettingsError, TableError
+from validation.errors import TableError
 
 
 @pytest.mark.parametrize(
@@ -22,11 +24,12 @@ from validation.errors import SettingsError, TableError
         ("nowhere.csv", r"nowhere\.csv does not exist"),
         (".", "is a folder"),
         ("http://127.0.0.1:port/table.csv", "Nothing was changed; check the URL"),
-        ("ftp://127.0.0.1/table.csv", "only http and https"),
+        ("ftp://127.0.0.1:9/table.csv", "could not be read: ConnectionRefusedError"),
+        ("ftpx://127.0.0.1/table.csv", "ftpx is none"),
         ("http://[x/table.csv", "is no URL"),
         ("http://127.0.0.1:port/a b.csv", "could not be downloaded"),
         ("renamed.csv", r"renamed\.csv lacks the column 'flightType' \(renamed to 'flight_type'\?\)"),
-        ("params.yaml", "is in no format that Boxwood reads: .csv, .csv.gz, .parquet"),
+        ("params.yaml", "params.yaml lacks the columns"),
         ("http://127.0.0.1:9/table.csv", "could not be downloaded"),
     ],
 )
@@ -87,7 +90,7 @@ def test_a_table_from_a_url(flights: Problem, website: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("export?format=csv", "export.csv"), ("packed?format=csv", "packed.csv.gz"), ("unsure.csv",) * 2]
+    ("path", "name"), [("export?format=csv", "export.csv"), ("packed?format=csv", "packed.gz"), ("unsure.csv",) * 2]
 )
 def test_what_a_url_serves_says_what_it_is(flights: Problem, website: str, path: str, name: str) -> None:
     source.main(flights, f"{website}/{path}")
@@ -114,11 +117,21 @@ def test_a_url_that_fails_leaves_nothing(flights: Problem, website: str, name: s
     assert list(PLACE.folder.iterdir()) == []
 
 
-def test_a_problem_without_parameters_is_refused_at_the_start(flights: Problem) -> None:
-    PARAMS.write_text(PARAMS.read_text().replace("\nflights:", "\nfares:"))
-    with pytest.raises(SettingsError, match=r"params\.yaml has no entry 'flights'"):
-        source.main(flights, "simulated")
-    assert not PLACE.folder.exists()
+def test_a_problem_without_parameters_has_the_defaults(flights: Problem) -> None:
+    PARAMS.write_text(PARAMS.read_text().replace("\nflights:", "\nfares:").replace("[flights]", "[churn]"))
+    Path("good.csv").write_text(lines(GOOD))
+    source.main(flights, "good.csv")
+    assert "problems: [churn, flights] # that have a table here" in PARAMS.read_text()
+    sections = "{source: {}, clean: {}, split: {}, train: {}, privacy: {}, evaluate: {}, promote: {}}"
+    assert PARAMS.read_text().endswith(f"\n\nflights: {sections}\n")
+    assert PLACE.document() == yaml.safe_load(PARAMS.read_text())["defaults"]
+
+
+def test_a_table_in_a_store_that_fsspec_knows(flights: Problem) -> None:
+    fsspec.filesystem("memory").pipe("/tables/fares.csv", lines(GOOD).encode())
+    source.main(flights, "memory://tables/fares.csv")
+    assert json.loads(PLACE.source.read_text())["origin"] == "memory://tables/fares.csv"
+    ingest.main(flights)
 
 
 def test_a_problem_whose_table_was_brought_gets_its_stages(flights: Problem) -> None:

@@ -1,0 +1,153 @@
+"""CSV, TSV and their kin: the encoding, the delimiter and the quotes of a text file, and its cells as texts."""
+
+import codecs
+import csv
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import charset_normalizer
+import pandas as pd
+
+from training.data.rawtable import Loaded, RawTable
+from validation.errors import TableError
+
+_SAMPLE = 1 << 18
+_SAMPLE_ROWS = 200
+_CHUNK = 1 << 22
+_USUAL, _RARE = (",", ";", "\t", "|"), ("^", "~", "\x01", "\x1f", ":", " ")
+_CALLED = {";": "semicolons", "\t": "tabs", " ": "blanks", ":": "colons", "|": "bars"}
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ENCODINGS = [
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman", "cp850"),
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
+]
+"""What tables are written in besides Unicode; a guess among all that there are finds rare ones in short texts."""
+
+_NOT_WESTERN = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+"""Bytes that windows-1252 does not have."""
+
+
+class Dialect(NamedTuple):
+    """How a text file writes a table."""
+
+    delimiter: str
+    quote: str = '"'
+    escape: str | None = None
+
+
+def read(path: Path, name: str) -> RawTable:
+    """The cells of a text file, as texts; raises TableError with `name` if it is none."""
+    encoding, guessed = _encoding(path, name)
+    dialect = _dialect(_sample(path, encoding))
+    options: dict[str, Any] = {"header": None, "dtype": str, "encoding": encoding, "na_filter": False}
+    options |= {"skip_blank_lines": False, "sep": dialect.delimiter, "quotechar": dialect.quote}
+    options |= {"escapechar": dialect.escape, "compression": None}
+    header = [str(text) for text in pd.read_csv(path, nrows=1, **options).iloc[0]]
+
+    def load() -> Loaded:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
+            cells = pd.read_csv(path, skiprows=1, names=range(len(header)), index_col=False, **options)
+        cells = cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
+        return Loaded(cells.index, lambda place: cells[place])
+
+    remarks = [f"{name} is read as {encoding}, a guess; if its letters are wrong, save it as UTF-8"] * guessed
+    if dialect.delimiter != ",":
+        remarks.append(f"{name} separates its columns with {_CALLED.get(dialect.delimiter, repr(dialect.delimiter))}")
+    return RawTable(name, header, load, remarks=remarks)
+
+
+def _encoding(path: Path, name: str) -> tuple[str, bool]:
+    """The encoding of a text file, and whether it is a guess; raises TableError if it is no text."""
+    with path.open("rb") as file:
+        start = file.read(1 << 12)
+    if start.startswith(_UTF16_MARKS):
+        return "utf-16", False
+    if b"\0" in start:
+        even, odd = start[::2].count(0), start[1::2].count(0)
+        if max(even, odd) > len(start) / 8 and min(even, odd) < max(even, odd) / 8:
+            return ("utf-16-be" if even > odd else "utf-16-le"), False
+        raise TableError(f"{name} is no table that Boxwood reads: its bytes are no text.")
+    if _is_utf8(path):
+        return "utf-8-sig", False
+    return _guess(_telling(path), name), True
+
+
+def _guess(lines: bytes, name: str) -> str:
+    """What lines are written in that are not ASCII; a few letters are taken for those of western Europe."""
+    foreign = sum(byte > 127 for byte in lines[:_SAMPLE])
+    few = foreign < 8 and foreign < len(lines) / 4
+    best = charset_normalizer.from_bytes(lines, cp_isolation=_ENCODINGS, threshold=0.4).best()
+    if best is None or any(ord(letter) < 9 for letter in str(best)[:1_000]):
+        raise TableError(f"{name} is no table that Boxwood reads: its bytes are no text in any usual encoding.")
+    return "cp1252" if few and not set(lines) & _NOT_WESTERN else best.encoding
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _telling(path: Path) -> bytes:
+    """The lines that are not ASCII, which say most of an encoding, up to a quarter of a megabyte."""
+    lines: list[bytes] = []
+    size = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                lines.append(line)
+                size += len(line)
+            if size > _SAMPLE:
+                break
+    return b"".join(lines)
+
+
+def _sample(path: Path, encoding: str) -> str:
+    """The file's first lines, whole unless there is no second one."""
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        text = file.read(_SAMPLE)
+    end = text.rfind("\n")
+    return text[: end + 1] if len(text) == _SAMPLE and end > 0 else text
+
+
+def _dialect(sample: str) -> Dialect:
+    """What separates the cells: the delimiter by which most rows have as many cells as the header, and most cells."""
+    first = sample.split("\n", 1)[0]
+    quote = "'" if first.strip()[:1] == "'" and first.count("'") > 1 and '"' not in first else '"'
+    escape = "\\" if '\\"' in sample and '""' not in sample else None
+    for marks in (_USUAL, _RARE):
+        measured = {mark: _fits(sample, Dialect(mark, quote, escape)) for mark in marks if mark in first}
+        regular = {mark: columns for mark, (columns, share) in measured.items() if share >= 0.9 and columns > 1}
+        if regular:
+            return Dialect(max(regular, key=lambda mark: regular[mark]), quote, escape)
+        if marks is _USUAL and any(columns > 1 for columns, _ in measured.values()):
+            return Dialect(max(measured, key=lambda mark: (measured[mark][1], measured[mark][0])), quote, escape)
+    return Dialect(",", quote, escape)
+
+
+def _fits(sample: str, dialect: Dialect) -> tuple[int, float]:
+    """How many cells the header has, and the share of the first rows that have as many."""
+    options: dict[str, Any] = {"delimiter": dialect.delimiter, "quotechar": dialect.quote}
+    rows = csv.reader(sample.splitlines(keepends=True), escapechar=dialect.escape, **options)
+    lengths: list[int] = []
+    try:
+        for row in rows:
+            if row:
+                lengths.append(len(row))
+            if len(lengths) > _SAMPLE_ROWS:
+                break
+    except csv.Error:
+        return 0, 0.0
+    if not lengths:
+        return 0, 0.0
+    header, *others = lengths
+    return header, (Counter(others)[header] / len(others) if others else 1.0)
