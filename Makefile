@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PROBLEM ?= flights
 HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
@@ -22,7 +21,12 @@ SERVING := .venv-serving
 # always this folder's: an activated environment may be of another copy of the project
 export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
+# a table with a TARGET is called after its file, another belongs to the default problem
+ifeq ($(origin PROBLEM),undefined)
+PROBLEM := $(if $(TARGET),$(shell $(PYTHON) -m training.draft.names '$(subst ','\'',$(value DATA))'),flights)
+endif
 override export PROBLEM := $(value PROBLEM)
+override export TARGET := $(value TARGET)
 override export SHEET := $(value SHEET)
 # make takes no blanks and colons in the names of targets; so these are relative too
 FILED := $(shell printf %s '$(subst ','\'',$(PROBLEM))' | tr -c 'a-z0-9_@,' '+')
@@ -60,12 +64,12 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup train scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup train draft scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo '  PROBLEM=flights|flights,churn|flights@champion,flights@challenger  DATA=path-or-URL|simulated  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
+	@echo '  PROBLEM=flights|flights,churn|flights@champion,flights@challenger  DATA=path-or-URL|simulated  TARGET=column-of-a-new-table  SHEET=of-a-workbook  PORT=3000  GRPC_PORT=50051  HOST=127.0.0.1  WORKERS=number of CPUs'
 	@echo '  UI_PORT=7860 (0: no page)  API=http://127.0.0.1:3000 (for the page alone)'
 
 setup: $(DEV)/.ready $(SERVING)/.ready ## set everything up (the other targets do it by themselves)
@@ -90,7 +94,10 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@touch $@
 
 train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training run "$$PROBLEM" --data "$$DATA" --sheet "$$SHEET" --tags $(TAGS)
+	@python -m training run "$$PROBLEM" --data "$$DATA" --target "$$TARGET" --sheet "$$SHEET" --tags $(TAGS)
+
+draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
+	@python -m training draft "$$PROBLEM" --data "$$DATA" --target "$$TARGET" --sheet "$$SHEET"
 
 # DVC works with Git where this is a clone, and has to be told where it is none
 scm: $(DEV)/.ready
@@ -123,7 +130,7 @@ free-ui-port: $(DEV)/.ready
 
 # the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
-serve: setup free-port free-ui-port bento ## train if needed, build, and serve on PORT, with the demo page on UI_PORT
+serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train if needed, build, and serve on PORT, with the demo page on UI_PORT
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
 	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(HERE) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
 	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8

@@ -88,6 +88,7 @@ class Problem:
         fit: sees the inputs and the target of the training split only, and returns what JSON can hold.
         features: sees the inputs; pure NumPy, called with a whole table in training and with a batch of rows in
             serving. Its arrays are float64 (numbers) or object (names, encoded by what training learned for them).
+        partly_labelled: whether the table has rows without a target, which are left out; else they are mistakes.
         simulator: "module:function" that writes a raw table for those who have none, see `training.data.source`.
     """
 
@@ -96,6 +97,7 @@ class Problem:
     contract: Contract
     fit: Fit = no_state
     features: Features = calendar_features
+    partly_labelled: bool = False
     simulator: str | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +123,10 @@ class Problem:
 def load(name: str) -> Problem:
     """The problem of that name; raises ContractError, naming those there are, if there is none."""
     if name not in names():
-        raise ContractError(f"There is no problem {name!r} in problems/. There are: {', '.join(names())}.")
+        raise ContractError(
+            f"There is no problem {name!r} in problems/. There are: {', '.join(names())}. To draft one from a table, "
+            "say what it predicts: TARGET=column."
+        )
     module = importlib.import_module(f"problems.{name}")
     if not hasattr(module, "__path__"):
         raise ContractError(
@@ -134,7 +139,11 @@ def load(name: str) -> Problem:
     return problem
 
 
+def folder() -> Path:
+    """Where the problems are."""
+    return Path(__file__).parent
+
+
 def names() -> list[str]:
     """The problems there are, by name."""
-    here = [str(Path(__file__).parent)]
-    return sorted(module.name for module in pkgutil.iter_modules(here) if module.name not in _NO_PROBLEMS)
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder())]) if module.name not in _NO_PROBLEMS)

@@ -19,7 +19,7 @@ from model.features import fit
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
-from tests.project import DEV, MAKEFILES, ROOT, Project
+from tests.project import DEV, MAKEFILES, ROOT, Project, parameters
 from training.data import gates, ingest, tables
 from training.data.clean import CleanParams
 from training.data.source import SourceParams
@@ -148,7 +148,7 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
         blocks(language, page) for language in ("csv", "python", "yaml")
     )
     (tmp_path / "houses.csv").write_text(rows)
-    (tmp_path / "params.yaml").write_text(numbers)
+    (tmp_path / "params.yaml").write_text(f"{parameters()}\n{numbers}")
     namespace: dict[str, Any] = {}
     exec(program, namespace)  # noqa: S102 it is ours
     problem: Problem = namespace["PROBLEM"]
@@ -160,6 +160,7 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     for section, params in SECTIONS.items():
         place.params(section, params)
     assert set(place.document()) == set(SECTIONS)
+    assert place.document()["train"]["booster"]["learning_rate"] == 0.03
     exec(parse + own_features, namespace)  # noqa: S102
     assert namespace["day"]("02 Şubat 2022") == datetime.date(2022, 2, 2)
     known = {**tables.inputs(problem.contract, table), "price": tables.target(problem.contract, table)}

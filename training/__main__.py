@@ -8,9 +8,10 @@ from pathlib import Path
 from problems import base
 from problems.base import Problem
 from training import wanted
+from training.draft import names
 from training.registry import stores
-from training.workspace import Workspace
-from validation.errors import BoxwoodError, TableError
+from training.workspace import Workspace, say
+from validation.errors import BoxwoodError, SettingsError, TableError
 
 STAGES = {
     "source": "data",
@@ -25,6 +26,9 @@ STAGES = {
     "package": "registry",
 }
 """The stages of dvc.yaml in their order, and the package of training/ that has the module of each."""
+
+_DRAFT = """Reads a table that nobody has described, and writes problems/NAME/__init__.py: what its columns are, with
+a comment beside each decision that may be wrong. `make train PROBLEM=NAME` goes on from it, edited or not."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,15 +53,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="`make train`: bring the table, run the stages that are due, report")
+    draft = commands.add_parser(
+        "draft", help="write problems/NAME/__init__.py for a table that has no problem", description=_DRAFT
+    )
     report = commands.add_parser("report", help="print the metrics of the last evaluation")
     columns = commands.add_parser("columns", help="print the contract as a Markdown table")
     for stage in STAGES:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
-    for command in (run, commands.choices["source"]):
+    for command in (run, draft, commands.choices["source"]):
         command.add_argument("--data", help='path or URL of a table, or "simulated"')
         command.add_argument("--sheet", help="which sheet of a workbook")
+    run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
+    draft.add_argument("--target", required=True, help="the header of what is predicted")
+    draft.add_argument("problem", nargs="?", help="what to call it; after the file if left out")
     run.add_argument("--tags", type=Path, metavar="FILE", help="write the exact tags of what is to be served there")
-    run.add_argument("problem", help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between")
+    run.add_argument(
+        "problem",
+        nargs="?",
+        default="",
+        help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between",
+    )
     for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     registry = commands.add_parser(
@@ -75,7 +90,13 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "run":
         from training import run
 
-        run.main(wanted.read(options.problem), options.data, options.sheet, options.tags)
+        data, sheet = options.data, options.sheet
+        if options.target and _drafted(options):
+            data = sheet = None  # the draft has brought the table
+        run.main(wanted.read(options.problem), data, sheet, options.tags)
+        return
+    if options.command == "draft":
+        _draft(options)
         return
     problem = base.load(options.problem)
     # each command imports what it needs: MLflow alone takes seconds
@@ -93,6 +114,31 @@ def _run(options: argparse.Namespace) -> None:
                 commands.main(problem, options.action, options.versions)
         case stage:
             _run_stage(problem, stage)
+
+
+def _drafted(options: argparse.Namespace) -> bool:
+    """Draft the problem if there is none; a problem that is there is used as somebody edited it, which is said."""
+    name = options.problem or names.of_problem(options.data or "")
+    options.problem = name
+    if name not in base.names():
+        _draft(options)
+        return True
+    target = base.load(name).contract.target
+    if options.target not in (target.name, target.source):
+        raise SettingsError(
+            f"problems/{name} predicts {target.source!r}, and not {options.target!r}. For another target draft another "
+            "problem: PROBLEM=name."
+        )
+    say("run", f"problems/{name} is there and used as it is")
+    return False
+
+
+def _draft(options: argparse.Namespace) -> None:
+    from training.draft import draft
+
+    if not options.data:
+        raise SettingsError("A draft needs a table: say which with DATA=path-or-URL.")
+    draft.main(options.data, options.target, options.problem or None, options.sheet or None)
 
 
 def _run_stage(problem: Problem, stage: str) -> None:

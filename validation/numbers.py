@@ -57,6 +57,38 @@ decimal_comma = Notation("decimal_comma", ",", r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+"
 """1250,5, 1.250,5, 1'250,5, 1 250,5."""
 
 
+@dataclass(frozen=True)
+class Number:
+    """The reader of numbers that stand beside a unit or a currency, which a number may lack.
+
+    Args:
+        notation: how the numbers are written.
+        unit: what follows them, in any case: "m²", "%", "€".
+        before: what precedes them: "$", "approx.".
+        absent: texts that stand for a missing number, besides those of `parsing.ABSENT`.
+    """
+
+    notation: Notation = decimal_point
+    unit: str = ""
+    before: str = ""
+    absent: tuple[str, ...] = ()
+
+    def __call__(self, text: str) -> float | int | None:
+        """The number of a text, None where it is missing; raises ValueError if it is none."""
+        if text in self.absent:
+            return None
+        sign, bare = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
+        if self.before and bare.casefold().startswith(self.before.casefold()):
+            bare = bare[len(self.before) :].lstrip()
+        if self.unit and bare.casefold().endswith(self.unit.casefold()):
+            bare = bare[: -len(self.unit)].rstrip()
+        try:
+            return self.notation(sign + bare)
+        except ValueError:
+            example = f"{self.before} {self.notation.example} {self.unit}".strip()
+            raise ValueError(f"{text[:40]!r} is not a number like {example}") from None
+
+
 class Ambiguous(ValueError):
     """The numbers of a column may be written in two ways; the text says which."""
 

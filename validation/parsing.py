@@ -8,16 +8,27 @@ import contextlib
 import datetime
 import decimal
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from validation.contract import Column, Kind
 from validation.errors import ContractError
 from validation.names import normal
-from validation.numbers import Notation, decimal_comma, decimal_point, plain
+from validation.numbers import Notation, Number, decimal_comma, decimal_point, plain
 from validation.values import quoted, reader
 
-__all__ = ["ABSENT", "dates", "decimal_comma", "decimal_point", "parse_text", "parse_typed"]
+__all__ = [
+    "ABSENT",
+    "dates",
+    "decimal_comma",
+    "decimal_point",
+    "flag",
+    "names",
+    "number",
+    "parse_text",
+    "parse_typed",
+    "timestamps",
+]
 
 ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Texts that stand for a missing number or date. In a category only the empty text does: 'None' may be a name."""
@@ -37,6 +48,45 @@ def dates(pattern: str) -> Callable[[str], str]:
         raise ValueError(f"{text[:40]!r} is not a date like {example.strftime(pattern)} or {example.isoformat()}")
 
     return parse
+
+
+def timestamps(pattern: str) -> Callable[[str], str]:
+    """A parser of timestamps in another format, as `datetime.strptime` writes formats, and in that of requests."""
+
+    def parse(text: str) -> str:
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.strptime(text, pattern).isoformat()
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(text).isoformat()
+        example = datetime.datetime(2023, 5, 31, 13, 45)
+        raise ValueError(f"{text[:40]!r} is no timestamp like {example.strftime(pattern)} or {example.isoformat()}")
+
+    return parse
+
+
+def number(
+    notation: Notation = decimal_point, *, unit: str = "", before: str = "", absent: Sequence[str] = ()
+) -> Number:
+    """A parser of numbers with a unit or a currency beside them, or with texts of the table's own for missing ones."""
+    return Number(notation, unit, before, tuple(absent))
+
+
+def flag(*, true: str, false: str, absent: Sequence[str] = ()) -> Callable[[str], bool | None]:
+    """A parser of flags that are written as two texts, in any case."""
+    values = {true.casefold(): True, false.casefold(): False, **dict.fromkeys(map(str.casefold, absent))}
+
+    def parse(text: str) -> bool | None:
+        try:
+            return values[text.casefold()]
+        except KeyError:
+            raise ValueError(f"{text[:40]!r} is neither {true!r} nor {false!r}") from None
+
+    return parse
+
+
+def names(*, absent: Sequence[str]) -> Callable[[str], str | None]:
+    """A parser of names, of which some stand for a missing one: "NA", "?"."""
+    return lambda text: None if text in absent else text
 
 
 def parse_text(column: Column, text: str, notation: Notation = decimal_point) -> Any:
@@ -83,7 +133,7 @@ def parse_typed(column: Column, cell: object) -> Any:
         ContractError: the column's own `parse` reads it as another value.
     """
     value = _plain(column, cell)
-    if column.parse is None or value is None or isinstance(column.parse, Notation):
+    if column.parse is None or value is None or isinstance(column.parse, Notation | Number):
         return value
     with contextlib.suppress(ValueError):
         parsed, read = column.parse(str(value)), reader(column)

@@ -29,6 +29,8 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     limit = workspace.params("clean", CleanParams).quarantine_limit
     bronze = tables.read(workspace.bronze)
+    if problem.partly_labelled:
+        bronze = _labelled(problem, bronze)
     failures = _failures(problem.contract, bronze)
     sentences = failures["column"] + ": " + failures["reason"]
     reasons = sentences.groupby(failures["row"]).agg("; ".join)
@@ -55,6 +57,18 @@ def main(problem: Problem) -> None:
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
     if len(reasons):
         print(_by_column(problem.contract, failures), flush=True)
+
+
+def _labelled(problem: Problem, bronze: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a target; one that could not be read is a mistake, and stays."""
+    target = problem.contract.target.name
+    noted = bronze[gates.UNREADABLE].fillna("").str.contains(f'"{target}":', regex=False)
+    kept = bronze[bronze[target].notna() | noted]
+    if kept.empty:
+        raise TableError(f"No row has a {target}. Bring a table in which some have one.")
+    if len(kept) < len(bronze):
+        say("clean", f"{counted(len(bronze) - len(kept), 'row')} without a {target} left out")
+    return kept
 
 
 def _whole(cells: pd.Series) -> pd.Series:

@@ -85,7 +85,7 @@ def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[
         cells = raw.restored(column, cells)
     codes, uniques = pd.factorize(cells, use_na_sentinel=True)
     try:
-        values, reasons = _distinct(column, list(uniques))
+        values, reasons = read_distinct(column, list(uniques))
     except _ParserFailed as error:
         row = int(cells.index[np.flatnonzero(codes == error.place)[0]]) + 1
         raise ContractError(
@@ -106,7 +106,7 @@ class _ParserFailed(Exception):
         super().__init__()
 
 
-def _distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
+def read_distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
     """The values of cells, None where missing or unreadable, and by position why a cell could not be read."""
     values: list[Any] = _plain_numbers(column, cells)
     if values and any(has_decimals(str(cell)) for cell in cells):

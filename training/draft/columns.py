@@ -1,0 +1,135 @@
+"""What kind of column each column of a table is, and which of them say nothing."""
+
+import re
+
+import numpy as np
+
+from training.data.rawtable import RawTable
+from training.draft import evidence as evidences
+from training.draft import flags, names, numbers, times
+from training.draft.evidence import Evidence
+from training.draft.found import MISSING, Doubt, Found, Parser
+from training.draft.literals import literal
+from training.draft.sketch import FEWEST_ROWS, Sketch
+from validation import parsing
+from validation.contract import Kind, Role, Unseen
+from validation.values import LONGEST_TEXT
+
+_MOST_CHOICES = 12
+_MOST_NAMES = 100_000
+_ROWS_A_CHOICE = 10
+_LONG_TEXT = 60
+_KEY = re.compile(r"(^|_)(id|ids|key|uuid|guid|index|idx|row|rownames|row_names|nr|no|number|code)$|^unnamed_\d+$")
+_ALMOST_ALL = 0.95
+_WHOLE = re.compile(r"[+-]?[0-9]+\.0")
+
+
+def sketches(table: RawTable) -> list[Sketch]:
+    """A sketch of each column of a table, in its order."""
+    given = names.different(names.snake(header, f"column_{place + 1}") for place, header in enumerate(table.headers))
+    day_first = _day_first(table)
+    return [_sketch(table, place, name, day_first) for place, name in enumerate(given)]
+
+
+def _day_first(table: RawTable) -> bool:
+    return any("semicolons" in remark for remark in table.remarks)
+
+
+def _sketch(table: RawTable, place: int, name: str, day_first: bool) -> Sketch:
+    evidence = evidences.read(table, place)
+    if evidence is None:
+        empty = Evidence(table.headers[place], place, None, [], np.array([]), np.array([], dtype=np.int64))
+        held = table.types[place] if table.types is not None else ""
+        return Sketch(name, empty, None, left_out=f"it holds {held}; a cell is a single value")
+    if not evidence.cells or all(text in MISSING for text in evidence.texts):
+        return Sketch(name, evidence, None, left_out="it has no values")
+    sketch = Sketch(name, evidence, found(evidence, day_first))
+    _judge(sketch)
+    return sketch
+
+
+def found(evidence: Evidence, day_first: bool) -> Found:
+    """What the cells of a column are."""
+    match evidence.kind:
+        case Kind.FLAG:
+            return Found(
+                Kind.FLAG, np.array(evidence.cells, dtype=np.float64), np.zeros(len(evidence.cells), dtype=bool)
+            )
+        case Kind.INTEGER | Kind.REAL:
+            return flags.find(evidence) or numbers.typed(evidence)
+        case Kind.DATE | Kind.TIMESTAMP:
+            return times.typed(evidence)
+    return flags.find(evidence) or times.find(evidence, day_first) or numbers.find(evidence) or as_names(evidence)
+
+
+def as_names(evidence: Evidence) -> Found:
+    """The cells of a column as names."""
+    missing = np.array([text in MISSING for text in evidence.texts], dtype=bool)
+    absent = tuple(sorted(text for text in evidence.texts if text in MISSING))
+    texts = [text for text in evidence.texts if text not in MISSING]
+    whole = bool(texts) and all(map(_WHOLE.fullmatch, texts))  # ingest makes 1 of 1.0, as which pandas writes 1
+    names = [text.removesuffix(".0") if whole else text for text in evidence.texts]
+    values = np.array([None if gone else name for gone, name in zip(missing, names, strict=True)], dtype=object)
+    if not absent:
+        return Found(Kind.CATEGORY, values, missing)
+    parse = Parser(parsing.names(absent=absent), f"names(absent={literal(absent)})", ("names",))
+    doubt = Doubt(
+        3, f"{' and '.join(map(repr, absent))} is taken for a missing value; if it is a name, leave `parse` out"
+    )
+    return Found(Kind.CATEGORY, values, missing, parse, doubts=(doubt,))
+
+
+def _judge(sketch: Sketch) -> None:
+    """Leave out what says nothing, and tell keys and names apart."""
+    evidence, known = sketch.evidence, sketch.known
+    there = ~known.missing
+    rows = evidence.rows_of(there)
+    distinct = int(there.sum())
+    if distinct == 1 and rows == evidence.rows:
+        sketch.leave_out(f"every row has {_quoted(evidence.texts[int(np.flatnonzero(there)[0])])}")
+    elif known.kind is Kind.INTEGER and distinct == rows == evidence.rows:
+        _judge_integers(sketch)
+    elif known.kind is Kind.CATEGORY:
+        _judge_names(sketch, distinct, rows)
+
+
+def _judge_integers(sketch: Sketch) -> None:
+    """Whether integers that no two rows share identify them."""
+    values = sketch.by_row()
+    counts_up = bool((np.diff(values) == 1).all()) and values[0] in (0, 1)
+    if counts_up or (_KEY.search(sketch.name) and len(values) > 20):
+        sketch.role = Role.KEY
+        sketch.reasons.append("it counts the rows" if counts_up else "no two rows have the same")
+        if not counts_up:
+            sketch.doubts.append(
+                Doubt(4, "it is taken for a key, which no model sees; if it measures something, drop its role")
+            )
+
+
+def _judge_names(sketch: Sketch, distinct: int, rows: int) -> None:
+    """Few names are choices, many are learned, and those that nearly every row has for itself say nothing."""
+    there = ~sketch.known.missing
+    texts = [str(name) for name in sketch.known.values[there]]
+    counts = sketch.evidence.counts[there]
+    length = float(np.average([len(text) for text in texts], weights=counts))
+    if max(map(len, texts)) > LONGEST_TEXT or (length > _LONG_TEXT and distinct > rows / 10):
+        sketch.leave_out("it holds texts, not names")
+    elif distinct > _ALMOST_ALL * rows and distinct > 20:
+        sketch.role = Role.KEY
+        sketch.reasons.append("nearly every row has a name of its own")
+        sketch.doubts.append(
+            Doubt(3, "it is taken for a key, which no model sees: nearly every row has a name of its own")
+        )
+    elif distinct > _MOST_NAMES:
+        sketch.leave_out(f"it has {distinct:,} names; a draft takes at most {_MOST_NAMES:,}")
+    elif distinct <= _MOST_CHOICES and counts.min() >= FEWEST_ROWS and rows >= _ROWS_A_CHOICE * distinct:
+        sketch.choices = tuple(sorted(texts))
+        sketch.doubts.append(Doubt(1, "another name is refused; if there are more, take `choices` away"))
+    else:
+        sketch.unseen = Unseen.WARN
+        if distinct > rows / 2:
+            sketch.doubts.append(Doubt(2, f"it has {distinct:,} names in {rows:,} rows, which teach little"))
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}…")

@@ -1,0 +1,148 @@
+"""Table → problem: reads a table that nobody has described, drafts its contract, and writes the module."""
+
+import contextlib
+import importlib
+from pathlib import Path
+
+from problems import base
+from problems.base import Problem
+from training.data import formats, source
+from training.draft import columns, module, names, relations, target
+from training.draft.found import Doubt
+from training.draft.module import Draft
+from training.workspace import Workspace, atomic_file, counted, recover, say
+from validation.contract import NAME, Role
+from validation.errors import ContractError, SettingsError, TableError
+
+_MOST_COLUMNS = 1_000
+_MOST_TOLD = 12
+
+
+def main(data: str, asked: str, name: str | None = None, sheet: str | None = None) -> Problem:
+    """Draft a problem from a table, which is kept as that problem's; returns the problem.
+
+    Args:
+        data: a path, a URL or another address.
+        asked: the header of the target.
+        name: the problem's; after the file if left out.
+        sheet: which sheet of a workbook.
+
+    Raises:
+        SettingsError: there is such a problem, or none can have this name.
+        TableError: it is no table that a problem can be drafted from.
+    """
+    name = name or names.of_problem(data)
+    _demand_free(name)
+    workspace = Workspace(name)
+    recover(workspace.raw)
+
+    def write(table: Path) -> None:
+        draft = read(table, asked, name, sheet)
+        text = module.source(draft)
+        _executed(text)  # before it is anybody's
+        with atomic_file(base.folder() / name / "__init__.py") as temporary:
+            temporary.write_text(text)
+        tell(draft)
+
+    try:
+        source.keep(workspace, data, sheet, write)
+    except BaseException:
+        _forget(name)
+        raise
+    workspace.list_problem()
+    importlib.invalidate_caches()
+    return base.load(name)
+
+
+def read(table: Path, asked: str, name: str, sheet: str | None = None) -> Draft:
+    """A draft of the problem of a raw table; raises TableError if there can be none."""
+    with formats.opened(table, sheet) as opened:
+        headers = opened.headers
+        if len(headers) > _MOST_COLUMNS:
+            raise TableError(
+                f"{opened.name} has {len(headers):,} columns; a draft takes at most {_MOST_COLUMNS:,}. Leave out those "
+                "that say little, or write the problem yourself."
+            )
+        if opened.loaded.index.empty:
+            raise TableError(f"{opened.name} has headers and no rows.")
+        sketches = columns.sketches(opened)
+        rows = len(opened.loaded.index)
+    wanted = target.find(sketches, asked)
+    target.settle(wanted)
+    relations.leave_out_copies(sketches)
+    relations.forbid_what_tells(sketches, wanted)
+    relations.order_by_time(sketches, wanted)
+    if not any(sketch.role in (Role.FEATURE, Role.TIME) and not sketch.left_out for sketch in sketches):
+        raise TableError(f"No column of {table.name} is left to predict {asked!r} from: bring a table that has more.")
+    return Draft(name, table.name, sketches, wanted, rows, int(wanted.missing().sum()))
+
+
+def execute(draft: Draft) -> Problem:
+    """The problem that the module of a draft defines."""
+    return _executed(module.source(draft))
+
+
+def _executed(text: str) -> Problem:
+    namespace: dict[str, object] = {}
+    exec(compile(text, "draft", "exec"), namespace)  # noqa: S102 it is ours
+    problem = namespace["PROBLEM"]
+    if not isinstance(problem, Problem):
+        raise ContractError("A draft defines no PROBLEM.")
+    return problem
+
+
+def tell(draft: Draft) -> None:
+    """Say what was decided, and what is in doubt, the most doubtful first."""
+    kept = draft.kept
+    problem = execute(draft)
+    features = sum(sketch.role in (Role.FEATURE, Role.TIME) for sketch in kept)
+    say(
+        "draft", f"problems/{draft.name}/__init__.py: {draft.title}, a {problem.task}, of {counted(features, 'column')}"
+    )
+    say("draft", f"what is predicted, by rule: {target.RULE}")
+    time = problem.contract.time
+    say(
+        "draft",
+        f"the split is {f'by {time.name}, the newest rows are the test' if time else 'at random: no time column'}",
+    )
+    if draft.unlabelled:
+        say("draft", f"{draft.unlabelled:,} of {draft.rows:,} rows have no target and are left out")
+    for sentence in _doubted(draft):
+        say("draft", f"  {sentence}")
+    for sketch in [sketch for sketch in draft.sketches if sketch.left_out][:_MOST_TOLD]:
+        say("draft", f"  without {sketch.evidence.header!r}: {sketch.left_out}")
+
+
+def _doubted(draft: Draft) -> list[str]:
+    """What is in doubt, the most doubtful first, each with the columns that it is about."""
+    about: dict[Doubt, list[str]] = {}
+    for sketch in draft.kept:
+        for doubt in sketch.all_doubts:
+            about.setdefault(doubt, []).append(sketch.name)
+    ordered = sorted(about, key=lambda doubt: -doubt.weight)
+    told = [f"{_listed(about[doubt])}: {doubt.sentence}" for doubt in ordered[:_MOST_TOLD]]
+    return [*told, *([f"and {len(ordered) - _MOST_TOLD} more, in comments"] if len(ordered) > _MOST_TOLD else [])]
+
+
+def _listed(columns: list[str]) -> str:
+    return ", ".join(columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
+
+
+def _demand_free(name: str) -> None:
+    if name in base.names() or (base.folder() / name).exists():
+        raise SettingsError(
+            f"problems/{name} is there, and a draft overwrites nothing. Leave TARGET out to use it as it is, or call "
+            "the new problem otherwise: PROBLEM=name."
+        )
+    if not NAME.fullmatch(name) or name in names.RESERVED:
+        raise SettingsError(
+            f"PROBLEM={name} can be no problem's name; write it like '{names.snake(name, 'table')}_table'."
+        )
+
+
+def _forget(name: str) -> None:
+    """Remove what a failed draft left of a folder that was not there before."""
+    folder = base.folder() / name
+    with contextlib.suppress(OSError):
+        (folder / "__init__.py").unlink(missing_ok=True)
+        folder.rmdir()
