@@ -177,11 +177,14 @@ def _named(value: Any, where: str) -> Any:
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults with what differs in their place, section by section, however deep."""
+    """The defaults with what differs in their place, section by section; a `booster` is taken as a whole."""
     merged = dict(defaults)
     for name, value in own.items():
         default = merged.get(name)
-        merged[name] = _merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+        # LightGBM's parameters suit each other, and no others
+        merged[name] = value
+        if name != "booster" and isinstance(default, dict) and isinstance(value, dict):
+            merged[name] = _merged(default, value)
     return merged
 
 

@@ -120,6 +120,11 @@ def boost(
         raise SettingsError(f"LightGBM does not take the parameters in {PARAMS}, train.booster: {error}") from error
 
 
+def least_loss(booster: lgb.Booster) -> float:
+    """The loss on the rows that decided when to stop, at the tree that is best by it."""
+    return float(next(iter(booster.best_score["validation"].values())))
+
+
 def raw_scores(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
     """A booster's raw scores, shape (rows,)."""
     scores: np.ndarray = booster.predict(matrix, raw_score=True)

@@ -5,7 +5,6 @@ The folds say how many trees to grow, which of several parameter sets to take, a
 split holds out.
 """
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import TRAIN, stretches
 from training.learning import spread
-from training.learning.boost import boost, dataset, raw_scores
+from training.learning.boost import boost, dataset, least_loss, raw_scores
 from training.learning.gold import gold_of
 from training.learning.params import TrainParams
 from training.learning.scales import demand
@@ -62,7 +61,7 @@ class Folds(Trained):
         demand(self._scale, problem.contract.target.name, self.actual)
         place = stretches(problem, known, params.folds, params.seed)
         self._folds = [self._fold(place == number) for number in range(params.folds)]
-        best = self._best([{**params.booster, **more} for more in ({}, *params.alternatives)], params)
+        best = self._best(params)
         self._params = params.with_booster(best.booster)
         self.raw = best.raw
         self.fitted = fit(problem, self._with_target(), task.bounds)
@@ -85,9 +84,9 @@ class Folds(Trained):
         features = gold_of(problem, fitted, self.columns).to_numpy()
         return _Fold(FeatureMatrix(problem, fitted), features, ~held_out, held_out)
 
-    def _best(self, boosters: Sequence[dict[str, Any]], params: TrainParams) -> _Tried:
+    def _best(self, params: TrainParams) -> _Tried:
         """The parameter set with the least mean loss on rows that its boosters did not learn from."""
-        tried = [self._tried(params.with_booster(booster)) for booster in boosters]
+        tried = [self._tried(params.with_booster(booster)) for booster in params.boosters]
         best = min(tried, key=lambda one: one.loss)
         if len(tried) > 1:
             losses = ", ".join(f"{one.loss:.5g}" for one in tried)
@@ -107,7 +106,7 @@ class Folds(Trained):
             held_out.set_reference(data)
             booster = boost(settings, params.rounds, data, held_out, params.stop_after)
             trees.append(booster.best_iteration)
-            losses.append(next(iter(booster.best_score["validation"].values())) * fold.held_out.sum())
+            losses.append(least_loss(booster) * fold.held_out.sum())
             scores = raw_scores(booster, fold.features[fold.held_out])
             raw = np.empty((len(self.actual), *scores.shape[1:])) if raw is None else raw
             raw[fold.held_out] = scores

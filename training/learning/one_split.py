@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
@@ -12,12 +12,21 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import spread
-from training.learning.boost import boost, dataset, raw_scores
+from training.learning.boost import boost, dataset, least_loss, raw_scores
 from training.learning.gold import gold_of
 from training.learning.params import TrainParams
 from training.learning.scales import demand
 from training.learning.tasks.base import Task, Trained
 from training.workspace import say
+
+
+class _Tried(NamedTuple):
+    """A parameter set, all of LightGBM's parameters by it, its booster and that one's least loss on validation."""
+
+    params: TrainParams
+    settings: dict[str, Any]
+    booster: lgb.Booster
+    loss: float
 
 
 class OneSplit(Trained):
@@ -31,7 +40,7 @@ class OneSplit(Trained):
         task.require_enough(actual[TRAIN])
         target = problem.contract.target.name
         with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
-        self._task, self._params = task, params
+        self._task = task
         self.fitted = fit(problem, with_target[TRAIN], task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
         gold = {part: gold_of(problem, self.fitted, columns) for part, columns in inputs.items()}
@@ -45,23 +54,28 @@ class OneSplit(Trained):
         for values in actual.values():
             demand(self._scale, target, values)
         self._rows, self._actual = parts[TRAIN], actual[TRAIN]
-        self._settings = task.settings_of(self._matrix, params)
-        self.booster = self._boosted(actual)
+        tried = [self._boosted(actual, params.with_booster(booster)) for booster in params.boosters]
+        best = min(tried, key=lambda one: one.loss)
+        if len(tried) > 1:
+            losses = ", ".join(f"{one.loss:.5g}" for one in tried)
+            say("train", f"parameter set {tried.index(best) + 1} has the least loss on validation: {losses}")
+        self.booster, self._params, self._settings = best.booster, best.params, best.settings
         self.raw = raw_scores(self.booster, self._features[CALIBRATION])
         self.actual, self.columns = actual[CALIBRATION], inputs[CALIBRATION]
 
-    def _boosted(self, actual: Mapping[str, np.ndarray]) -> lgb.Booster:
+    def _boosted(self, actual: Mapping[str, np.ndarray], params: TrainParams) -> "_Tried":
+        settings = self._task.settings_of(self._matrix, params)
         learned = {part: self._scale.learned(values) for part, values in actual.items()}
         weights = {
-            part: self._task.weights(self._params.class_weights, actual[part], actual[TRAIN])
-            for part in (TRAIN, VALIDATION)
+            part: self._task.weights(params.class_weights, actual[part], actual[TRAIN]) for part in (TRAIN, VALIDATION)
         }
         data, held_out = (
-            dataset(self._matrix, self._features[part], learned[part], self._settings, weights[part])
+            dataset(self._matrix, self._features[part], learned[part], settings, weights[part])
             for part in (TRAIN, VALIDATION)
         )
         held_out.set_reference(data)
-        return boost(self._settings, self._params.rounds, data, held_out, self._params.stop_after)
+        booster = boost(settings, params.rounds, data, held_out, params.stop_after)
+        return _Tried(params, settings, booster, least_loss(booster))
 
     @cached_property
     def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:

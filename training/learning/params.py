@@ -34,7 +34,8 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `coverage` is that of prediction intervals and sets; `class_weights` (a weight by class, or "balanced") and `costs`
     are for classifications. With `folds`, tables of up to `most_cells` cells (rows times columns) are learned by folds,
-    see `training.learning.folds`. These choose between `booster` and the `alternatives`, which name what differs.
+    see `training.learning.folds`. `alternatives` name what differs from `booster`; the set with the least loss on
+    rows that it did not learn from is taken.
     `target: log` has a regression learn the logarithm of its target.
     """
 
@@ -53,8 +54,13 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.folds == 1:
             raise ValueError("there are at least two folds; 0 trains on one split")
-        for more in ({}, *self.alternatives):
-            demand_known({**self.booster, **more})
+        for booster in self.boosters:
+            demand_known(booster)
+
+    @property
+    def boosters(self) -> list[dict[str, Any]]:
+        """LightGBM's parameters of each set to choose from, that of `booster` first."""
+        return [{**self.booster, **more} for more in ({}, *self.alternatives)]
 
     def with_booster(self, booster: dict[str, Any]) -> "TrainParams":
         """The same with other parameters of LightGBM."""
