@@ -84,10 +84,18 @@ class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Duplicates(msgspec.Struct, frozen=True):
-    """How many rows equal an earlier one in every input, and how many of those stay in one split with it."""
+    """Rows that are equal to others in every input.
+
+    Attributes:
+        rows: how many equal an earlier one.
+        together: how many of those stay in one split with it.
+        noise: the share of the target's variance that is left among equal rows, which no model can explain; None of
+            classes, and where too few rows are equal to say.
+    """
 
     rows: int = 0
     together: int = 0
+    noise: float | None = None
 
 
 class Importance(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ that they guess is among them. So they stay in the registry, and are in no bundl
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from model.metrics import Duplicates
@@ -14,6 +15,7 @@ from training.workspace import counted
 INPUTS, ROWS = "inputs", "rows"
 """The columns of hashes: of a row's inputs; of its inputs, its target and the number of equal rows before it."""
 _LARGEST_SHARE, _LARGEST = 0.05, 5
+_ENOUGH_EQUAL = 30
 
 
 def hashes(silver: pd.DataFrame, inputs: Sequence[str], target: str) -> pd.DataFrame:
@@ -65,6 +67,25 @@ def summary(silver: pd.DataFrame, inputs: Sequence[str]) -> Duplicates:
     """How many rows are equal to an earlier one in every input, and how many of those stay in one split with it."""
     repeated = silver[list(inputs)].duplicated()
     return Duplicates(int(repeated.sum()), int((repeated & together(silver, inputs)).sum()))
+
+
+def noise(silver: pd.DataFrame, inputs: Sequence[str], actual: np.ndarray) -> float | None:
+    """The variance of targets among rows with equal inputs, divided by that of all targets; None from too few rows.
+
+    Args:
+        silver: rows.
+        inputs: the columns that a model sees.
+        actual: their targets, shape (rows,).
+    """
+    targets = pd.Series(actual, index=silver.index)
+    groups = targets.groupby(_hashed(silver[sorted(inputs)]))
+    sizes, squares = groups.size(), groups.var(ddof=1) * (groups.size() - 1)
+    several = sizes > 1
+    free = int((sizes[several] - 1).sum())
+    whole = float(targets.var(ddof=1))
+    if free < _ENOUGH_EQUAL or not whole > 0:
+        return None
+    return float(squares[several].sum() / free / whole)
 
 
 def told(repeated: Duplicates) -> str:

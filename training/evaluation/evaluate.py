@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from model.features import FeatureMatrix
-from model.metrics import CrossValidation, Importance, Metrics, Slice
+from model.metrics import CrossValidation, Duplicates, Importance, Metrics, Slice
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training import digits
@@ -62,7 +62,7 @@ def main(problem: Problem) -> None:
     shares = workspace.params("split", SplitParams)
     evaluation = Metrics(
         **_judged(predictor, test, table, list(answers), params, stated),
-        duplicates=copies.summary(silver, [column.name for column in problem.contract.inputs]),
+        duplicates=_duplicates(task, silver),
         splits={name: int((split == name).sum()) for name in SPLITS},
         quarantined=len(pd.read_csv(workspace.quarantine, usecols=[0])),
         refused=int((split == TEST).sum()) - len(test),
@@ -72,6 +72,15 @@ def main(problem: Problem) -> None:
     )
     write_json(workspace.metrics, msgspec.to_builtins(evaluation))
     say("evaluate", f"{len(test):,} test rows through the Predictor, {evaluation.refused} refused by the contract")
+
+
+def _duplicates(task: tasks.Task[Any], silver: pd.DataFrame) -> Duplicates:
+    contract = task.problem.contract
+    inputs = [column.name for column in contract.inputs]
+    found = copies.summary(silver, inputs)
+    if not found.rows or not contract.target.continuous:
+        return found
+    return msgspec.structs.replace(found, noise=copies.noise(silver, inputs, task.encode(silver)))
 
 
 def _folds(

@@ -38,6 +38,7 @@ HEADS = {
 
 _MOST_REASONS = 3
 _MANY_TURNED = 0.3
+_MOST_OF_ALL, _MUCH_NOISE, _FEW_MISSES = 0.9, 0.2, 10
 
 
 def main(problem: Problem) -> None:
@@ -148,7 +149,34 @@ def remarks(metrics: Metrics) -> list[str]:
     if better:
         loss = HEADS.get(_loss(metrics), _loss(metrics))
         sentences.append(f"Better than the model by {loss}: {', '.join(better)}. Look into why before you rely on it.")
-    return sentences
+    return [*sentences, *weaknesses(metrics)]
+
+
+def weaknesses(metrics: Metrics) -> list[str]:
+    """Why a model may be weak, and what about it is worth a look, a sentence each."""
+    found = []
+    columns = metrics.importance.columns
+    if len(columns) > 1 and sum(columns.values()) > 0:
+        name, size = max(columns.items(), key=lambda column: column[1])
+        share = size / sum(columns.values())
+        if share > _MOST_OF_ALL:
+            found.append(
+                f"`{name}` moves answers nearly by itself ({share:.0%} of all contributions): make sure that callers "
+                "know it when they ask, and that it does not follow from the target."
+            )
+    noise = metrics.duplicates.noise
+    if noise is not None and noise > _MUCH_NOISE:
+        found.append(
+            f"Rows that are equal in every input differ in the target, by {noise:.0%} of its variance: no model of "
+            "these columns explains that. Bring columns that tell them apart."
+        )
+    stated = metrics.interval or metrics.sets
+    if stated is not None and metrics.rows * (1 - stated.coverage) < _FEW_MISSES:
+        found.append(
+            f"{metrics.rows:,} test rows are few: the coverage that they show may be off by "
+            f"{2 * (stated.coverage * (1 - stated.coverage) / metrics.rows) ** 0.5:.0%} by chance."
+        )
+    return found
 
 
 def _ahead(metrics: Metrics) -> list[str]:
