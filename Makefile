@@ -23,7 +23,7 @@ export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
 # a table with a TARGET is called after its file, another belongs to the default problem
 ifeq ($(origin PROBLEM),undefined)
-PROBLEM := $(if $(TARGET),$(shell $(PYTHON) -m training.draft.names '$(subst ','\'',$(value DATA))'),flights)
+PROBLEM := $(if $(value TARGET),$(shell $(PYTHON) -m training.draft.names '$(subst ','\'',$(value DATA))'),flights)
 endif
 override export PROBLEM := $(value PROBLEM)
 override export TARGET := $(value TARGET)

@@ -19,7 +19,7 @@ from model.features import fit
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
-from tests.project import DEV, MAKEFILES, ROOT, Project, parameters
+from tests.project import DEV, MAKEFILES, ROOT, SHIPPED, Project, parameters
 from training.data import gates, ingest, tables
 from training.data.clean import CleanParams
 from training.data.source import SourceParams
@@ -241,7 +241,8 @@ def test_no_file_names_a_registrys_host() -> None:
 
 def test_files_are_short_and_so_are_functions() -> None:
     for path in tracked():
-        if path.suffix == ".py":
+        is_drafted = path.parent.parent == ROOT / "problems" and path.parent.name not in (*SHIPPED, "features")
+        if path.suffix == ".py" and not is_drafted:
             text = path.read_text()
             assert text.count("\n") <= 330, path
             for node in ast.walk(ast.parse(text)):

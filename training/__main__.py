@@ -136,6 +136,8 @@ def _drafted(options: argparse.Namespace) -> bool:
 def _draft(options: argparse.Namespace) -> None:
     from training.draft import draft
 
+    if not options.target:
+        raise SettingsError("A draft needs to know what is predicted: say which column with TARGET=header.")
     if not options.data:
         raise SettingsError("A draft needs a table: say which with DATA=path-or-URL.")
     draft.main(options.data, options.target, options.problem or None, options.sheet or None)

@@ -155,7 +155,8 @@ def _lacks(table: RawTable, columns: Sequence[Column], missing: Sequence[Column]
         _renamed(column, spare) for column in missing[:_MOST_HEADERS]
     )
     more = f" and {len(missing) - _MOST_HEADERS:,} more" if len(missing) > _MOST_HEADERS else ""
-    return f"{table.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}."
+    other = " For a table of another kind, TARGET=column drafts a problem." if len(missing) > len(columns) / 2 else ""
+    return f"{table.name} lacks the {what}{more}. It has: {', '.join(map(repr, present[:_MOST_HEADERS]))}.{other}"
 
 
 def _renamed(column: Column, spare: Sequence[str]) -> str:

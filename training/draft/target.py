@@ -9,6 +9,7 @@ import numpy as np
 from training.draft import columns
 from training.draft.found import Doubt
 from training.draft.sketch import Sketch
+from training.workspace import counted
 from validation.classes import MOST_CLASSES
 from validation.contract import Kind, Role
 from validation.errors import TableError
@@ -19,6 +20,7 @@ RULE = (
 )
 FEWEST_ROWS, FEWEST_OF_CLASS = 30, 10
 _MOST_WHOLE = 10
+_RARE_SHARE = 0.02
 _CLASS = re.compile(r"(^|_)(class|label|type|category|group|cluster|species|grade|stage|level|quality)(_|$)")
 _POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí", "sim", "evet", "on", "present"}
 _NEGATIVE = {"no", "n", "false", "f", "0", "negative", "neg", "nein", "non", "não", "hayır", "off", "absent", "none"}
@@ -103,7 +105,7 @@ def _has_names(target: Sketch) -> bool:
 
 def _classify(target: Sketch) -> None:
     header, there = target.evidence.header, ~target.known.missing
-    labels = [str(label) for label in target.known.values[there]]
+    labels = _frequent(target, [str(label) for label in target.known.values[there]])
     if len(labels) > MOST_CLASSES:
         raise TableError(
             f"The target {header!r} has {len(labels):,} different texts; a model tells at most {MOST_CLASSES} classes "
@@ -112,7 +114,20 @@ def _classify(target: Sketch) -> None:
     target.unseen = None
     target.choices, doubt = _ordered(target, labels)
     target.doubts += [doubt] if doubt else []
-    _demand_rows(target, dict(zip(labels, target.known.values[there], strict=True)))
+    _demand_rows(target, {label: label for label in labels})
+
+
+def _frequent(target: Sketch, labels: list[str]) -> list[str]:
+    """The labels of several that have rows enough, if the others have few rows in all: those go to quarantine."""
+    rows = {label: target.evidence.rows_of(target.known.values == label) for label in labels}
+    rare = [label for label in labels if rows[label] < FEWEST_OF_CLASS]
+    lost = sum(rows[label] for label in rare)
+    if not rare or len(labels) - len(rare) < 2 or lost > _RARE_SHARE * target.evidence.rows:
+        return labels
+    some = ", ".join(map(repr, rare[:5])) + ", …" * (len(rare) > 5)
+    what = f"{counted(lost, 'row')} of classes that have fewer than {FEWEST_OF_CLASS} ({some}) go to quarantine"
+    target.doubts.append(Doubt(8, f"{what}; join them with others by `parse`"))
+    return [label for label in labels if label not in rare]
 
 
 def _demand_rows(target: Sketch, labels: dict[str, object]) -> None:
@@ -120,8 +135,9 @@ def _demand_rows(target: Sketch, labels: dict[str, object]) -> None:
     rarest = min(counts, key=lambda label: counts[label])
     if counts[rarest] < FEWEST_OF_CLASS:
         raise TableError(
-            f"{counts[rarest]} rows have {target.evidence.header} = {rarest!r}; a class needs {FEWEST_OF_CLASS}, to be "
-            "learned from some and judged by others. Bring more rows of it, or join it with another class."
+            f"Of {target.evidence.header} = {rarest!r} there {'is' if counts[rarest] == 1 else 'are'} "
+            f"{counted(counts[rarest], 'row')}; a class needs {FEWEST_OF_CLASS}, to be learned from some and judged by "
+            "others. Bring more rows of it, or join it with another class."
         )
 
 

@@ -13,7 +13,7 @@ from training.draft.literals import literal
 from validation.contract import Kind
 from validation.parsing import ABSENT, dates, timestamps
 
-_SAMPLE = 200
+_SAMPLE, _FIRST = 200, 5
 _STRAY_SHARE = 0.01
 _ORDERS = ("%Y{0}%m{0}%d", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%y{0}%m{0}%d")
 _NAMED = ("%d{0}%b{0}%Y", "%d{0}%B{0}%Y", "%d{0}%b{0}%y", "%b{0}%d{0}%Y", "%Y{0}%b{0}%d")
@@ -25,7 +25,10 @@ _DAYS = (
 )
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%z", "%H:%M:%S.%f%z")
 _STAMPS = tuple(f"{day}{between}{time}" for day, between, time in itertools.product(_DAYS, (" ", "T"), _TIMES))
-_LIKELY = re.compile(r"(?=.*\d)[\w\s:/.,+\-]{6,40}", re.ASCII)
+_LIKELY = re.compile(
+    r"(?:\d{1,4}[-/. ] ?(?:\d{1,2}|[A-Za-z]{3,9})[-/. ,] ?\d{1,4}|\d{8}"
+    r"|[A-Za-z]{3,9}[-/. ]\d{1,2},?[-/. ]\d{2,4}|[A-Za-z]{3,9}, .{8,20}\d{4}).{0,20}"
+)
 _DIGITS = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _ISO_DAY, _ISO_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].{8,}")
 
@@ -38,7 +41,9 @@ def find(evidence: Evidence, day_first: bool) -> Found | None:
     likely = sum(_LIKELY.fullmatch(text) is not None for text in sample)
     if not len(sample) or likely < 0.98 * len(sample) or _is_number(sample):
         return None
-    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _reads(sample, pattern).mean() >= 0.98]
+    first = sample.iloc[:_FIRST]
+    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _reads(first, pattern).any()]
+    possible = [pattern for pattern in possible if _reads(sample, pattern).mean() >= 0.98]
     measured = {pattern: _reads(texts, pattern) for pattern in possible}
     if not measured:
         return None
@@ -63,7 +68,7 @@ def typed(evidence: Evidence) -> Found:
 
 def _is_number(sample: pd.Series) -> bool:
     """Whether the texts are plain numbers, and no dates of eight digits."""
-    digits = sum(text.replace(".", "", 1).isdigit() for text in sample)
+    digits = sum(text.lstrip("+-").replace(".", "", 1).isdigit() for text in sample)
     return digits == len(sample) and not all(map(_DIGITS.fullmatch, sample))
 
 

@@ -152,8 +152,11 @@ def test_one_command_from_a_table_to_a_packaged_model(tmp_path: Path) -> None:
         "python", "-m", "training", "draft", "--data", "House Prices.csv", "--target", "prise", fails=True
     )
     assert "problems/house_prices is there" in said
-    said = project.training("draft --data nowhere.csv --target price", "draft --target price", fails=True)
+    said = project.training(
+        "draft --data nowhere.csv --target price", "draft --target price", "draft --target=", fails=True
+    )
     assert "nowhere.csv does not exist" in said
+    assert "A draft needs to know what is predicted: say which column with TARGET=header." in said
     assert "A draft needs a table: say which with DATA=path-or-URL." in said
 
 

@@ -61,6 +61,12 @@ def test_few_whole_values_are_a_doubt(here: Path) -> None:
     assert "the rarer, is taken for the positive class; if not, turn `choices` round" in of(["a", "b", "b"])[0]
 
 
+def test_a_rare_class_of_several_is_left_to_quarantine(here: Path) -> None:
+    text, problem, _ = drafted({"x": X, "y": [*"ab" * 148, *"cccd"]}, "y")
+    assert problem.contract.target.choices == ("a", "b")
+    assert "4 rows of classes that have fewer than 10 ('c', 'd') go to quarantine" in text
+
+
 def test_rows_without_a_target(here: Path) -> None:
     text, problem = of(["", 1.5, 2.5, "NA", 3.5])
     assert problem.partly_labelled
@@ -77,8 +83,8 @@ def test_rows_without_a_target(here: Path) -> None:
         ({"x": X, "y": [""] * 300}, "y", "The target 'y' has no values. Choose another column."),
         ({"x": X[:1], "y": X[:1]}, "y", "there is nothing to predict"),
         ({"x": X[:10], "y": X[:10]}, "y", "10 rows have a target; a draft needs 30, to learn from some"),
-        ({"x": X, "y": [*"a" * 297, *"b" * 3]}, "y", "3 rows have y = 'b'; a class needs 10, to be learned"),
-        ({"x": X, "y": [1] * 297 + [0] * 3}, "y", "3 rows have y = 'false'; a class needs 10"),
+        ({"x": X, "y": [*"a" * 297, *"b" * 3]}, "y", "Of y = 'b' there are 3 rows; a class needs 10, to be"),
+        ({"x": X, "y": [1] * 297 + [0] * 3}, "y", "Of y = 'false' there are 3 rows; a class needs 10"),
         ({"x": X, "y": [f"t{n}" for n in range(300)]}, "y", "has 300 different texts; a model tells at most 100"),
         ({"x": X, "y": ["2023-05-31", "2023-06-01"] * 150}, "y", "The target 'y' is a date. Predict a number of days"),
         ({"x": ["a"] * 300, "y": X}, "y", "No column of table.csv is left to predict 'y' from"),
