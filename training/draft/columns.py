@@ -1,6 +1,7 @@
 """What kind of column each column of a table is, and which of them say nothing."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,15 +28,26 @@ _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
 def sketches(table: RawTable) -> list[Sketch]:
     """A sketch of each column of a table, in its order."""
     given = names.different(names.snake(header, f"column_{place + 1}") for place, header in enumerate(table.headers))
-    day_first = _day_first(table)
-    return [_sketch(table, place, name, day_first) for place, name in enumerate(given)]
+    drawn = [_sketch(table, place, name) for place, name in enumerate(given)]
+    first = _comes_first(table, drawn)
+    if first is not None:
+        for sketch in drawn:
+            if sketch.found is not None and sketch.found.undecided:
+                sketch.found = times.find(sketch.evidence, first)
+    return drawn
 
 
-def _day_first(table: RawTable) -> bool:
-    return any("semicolons" in remark for remark in table.remarks)
+def _comes_first(table: RawTable, drawn: Sequence[Sketch]) -> str | None:
+    """Whether days or months come first ("%d", "%m") in the table's dates that say it; semicolons are of day first."""
+    dates = [sketch.known for sketch in drawn if sketch.found is not None and not sketch.known.undecided]
+    parsers = [found.parse for found in dates if found.kind in (Kind.DATE, Kind.TIMESTAMP) and found.parse is not None]
+    decided = {parser.code.split('"')[1][:2] for parser in parsers} & {"%d", "%m"}
+    if len(decided) == 1:
+        return decided.pop()
+    return "%d" if any("semicolons" in remark for remark in table.remarks) else None
 
 
-def _sketch(table: RawTable, place: int, name: str, day_first: bool) -> Sketch:
+def _sketch(table: RawTable, place: int, name: str) -> Sketch:
     evidence = evidences.read(table, place)
     if evidence is None:
         empty = Evidence(table.headers[place], place, None, [], np.array([]), np.array([], dtype=np.int64))
@@ -43,12 +55,12 @@ def _sketch(table: RawTable, place: int, name: str, day_first: bool) -> Sketch:
         return Sketch(name, empty, None, left_out=f"it holds {held}; a cell is a single value")
     if not evidence.cells or all(text in MISSING for text in evidence.texts):
         return Sketch(name, evidence, None, left_out="it has no values")
-    sketch = Sketch(name, evidence, found(evidence, day_first))
+    sketch = Sketch(name, evidence, found(evidence))
     _judge(sketch)
     return sketch
 
 
-def found(evidence: Evidence, day_first: bool) -> Found:
+def found(evidence: Evidence) -> Found:
     """What the cells of a column are."""
     match evidence.kind:
         case Kind.FLAG:
@@ -59,7 +71,7 @@ def found(evidence: Evidence, day_first: bool) -> Found:
             return flags.find(evidence) or numbers.typed(evidence)
         case Kind.DATE | Kind.TIMESTAMP:
             return times.typed(evidence)
-    return flags.find(evidence) or times.find(evidence, day_first) or numbers.find(evidence) or as_names(evidence)
+    return flags.find(evidence) or times.find(evidence) or numbers.find(evidence) or as_names(evidence)
 
 
 def as_names(evidence: Evidence) -> Found:

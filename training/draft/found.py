@@ -39,6 +39,7 @@ class Found:
         parse: how texts become values, where the contract has to say it.
         unit: of its numbers.
         doubts: what may be wrong.
+        undecided: whether nothing in the column says if its days or its months come first.
     """
 
     kind: Kind
@@ -47,3 +48,4 @@ class Found:
     parse: Parser | None = None
     unit: str | None = None
     doubts: tuple[Doubt, ...] = ()
+    undecided: bool = False

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -33,16 +34,24 @@ _DIGITS = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[0
 _ISO_DAY, _ISO_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].{8,}")
 
 
-def find(evidence: Evidence, day_first: bool) -> Found | None:
-    """The dates of a column of texts, None if it holds something else; `day_first` decides where nothing else does."""
+def find(evidence: Evidence, first: str | None = None) -> Found | None:
+    """The dates of a column of texts, None if it holds something else.
+
+    Args:
+        evidence: the column.
+        first: "%d" or "%m", which decides where the column does not; None where the table does not say it either.
+
+    Returns:
+        Dates or timestamps, undecided where days and months may be each other.
+    """
     absent = np.array([text.lower() in ABSENT for text in evidence.texts], dtype=bool)
     texts = pd.Series(evidence.texts, dtype=object)[~absent]
     sample = texts.iloc[:: max(len(texts) // _SAMPLE, 1)]
     likely = sum(_LIKELY.fullmatch(text) is not None for text in sample)
     if not len(sample) or likely < 0.98 * len(sample) or _is_number(sample):
         return None
-    first = sample.iloc[:_FIRST]
-    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _reads(first, pattern).any()]
+    begin = sample.iloc[:_FIRST]
+    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _reads(begin, pattern).any()]
     possible = [pattern for pattern in possible if _reads(sample, pattern).mean() >= 0.98]
     measured = {pattern: _reads(texts, pattern) for pattern in possible}
     if not measured:
@@ -52,10 +61,11 @@ def find(evidence: Evidence, day_first: bool) -> Found | None:
     lost = evidence.counts[~absent][~measured[left[0]].to_numpy()].sum()
     if lost > _STRAY_SHARE * evidence.rows:
         return None
-    pattern, doubts = _chosen(left, texts, evidence, day_first)
+    undecided = len(left) > 1 and _contradict(left)
+    pattern, doubts = _chosen(left, texts, evidence, first)
     if lost:
         doubts.append(Doubt(6, f"{lost:,} rows have no such date: they go to quarantine"))
-    return _found(evidence, texts, absent, pattern, tuple(doubts))
+    return replace(_found(evidence, texts, absent, pattern, tuple(doubts)), undecided=undecided)
 
 
 def typed(evidence: Evidence) -> Found:
@@ -81,7 +91,7 @@ def _reads(texts: pd.Series, pattern: str) -> pd.Series:
     return _moments(texts, pattern).notna()
 
 
-def _chosen(left: Sequence[str], texts: pd.Series, evidence: Evidence, day_first: bool) -> tuple[str, list[Doubt]]:
+def _chosen(left: Sequence[str], texts: pd.Series, evidence: Evidence, first: str | None) -> tuple[str, list[Doubt]]:
     """One of the patterns that read as many texts, and what is in doubt about it."""
     if len(left) == 1 or not _contradict(left):
         return left[0], []
@@ -90,10 +100,10 @@ def _chosen(left: Sequence[str], texts: pd.Series, evidence: Evidence, day_first
         why, pattern = "by which the rows are in order", rising[0]
     else:
         dotted = "." in texts.iloc[0]
-        first = "%d" if dotted or day_first else "%m"
-        pattern = next((each for each in left if each.startswith(first)), left[0])
-        others = "the table's other columns have" if day_first else "most such tables have"
-        why = f"as {'dots have' if dotted else others} it"
+        begins = "%d" if dotted else first or "%m"
+        pattern = next((each for each in left if each.startswith(begins)), left[0])
+        others = "dots have" if dotted else "the rest of the table has" if first else "most such tables have"
+        why = f"as {others} it"
     other = next(each for each in left if each != pattern)
     doubt = Doubt(9, f"{texts.iloc[0]!r} may be of two days; it is read as {pattern}, {why}. The other is {other}")
     return pattern, [doubt]

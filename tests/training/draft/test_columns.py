@@ -10,6 +10,7 @@ import pytest
 from problems.base import Problem
 from tests.training.draft.drafting import column, drafted, drafted_from, lines_of
 from training.data import gates, ingest
+from training.draft import columns
 from validation.contract import Kind, Role, Unseen
 
 AFTERNOON = "2023-05-31T13:45"
@@ -78,6 +79,9 @@ def test_a_day_that_may_be_two_is_a_doubt(here: Path) -> None:
     found, _, _ = drafted({"x": mixed})
     said = " ".join(found.replace("# ", "").split())
     assert "'01/02/2023' may be of two days; it is read as %m/%d/%Y, as most such tables have it. The other" in said
+    found, _, _ = drafted({"x": mixed, "z": ["31/01/2023", "03/04/2022", "02/01/2023"] * 70})
+    assert found.count('dates("%d/%m/%Y")') == 2
+    assert "as the rest of the table has it" in found
     in_order = [f"{day:02}/{month:02}/2023" for month in range(1, 13) for day in range(1, 13)]
     found, _, _ = drafted({"x": in_order})
     assert "by which the rows are in order" in found
@@ -139,6 +143,12 @@ def test_few_names_are_choices_and_many_are_learned(here: Path) -> None:
         assert column(problem, name).choices is None
         assert column(problem, name).unseen is Unseen.WARN
     assert column(problem, "rare").example in ("a", "b")  # and no name of a single row
+
+
+def test_a_column_of_very_many_names_is_left_out(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_MOST_NAMES", 90)
+    found, _, _ = drafted({"x": [*range(100)] * 2, "many": [f"name {place % 100}" for place in range(200)]})
+    assert "'many' is left out: it has 100 names; a draft takes at most 90" in found
 
 
 def test_headers_become_names(here: Path) -> None:

@@ -1,6 +1,7 @@
 """The draft as people get it: a module like one that a person wrote, whole or not at all."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from problems import base
 from tests.project import DEV, Project
 from tests.training.draft.drafting import drafted, lines_of
 from training.data import clean, ingest, source, split, tables
-from training.draft import draft
+from training.draft import draft, module
 from training.workspace import Workspace
 from validation.errors import SettingsError, TableError
 
@@ -138,14 +139,14 @@ def test_one_command_from_a_table_to_a_packaged_model(tmp_path: Path) -> None:
     lines_of(HOUSES, project.folder / "House Prices.csv")
     asked = ("python", "-m", "training", "run", "", "--data", "House Prices.csv", "--target", "price")
     said = project.run(*asked)
-    module = project.folder / "problems/house_prices/__init__.py"
+    written = project.folder / "problems/house_prices/__init__.py"
     assert "draft: problems/house_prices/__init__.py: price in house prices, a regression, of 4 columns" in said
     assert "using House Prices.csv as before" in said
     assert project.receipt(problem="house_prices")["tag"].startswith("house_prices:")
-    module.write_text(module.read_text().replace('title="price in house prices"', 'title="mine"'))
+    written.write_text(written.read_text().replace('title="price in house prices"', 'title="mine"'))
     again = project.run(*asked)
     assert "run: problems/house_prices is there and used as it is" in again
-    assert 'title="mine"' in module.read_text()
+    assert 'title="mine"' in written.read_text()
     said = project.run(*asked[:-1], "Straße", fails=True)
     assert "problems/house_prices predicts 'price', and not 'Straße'" in said
     said = project.run(
@@ -174,3 +175,29 @@ def test_real_tables_come_to_a_split_with_no_edit() -> None:
         other += [entry["item"]] if tried.problem is None or tried.problem.task != entry["task"] else []
     assert len(failed) <= 2, failed
     assert len(other) <= 2, other
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_drafted_in_half_a_minute(here: Path) -> None:
+    rows = 1_000_000
+    day = np.datetime64("2020-01-01T00:00:00") + CHANCE.integers(0, 10**8, rows)
+    table = pd.DataFrame(
+        {
+            "id": range(rows),
+            "city": CHANCE.choice([f"city {place}" for place in range(300)], rows),
+            "kind": CHANCE.choice([*"ABC"], rows),
+            "area": CHANCE.normal(100, 20, rows).round(3),
+            "income": pd.Series(CHANCE.integers(0, 10**7, rows)).map(
+                lambda cents: f"{cents // 100},{cents % 100:02} €"
+            ),
+            "rooms": CHANCE.integers(1, 9, rows),
+            "when": pd.Series(day).dt.strftime("%d.%m.%Y %H:%M:%S"),
+            "flag": CHANCE.choice(["yes", "no"], rows),
+            "x": CHANCE.normal(size=rows),
+            "price": CHANCE.normal(size=rows).round(4),
+        }
+    )
+    path = lines_of(table)
+    start = time.process_time()  # other tests may have the cores too
+    module.source(draft.read(path, "price", "table"))
+    assert time.process_time() - start <= 30
