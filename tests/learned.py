@@ -1,6 +1,6 @@
 """Learns each of many real tables from its draft, beside LightGBM's defaults on the same rows.
 
-    python -m tests.learned [--list FILE] [--only PACKAGE-ITEM …] [--most ROWS] [--out FILE.jsonl]
+    python -m tests.learned [--list FILE] [--only PACKAGE-ITEM …] [--least ROWS] [--most ROWS] [--out FILE.jsonl]
 
 A line a table, and at the end what docs/explanation/any-table.md quotes. The plain model has 100 rounds of LightGBM's
 defaults, the draft's columns, and all rows that are not the test; losses are RMSE or log loss on the test.
@@ -30,7 +30,7 @@ from training.data import tables
 from training.data.split import TEST
 from training.evaluation import evaluate, report
 from training.learning import bundle, loss, metrics, tasks, train
-from training.workspace import Workspace
+from training.workspace import PARAMS, Workspace
 from validation.errors import BoxwoodError
 
 FAR, MANY = 1.05, 2_000
@@ -40,6 +40,9 @@ FAR, MANY = 1.05, 2_000
 def learned(entry: dict[str, Any]) -> dict[str, Any]:
     """What came of a table: the losses of both models and the coverage, or the sentence of what went wrong."""
     with drafted.project() as folder, contextlib.redirect_stdout(io.StringIO()):
+        PARAMS.write_text(
+            PARAMS.read_text().replace("num_threads: 2", "num_threads: 1")
+        )  # for several runs side by side
         started = time.perf_counter()
         found = drafted.tried(drafted.written(entry, folder), entry["target"])
         problem = found.problem
@@ -117,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", type=Path, default=drafted.LIST)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--least", type=int, default=0, help="tables of at least so many rows")
     parser.add_argument("--most", type=int, default=10**9, help="tables of at most so many rows")
     parser.add_argument("--out", type=Path, help="a file that a line a table is appended to")
     asked = parser.parse_args()
@@ -124,7 +128,7 @@ def main() -> None:
     results = []
     for entry in sorted(drafted.listed(asked.list), key=lambda one: int(one["rows"])):
         name = f"{entry['package']}-{entry['item']}"
-        if entry["rows"] > asked.most or (asked.only and name not in asked.only):
+        if not asked.least <= entry["rows"] <= asked.most or (asked.only and name not in asked.only):
             continue
         results.append({"name": name, **learned(entry)})
         print(json.dumps(results[-1]), flush=True)
