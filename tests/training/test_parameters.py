@@ -1,0 +1,56 @@
+"""params.yaml: the defaults, what differs from them in a problem, and what DVC makes of both."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project import ROOT
+from training.workspace import PARAMS, Workspace
+from validation.errors import SettingsError
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder as the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_problem_has_the_defaults_where_its_own_numbers_do_not_differ(here: Path) -> None:
+    PARAMS.write_text(
+        "defaults: {train: {rounds: 9, booster: {num_leaves: 15, seed: 1}}, split: {seed: 1}}\n"
+        "mine: {train: {booster: {num_leaves: 7}}}\n"
+    )
+    expected = {"train": {"rounds": 9, "booster": {"num_leaves": 7, "seed": 1}}, "split": {"seed": 1}}
+    assert Workspace("mine").document() == expected
+    assert Workspace("another").document()["split"] == {"seed": 1}
+    PARAMS.write_text(PARAMS.read_text().replace("mine: {train", "mine: {training"))
+    with pytest.raises(SettingsError, match="'mine' has a section 'training'; there are: train, split"):
+        Workspace("mine").document()
+    PARAMS.write_text("mine: 3\n")
+    with pytest.raises(SettingsError, match="'mine' must have sections"):
+        Workspace("mine").document()
+    PARAMS.write_text("problems: []\n")
+    with pytest.raises(SettingsError, match="has no entry 'defaults' and none 'mine'"):
+        Workspace("mine").document()
+
+
+def test_a_stage_runs_again_when_a_default_or_a_problems_number_changes() -> None:
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        params = stage.get("params", [])
+        of_problem = "${item.problem}."
+        sections = {name.removeprefix(of_problem) for name in params if name.startswith(of_problem)}
+        assert {f"defaults.{section}" for section in sections} <= {*params}
+
+
+def test_a_listed_problem_has_every_section_that_dvc_asks_for(here: Path) -> None:
+    PARAMS.write_text("problems: [flights] # tables\ndefaults: {a: {}, b: {}}\nold:\n  a: {x: 1} # kept\n")
+    Workspace("new").list_problem()
+    Workspace("old").list_problem()
+    Workspace("old").list_problem()
+    text = PARAMS.read_text()
+    assert "problems: [flights, new, old] # tables" in text
+    assert "# kept" in text
+    assert yaml.safe_load(text)["old"] == {"a": {"x": 1}, "b": {}}
+    assert "\nnew: {a: {}, b: {}}\n" in text
