@@ -19,10 +19,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_problem_has_the_defaults_where_its_own_numbers_do_not_differ(here: Path) -> None:
     PARAMS.write_text(
-        "defaults: {train: {rounds: 9, booster: {num_leaves: 15, seed: 1}}, split: {seed: 1}}\n"
-        "mine: {train: {booster: {num_leaves: 7}}}\n"
+        "defaults: {train: {rounds: 9, costs: {a: 1, b: 1}, booster: {num_leaves: 15, seed: 1}}, split: {seed: 1}}\n"
+        "mine: {train: {costs: {a: 2}, booster: {num_leaves: 7}}}\n"
     )
-    expected = {"train": {"rounds": 9, "booster": {"num_leaves": 7, "seed": 1}}, "split": {"seed": 1}}
+    # LightGBM's parameters are taken as a whole
+    train = {"rounds": 9, "costs": {"a": 2, "b": 1}, "booster": {"num_leaves": 7}}
+    expected = {"train": train, "split": {"seed": 1}}
     assert Workspace("mine").document() == expected
     assert Workspace("another").document()["split"] == {"seed": 1}
     PARAMS.write_text(PARAMS.read_text().replace("mine: {train", "mine: {training"))
