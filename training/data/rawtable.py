@@ -29,6 +29,7 @@ class RawTable:
         written: the headers as they stand there.
         load: reads the cells: texts, or what a typed file holds.
         types: Arrow's types of the columns of a typed file; None where all are texts.
+        doubles: whether the format has no integers, so that whole numbers may be some.
         remarks: what a person should know of how it is read.
     """
 
@@ -36,6 +37,7 @@ class RawTable:
     written: Sequence[str]
     load: Callable[[], Loaded]
     types: Sequence[pa.DataType] | None = None
+    doubles: bool = False
     remarks: Sequence[str] = ()
 
     @cached_property

@@ -1,5 +1,6 @@
 """Files whose cells have types of their own: JSON's records and the sheets of a workbook, as Arrow's columns."""
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def read_workbook(path: Path, name: str, sheet: str | None = None) -> RawTable:
         raise TableError(f"{name} has no cells" + (f" in the sheet {sheet!r}." if sheet else "."))
     headers = ["" if cell == "" else _text(cell) for cell in rows[0]]
     places = [[None if cell == "" else cell for cell in cells] for cells in zip(*rows[1:], strict=True)]
-    return _table(name, headers, places or [[] for _ in headers])
+    return dataclasses.replace(_table(name, headers, places or [[] for _ in headers]), doubles=True)
 
 
 def _rows(book: python_calamine.CalamineWorkbook, name: str, sheet: str | None) -> list[list[Any]]:

@@ -68,6 +68,8 @@ def read(table: RawTable, place: int) -> Evidence | None:
     cells: list[object] = list(uniques)
     if kind is None:
         codes, cells = _normalised(codes, [str(cell) for cell in cells])
+    if table.doubles and kind is Kind.REAL and all(float(str(cell)).is_integer() for cell in cells):
+        kind = Kind.INTEGER
     counts = np.bincount(codes[codes >= 0], minlength=len(cells))
     return Evidence(table.headers[place], place, kind, cells, counts, codes)
 
