@@ -117,8 +117,8 @@ def _answers(before: Manifest, after: Manifest) -> Iterator[str]:
     old, new = target(before), target(after)
     for what in ("name", "kind", "unit", "choices", "bins"):
         if old.get(what) != new.get(what):
-            now, before_ = (_written(column.get(what)) for column in (new, old))
-            yield f"the target's {what}: {now} instead of {before_}"
+            now, then = (_written(column.get(what)) for column in (new, old))
+            yield f"the target's {what} {'are' if what == 'bins' else 'is'} {now} instead of {then}"
     classes = [manifest["outcome"].get("classes") for manifest in (before, after)]
     if classes[0] != classes[1] and all(old.get(what) == new.get(what) for what in ("choices", "bins")):
         yield f"the answers are {_shape(classes[1])} instead of {_shape(classes[0])}"

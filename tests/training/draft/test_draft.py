@@ -133,10 +133,12 @@ def test_a_module_that_is_there_is_never_overwritten(problems: Path) -> None:
     assert (problems / "table/__init__.py").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_one_command_from_a_table_to_a_packaged_model(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     project = Project(project.folder, own_code=True)
-    lines_of(HOUSES, project.folder / "House Prices.csv")
+    area = HOUSES["Fläche"].str.removesuffix(" m²").str.replace(",", ".").astype(float)
+    lines_of(HOUSES.assign(price=(HOUSES["price"] + area).round(2)), project.folder / "House Prices.csv")
     asked = ("python", "-m", "training", "run", "", "--data", "House Prices.csv", "--target", "price")
     said = project.run(*asked)
     written = project.folder / "problems/house_prices/__init__.py"
