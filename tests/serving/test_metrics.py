@@ -94,6 +94,7 @@ def over_http(server: httpx.Client, row: dict[str, Any]) -> None:
     server.post(INFER, json={"inputs": []})
 
 
+@pytest.mark.slow
 def test_every_request_is_counted_by_how_it_ended(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], predictor: Predictor
 ) -> None:

@@ -115,6 +115,7 @@ def bento_of_three(
         yield Bento(client, fares, address, [tag.split(":")[1] for tag in tags])
 
 
+@pytest.mark.slow
 def test_each_version_of_a_bento_answers_over_grpc(bento_of_three: Bento, row: dict[str, Any]) -> None:
     _, fares, address, (first, second, third) = bento_of_three
     asked = ["", first, second]
@@ -135,6 +136,7 @@ def test_each_version_of_a_bento_answers_over_grpc(bento_of_three: Bento, row: d
     assert inferred == [second, third]
 
 
+@pytest.mark.slow
 def test_every_version_is_described_with_its_own_rows(bento_of_three: Bento, row: dict[str, Any]) -> None:
     client, versions_there = bento_of_three.client, bento_of_three.versions
     document = client.get("/docs.json").json()

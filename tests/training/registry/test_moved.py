@@ -12,6 +12,7 @@ from training.registry import stores
 from training.workspace import Workspace
 
 PLACE = Workspace("flights")
+pytestmark = pytest.mark.slow
 FOLDER = "a b%2Fc #1?é"
 """Characters that mean something in URLs, as build servers put some into names of folders."""
 
@@ -76,7 +77,6 @@ def test_a_moved_project_has_its_registry(copied: tuple[Project, str], tmp_path:
     assert json.loads(printed[printed.index("\n{") :])["version"] == "1"
 
 
-@pytest.mark.slow
 def test_a_champion_without_its_files_is_a_sentence_and_no_first_model(
     copied: tuple[Project, str], tmp_path: Path
 ) -> None:
