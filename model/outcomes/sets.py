@@ -11,11 +11,10 @@ class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The answered class, and then the most probable ones, until their probabilities reach `mass`.
 
     Adaptive prediction sets (Romano, Sesia and Candès, "Classification with Valid and Adaptive Coverage", 2020) without
-    their random part, and with the answered class first: so a set is never empty and always has the answer in it. Where
-    the answer alone is right more often than `coverage`, so are the sets.
+    their random part, and with the answered class first: so a set is never empty and always has the answer in it.
 
     Attributes:
-        coverage: the share of rows whose set is made to have their class.
+        coverage: the share of rows whose set has their class: what was asked for, or more where sets cannot be smaller.
         mass: the conformal quantile of the probability that comes before a row's class, on the calibration split; `ALL`
             where that has too few rows.
     """

@@ -1,18 +1,18 @@
 """LightGBM, the same way for every booster: seeded, deterministic, stopped in time."""
 
+import contextlib
 import ctypes
 import difflib
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm as lgb
 import numpy as np
 
 from model.features import FeatureMatrix
-from training.workspace import PARAMS, say
+from training.workspace import PARAMS
 from validation.errors import SettingsError
 
 SAME_EVERY_TIME = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
@@ -20,6 +20,8 @@ SAME_EVERY_TIME = {"deterministic": True, "force_row_wise": True, "verbosity": -
 _CELLS = 255_000
 _STEP = 0.7
 """What LightGBM takes for the objective poisson."""
+_GROWING = "/treelearner/"
+"""In the message of a check that fails while a tree grows; parameters are checked elsewhere."""
 _ELSEWHERE = {
     "num_iterations": "`rounds`",
     "early_stopping_round": "`stop_after`",
@@ -28,6 +30,24 @@ _ELSEWHERE = {
     "categorical_feature": "the kinds of the contract's columns",
 }
 """LightGBM's parameters that another setting of this project decides."""
+
+
+class Part(NamedTuple):
+    """Rows to learn or to judge by.
+
+    Attributes:
+        features: their model matrix, shape (rows, features).
+        target: as the booster learns it, shape (rows,).
+        weights: of the rows, shape (rows,); None for the same of all.
+    """
+
+    features: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray | None = None
+
+
+class GaveUp(SettingsError):
+    """LightGBM's parameters are right, and it fails to grow a tree of these rows by them."""
 
 
 def demand_known(settings: Mapping[str, Any]) -> None:
@@ -68,18 +88,12 @@ def histograms(features: int) -> dict[str, int]:
     return {"max_bin": max(_CELLS // features, 15)} if features * 255 > _CELLS else {}
 
 
-def dataset(
-    matrix: FeatureMatrix,
-    features: np.ndarray,
-    target: np.ndarray,
-    settings: dict[str, Any],
-    weights: np.ndarray | None = None,
-) -> lgb.Dataset:
-    """What LightGBM learns from: a model matrix of shape (rows, features), targets and weights of shape (rows,)."""
+def dataset(matrix: FeatureMatrix, part: Part, settings: dict[str, Any]) -> lgb.Dataset:
+    """Rows in LightGBM's own form; `matrix` made their features."""
     return lgb.Dataset(
-        features,
-        target,
-        weight=weights,
+        part.features,
+        part.target,
+        weight=part.weights,
         feature_name=matrix.names,
         categorical_feature=matrix.categorical,
         params=settings,
@@ -93,54 +107,42 @@ def settings_of(matrix: FeatureMatrix, objective: str, seed: int, booster: Mappi
     return {**histograms(len(matrix.names)), **step, "objective": objective, "seed": seed, **booster}
 
 
-def boost(
-    settings: dict[str, Any],
-    rounds: int,
-    data: lgb.Dataset,
-    held_out: lgb.Dataset | None = None,
-    stop_after: int = 0,
-) -> lgb.Booster:
-    """Train a booster; raises SettingsError if LightGBM does not take its parameters.
+def boost(settings: dict[str, Any], rounds: int, data: lgb.Dataset) -> lgb.Booster:
+    """A booster of so many trees; raises SettingsError if LightGBM does not take its parameters, GaveUp if it fails."""
+    with _sentences():
+        return lgb.train({**SAME_EVERY_TIME, **settings}, data, num_boost_round=rounds)
 
-    Args:
-        settings: LightGBM's parameters.
-        rounds: the most trees.
-        data: what it learns.
-        held_out: the rows that decide when to stop; without them every round is run.
-        stop_after: rounds without progress on `held_out`.
-    """
-    watching: dict[str, Any] = {}
-    if held_out is not None:
-        stop = lgb.early_stopping(stop_after, first_metric_only=True, verbose=False)
-        watching = {"valid_sets": [held_out], "valid_names": ["validation"]}
-        watching["callbacks"] = [stop, _progress(time.monotonic())]
+
+def begun(settings: dict[str, Any], rounds: int, data: lgb.Dataset, held_out: lgb.Dataset) -> lgb.Booster:
+    """A booster without trees yet, which `grown` is to give up to `rounds`; raises as `boost`."""
+    with _sentences():
+        booster = lgb.Booster({**SAME_EVERY_TIME, **settings, "num_iterations": rounds}, data)
+        booster.add_valid(held_out, "validation")
+        return booster
+
+
+def grown(booster: lgb.Booster) -> float:
+    """Give it one more tree, and return its loss on the held-out rows by its first metric; raises as `boost`."""
+    with _sentences():
+        booster.update()
+        _, _, value, higher_is_better = booster.eval_valid()[0]
+    return float(-value if higher_is_better else value)
+
+
+@contextlib.contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn LightGBM's errors into ours."""
     try:
-        return lgb.train({**SAME_EVERY_TIME, **settings}, data, num_boost_round=rounds, **watching)
+        yield
     except lgb.basic.LightGBMError as error:
+        if _GROWING in str(error):
+            raise GaveUp(
+                f"LightGBM gives up on these rows with the parameters in {PARAMS}, train.booster: {str(error).strip()}"
+            ) from error
         raise SettingsError(f"LightGBM does not take the parameters in {PARAMS}, train.booster: {error}") from error
-
-
-def least_loss(booster: lgb.Booster) -> float:
-    """The loss on the rows that decided when to stop, at the tree that is best by it."""
-    return float(next(iter(booster.best_score["validation"].values())))
 
 
 def raw_scores(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
     """A booster's raw scores, shape (rows,)."""
     scores: np.ndarray = booster.predict(matrix, raw_score=True)
     return scores
-
-
-def _progress(started: float, every: float = 3.0) -> Any:
-    """A callback that says every few seconds how far the training is."""
-    last = started
-
-    def callback(env: lgb.callback.CallbackEnv) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= every and env.evaluation_result_list:
-            last = now
-            name, value = env.evaluation_result_list[0][1:3]
-            say("train", f"round {env.iteration + 1} of at most {env.end_iteration}, {name} {value:.4g} on validation")
-
-    return callback

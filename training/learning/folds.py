@@ -5,6 +5,7 @@ The folds say how many trees to grow, which of several parameter sets to take, a
 split holds out.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,8 +16,8 @@ import pandas as pd
 from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import TRAIN, stretches
-from training.learning import spread
-from training.learning.boost import boost, dataset, least_loss, raw_scores
+from training.learning import candidates, spread
+from training.learning.boost import Part, boost, dataset, raw_scores
 from training.learning.gold import gold_of
 from training.learning.params import TrainParams
 from training.learning.scales import demand
@@ -26,6 +27,7 @@ from validation.decode import Columns
 
 _MORE_ROWS = 1.1
 """How many times the trees of a fold the last model gets: it learns from more rows."""
+_LEAST_FOLDS = 2
 
 
 class _Fold(NamedTuple):
@@ -38,11 +40,11 @@ class _Fold(NamedTuple):
 
 
 class _Tried(NamedTuple):
-    """A parameter set: LightGBM's parameters, their mean loss, the trees of each fold, and raw scores of all rows."""
+    """A parameter set, its mean loss, the trees of each of its boosters, and their raw scores of the held-out rows."""
 
-    booster: dict[str, Any]
+    params: TrainParams
     loss: float
-    trees: list[int]
+    trees: int
     raw: np.ndarray
 
 
@@ -57,22 +59,18 @@ class Folds(Trained):
         self._task, self._class_weights = task, params.class_weights
         self.columns, self.actual = tables.inputs(problem.contract, known), task.encode(known)
         task.require_enough(self.actual)
-        self._scale = task.scale(params)
+        self._scale, self._all = task.scale(params), np.ones(len(known), dtype=bool)
         demand(self._scale, problem.contract.target.name, self.actual)
         place = stretches(problem, known, params.folds, params.seed)
         self._folds = [self._fold(place == number) for number in range(params.folds)]
-        best = self._best(params)
-        self._params = params.with_booster(best.booster)
-        self.raw = best.raw
+        self._params, _, self._trees, self.raw = candidates.best(params, self._tried)
         self.fitted = fit(problem, self._with_target(), task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
         gold = gold_of(problem, self.fitted, self.columns).set_axis(known.index)
         self.gold, self._features = {TRAIN: gold}, gold.to_numpy()
-        settings = task.settings_of(self._matrix, self._params)
-        rounds = max(round(float(np.mean(best.trees)) * _MORE_ROWS), 1)
-        say("train", f"{rounds} trees of all {len(known):,} rows; the {params.folds} folds stopped at {best.trees}")
-        everything = np.ones(len(known), dtype=bool)
-        self.booster = boost(settings, rounds, self._dataset(self._matrix, self._features, settings, everything))
+        rounds = round(self._trees * _MORE_ROWS)
+        say("train", f"{rounds} trees of all {len(known):,} rows; the {params.folds} folds stopped at {self._trees}")
+        self.booster = self._grown(self._matrix, self._features, self._all, rounds)
 
     def _with_target(self, rows: np.ndarray | None = None) -> Columns:
         columns = {**self.columns, self._task.problem.contract.target.name: self.actual}
@@ -84,47 +82,66 @@ class Folds(Trained):
         features = gold_of(problem, fitted, self.columns).to_numpy()
         return _Fold(FeatureMatrix(problem, fitted), features, ~held_out, held_out)
 
-    def _best(self, params: TrainParams) -> _Tried:
-        """The parameter set with the least mean loss on rows that its boosters did not learn from."""
-        tried = [self._tried(params.with_booster(booster)) for booster in params.boosters]
-        best = min(tried, key=lambda one: one.loss)
-        if len(tried) > 1:
-            losses = ", ".join(f"{one.loss:.5g}" for one in tried)
-            say(
-                "train",
-                f"parameter set {tried.index(best) + 1} of {len(tried)}: their losses on held-out rows, {losses}",
-            )
-        return best
-
     def _tried(self, params: TrainParams) -> _Tried:
-        losses, trees, raw = [], [], None
-        for fold in self._folds:
-            settings = self._task.settings_of(fold.matrix, params)
-            data, held_out = (
-                self._dataset(fold.matrix, fold.features, settings, rows) for rows in (fold.learned, fold.held_out)
-            )
-            held_out.set_reference(data)
-            booster = boost(settings, params.rounds, data, held_out, params.stop_after)
-            trees.append(booster.best_iteration)
-            losses.append(least_loss(booster) * fold.held_out.sum())
-            scores = raw_scores(booster, fold.features[fold.held_out])
-            raw = np.empty((len(self.actual), *scores.shape[1:])) if raw is None else raw
-            raw[fold.held_out] = scores
-        assert raw is not None  # noqa: S101 for the type checker: there are folds
-        return _Tried(params.booster, float(sum(losses)) / len(self.actual), trees, raw)
+        pairs = [
+            candidates.Pair(fold.matrix, *(self._part(fold.features, rows) for rows in (fold.learned, fold.held_out)))
+            for fold in self._folds
+        ]
+        boosters, trees, loss = candidates.stopped(self._task, params, pairs)
+        return _Tried(params, loss, trees, self._held_out_scores(boosters))
 
-    def _dataset(
-        self, matrix: FeatureMatrix, features: np.ndarray, settings: dict[str, Any], rows: np.ndarray
-    ) -> lgb.Dataset:
+    def _held_out_scores(self, boosters: Sequence[lgb.Booster]) -> np.ndarray:
+        """Raw scores of all rows, each by the booster of the fold that held it out."""
+        scores = [
+            raw_scores(booster, fold.features[fold.held_out])
+            for booster, fold in zip(boosters, self._folds, strict=True)
+        ]
+        raw = np.empty((len(self.actual), *scores[0].shape[1:]))
+        for fold, some in zip(self._folds, scores, strict=True):
+            raw[fold.held_out] = some
+        return raw
+
+    def _part(self, features: np.ndarray, rows: np.ndarray) -> Part:
         weights = self._task.weights(self._class_weights, self.actual[rows], self.actual)
-        return dataset(matrix, features[rows], self._scale.learned(self.actual[rows]), settings, weights)
+        return Part(features[rows], self._scale.learned(self.actual[rows]), weights)
+
+    def _grown(self, matrix: FeatureMatrix, features: np.ndarray, rows: np.ndarray, rounds: int) -> lgb.Booster:
+        """A booster of these rows, a mask of shape (rows,), with so many trees."""
+        settings = self._task.settings_of(matrix, self._params)
+        return boost(settings, rounds, dataset(matrix, self._part(features, rows), settings))
+
+    def gain(self, size: Callable[[np.ndarray], float]) -> float:
+        """The model learns from one fold more than the boosters of `raw`; what that brings is told by one fold less.
+
+        Errors fall as a power of the number of rows (Cortes et al., "Learning Curves", 1993).
+        """
+        count = len(self._folds)
+        if count == _LEAST_FOLDS:
+            return 1.0
+        power = np.log(count / (count - 1)) / np.log((count - 1) / (count - 2))
+        less = size(self._with_less())
+        return float(min(size(self.raw) / less, 1.0) ** power) if less > 0 else 1.0
+
+    def _with_less(self) -> np.ndarray:
+        """Raw scores of all rows by boosters that leave the next fold out too, and grow as many trees fewer."""
+        trees = max(round(self._trees / _MORE_ROWS), 1)
+        return self._held_out_scores(
+            [
+                self._grown(fold.matrix, fold.features, fold.learned & ~following.held_out, trees)
+                for fold, following in zip(self._folds, [*self._folds[1:], self._folds[0]], strict=True)
+            ]
+        )
 
     @cached_property
     def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:
         """A booster of the errors of all rows, and what those of the other folds say of each row."""
-        errors = self._scale.errors(self.actual, self.raw)
+        errors, deviation = self._scale.errors(self.actual, self.raw), self._scale.deviation(self.actual)
+
+        def learned(matrix: FeatureMatrix, features: np.ndarray, rows: np.ndarray) -> lgb.Booster:
+            return spread.learn(self._params, matrix, features[rows], errors[rows], deviation)
+
         sizes = np.empty(len(errors))
         for fold in self._folds:
-            learned = spread.learn(self._params, fold.matrix, fold.features[fold.learned], errors[fold.learned])
-            sizes[fold.held_out] = learned.predict(fold.features[fold.held_out])
-        return spread.learn(self._params, self._matrix, self._features, errors), sizes
+            booster = learned(fold.matrix, fold.features, fold.learned)
+            sizes[fold.held_out] = booster.predict(fold.features[fold.held_out])
+        return learned(self._matrix, self._features, self._all), sizes

@@ -11,8 +11,8 @@ import pandas as pd
 from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
-from training.learning import spread
-from training.learning.boost import boost, dataset, least_loss, raw_scores
+from training.learning import candidates, spread
+from training.learning.boost import Part, boost, dataset, raw_scores
 from training.learning.gold import gold_of
 from training.learning.params import TrainParams
 from training.learning.scales import demand
@@ -21,10 +21,9 @@ from training.workspace import say
 
 
 class _Tried(NamedTuple):
-    """A parameter set, all of LightGBM's parameters by it, its booster and that one's least loss on validation."""
+    """A parameter set, its booster, and that one's least loss on validation."""
 
     params: TrainParams
-    settings: dict[str, Any]
     booster: lgb.Booster
     loss: float
 
@@ -54,33 +53,28 @@ class OneSplit(Trained):
         for values in actual.values():
             demand(self._scale, target, values)
         self._rows, self._actual = parts[TRAIN], actual[TRAIN]
-        tried = [self._boosted(actual, params.with_booster(booster)) for booster in params.boosters]
-        best = min(tried, key=lambda one: one.loss)
-        if len(tried) > 1:
-            losses = ", ".join(f"{one.loss:.5g}" for one in tried)
-            say("train", f"parameter set {tried.index(best) + 1} has the least loss on validation: {losses}")
-        self.booster, self._params, self._settings = best.booster, best.params, best.settings
+        known, held_out = (
+            Part(
+                self._features[part],
+                self._scale.learned(actual[part]),
+                task.weights(params.class_weights, actual[part], actual[TRAIN]),
+            )
+            for part in (TRAIN, VALIDATION)
+        )
+        self._pair = candidates.Pair(self._matrix, known, held_out)
+        self._params, self.booster, _ = candidates.best(params, self._tried)
         self.raw = raw_scores(self.booster, self._features[CALIBRATION])
         self.actual, self.columns = actual[CALIBRATION], inputs[CALIBRATION]
 
-    def _boosted(self, actual: Mapping[str, np.ndarray], params: TrainParams) -> "_Tried":
-        settings = self._task.settings_of(self._matrix, params)
-        learned = {part: self._scale.learned(values) for part, values in actual.items()}
-        weights = {
-            part: self._task.weights(params.class_weights, actual[part], actual[TRAIN]) for part in (TRAIN, VALIDATION)
-        }
-        data, held_out = (
-            dataset(self._matrix, self._features[part], learned[part], settings, weights[part])
-            for part in (TRAIN, VALIDATION)
-        )
-        held_out.set_reference(data)
-        booster = boost(settings, params.rounds, data, held_out, params.stop_after)
-        return _Tried(params, settings, booster, least_loss(booster))
+    def _tried(self, params: TrainParams) -> _Tried:
+        [booster], _, loss = candidates.stopped(self._task, params, [self._pair])
+        return _Tried(params, booster, loss)
 
     @cached_property
     def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:
         """A booster of the errors of the training rows, and what it says of the calibration rows."""
-        booster = spread.learn(self._params, self._matrix, self._features[TRAIN], self._errors())
+        deviation = self._scale.deviation(self._actual)
+        booster = spread.learn(self._params, self._matrix, self._features[TRAIN], self._errors(), deviation)
         return booster, np.asarray(booster.predict(self._features[CALIBRATION]))
 
     def _errors(self) -> np.ndarray:
@@ -90,15 +84,15 @@ class OneSplit(Trained):
         out once enough rows have an error: their rows stay NaN.
         """
         features, actual = self._features[TRAIN], self._actual
+        settings = self._task.settings_of(self._matrix, self._params)
         folds = spread.folds_of(self._task.problem, self._rows)
         errors = np.full(len(actual), np.nan)
         for fold in np.unique(folds):
             held_out = folds == fold
             booster = self.booster
             if not held_out.all():
-                learned = self._scale.learned(actual[~held_out])
-                data = dataset(self._matrix, features[~held_out], learned, self._settings)
-                booster = boost(self._settings, max(self.booster.best_iteration, 1), data)
+                part = Part(features[~held_out], self._scale.learned(actual[~held_out]))
+                booster = boost(settings, self.booster.best_iteration, dataset(self._matrix, part, settings))
             errors[held_out] = self._scale.errors(actual[held_out], raw_scores(booster, features[held_out]))
             if np.isfinite(errors).sum() >= spread.ENOUGH_ERRORS:
                 break

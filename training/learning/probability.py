@@ -100,8 +100,11 @@ def _scaling(raw: np.ndarray, actual: np.ndarray) -> np.ndarray:
 def conformal_sets(coverage: float, shares: np.ndarray, answered: np.ndarray, actual: np.ndarray) -> Sets:
     """Prediction sets that cover a share of rows like these.
 
+    They state what the calibration rows show, in whole percents, where that is more than asked: a set is never less
+    than the answer, which may be right more often, and rows with equal probabilities are in or out together.
+
     Args:
-        coverage: that share.
+        coverage: the share that is asked for.
         shares: the probabilities of the calibration rows, shape (rows, classes).
         answered: the places of the answered classes, shape (rows,).
         actual: those of the right ones, shape (rows,).
@@ -111,7 +114,9 @@ def conformal_sets(coverage: float, shares: np.ndarray, answered: np.ndarray, ac
     if place > len(ahead):  # too few rows to promise it with less than all classes
         return Sets(coverage, ALL)
     # upwards: many rows may have the same probabilities, and the quantile is theirs
-    return Sets(coverage, rounded_up(float(np.sort(ahead)[place - 1]), _BITS))
+    mass = rounded_up(float(np.sort(ahead)[place - 1]), _BITS)
+    reached = np.floor(100 * (ahead <= mass).sum() / (len(ahead) + 1)) / 100
+    return Sets(max(coverage, float(reached)), mass)
 
 
 def before_two(outcome: Binary, after: np.ndarray) -> np.ndarray:

@@ -31,13 +31,15 @@ class Scale(NamedTuple):
 
     def errors(self, actual: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """How far raw scores are from targets, shape (rows,): by logarithms where `ratio`, else in their unit."""
-        aim, scores = actual, raw
-        if self.ratio:
-            aim = np.log(np.maximum(actual, _SMALLEST))
-        elif self.log:
-            scores = np.exp(raw)
-        errors: np.ndarray = aim - scores
+        errors: np.ndarray = self._compared(actual) - (np.exp(raw) if self.log and not self.ratio else raw)
         return errors
+
+    def deviation(self, actual: np.ndarray) -> float:
+        """The standard deviation of targets, shape (rows,), in the unit of `errors`."""
+        return float(np.std(self._compared(actual)))
+
+    def _compared(self, actual: np.ndarray) -> np.ndarray:
+        return np.log(np.maximum(actual, _SMALLEST)) if self.ratio else actual
 
 
 AS_IT_IS = Scale()

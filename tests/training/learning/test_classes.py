@@ -212,6 +212,25 @@ def test_sets_cover_where_many_rows_have_the_same_probabilities(groups: int) -> 
     assert min(covered) > 0.87
 
 
+def test_sets_that_cannot_be_smaller_state_what_they_cover() -> None:
+    """Where the answer alone is right more often than asked for."""
+    random = np.random.default_rng(9)
+    raw = random.normal(0, 8, 8_000)
+    happened = (random.random(8_000) < 1 / (1 + np.exp(-raw))).astype(np.float64)
+    outcome = probability.of_two(("No", "Yes"), 0.5, 0.8, raw[:4_000], happened[:4_000])
+    right = ((raw > 0) == happened)[4_000:].mean()
+    assert outcome.sets is not None
+    assert 0.85 < outcome.sets.coverage == round(outcome.sets.coverage, 2)
+    assert outcome.sets.coverage == pytest.approx(right, abs=0.02)
+
+
+def test_sets_never_state_certainty() -> None:
+    raw = np.repeat([-9.0, 9.0], 500)
+    outcome = probability.of_two(("No", "Yes"), 0.5, 0.9, raw, (raw > 0).astype(np.float64))
+    assert outcome.sets is not None
+    assert outcome.sets.coverage == 0.99
+
+
 def test_too_few_rows_promise_nothing() -> None:
     """Eight rows cannot say what covers nine rows of ten, so all classes are in the set, however sums are rounded."""
     outcome = probability.of_several(NAMES, None, 0.9, *drawn(8, 5))

@@ -85,6 +85,14 @@ def test_intervals_cover_new_rows(seed: int) -> None:
     assert later["y"].between(scores[:, 1], scores[:, 2]).mean() == pytest.approx(0.9, abs=0.04)
 
 
+def test_intervals_are_those_of_a_model_of_all_rows() -> None:
+    """Where there is no noise errors fall with each row, and the boosters of the folds have a fifth less of them."""
+    learned = by_folds(NUMBER, table(noise=0.0), booster={"num_threads": 1, "num_leaves": 31})
+    later = table(5_000, noise=0.0, seed=100)
+    _, scores = tables.ask(Predictor(learned.model), later)
+    assert later["y"].between(scores[:, 1], scores[:, 2]).mean() == pytest.approx(0.9, abs=0.03)
+
+
 @pytest.mark.parametrize(("target", "kind"), [(PAIR, Binary), (THREE, Multiclass)])
 def test_probabilities_are_calibrated_and_sets_cover(target: Column, kind: type) -> None:
     learned = by_folds(target, table())

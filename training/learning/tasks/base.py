@@ -53,6 +53,14 @@ class Trained(ABC):
     def error_sizes(self) -> tuple[lgb.Booster, np.ndarray]:
         """A booster of how large errors are, and what such boosters say of the held-out rows, shape (rows,)."""
 
+    def gain(self, size: Callable[[np.ndarray], float]) -> float:
+        """How large the model's errors are on rows that it did not see, beside those of `raw`: a factor up to 1.
+
+        Args:
+            size: of the errors, from raw scores as those of `raw`.
+        """
+        return 1.0
+
 
 class Finished(NamedTuple, Generic[OutcomeT]):
     """A calibrated outcome, the texts of further boosters by the names of their files, and scores of held-out rows."""

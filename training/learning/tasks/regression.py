@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
@@ -54,8 +55,14 @@ class RegressionTask(Task[Regression]):
 
     def finish(self, trained: Trained, params: TrainParams) -> Finished[Regression]:
         (booster, sizes), scale = trained.error_sizes, self.scale(params)
+
+        def size(raw: np.ndarray) -> float:
+            """The conformal quantile of errors, where categories have no factors."""
+            return conformal.quantile(np.abs(scale.errors(trained.actual, raw)) / sizes, params.coverage)
+
         errors, columns = scale.errors(trained.actual, trained.raw), trained.columns
         outcome = conformal.calibrate(self.problem, params.coverage, trained.trend, errors, sizes, columns, scale)
+        outcome = msgspec.structs.replace(outcome, width=outcome.width * trained.gain(size))
         return Finished(outcome, {SPREAD: booster.model_to_string()}, outcome.scores(trained.raw, sizes, columns))
 
     @staticmethod
