@@ -52,7 +52,8 @@ def test_no_feature_is_made_of_what_a_model_must_not_see(problem: Problem) -> No
     hidden = {c.name for c in problem.contract.columns if c.role in (Role.TARGET, Role.KEY, Role.FORBIDDEN)}
     row_vocabularies = {column.name: [str(row[column.name])] for column in problem.contract.categories}
     decoded = RowDecoder(problem.contract, row_vocabularies).decode([row]).raise_if_rejected()
-    features = problem.features(to_arrays(problem.contract.inputs, decoded.inputs), {})
+    columns = to_arrays(problem.contract.inputs, decoded.inputs)
+    features = problem.features(columns, problem.fit({**columns, problem.contract.target.name: np.zeros(1)}))
     assert not hidden.intersection(owner for feature in features for owner in owners(feature))
     assert not hidden.intersection(column.name for column in problem.contract.inputs)
 

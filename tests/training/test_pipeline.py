@@ -253,7 +253,7 @@ def test_registering_and_packaging_again_changes_nothing(project: Project) -> No
 
 def test_mistakes_are_sentences(project: Project) -> None:
     printed = project.run("python", "-m", "training", "source", "trains", fails=True)
-    assert "There is no problem 'trains' in problems/. There are: churn, flights" in printed
+    assert "There is no problem 'trains' in problems/. There are: california, churn, flights" in printed
     printed = project.run("python", "-m", "training", "source", "flights", "--data", "nowhere.csv", fails=True)
     assert "source flights: nowhere.csv does not exist." in printed
     shutil.rmtree(project.folder / PLACE.raw)

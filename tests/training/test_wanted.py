@@ -17,9 +17,12 @@ def test_names_and_versions_are_read_in_their_order(text: str) -> None:
     ("text", "sentence"),
     [
         ("flights, churn", "PROBLEM='flights, churn' has blanks; write it without: PROBLEM=flights,churn."),
-        ("fares", "There is no problem 'fares' in problems/. There are: churn, flights"),
-        ("flights:3", "There is no problem 'flights:3' in problems/. There are: churn, flights"),
-        ("flights,", "PROBLEM=flights, has an empty name. Write names with commas between them: churn, flights"),
+        ("fares", "There is no problem 'fares' in problems/. There are: california, churn, flights"),
+        ("flights:3", "There is no problem 'flights:3' in problems/. There are: california, churn, flights"),
+        (
+            "flights,",
+            "PROBLEM=flights, has an empty name. Write names with commas between them: california, churn, flights",
+        ),
         ("@champion", "PROBLEM=@champion has '@champion', which names no problem."),
         ("flights@", "PROBLEM=flights@ names no version after 'flights@': write flights for what training leaves"),
         ("churn,flights,churn", "PROBLEM=churn,flights,churn names churn twice; name it once."),
