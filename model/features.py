@@ -42,21 +42,29 @@ def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fit
         bounds: where the classes of the target meet, if it has bins.
 
     Raises:
-        ContractError: `fit` returned what JSON does not give back as it was, or `features` has a name that LightGBM
-            does not take or that belongs to no input.
+        ContractError: `fit` or `cross_fit` returned what JSON does not give back as it was, or `features` has a name
+            that LightGBM does not take or that belongs to no input.
     """
     vocabularies = {
         column.name: list(column.choices) if column.choices is not None else _names(columns[column.name])
         for column in problem.contract.categories
     }
     columns = only_known(columns, vocabularies)
-    state = _as_json(problem, problem.fit(columns))
     inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
+    state = _as_json(problem, problem.fit(inputs)) | crossed(problem, columns)
     features = problem.features(inputs, state)
     for name in features:
         _demand_name(problem, name)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
     return Fitted(vocabularies, state, encodings, list(features), list(bounds))
+
+
+def crossed(problem: Problem, columns: Columns) -> dict[str, Any]:
+    """The part of the state that the problem's `cross_fit` learns from inputs and target; empty without one.
+
+    Raises ContractError as `fit`.
+    """
+    return {} if problem.cross_fit is None else _as_json(problem, problem.cross_fit(columns))
 
 
 def _as_json(problem: Problem, state: object) -> dict[str, Any]:

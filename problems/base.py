@@ -85,7 +85,10 @@ class Problem:
         name: its folder or module below `problems`, and the model's name everywhere.
         title: one line for people.
         contract: what a row is.
-        fit: sees the inputs and the target of the training split only, and returns what JSON can hold.
+        fit: sees the inputs of the rows to learn from only, and returns what JSON can hold.
+        cross_fit: sees their target too (of classes their places, from 0), and returns more of the state. Features of a
+            row that the model learns from are made with what it says of other rows: else a row would tell its own
+            target, and the model would trust it (`problems.features.target_means`).
         features: sees the inputs; pure NumPy, called with a whole table in training and with a batch of rows in
             serving. Its arrays are float64 (numbers) or object (names, encoded by what training learned for them).
         partly_labelled: whether the table has rows without a target, which are left out; else they are mistakes.
@@ -96,6 +99,7 @@ class Problem:
     title: str
     contract: Contract
     fit: Fit = no_state
+    cross_fit: Fit | None = None
     features: Features = calendar_features
     partly_labelled: bool = False
     simulator: str | None = None
@@ -116,8 +120,9 @@ class Problem:
 
     @cached_property
     def features_hash(self) -> str:
-        """sha256 of the source that `fit` and `features` run: a bundle fitted with other source is refused."""
-        return sources.hash_of(self.fit, self.features)
+        """sha256 of the source of `fit`, `cross_fit` and `features`: a bundle fitted with other source is refused."""
+        fits = (self.fit,) if self.cross_fit is None else (self.fit, self.cross_fit)
+        return sources.hash_of(*fits, self.features)
 
 
 def load(name: str) -> Problem:

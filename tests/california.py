@@ -34,7 +34,8 @@ from tests.project import ROOT
 from training.data import clean, ingest, tables
 from training.data.split import TRAIN, stretches
 from training.learning import tasks
-from training.learning.boost import boost, dataset
+from training.learning.boost import Part
+from training.learning.candidates import Pair, stopped
 from training.learning.params import TrainParams
 from training.learning.train import learn
 from training.workspace import DEFAULTS, Workspace, sha256, write_json
@@ -194,12 +195,10 @@ def held_out(choice: Choice, params: TrainParams, known: pd.DataFrame) -> np.nda
         judged, learned = stretch == fold, stretch != fold
         teaching = {name: values[learned] for name, values in taught.items()}
         matrix = FeatureMatrix(problem, fit(problem, {**teaching, target: actual[learned]}))
-        settings = task.settings_of(matrix, params)
         asked = {name: values[judged] for name, values in columns.items()}
         features = matrix(asked)
-        data = dataset(matrix, matrix(teaching), actual[learned], settings)
-        watched = dataset(matrix, features, actual[judged], settings).set_reference(data)
-        booster = boost(settings, params.rounds, data, watched, params.stop_after)
+        pair = Pair(matrix, Part(matrix(teaching), actual[learned]), Part(features, actual[judged]))
+        [booster] = stopped(task, params, [pair]).boosters
         for place, matrix_asked in enumerate((features, matrix(_hide(asked, np.full(judged.sum(), True))))):
             errors[place, judged] = booster.predict(matrix_asked) - actual[judged]
     return errors

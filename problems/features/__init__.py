@@ -1,7 +1,10 @@
 """Features that problems share: pure NumPy, from columns to columns under names that `problems.base.owners` splits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from problems.base import State
 from validation.decode import Columns
 
 _BETWEEN = "\n"  # names have none (`validation.names`), so no two different pairs are joined to the same name
@@ -37,3 +40,45 @@ def ratio(columns: Columns, part: str, whole: str) -> Columns:
     """
     divisor = np.where(columns[whole] == 0.0, np.nan, columns[whole])
     return {f"{part}+{whole}.ratio": columns[part] / divisor}
+
+
+def target_means(columns: Columns, target: str, names: Sequence[str], prior_rows: float = 20.0) -> State:
+    """What `cross_fit` learns for `target_mean`: the mean target of each name, drawn to the mean of all rows.
+
+    A name of few rows says little of its own (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality Categorical
+    Attributes", 2001).
+
+    Args:
+        columns: the inputs and the target, arrays of shape (rows,).
+        target: the name of the target.
+        names: the categories to take means by.
+        prior_rows: how many rows of the overall mean each name's rows are mixed with.
+
+    Returns:
+        The means by the names of each category, and the overall mean as that of no name.
+    """
+    values = np.asarray(columns[target], dtype=np.float64)
+    overall = float(values.mean())
+    means: dict[str, dict[str, float]] = {}
+    for name in names:
+        texts, place = np.unique([text or "" for text in columns[name]], return_inverse=True)
+        sums, counts = np.bincount(place, values), np.bincount(place)
+        mixed = (sums + prior_rows * overall) / (counts + prior_rows)
+        means[name] = dict(zip(texts.tolist(), mixed.tolist(), strict=True)) | {"": overall}
+    return {"target_means": means}
+
+
+def target_mean(columns: Columns, state: State) -> Columns:
+    """The mean target of the rows with the same name, and of all rows for a name that is missing or was not seen.
+
+    Args:
+        columns: arrays of shape (rows,).
+        state: has what `target_means` returned.
+
+    Returns:
+        An array of shape (rows,) for each of its categories, called like "district.target_mean".
+    """
+    return {
+        f"{name}.target_mean": np.array([means.get(text, means[""]) for text in columns[name]], dtype=np.float64)
+        for name, means in state["target_means"].items()
+    }

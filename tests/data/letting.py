@@ -1,8 +1,7 @@
 """Rents: a problem with every kind of column, learned state, and no order in time. Copied into a project by a test."""
 
-import numpy as np
-
 from problems.base import Problem, State, calendar_features
+from problems.features import target_mean, target_means
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.decode import Columns
 
@@ -29,20 +28,18 @@ CONTRACT = Contract(
 )
 
 
-def fit(columns: Columns) -> State:
+def cross_fit(columns: Columns) -> State:
     """The mean rent of each city."""
-    cities = {str(city) for city in columns["city"]}
-    return {"rent_of": {city: float(columns["rent"][columns["city"] == city].mean()) for city in sorted(cities)}}
+    return target_means(columns, "rent", ["city"], prior_rows=1)
 
 
 def features(columns: Columns, state: State) -> Columns:
     """The calendar's features, what the city costs, and the space of a room."""
-    rent_of = state["rent_of"]
     return {
         **calendar_features(columns, state),
-        "city.rent": np.array([rent_of.get(city, np.nan) for city in columns["city"]]),
+        **target_mean(columns, state),
         "rooms+area.space": columns["area"] / columns["rooms"],
     }
 
 
-PROBLEM = Problem(name="letting", title="Rent of a flat", contract=CONTRACT, fit=fit, features=features)
+PROBLEM = Problem(name="letting", title="Rent of a flat", contract=CONTRACT, cross_fit=cross_fit, features=features)

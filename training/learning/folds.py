@@ -18,7 +18,7 @@ from training.data import tables
 from training.data.split import TRAIN, stretches
 from training.learning import candidates, spread
 from training.learning.boost import Part, boost, dataset, raw_scores
-from training.learning.gold import gold_of
+from training.learning.gold import gold_of, learned_gold
 from training.learning.params import TrainParams
 from training.learning.scales import demand
 from training.learning.tasks.base import Task, Trained
@@ -62,24 +62,26 @@ class Folds(Trained):
         self._scale, self._all = task.scale(params), np.ones(len(known), dtype=bool)
         demand(self._scale, problem.contract.target.name, self.actual)
         place = stretches(problem, known, params.folds, params.seed)
-        self._folds = [self._fold(place == number) for number in range(params.folds)]
+        self._folds = [self._fold(place, number) for number in range(params.folds)]
         self._params, _, self._trees, self.raw = candidates.best(params, self._tried)
-        self.fitted = fit(problem, self._with_target(), task.bounds)
+        self.fitted = fit(problem, self._with_target(self._all), task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
-        gold = gold_of(problem, self.fitted, self.columns).set_axis(known.index)
+        gold = learned_gold(problem, self.fitted, self._with_target(self._all), place).set_axis(known.index)
         self.gold, self._features = {TRAIN: gold}, gold.to_numpy()
         rounds = round(self._trees * _MORE_ROWS)
         say("train", f"{rounds} trees of all {len(known):,} rows; the {params.folds} folds stopped at {self._trees}")
         self.booster = self._grown(self._matrix, self._features, self._all, rounds)
 
-    def _with_target(self, rows: np.ndarray | None = None) -> Columns:
+    def _with_target(self, rows: np.ndarray) -> Columns:
         columns = {**self.columns, self._task.problem.contract.target.name: self.actual}
-        return columns if rows is None else {name: values[rows] for name, values in columns.items()}
+        return {name: values[rows] for name, values in columns.items()}
 
-    def _fold(self, held_out: np.ndarray) -> _Fold:
-        problem = self._task.problem
-        fitted = fit(problem, self._with_target(~held_out), self._task.bounds)
-        features = gold_of(problem, fitted, self.columns).to_numpy()
+    def _fold(self, place: np.ndarray, number: int) -> _Fold:
+        problem, held_out = self._task.problem, place == number
+        known = self._with_target(~held_out)
+        fitted = fit(problem, known, self._task.bounds)
+        features = gold_of(problem, fitted, self.columns).to_numpy(copy=True)
+        features[~held_out] = learned_gold(problem, fitted, known, place[~held_out]).to_numpy()
         return _Fold(FeatureMatrix(problem, fitted), features, ~held_out, held_out)
 
     def _tried(self, params: TrainParams) -> _Tried:

@@ -1,9 +1,11 @@
 """Model matrices that satisfy the gold gate."""
 
+import msgspec
+import numpy as np
 import pandas as pd
 from pandera.errors import SchemaErrors
 
-from model.features import FeatureMatrix, Fitted, only_known
+from model.features import FeatureMatrix, Fitted, crossed, only_known
 from problems.base import Problem, owners
 from training.data import gates
 from validation.decode import Columns
@@ -22,6 +24,35 @@ def gold_of(problem: Problem, fitted: Fitted, inputs: Columns) -> pd.DataFrame:
             f"The features of '{problem.name}' break the gold gate: '{failure['column']}' {failure['check']}, "
             f"for example {failure['failure_case']} in row {failure['index']}. Mend its `features`."
         ) from error
+    return gold
+
+
+def learned_gold(problem: Problem, fitted: Fitted, columns: Columns, folds: np.ndarray | None) -> pd.DataFrame:
+    """The model matrix of the rows that `fitted` was fitted to, and that a booster learns from.
+
+    What the problem's `cross_fit` says of a row is learned from the rows of other folds.
+
+    Args:
+        problem: whose rows they are.
+        fitted: what was fitted to all of them.
+        columns: their inputs and their target.
+        folds: the fold of each row, shape (rows,); of use to problems with a `cross_fit` only.
+
+    Raises:
+        ContractError: as `gold_of`.
+    """
+    inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
+    gold = gold_of(problem, fitted, inputs)
+    if problem.cross_fit is None or folds is None:
+        return gold
+    known = {**columns, **only_known(inputs, fitted.vocabularies)}
+    for number in np.unique(folds):
+        inside = folds == number
+        others, asked = (
+            {name: values[rows] for name, values in part.items()} for part, rows in ((known, ~inside), (inputs, inside))
+        )
+        of_others = msgspec.structs.replace(fitted, state={**fitted.state, **crossed(problem, others)})
+        gold.loc[inside] = gold_of(problem, of_others, asked).to_numpy()
     return gold
 
 
