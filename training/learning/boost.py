@@ -48,6 +48,11 @@ def demand_known(settings: Mapping[str, Any]) -> None:
         names[proper] = name
 
 
+def main_name(name: str) -> str:
+    """LightGBM's main name of one of its parameters, which has several; an unknown name stays as it is."""
+    return _proper_names().get(name, name)
+
+
 @cache
 def _proper_names() -> dict[str, str]:
     """LightGBM's main name of a parameter by each name that it takes for it, as its library lists them."""
@@ -99,6 +104,7 @@ def boost(
     data: lgb.Dataset,
     held_out: lgb.Dataset | None = None,
     stop_after: int = 0,
+    every: float = 3.0,
 ) -> lgb.Booster:
     """Train a booster; raises SettingsError if LightGBM does not take its parameters.
 
@@ -108,12 +114,13 @@ def boost(
         data: what it learns.
         held_out: the rows that decide when to stop; without them every round is run.
         stop_after: rounds without progress on `held_out`.
+        every: seconds between two lines that say how far it is; infinite for none.
     """
     watching: dict[str, Any] = {}
     if held_out is not None:
         stop = lgb.early_stopping(stop_after, first_metric_only=True, verbose=False)
         watching = {"valid_sets": [held_out], "valid_names": ["validation"]}
-        watching["callbacks"] = [stop, _progress(time.monotonic())]
+        watching["callbacks"] = [stop, _progress(time.monotonic(), every)]
     try:
         return lgb.train({**SAME_EVERY_TIME, **settings}, data, num_boost_round=rounds, **watching)
     except lgb.basic.LightGBMError as error:
@@ -131,7 +138,7 @@ def raw_scores(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _progress(started: float, every: float = 3.0) -> Any:
+def _progress(started: float, every: float) -> Any:
     """A callback that says every few seconds how far the training is."""
     last = started
 
