@@ -53,6 +53,8 @@ class Folds:
         """Find the places of the rows; raises TableError if there are too few different ones."""
         self._problem, self._params, self._known = problem, params, known
         self._places = list(each_fold(problem, known, params.folds or FOLDS, seed))
+        if problem.contract.time is not None:
+            self._places.reverse()  # the last window has the most rows to learn from, as training will have
         self._kept: dict[int, Fold] = {}
         self.rows = np.array([len(held_out) for _, held_out in self._places])
 
@@ -61,7 +63,7 @@ class Folds:
         return len(self._places)
 
     def __iter__(self) -> Iterator[Fold]:
-        """One after the other, in the order of their times if they have any.
+        """One after the other, the latest first if they have times.
 
         Raises:
             ContractError: the problem's features do not pass the gold gate.

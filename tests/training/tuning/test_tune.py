@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_a_killed_study_goes_on_and_its_best_is_written(tuned: tuple[Project, st
 
 def test_the_test_split_is_never_read(tuned: tuple[Project, str], poor: Project, tmp_path: Path) -> None:
     """With other targets in every row of the test: the same study, the same losses, the same gain."""
-    project = poor.copy(tmp_path / "project")
+    project = poor.copy(tmp_path / "project").uncounted()
     silver, split = tables.read(project.folder / CHURN.silver), tables.read(project.folder / CHURN.split)["split"]
     target = base.load("churn").contract.target.name
     test = split == TEST
@@ -154,7 +155,17 @@ def test_what_cannot_be_done_is_a_sentence(poor: Project, tmp_path: Path, monkey
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_an_interrupted_study_can_be_gone_on_with(poor: Project, tmp_path: Path, how: signal.Signals) -> None:
     project = poor.copy(tmp_path / "project")
-    command = ("python", "-m", "training", "tune", "churn", "--trials", "30")
+    command = (
+        "env",
+        "--default-signal=INT",
+        "python",
+        "-m",
+        "training",
+        "tune",
+        "churn",
+        "--trials",
+        "30",
+    )  # a shell has it ignored behind an &
     with subprocess.Popen(
         command,
         cwd=project.folder,
@@ -186,7 +197,9 @@ def test_an_interrupted_study_can_be_gone_on_with(poor: Project, tmp_path: Path,
 
 def runs(project: Project) -> tuple[str, int]:
     """How MLflow says that the study is, and how many trials it has."""
-    client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'stores/mlflow/mlflow.db'}")
+    seen = project.folder / f"{uuid.uuid4()}.db"  # MLflow goes on reading a database that was deleted
+    shutil.copy(project.folder / "stores/mlflow/mlflow.db", seen)
+    client = mlflow.MlflowClient(f"sqlite:///{seen}")
     experiment = client.get_experiment_by_name("churn").experiment_id
     [run] = client.search_runs([experiment], "tags.`mlflow.runName` = 'tune'")
     trials = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
