@@ -21,9 +21,11 @@ _DPI = 80
 
 def draw(folder: Path, study: Study, space: Space) -> None:
     """Write the pictures of a study: parallel coordinates, and importances by PED-ANOVA (Watanabe et al., 2023)."""
-    if len(complete(study)) < FEWEST:
+    trials = complete(study)
+    # an axis of one value has no ends
+    names = [name for name in space if len({trial.params[name] for trial in trials}) > 1]
+    if len(trials) < FEWEST or not names:
         return
-    names = list(space)
     _save(folder / "parallel.png", (1.1 * len(names) + 4, 5.0), plot_parallel_coordinate, study, params=names)
     _save(folder / "importance.png", (7.5, 0.35 * len(names) + 1.5), plot_param_importances, study, params=names)
 

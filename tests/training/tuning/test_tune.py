@@ -58,6 +58,7 @@ def test_it_says_what_is_gained_and_changes_nothing(tuned: tuple[Project, str], 
     assert f"tune: trial {TRIALS} of {TRIALS}: " in printed
     assert "below the defaults' on folds that are drawn anew (95 % interval" in printed
     assert "params.yaml stays as it is; ARGS=--write puts the best trial into it:\nchurn:\n  train:\n" in printed
+    assert "Warning" not in printed
     assert params(project) == params(poor)
     found = result(project)
     assert found["loss"] < found["loss_of_the_defaults"]
