@@ -64,7 +64,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup train draft scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup train tune draft scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -98,6 +98,9 @@ train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated
 
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
 	@python -m training draft "$$PROBLEM" --data "$$DATA" --target "$$TARGET" --sheet "$$SHEET"
+
+tune: $(DEV)/.ready ## look for better parameters of LightGBM: TRIALS=50 MINUTES=no-limit ARGS=--write
+	@python -m training tune "$$PROBLEM" --trials "$(or $(TRIALS),50)" $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
 
 # DVC works with Git where this is a clone, and has to be told where it is none
 scm: $(DEV)/.ready

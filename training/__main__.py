@@ -75,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
+    tune = commands.add_parser("tune", help="`make tune`: try other parameters of LightGBM on held-out rows")
+    tune.add_argument("problem", help=f"one of: {', '.join(base.names())}")
+    tune.add_argument("--trials", type=int, default=50, help="how many parameter sets in all, with those of before")
+    tune.add_argument("--minutes", type=float, help="after so many no trial begins")
+    tune.add_argument("--write", action="store_true", help="put the best into params.yaml")
     registry = commands.add_parser(
         "registry", help="versions in the registry: list, champion, show, diff, promote, rollback"
     )
@@ -112,6 +117,11 @@ def _run(options: argparse.Namespace) -> None:
 
             with stores.in_use():
                 commands.main(problem, options.action, options.versions)
+        case "tune":
+            with stores.in_use():
+                from training.tuning import tune
+
+                tune.main(problem, options.trials, options.minutes, write=options.write)
         case stage:
             _run_stage(problem, stage)
 

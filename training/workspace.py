@@ -256,12 +256,19 @@ def exclusive_run() -> Iterator[int]:
     Yields:
         The file descriptor of the lock: a process that inherits it keeps the lock as long as it runs.
     """
-    _LOCK.parent.mkdir(exist_ok=True)
-    with _LOCK.open("w") as file:
+    with exclusive(_LOCK, "Another run is in progress in this folder; nothing was changed.") as lock:
+        yield lock
+
+
+@contextlib.contextmanager
+def exclusive(lock: Path, refusal: str) -> Iterator[int]:
+    """What one process may do at a time, with the descriptor of the lock's file; raises StoreError with `refusal`."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError("Another run is in progress in this folder; nothing was changed.") from error
+            raise StoreError(refusal) from error
         yield file.fileno()
 
 

@@ -35,7 +35,7 @@ def cross_validate(
     _demand_enough(problem, silver, folds)
     areas: list[float] = []
     actual, predicted = [], []
-    for train, test in _folds(problem, silver, folds, shares.seed):
+    for train, test in each_fold(problem, silver, folds, shares.seed):
         predictor = _fitted(problem, how, shares, silver.iloc[train])
         answered, scores = tables.ask(predictor, silver.iloc[test])
         # bounds of classes are those that the fold's model found
@@ -63,7 +63,7 @@ def _demand_enough(problem: Problem, silver: pd.DataFrame, folds: int) -> None:
         raise TableError(f"The class {counts.idxmin()!r} has {rows}; each fold needs one at least.")
 
 
-def _folds(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def each_fold(problem: Problem, silver: pd.DataFrame, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each fold the positions of the rows to learn from, and of those to judge; shape (rows,) each."""
     time = problem.contract.time
     count = folds if time is None else folds + 1

@@ -68,6 +68,11 @@ def demand_known(settings: Mapping[str, Any]) -> None:
         names[proper] = name
 
 
+def main_name(name: str) -> str:
+    """LightGBM's main name of one of its parameters, which has several; an unknown name stays as it is."""
+    return _proper_names().get(name, name)
+
+
 @cache
 def _proper_names() -> dict[str, str]:
     """LightGBM's main name of a parameter by each name that it takes for it, as its library lists them."""

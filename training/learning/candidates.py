@@ -13,9 +13,6 @@ from training.learning.params import TrainParams
 from training.learning.tasks.base import Task
 from training.workspace import say
 
-_SECONDS = 3.0
-"""Between two lines about the progress."""
-
 
 class Pair(NamedTuple):
     """Rows to learn from and rows that are held out of them, and what made the features of both."""
@@ -67,7 +64,7 @@ def best(params: TrainParams, try_one: Callable[[TrainParams], TriedT]) -> Tried
     return tried[chosen]
 
 
-def stopped(task: Task[Any], params: TrainParams, pairs: Sequence[Pair]) -> Stopped:
+def stopped(task: Task[Any], params: TrainParams, pairs: Sequence[Pair], every: float = 3.0) -> Stopped:
     """Grow a booster for each pair, tree by tree, until their mean loss on held-out rows falls no more.
 
     All of them get the same number of trees: where each had its own, a fold with an odd row in it would stop at once,
@@ -86,7 +83,7 @@ def stopped(task: Task[Any], params: TrainParams, pairs: Sequence[Pair]) -> Stop
             least, trees = loss, number
         elif number - trees >= params.stop_after:
             break
-        if time.monotonic() - said >= _SECONDS:
+        if time.monotonic() - said >= every:
             said = time.monotonic()
             say("train", f"{number} of at most {params.rounds} trees, loss {loss:.4g} on held-out rows")
     for booster in boosters:

@@ -8,8 +8,11 @@ from pandera.errors import SchemaErrors
 from model.features import FeatureMatrix, Fitted, crossed, only_known
 from problems.base import Problem, owners
 from training.data import gates
+from training.data.split import stretches
 from validation.decode import Columns
 from validation.errors import ContractError
+
+_FOLDS = 5
 
 
 def gold_of(problem: Problem, fitted: Fitted, inputs: Columns) -> pd.DataFrame:
@@ -27,6 +30,11 @@ def gold_of(problem: Problem, fitted: Fitted, inputs: Columns) -> pd.DataFrame:
     return gold
 
 
+def cross_folds(problem: Problem, silver: pd.DataFrame, seed: int) -> np.ndarray | None:
+    """The fold of each row for `learned_gold`, shape (rows,); None for a problem without `cross_fit`."""
+    return None if problem.cross_fit is None else stretches(problem, silver, _FOLDS, seed)
+
+
 def learned_gold(problem: Problem, fitted: Fitted, columns: Columns, folds: np.ndarray | None) -> pd.DataFrame:
     """The model matrix of the rows that `fitted` was fitted to, and that a booster learns from.
 
@@ -36,7 +44,7 @@ def learned_gold(problem: Problem, fitted: Fitted, columns: Columns, folds: np.n
         problem: whose rows they are.
         fitted: what was fitted to all of them.
         columns: their inputs and their target.
-        folds: the fold of each row, shape (rows,); of use to problems with a `cross_fit` only.
+        folds: the fold of each row, shape (rows,); None for a problem without `cross_fit`.
 
     Raises:
         ContractError: as `gold_of`.

@@ -10,17 +10,14 @@ import pandas as pd
 
 from model.features import FeatureMatrix, fit
 from training.data import tables
-from training.data.split import CALIBRATION, TRAIN, VALIDATION, stretches
+from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import candidates, spread
 from training.learning.boost import Part, boost, dataset, raw_scores
-from training.learning.gold import gold_of, learned_gold
+from training.learning.gold import cross_folds, gold_of, learned_gold
 from training.learning.params import TrainParams
 from training.learning.scales import demand
 from training.learning.tasks.base import Task, Trained
 from training.workspace import say
-
-_CROSS_FOLDS = 5
-"""Of the training rows, for what `cross_fit` says of them."""
 
 
 class _Tried(NamedTuple):
@@ -46,7 +43,7 @@ class OneSplit(Trained):
         self.fitted = fit(problem, with_target[TRAIN], task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
         gold = {part: gold_of(problem, self.fitted, columns) for part, columns in inputs.items() if part != TRAIN}
-        place = stretches(problem, parts[TRAIN], _CROSS_FOLDS, params.seed) if problem.cross_fit else None
+        place = cross_folds(problem, parts[TRAIN], params.seed)
         gold[TRAIN] = learned_gold(problem, self.fitted, with_target[TRAIN], place)
         self.gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
         self._features = {part: rows.to_numpy() for part, rows in gold.items()}

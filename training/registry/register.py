@@ -155,7 +155,7 @@ def _register(
     source = read_json(workspace.source)
     commit = git_commit()
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
-    _experiment(problem.name)
+    begin_experiment(problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
         lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
@@ -199,7 +199,8 @@ def _figures(metrics: Metrics) -> dict[str, float]:
     return {name: score.value for name, score in scores.items() if score.value is not None}
 
 
-def _experiment(name: str) -> None:
+def begin_experiment(name: str) -> None:
+    """Have what follows recorded in the experiment of a problem; it is made where there is none."""
     client = MlflowClient()
     if client.get_experiment_by_name(name) is None:
         local = f"{stores.local_artifacts()}/{name}" if stores.uses_local_mlflow() else None
