@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(options)
     except (BoxwoodError, OSError) as error:
-        print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
+        print(f"{' '.join(filter(None, (options.command, options.problem)))}: {error}", file=sys.stderr)
         if isinstance(error, TableError) and options.command in STAGES and options.command != "source":
             print(
                 f"The table stays in {Workspace(options.problem).raw} until another is brought: "
@@ -140,7 +140,8 @@ def _draft(options: argparse.Namespace) -> None:
         raise SettingsError("A draft needs to know what is predicted: say which column with TARGET=header.")
     if not options.data:
         raise SettingsError("A draft needs a table: say which with DATA=path-or-URL.")
-    draft.main(options.data, options.target, options.problem or None, options.sheet or None)
+    options.problem = options.problem or names.of_problem(options.data)
+    draft.main(options.data, options.target, options.problem, options.sheet or None)
 
 
 def _run_stage(problem: Problem, stage: str) -> None:

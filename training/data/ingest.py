@@ -48,7 +48,7 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
     """A raw table as bronze has it.
 
     Args:
-        path: a file in a format of `formats.READ`.
+        path: a file in a format of `rawtable.READ`.
         contract: whose headers it must have; others are allowed.
         sheet: which sheet of a workbook.
 
