@@ -113,16 +113,12 @@ def _judged(
     scores = {name: judge(actual, metrics.predicted(table, name), weights) for name in candidates}
     by, predicted = stated["name"], metrics.predicted(table, MODEL)
     covered = table[COVERED].to_numpy() if COVERED in table else None
-    judged_slices = [
-        Slice(
-            column,
-            value,
-            len(places),
-            judge(actual[places], predicted[places], weights[:, places]),
-            None if covered is None else metrics.share(covered[places], weights[:, places]),
-        )
-        for column, value, places in slices.find(contract, test, params.slice_rows)
-    ]
+    judged_slices = []
+    for column, value, places in slices.find(contract, test, params.slice_rows):
+        drawn = weights[:, places]
+        held = None if covered is None else metrics.share(covered[places], drawn)
+        judged = judge(actual[places], predicted[places], drawn)
+        judged_slices.append(Slice(column, value, len(places), judged, held))
     return {
         "version": predictor.version,
         "task": outcome.task,
