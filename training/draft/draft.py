@@ -51,7 +51,7 @@ def main(data: str, asked: str, name: str | None = None, sheet: str | None = Non
         source.keep(workspace, data, sheet, write)
         listed.add(workspace)
     except BaseException:
-        _forget(name)
+        _forget(workspace)
         raise
     importlib.invalidate_caches()
     return base.load(name)
@@ -148,9 +148,11 @@ def _demand_free(name: str) -> None:
         )
 
 
-def _forget(name: str) -> None:
-    """Remove what a failed draft left of a folder that was not there before."""
-    folder = base.folder() / name
+def _forget(workspace: Workspace) -> None:
+    """Remove what a failed draft left of folders that were not there before; a table of an earlier problem stays."""
+    folder = base.folder() / workspace.problem
     with contextlib.suppress(OSError):
         (folder / "__init__.py").unlink(missing_ok=True)
         folder.rmdir()
+    with contextlib.suppress(OSError):
+        workspace.folder.rmdir()

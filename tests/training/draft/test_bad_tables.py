@@ -96,7 +96,7 @@ def test_a_table_that_is_none_is_a_sentence_and_leaves_nothing(problems: Path, c
     assert "\n" not in str(caught.value)
     assert ".." not in str(caught.value)
     assert not problems.exists() or not [*problems.iterdir()]
-    assert not Workspace("table").raw.exists()
+    assert not Workspace("table").folder.exists()
     assert Path("params.yaml").read_text() == before
 
 
