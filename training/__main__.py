@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def _drafted(options: argparse.Namespace) -> bool:
     name = options.problem or names.of_problem(options.data or "")
     options.problem = name
     if name not in base.names():
-        _draft(options)
+        _draft_apart(options)
         return True
     target = base.load(name).contract.target
     if options.target not in (target.name, target.source):
@@ -131,6 +132,15 @@ def _drafted(options: argparse.Namespace) -> bool:
         )
     say("run", f"problems/{name} is there and used as it is")
     return False
+
+
+def _draft_apart(options: argparse.Namespace) -> None:
+    """Draft in a process of its own, whose memory is free again while the stages run; exits as it does if it fails."""
+    asked = (f"--data={options.data or ''}", f"--target={options.target}", f"--sheet={options.sheet or ''}")
+    done = subprocess.run([sys.executable, "-m", "training", "draft", options.problem, *asked], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    importlib.invalidate_caches()
 
 
 def _draft(options: argparse.Namespace) -> None:

@@ -134,12 +134,13 @@ def test_labels_that_differ_by_case_are_one_class(here: Path) -> None:
     assert column(problem, "y").parse is not None
 
 
-def test_what_could_not_be_drafted_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_could_not_be_drafted_is_called_by_its_name(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["draft", "--data", "no where.csv", "--target", "price"]) == 1
-    assert capsys.readouterr().err == (
+    assert capfd.readouterr().err == (
         "draft no_where: no where.csv does not exist. DATA takes the path or URL of a table.\n"
     )
-    assert main(["run", "", "--data", "http://[::1/x.csv", "--target", "price"]) == 1
-    assert "DATA='http://[::1/x.csv' is no URL: Invalid IPv6 URL." in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="1"):
+        main(["run", "", "--data", "http://[::1/x.csv", "--target", "price"])
+    assert capfd.readouterr().err == "draft x: DATA='http://[::1/x.csv' is no URL: Invalid IPv6 URL.\n"
     assert names.of_problem("http://[::1/House prices.csv?x=1") == "house_prices"
     assert not (ROOT / "problems/no_where").exists()
