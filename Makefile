@@ -94,10 +94,10 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@touch $@
 
 train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training run "$$PROBLEM" --data "$$DATA" --target "$$TARGET" --sheet "$$SHEET" --tags $(TAGS)
+	@python -m training run "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET" --tags $(TAGS)
 
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
-	@python -m training draft "$$PROBLEM" --data "$$DATA" --target "$$TARGET" --sheet "$$SHEET"
+	@python -m training draft "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"
 
 tune: $(DEV)/.ready ## look for better parameters of LightGBM: TRIALS=50 MINUTES=no-limit ARGS=--write
 	@python -m training tune "$$PROBLEM" --trials "$(or $(TRIALS),50)" $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,13 +127,18 @@ class Problem:
 
 
 def load(name: str) -> Problem:
-    """The problem of that name; raises ContractError, naming those there are, if there is none."""
+    """The problem of that name; raises ContractError if there is none, or its module has a mistake."""
     if name not in names():
         raise ContractError(
             f"There is no problem {name!r} in problems/. There are: {', '.join(names())}. To draft one from a table, "
             "say what it predicts: TARGET=column."
         )
-    module = importlib.import_module(f"problems.{name}")
+    try:
+        module = importlib.import_module(f"problems.{name}")
+    except ContractError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{_where(name, error)}: {type(error).__name__}: {error}. Mend it there.") from error
     if not hasattr(module, "__path__"):
         raise ContractError(
             f"problems/{name}.py must be problems/{name}/__init__.py: the pipeline tells problems by their folders."
@@ -142,6 +148,14 @@ def load(name: str) -> Problem:
         raise ContractError(f"problems/{name} must define PROBLEM, a problems.base.Problem named {name!r}.")
     _ = problem.features_hash  # what cannot be compared later is refused now, before anything is trained
     return problem
+
+
+def _where(name: str, error: Exception) -> str:
+    """The last line of a problem's own files that an error passed through."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if f"/problems/{name}" in frame.filename]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else f"problems/{name}"
 
 
 def folder() -> Path:

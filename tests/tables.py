@@ -68,7 +68,7 @@ def tried(table: Path, target: str) -> Tried:
     try:
         found = draft.read(table, target, names.of_problem(table.name))
         text = module.source(found)
-        problem = draft.execute(found)
+        problem = draft.executed(module.source(found))
         workspace = Workspace(problem.name)
         workspace.raw.mkdir(parents=True)
         shutil.copy(table, workspace.raw)

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(options)
     except (BoxwoodError, OSError) as error:
-        print(f"{options.command} {options.problem}: {error}", file=sys.stderr)
+        print(f"{' '.join(filter(None, (options.command, options.problem)))}: {error}", file=sys.stderr)
         if isinstance(error, TableError) and options.command in STAGES and options.command != "source":
             print(
                 f"The table stays in {Workspace(options.problem).raw} until another is brought: "
@@ -131,7 +132,7 @@ def _drafted(options: argparse.Namespace) -> bool:
     name = options.problem or names.of_problem(options.data or "")
     options.problem = name
     if name not in base.names():
-        _draft(options)
+        _draft_apart(options)
         return True
     target = base.load(name).contract.target
     if options.target not in (target.name, target.source):
@@ -143,6 +144,15 @@ def _drafted(options: argparse.Namespace) -> bool:
     return False
 
 
+def _draft_apart(options: argparse.Namespace) -> None:
+    """Draft in a process of its own, whose memory is free again while the stages run; exits as it does if it fails."""
+    asked = (f"--data={options.data or ''}", f"--target={options.target}", f"--sheet={options.sheet or ''}")
+    done = subprocess.run([sys.executable, "-m", "training", "draft", options.problem, *asked], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    importlib.invalidate_caches()
+
+
 def _draft(options: argparse.Namespace) -> None:
     from training.draft import draft
 
@@ -150,7 +160,8 @@ def _draft(options: argparse.Namespace) -> None:
         raise SettingsError("A draft needs to know what is predicted: say which column with TARGET=header.")
     if not options.data:
         raise SettingsError("A draft needs a table: say which with DATA=path-or-URL.")
-    draft.main(options.data, options.target, options.problem or None, options.sheet or None)
+    options.problem = options.problem or names.of_problem(options.data)
+    draft.main(options.data, options.target, options.problem, options.sheet or None)
 
 
 def _run_stage(problem: Problem, stage: str) -> None:

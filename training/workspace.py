@@ -10,17 +10,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 
 from model import receipts
 from validation.errors import SettingsError, StoreError, TableError
 
 T = TypeVar("T")
+Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+"""What both NumPy and LightGBM take."""
 PARAMS = Path("params.yaml")
 DEFAULTS = "defaults"
 """The entry of params.yaml that holds for every problem, where its own does not differ."""
@@ -116,29 +116,6 @@ class Workspace:
         """A folder with pictures of the evaluation."""
         return self.folder / "plots"
 
-    def list_problem(self) -> None:
-        """Let params.yaml list this problem, with an entry for each section: DVC has stages for it by these."""
-        editor = YAML()
-        editor.preserve_quotes, editor.width = True, 4_096
-        document = editor.load(PARAMS)
-        listed = document.setdefault("problems", [])
-        if not isinstance(listed, list):
-            raise SettingsError(f"{PARAMS}: 'problems' must be a list of names.")
-        entry = document.get(self.problem) or {}
-        lacking = [section for section in document.get(DEFAULTS, {}) if section not in entry]
-        if self.problem in listed and not lacking:
-            return
-        if not entry:
-            entry = document[self.problem] = CommentedMap()
-            entry.fa.set_flow_style()
-            document.yaml_set_comment_before_after_key(self.problem, before="\n")
-        entry.update({section: CommentedMap() for section in lacking})
-        if self.problem not in listed:
-            listed.append(self.problem)
-            say("source", f"{PARAMS} lists '{self.problem}' among the problems from now on")
-        with atomic_file(PARAMS) as temporary:
-            editor.dump(document, temporary)
-
     def document(self) -> dict[str, Any]:
         """All parameters of this problem in params.yaml: the defaults, and what differs."""
         parameters = _parameters()
@@ -191,8 +168,8 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
 def _parameters() -> dict[str, Any]:
     try:
         document = yaml.safe_load(PARAMS.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"{PARAMS} cannot be read: {error}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # bytes that are no UTF-8 are a ValueError
+        raise SettingsError(f"{PARAMS} cannot be read: {' '.join(str(error).split())}") from error
     return document if isinstance(document, dict) else {}
 
 

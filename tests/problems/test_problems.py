@@ -1,5 +1,6 @@
 """What every problem must obey, and what makes a bundle's features another's."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import problems
 from model.features import FeatureMatrix, Fitted, fit
 from problems import base
 from problems.base import Problem, calendar_features, owners
@@ -84,6 +86,31 @@ def test_owners_of_features() -> None:
 def test_an_unknown_problem_is_refused_with_those_there_are() -> None:
     with pytest.raises(ContractError, match=r"There are: .*flights"):
         base.load("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        ("x = (", "line 5: SyntaxError: '(' was never closed"),
+        ("COLUMN = Column(nme=1)", "line 5: TypeError: Column.__init__() got an unexpected keyword argument 'nme'"),
+        ("KIND = Kind.REEL", "line 5: AttributeError: "),
+        ("from problems.base import Problm", "line 5: ImportError: cannot import name 'Problm'"),
+        ("COLUMN = Column(name='É', kind=Kind.REAL)", "Column name 'É' must be lower snake case"),
+        ("raise KeyError", "line 5: KeyError: "),
+    ],
+)
+def test_a_mistake_in_a_problem_is_a_sentence_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str, says: str
+) -> None:
+    name = f"edited_{tmp_path.name[-1]}"
+    module = tmp_path / "problems" / name / "__init__.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(f"\n\nfrom validation.contract import Column, Kind\n\n{mistake}\n")
+    monkeypatch.setattr(problems, "__path__", [str(tmp_path / "problems")])
+    monkeypatch.setattr(base, "folder", lambda: tmp_path / "problems")
+    with pytest.raises(ContractError) as caught:
+        base.load(name)
+    assert says in str(caught.value)
 
 
 def test_names_that_training_did_not_see_are_missing(flights: Problem) -> None:

@@ -86,19 +86,31 @@ def cut(problem: Problem, silver: pd.DataFrame) -> list[float]:
 def demand_each(problem: Problem, train: pd.DataFrame, silver: pd.DataFrame) -> None:
     """Raise TableError if the training split lacks a class that the contract lists; `silver` are all rows."""
     classes = of(problem, silver, cut(problem, train))
-    learned = set(classes.labels(train))
-    missing = [name for name in classes.names if name not in learned]
-    if missing:
-        rows = int((classes.labels(silver) == missing[0]).sum())
-        when = " from earlier times" if problem.contract.time and rows else ""
-        instead = (
-            ", join it with another class by `parse`, or take it out of `choices`" if len(classes.names) > 2 else ""
-        )
-        raise TableError(
-            f"No row of the training split has {classes.target.name} = {missing[0]!r}, and {rows} of the table "
-            f"{'has' if rows == 1 else 'have'}: a model cannot learn what it looks like. Bring more rows of it"
-            f"{when}{instead}."
-        )
+    demand_learned(classes, classes.encode(train), classes.labels(silver), in_time=problem.contract.time is not None)
+
+
+def demand_learned(
+    classes: Classes, places: np.ndarray, table: pd.Series | None = None, *, in_time: bool = False
+) -> None:
+    """Raise TableError if none of the rows to learn from is of some class.
+
+    Args:
+        classes: of the target.
+        places: of those rows' labels among them, shape (rows,).
+        table: the labels of all rows, where they are known.
+        in_time: whether the rows to learn from are the earliest.
+    """
+    missing = [name for place, name in enumerate(classes.names) if not (places == place).any()]
+    if not missing:
+        return
+    rows = 0 if table is None else int((table == missing[0]).sum())
+    of_table = "" if table is None else f", and {rows} of the table {'has' if rows == 1 else 'have'}"
+    when = " from earlier times" if in_time and rows else ""
+    instead = ", join it with another class by `parse`, or take it out of `choices`" if len(classes.names) > 2 else ""
+    raise TableError(
+        f"No row to learn from has {classes.target.name} = {missing[0]!r}{of_table}: a model cannot learn what it "
+        f"looks like. Bring more rows of it{when}{instead}."
+    )
 
 
 def _texts(series: pd.Series) -> pd.Series:

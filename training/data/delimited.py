@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import charset_normalizer
 import pandas as pd
 
-from training.data.rawtable import Loaded, RawTable
+from training.data.rawtable import BRING, Loaded, RawTable
 from validation.errors import TableError
 
 _SAMPLE = 1 << 18
@@ -18,7 +18,12 @@ _SAMPLE_ROWS = 200
 _CHUNK = 1 << 22
 _USUAL, _RARE = (",", ";", "\t", "|"), ("^", "~", "\x01", "\x1f", ":", " ")
 _CALLED = {";": "semicolons", "\t": "tabs", " ": "blanks", ":": "colons", "|": "bars"}
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before that of UTF-16, with which it begins
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _ENCODINGS = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman", "cp850"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
@@ -40,16 +45,21 @@ class Dialect(NamedTuple):
 def read(path: Path, name: str) -> RawTable:
     """The cells of a text file, as texts; raises TableError with `name` if it is none."""
     encoding, guessed = _encoding(path, name)
-    dialect = _dialect(_sample(path, encoding))
+    sample = _sample(path, encoding)
+    lines = sample.splitlines()
+    blank = next((place for place, line in enumerate(lines) if line.strip()), len(lines))  # before the header
+    if blank == len(lines):
+        raise TableError(f"{name} has no cells. {BRING}")
+    dialect = _dialect("\n".join([*lines[blank:], ""]))
     options: dict[str, Any] = {"header": None, "dtype": str, "encoding": encoding, "na_filter": False}
     options |= {"skip_blank_lines": False, "sep": dialect.delimiter, "quotechar": dialect.quote}
     options |= {"escapechar": dialect.escape, "compression": None}
-    header = [str(text) for text in pd.read_csv(path, nrows=1, **options).iloc[0]]
+    header = [str(text) for text in pd.read_csv(path, nrows=1, skiprows=blank, **options).iloc[0]]
 
     def load() -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop surplus cells with a warning
-            cells = pd.read_csv(path, skiprows=1, names=range(len(header)), index_col=False, **options)
+            cells = pd.read_csv(path, skiprows=blank + 1, names=range(len(header)), index_col=False, **options)
         cells = cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
         return Loaded(cells.index, lambda place: cells[place])
 
@@ -63,13 +73,14 @@ def _encoding(path: Path, name: str) -> tuple[str, bool]:
     """The encoding of a text file, and whether it is a guess; raises TableError if it is no text."""
     with path.open("rb") as file:
         start = file.read(1 << 12)
-    if start.startswith(_UTF16_MARKS):
-        return "utf-16", False
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding, False
     if b"\0" in start:
         even, odd = start[::2].count(0), start[1::2].count(0)
         if max(even, odd) > len(start) / 8 and min(even, odd) < max(even, odd) / 8:
             return ("utf-16-be" if even > odd else "utf-16-le"), False
-        raise TableError(f"{name} is no table that Boxwood reads: its bytes are no text.")
+        raise TableError(f"{name} is no table that Boxwood reads: its bytes are no text. {BRING}")
     if _is_utf8(path):
         return "utf-8-sig", False
     return _guess(_telling(path), name), True
@@ -81,7 +92,9 @@ def _guess(lines: bytes, name: str) -> str:
     few = foreign < 8 and foreign < len(lines) / 4
     best = charset_normalizer.from_bytes(lines, cp_isolation=_ENCODINGS, threshold=0.4).best()
     if best is None or any(ord(letter) < 9 for letter in str(best)[:1_000]):
-        raise TableError(f"{name} is no table that Boxwood reads: its bytes are no text in any usual encoding.")
+        raise TableError(
+            f"{name} is no table that Boxwood reads: its bytes are no text in any usual encoding. Save it as UTF-8."
+        )
     return "cp1252" if few and not set(lines) & _NOT_WESTERN else best.encoding
 
 

@@ -89,7 +89,7 @@ def _download(url: str, table: Path) -> None:
                 if received // _PROGRESS > (received - len(chunk)) // _PROGRESS:
                     say("source", f"{received / 1e6:.0f} MB" + (f" of {announced / 1e6:.0f} MB" if announced else ""))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = " ".join(str(getattr(error, "reason", None) or error).split())
         raise TableError(
             f"{without_secrets(url)} could not be downloaded: {reason}. Nothing was changed; {_advice(error)}."
         ) from error
@@ -106,6 +106,6 @@ def _advice(error: Exception) -> str:
         return f"there is no such file at that address (status {code})"
     if code in (401, 403):
         return f"the file may not be read without credentials (status {code})"
-    if isinstance(error, ValueError | http.client.InvalidURL):
+    if isinstance(error, ValueError | http.client.InvalidURL) or (code is not None and code < 500):
         return "check the URL"
     return "try again later"

@@ -5,6 +5,7 @@ The first bytes of a file decide its format: its name may be in any case, or com
 
 import contextlib
 import gzip
+import re
 import shutil
 import tempfile
 import zipfile
@@ -18,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.data import delimited, records
-from training.data.rawtable import Loaded, RawTable
+from training.data.rawtable import BRING, Loaded, RawTable
+from training.workspace import counted
 from validation.errors import TableError
 
-READ = "CSV, TSV, Parquet, Arrow (Feather), JSON, Excel, and one of these in a gzip or zip file"
 _PARQUET, _GZIP, _ZIP, _OLE = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\xd0\xcf\x11\xe0"
 _ARROW, _STREAM = b"ARROW1", b"\xff\xff\xff\xff"
 _BOM = b"\xef\xbb\xbf"
@@ -32,8 +33,16 @@ _OTHERS = {
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
     b"SQLite format": "a database",
+    b"BZh91AY&SY": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
     b"<": "a web page or XML",
 }
+_JSON = re.compile(rb"\s*(\{\s*([\"}]|$)|\[\s*([\[{\]\"0-9-]|$))")  # a header of CSV may begin with [ or { too
+_RAGGED = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+_OPEN_QUOTE = re.compile(r"EOF inside string starting at row (\d+)")
 _SUFFIXES = {_PARQUET: ".parquet", _GZIP: ".gz", _ARROW: ".arrow", b"PK": ".zip", b"{": ".json", b"[": ".json"}
 
 
@@ -48,7 +57,7 @@ def opened(path: Path, sheet: str | None = None) -> Iterator[RawTable]:
     """A raw table while its file is open.
 
     Args:
-        path: the file, in a format of `READ`.
+        path: the file, in a format of `rawtable.READ`.
         sheet: which sheet of a workbook; None where one sheet has cells.
 
     Yields:
@@ -88,8 +97,8 @@ def _reader(inner: Path, path: Path) -> Callable[..., RawTable]:
         return records.read_workbook
     for magic, what in _OTHERS.items():
         if start.lstrip().startswith(magic):
-            raise TableError(f"{path.name} is {what}. Bring the table itself: {READ}.")
-    if start.removeprefix(_BOM).lstrip()[:1] in (b"{", b"["):
+            raise TableError(f"{path.name} is {what}. {BRING}")
+    if _JSON.match(start.removeprefix(_BOM)):
         return records.read_json
     return delimited.read
 
@@ -99,14 +108,42 @@ def _sentences(path: Path) -> Iterator[None]:
     """Turns what readers raise into a sentence."""
     try:
         yield
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise TableError(f"{path.name} is not a readable CSV table: {str(error).strip()}.") from error
+    except pd.errors.EmptyDataError as error:
+        raise TableError(f"{path.name} has no cells. {BRING}") from error
+    except pd.errors.ParserError as error:
+        raise TableError(_torn(path.name, str(error))) from error
     except pd.errors.ParserWarning as error:
         raise TableError(
-            f"{path.name} has rows with more cells than the header; nothing says what they are."
+            f"{path.name} has rows with more cells than the header; nothing says what they are. Give them headers, or "
+            "take them away."
         ) from error
     except (pa.ArrowException, EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise TableError(f"{path.name} is damaged or cut off: {str(error).strip()}.") from error
+        raise TableError(_damaged(path, error)) from error
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{path.name} is damaged, or written in several encodings: {error}. Save it as UTF-8."
+        ) from error
+    except OSError as error:  # Arrow's have no number, those of the system have one
+        if error.errno is None:
+            raise TableError(_damaged(path, error)) from error
+        raise
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path.name} is damaged or cut off: {' '.join(str(error).split()).rstrip('.')}. Bring it anew."
+
+
+def _torn(name: str, error: str) -> str:
+    """A sentence on a line that is not like the others, from what pandas says of it."""
+    if ragged := _RAGGED.search(error):
+        header, line, cells = map(int, ragged.groups())
+        return (
+            f"Line {line} of {name} has {counted(cells, 'cell')}, and its header {header}. Mend the line, or take away "
+            "what stands above the headers."
+        )
+    if quote := _OPEN_QUOTE.search(error):
+        return f"A quote that begins in line {int(quote[1]) + 1} of {name} does not end. Mend the line."
+    return f"{name} is not a readable CSV table: {' '.join(error.split()).rstrip('.')}. {BRING}"
 
 
 def _start(path: Path) -> bytes:
@@ -130,13 +167,20 @@ def _unpacked(path: Path) -> Iterator[Path]:
         if member is None:
             stream: IO[bytes] = packed.enter_context(gzip.open(path))  # type: ignore[arg-type]  # it is read alike
         else:
-            stream = packed.enter_context(packed.enter_context(zipfile.ZipFile(path)).open(member))
+            stream = packed.enter_context(_opened(packed.enter_context(zipfile.ZipFile(path)), member, path.name))
         inner = Path(folder) / "table"
         with inner.open("wb") as file:
             shutil.copyfileobj(stream, file)
         if inner.stat().st_size == 0:
             raise TableError(f"{path.name} holds an empty file.")
         yield inner
+
+
+def _opened(archive: zipfile.ZipFile, member: str, name: str) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except NotImplementedError as error:
+        raise TableError(f"{name} is packed in a way that is not read here. Pack it anew, as zip or gzip.") from error
 
 
 def _member(path: Path) -> str | None:

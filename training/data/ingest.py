@@ -48,7 +48,7 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
     """A raw table as bronze has it.
 
     Args:
-        path: a file in a format of `formats.READ`.
+        path: a file in a format of `rawtable.READ`.
         contract: whose headers it must have; others are allowed.
         sheet: which sheet of a workbook.
 
@@ -108,6 +108,8 @@ class _ParserFailed(Exception):
 
 def read_distinct(column: Column, cells: Sequence[object]) -> tuple[list[Any], dict[int, str]]:
     """The values of cells, None where missing or unreadable, and by position why a cell could not be read."""
+    if column.kind is Kind.CATEGORY and column.parse is None and all(type(cell) is str for cell in cells):
+        return [normal(str(cell)) or None for cell in cells], {}  # every text is a name, and there may be one a row
     values: list[Any] = _plain_numbers(column, cells)
     if values and any(has_decimals(str(cell)) for cell in cells):
         return values, {}  # all are plain numbers, and one of them has a decimal point for certain

@@ -20,6 +20,10 @@ _MOST_HEADERS = 30
 _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
 
 
+class NoText(TableError):
+    """The bytes of a column are no UTF-8 text."""
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
@@ -51,7 +55,7 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
     """The cells of a raw table.
 
     Args:
-        path: a file in a format of `formats.READ`.
+        path: a file in a format of `rawtable.READ`.
         contract: whose headers it must have; others are allowed and not read.
         sheet: which sheet of a workbook.
 
@@ -123,7 +127,7 @@ def _decoded(column: Column, array: pa.ChunkedArray, table: RawTable) -> pa.Chun
     try:
         return array.cast(pa.large_binary()).cast(pa.large_string())
     except pa.ArrowInvalid as error:
-        raise TableError(
+        raise NoText(
             f"The column {column.source!r} of {table.name} holds bytes that are no UTF-8 text. Write it as text."
         ) from error
 

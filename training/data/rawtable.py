@@ -11,6 +11,9 @@ import pyarrow as pa
 from validation.errors import TableError
 from validation.names import normal
 
+READ = "CSV, TSV, Parquet, Arrow (Feather), JSON, Excel, and one of these in a gzip or zip file"
+BRING = f"Bring the table itself: {READ}."
+
 
 @dataclass(frozen=True)
 class Loaded:

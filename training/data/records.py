@@ -15,6 +15,7 @@ import python_calamine
 from training.data.rawtable import Loaded, RawTable
 from validation.errors import TableError
 
+_RECORDS = "Bring an array of records, or a record a line."
 _LARGEST = 2**63
 _NUMBERS, _TIMES = {int, float}, {datetime.date, datetime.datetime}
 _ARROW: dict[type | None, pa.DataType] = {
@@ -31,14 +32,18 @@ def read_json(path: Path, name: str) -> RawTable:
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").strip()
     try:
         rows = _decoded(content)
+    except RecursionError as error:
+        raise TableError(f"{name} is no readable JSON: it is nested too deeply. {_RECORDS}") from error
     except (ValueError, msgspec.DecodeError) as error:
-        raise TableError(
-            f"{name} is no readable JSON: {error}. Bring an array of records, or a record a line."
-        ) from error
+        raise TableError(f"{name} is no readable JSON: {error}. {_RECORDS}") from error
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise TableError(f"{name} is JSON and no table. Bring an array of records, or a record a line.")
+        raise TableError(f"{name} is JSON and no table. {_RECORDS}")
     headers = list(dict.fromkeys(header for row in rows for header in row))
-    return _table(name, headers, [[row.get(header) for row in rows] for header in headers])
+    try:
+        "".join(headers).encode()
+        return _table(name, headers, [[row.get(header) for row in rows] for header in headers])
+    except UnicodeEncodeError as error:
+        raise TableError(f"{name} is no readable JSON: it has half of a character, {error.object!r:.40}.") from error
 
 
 def _decoded(content: bytes) -> list[Any]:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 
 from problems.base import Problem
-from training.data import fetched
-from training.workspace import Workspace, atomic_folder, read_json, recover, say, sha256, write_json
+from training.data import fetched, listed
+from training.workspace import Seed, Workspace, atomic_folder, read_json, recover, say, sha256, write_json
 from validation.errors import ContractError, SettingsError
 
 SIMULATED = "simulated"
@@ -20,7 +20,7 @@ class SourceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The simulated table's size and seed, where the problem has a simulator."""
 
     rows: Annotated[int, msgspec.Meta(ge=1)] = 100_000
-    seed: int = 1
+    seed: Seed = 1
 
 
 def main(problem: Problem, data: str | None = None, sheet: str | None = None) -> None:
@@ -38,7 +38,7 @@ def main(problem: Problem, data: str | None = None, sheet: str | None = None) ->
     params = workspace.params("source", SourceParams)
     recover(workspace.raw)
     _bring(problem, workspace, params, data, sheet)
-    workspace.list_problem()
+    listed.add(workspace)
 
 
 def _bring(problem: Problem, workspace: Workspace, params: SourceParams, data: str | None, sheet: str | None) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from problems.base import Problem
 from training.data import classes, copies, tables
-from training.workspace import Workspace, counted, say
+from training.workspace import Seed, Workspace, counted, say
 from validation.errors import TableError
 
 TRAIN, VALIDATION, CALIBRATION, TEST = SPLITS = "train", "validation", "calibration", "test"
@@ -27,7 +27,7 @@ class SplitParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: Share
     calibration: Share
     test: Share
-    seed: int
+    seed: Seed
 
 
 def main(problem: Problem) -> None:

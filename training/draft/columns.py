@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from training.data.raw import NoText
 from training.data.rawtable import RawTable
 from training.draft import evidence as evidences
 from training.draft import flags, names, numbers, times
@@ -48,9 +49,12 @@ def _comes_first(table: RawTable, drawn: Sequence[Sketch]) -> str | None:
 
 
 def _sketch(table: RawTable, place: int, name: str) -> Sketch:
-    evidence = evidences.read(table, place)
+    empty = Evidence(table.headers[place], place, None, [], np.array([]), np.array([], dtype=np.int64))
+    try:
+        evidence = evidences.read(table, place)
+    except NoText:
+        return Sketch(name, empty, None, left_out="it holds bytes that are no UTF-8 text")
     if evidence is None:
-        empty = Evidence(table.headers[place], place, None, [], np.array([]), np.array([], dtype=np.int64))
         held = table.types[place] if table.types is not None else ""
         return Sketch(name, empty, None, left_out=f"it holds {held}; a cell is a single value")
     if not evidence.cells or all(text in MISSING for text in evidence.texts):
@@ -74,17 +78,21 @@ def found(evidence: Evidence) -> Found:
     return flags.find(evidence) or times.find(evidence) or numbers.find(evidence) or as_names(evidence)
 
 
-def as_names(evidence: Evidence) -> Found:
-    """The cells of a column as names."""
+def as_names(evidence: Evidence, lower: bool = False) -> Found:
+    """The cells of a column as names, in small letters if asked."""
     missing = np.array([text in MISSING for text in evidence.texts], dtype=bool)
     absent = tuple(sorted(text for text in evidence.texts if text in MISSING))
     texts = [text for text in evidence.texts if text not in MISSING]
     whole = bool(texts) and all(map(_WHOLE.fullmatch, texts))  # ingest makes 1 of 1.0, as which pandas writes 1
     names = [text.removesuffix(".0") if whole else text for text in evidence.texts]
+    names = [name.lower() for name in names] if lower else names
     values = np.array([None if gone else name for gone, name in zip(missing, names, strict=True)], dtype=object)
-    if not absent:
+    if not absent and not lower:
         return Found(Kind.CATEGORY, values, missing)
-    parse = Parser(parsing.names(absent=absent), f"names(absent={literal(absent)})", ("names",))
+    said = [f"absent={literal(absent)}"] * bool(absent) + ["lower=True"] * lower
+    parse = Parser(parsing.names(absent=absent, lower=lower), f"names({', '.join(said)})", ("names",))
+    if not absent:
+        return Found(Kind.CATEGORY, values, missing, parse)
     doubt = Doubt(
         3, f"{' and '.join(map(repr, absent))} is taken for a missing value; if it is a name, leave `parse` out"
     )
@@ -97,7 +105,10 @@ def _judge(sketch: Sketch) -> None:
     there = ~known.missing
     rows = evidence.rows_of(there)
     distinct = int(there.sum())
-    if distinct == 1 and rows == evidence.rows:
+    endless = numbers.infinite(evidence)
+    if endless > numbers.STRAY_SHARE * evidence.rows:
+        sketch.leave_out(f"{endless:,} of its rows have an infinite number")
+    elif distinct == 1 and rows == evidence.rows:
         sketch.leave_out(f"every row has {_quoted(evidence.texts[int(np.flatnonzero(there)[0])])}")
     elif known.kind is Kind.INTEGER and distinct == rows == evidence.rows:
         _judge_integers(sketch)

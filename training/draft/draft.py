@@ -2,20 +2,22 @@
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from problems import base
 from problems.base import Problem
-from training.data import formats, source
+from training.data import formats, listed, source
 from training.draft import columns, module, names, relations, target
 from training.draft.found import Doubt
 from training.draft.module import Draft
+from training.draft.sketch import Sketch
 from training.workspace import Workspace, atomic_file, counted, recover, say
 from validation.contract import NAME, Role
 from validation.errors import ContractError, SettingsError, TableError
 
 _MOST_COLUMNS = 1_000
-_MOST_TOLD = 12
+_MOST_TOLD, _MOST_REASONS = 12, 5
 
 
 def main(data: str, asked: str, name: str | None = None, sheet: str | None = None) -> Problem:
@@ -34,22 +36,23 @@ def main(data: str, asked: str, name: str | None = None, sheet: str | None = Non
     name = name or names.of_problem(data)
     _demand_free(name)
     workspace = Workspace(name)
+    listed.demand_possible(workspace)
     recover(workspace.raw)
 
     def write(table: Path) -> None:
         draft = read(table, asked, name, sheet)
         text = module.source(draft)
-        _executed(text)  # before it is anybody's
+        problem = executed(text)  # before it is anybody's
         with atomic_file(base.folder() / name / "__init__.py") as temporary:
             temporary.write_text(text)
-        tell(draft)
+        tell(draft, problem)
 
     try:
         source.keep(workspace, data, sheet, write)
+        listed.add(workspace)
     except BaseException:
-        _forget(name)
+        _forget(workspace)
         raise
-    workspace.list_problem()
     importlib.invalidate_caches()
     return base.load(name)
 
@@ -73,16 +76,22 @@ def read(table: Path, asked: str, name: str, sheet: str | None = None) -> Draft:
     relations.forbid_what_tells(sketches, wanted)
     relations.order_by_time(sketches, wanted)
     if not any(sketch.role in (Role.FEATURE, Role.TIME) and not sketch.left_out for sketch in sketches):
-        raise TableError(f"No column of {table.name} is left to predict {asked!r} from: bring a table that has more.")
+        raise TableError(_nothing_left(table.name, wanted, sketches))
     return Draft(name, table.name, sketches, wanted, rows, int(wanted.missing().sum()))
 
 
-def execute(draft: Draft) -> Problem:
+def _nothing_left(table: str, target: Sketch, sketches: Sequence[Sketch]) -> str:
+    others = [sketch for sketch in sketches if sketch is not target][:_MOST_REASONS]
+    why = {sketch.evidence.header: sketch.left_out or "; ".join(sketch.reasons) for sketch in others}
+    listed = ", ".join(f"{header!r} ({reason})" for header, reason in why.items() if reason)
+    more = f" Left out: {listed}{', …' if len(sketches) - 1 > len(others) else ''}." if listed else ""
+    return (
+        f"No column of {table} is left to predict {target.evidence.header!r} from: bring a table that has more.{more}"
+    )
+
+
+def executed(text: str) -> Problem:
     """The problem that the module of a draft defines."""
-    return _executed(module.source(draft))
-
-
-def _executed(text: str) -> Problem:
     namespace: dict[str, object] = {}
     exec(compile(text, "draft", "exec"), namespace)  # noqa: S102 it is ours
     problem = namespace["PROBLEM"]
@@ -91,10 +100,9 @@ def _executed(text: str) -> Problem:
     return problem
 
 
-def tell(draft: Draft) -> None:
-    """Say what was decided, and what is in doubt, the most doubtful first."""
+def tell(draft: Draft, problem: Problem) -> None:
+    """Say what was decided, and what is in doubt, the most doubtful first; `problem` is that of the draft's module."""
     kept = draft.kept
-    problem = execute(draft)
     features = sum(sketch.role in (Role.FEATURE, Role.TIME) for sketch in kept)
     say(
         "draft", f"problems/{draft.name}/__init__.py: {draft.title}, a {problem.task}, of {counted(features, 'column')}"
@@ -140,9 +148,11 @@ def _demand_free(name: str) -> None:
         )
 
 
-def _forget(name: str) -> None:
-    """Remove what a failed draft left of a folder that was not there before."""
-    folder = base.folder() / name
+def _forget(workspace: Workspace) -> None:
+    """Remove what a failed draft left of folders that were not there before; a table of an earlier problem stays."""
+    folder = base.folder() / workspace.problem
     with contextlib.suppress(OSError):
         (folder / "__init__.py").unlink(missing_ok=True)
         folder.rmdir()
+    with contextlib.suppress(OSError):
+        workspace.folder.rmdir()

@@ -8,7 +8,6 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 _LETTERS = str.maketrans(
     {"ß": "ss", "ı": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d", "æ": "ae", "Æ": "ae", "œ": "oe"}
@@ -48,7 +47,7 @@ def different(names: Iterable[str]) -> list[str]:
 
 def of_problem(data: str) -> str:
     """What the problem of a table is called: as its file, without what the name ends with."""
-    path = urlsplit(data).path if "://" in data else data
+    path = re.split(r"[?#]", data.split("://", 1)[1])[0].partition("/")[2] if "://" in data else data
     stem = path.rstrip("/").rsplit("/", 1)[-1].lstrip(".").split(".", 1)[0]
     name = snake(stem, "table")
     return f"{name}_table" if name in RESERVED else name

@@ -1,6 +1,7 @@
 """Numbers in texts: how they are written, what stands beside them, and whether all of them are whole."""
 
 import contextlib
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from training.draft.evidence import Evidence
 from training.draft.found import MISSING, Doubt, Found, Parser
 from training.draft.literals import literal
+from training.workspace import counted
 from validation.contract import Kind
 from validation.numbers import Ambiguous, Notation, Number, decimal_comma, decimal_point, has_decimals, notation
 from validation.parsing import ABSENT
@@ -29,7 +31,8 @@ _USUAL = {
     *("kg", "g", "mg", "lb", "t", "l", "ml", "h", "min", "s", "ms", "kwh", "kw", "w", "v", "hz", "mb", "gb", "kb"),
 }
 _MOST_STRAYS = 3
-_STRAY_SHARE = 0.01
+STRAY_SHARE = 0.01
+"""The share of rows without a number that a column of numbers may have; they go to quarantine."""
 _TELLING = 20_000
 
 
@@ -65,7 +68,17 @@ def typed(evidence: Evidence) -> Found:
     whole = bool(np.all(values == np.floor(values))) and bool(np.all(np.abs(values) <= LARGEST_INTEGER))
     has_missing = bool((evidence.codes < 0).any())
     is_integer = whole and (evidence.kind is Kind.INTEGER or has_missing)
-    return Found(Kind.INTEGER if is_integer else Kind.REAL, values, ~np.isfinite(values))
+    endless = infinite(evidence)
+    doubts = (Doubt(6, f"{counted(endless, 'row')} with an infinite number go to quarantine"),) if endless else ()
+    return Found(Kind.INTEGER if is_integer else Kind.REAL, values, ~np.isfinite(values), doubts=doubts)
+
+
+def infinite(evidence: Evidence) -> int:
+    """How many rows of a typed file's column have an infinite number."""
+    if evidence.kind not in (Kind.INTEGER, Kind.REAL):
+        return 0
+    endless = [isinstance(cell, float) and math.isinf(cell) for cell in evidence.cells]
+    return evidence.rows_of(np.array(endless, dtype=bool))
 
 
 def _plain(texts: Sequence[str], absent: np.ndarray) -> np.ndarray | None:
@@ -122,8 +135,10 @@ def _written(evidence: Evidence, texts: Sequence[str], absent: np.ndarray) -> _W
             beside[match["before"] or "", (match["unit"] or "").rstrip().casefold()] += rows
     named = [pair for pair, _ in beside.most_common() if pair != ("", "")]
     before, unit = named[0] if named else ("", "")
-    if before and before.casefold() not in _BEFORE:  # "room 5" is a name
-        return None
+    if before and before.casefold() not in _BEFORE:
+        if beside[before, unit] > STRAY_SHARE * evidence.rows:  # "room 5" is a name
+            return None
+        before, unit = "", ""
     good = [
         place
         for place, match in enumerate(matches)
@@ -144,7 +159,7 @@ def _few(evidence: Evidence, strays: Sequence[int], good: int) -> bool:
     """Whether texts that are no numbers are few: few texts beside many numbers, or few rows."""
     rows = int(evidence.counts[list(strays)].sum()) if strays else 0
     marks = all(evidence.texts[place] in MISSING for place in strays)
-    if marks or rows <= _STRAY_SHARE * evidence.rows:
+    if marks or rows <= STRAY_SHARE * evidence.rows:
         return good >= len(strays)
     return len(strays) <= _MOST_STRAYS and good >= 10 * len(strays) and rows <= evidence.rows / 2
 
@@ -180,7 +195,7 @@ def _beside(
     values = np.array([_value(read, text, gone) for text, gone in zip(texts, absent, strict=True)], dtype=np.float64)
     missing = ~np.isfinite(values)
     unread = missing & ~absent & ~strays
-    if missing.all() or evidence.rows_of(unread) > _STRAY_SHARE * evidence.rows:
+    if missing.all() or evidence.rows_of(unread) > STRAY_SHARE * evidence.rows:
         return None
     doubts = []
     if own:

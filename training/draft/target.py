@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.draft import columns
+from training.draft import columns, numbers
 from training.draft.found import Doubt
 from training.draft.sketch import Sketch
 from training.workspace import counted
@@ -47,29 +47,41 @@ def find(sketches: Sequence[Sketch], asked: str) -> Sketch:
     near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(repr(folded[one]) for one in near)}?" if near else ""
     listed = ", ".join(map(repr, headers[:30])) + (", …" if len(headers) > 30 else "")
+    if any(asked in sketch.evidence.texts for sketch in sketches):
+        raise TableError(
+            f"There is no column {asked!r} to predict, but a cell. The headers are those of the first row: take away "
+            "what stands above them."
+        )
     raise TableError(f"There is no column {asked!r} to predict. {hint or f'There are: {listed}.'}")
 
 
 def settle(target: Sketch) -> None:
     """Decide whether the target is a number or classes, and in which order; raises TableError if it can be neither."""
     header = target.evidence.header
-    target.role, target.left_out = Role.TARGET, ""
     if target.found is None:
-        raise TableError(f"The target {header!r} has no values. Choose another column.")
+        raise TableError(f"The target {header!r} {target.left_out.removeprefix('it ')}. Choose another column.")
+    target.role, target.left_out = Role.TARGET, ""
     there = ~target.known.missing
     rows, distinct = target.evidence.rows_of(there), int(there.sum())
+    endless = numbers.infinite(target.evidence)
+    if endless > numbers.STRAY_SHARE * target.evidence.rows:
+        raise TableError(
+            f"{counted(endless, 'row')} {'has' if endless == 1 else 'have'} an infinite {header}. Mend them, or take "
+            "them out."
+        )
     if target.known.kind in (Kind.DATE, Kind.TIMESTAMP):
         raise TableError(
             f"The target {header!r} is a {target.known.kind}. Predict a number of days or seconds instead."
         )
-    if distinct == 1:
-        value = target.evidence.texts[int(np.flatnonzero(there)[0])]
-        raise TableError(f"Every row has {header} = {value!r}: there is nothing to predict. Choose another column.")
     if rows < FEWEST_ROWS:
         raise TableError(
             f"{rows:,} {'row has' if rows == 1 else 'rows have'} a target; a draft needs {FEWEST_ROWS}, to learn from "
             "some and judge by others. Bring more."
         )
+    if distinct == 1:
+        value = target.evidence.texts[int(np.flatnonzero(there)[0])]
+        every = f"has {header} =" if rows == target.evidence.rows else f"that has a {header} has"
+        raise TableError(f"Every row {every} {value!r}: there is nothing to predict. Choose another column.")
     target.reasons.clear()
     target.doubts.clear()
     _decide(target, distinct)
@@ -94,7 +106,22 @@ def _decide(target: Sketch, distinct: int) -> None:
             Doubt(7, f"its {distinct} values are taken for labels; if they count something, it is a number")
         )
     target.found = columns.as_names(target.evidence)
+    if _differ_by_case(target):
+        target.found = columns.as_names(target.evidence, lower=True)
     _classify(target)
+
+
+def _differ_by_case(target: Sketch) -> bool:
+    """Whether some of the labels are others in other letters, which is said."""
+    written: dict[str, str] = {}
+    for label in sorted(map(str, target.known.values[~target.known.missing])):
+        other = written.setdefault(label.casefold(), label)
+        if other != label:
+            target.doubts.append(
+                Doubt(7, f"{other!r} and {label!r} are taken for one class, as are others that differ by case at most")
+            )
+            return True
+    return False
 
 
 def _has_names(target: Sketch) -> bool:
@@ -105,7 +132,7 @@ def _has_names(target: Sketch) -> bool:
 
 def _classify(target: Sketch) -> None:
     header, there = target.evidence.header, ~target.known.missing
-    labels = _frequent(target, [str(label) for label in target.known.values[there]])
+    labels = _frequent(target, list(dict.fromkeys(str(label) for label in target.known.values[there])))
     if len(labels) > MOST_CLASSES:
         raise TableError(
             f"The target {header!r} has {len(labels):,} different texts; a model tells at most {MOST_CLASSES} classes "
@@ -155,8 +182,7 @@ def _ordered(target: Sketch, labels: Sequence[str]) -> tuple[tuple[str, ...], Do
     first, last = sorted(labels, key=_says_yes)
     if _says_yes(first) != _says_yes(last):
         return (first, last), None
-    counts = dict(zip(target.known.values, target.evidence.counts.tolist(), strict=True))
-    first, last = sorted(labels, key=lambda label: -counts[label])
+    first, last = sorted(labels, key=lambda label: -target.evidence.rows_of(target.known.values == label))
     return (first, last), Doubt(
         5, f"{last!r}, the rarer, is taken for the positive class; if not, turn `choices` round"
     )

@@ -31,6 +31,7 @@ _LIKELY = re.compile(
     r"|[A-Za-z]{3,9}[-/. ]\d{1,2},?[-/. ]\d{2,4}|[A-Za-z]{3,9}, .{8,20}\d{4}).{0,20}"
 )
 _DIGITS = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+_WORD, _DIRECTIVE = re.compile(r"[^\W_]+"), re.compile(r"%[a-zA-Z]")
 _ISO_DAY, _ISO_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].{8,}")
 
 
@@ -51,7 +52,9 @@ def find(evidence: Evidence, first: str | None = None) -> Found | None:
     if not len(sample) or likely < 0.98 * len(sample) or _is_number(sample):
         return None
     begin = sample.iloc[:_FIRST]
-    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _reads(begin, pattern).any()]
+    marks = [_marks(text) for text in begin]
+    possible = [pattern for pattern in (*_DAYS, *_STAMPS) if _is_alike(pattern, marks)]
+    possible = [pattern for pattern in possible if _reads(begin, pattern).any()]
     possible = [pattern for pattern in possible if _reads(sample, pattern).mean() >= 0.98]
     measured = {pattern: _reads(texts, pattern) for pattern in possible}
     if not measured:
@@ -74,6 +77,17 @@ def typed(evidence: Evidence) -> Found:
     values = values.astype("datetime64[us]")
     midnights = bool(np.all(values == values.astype("datetime64[D]")))
     return Found(Kind.DATE if midnights else Kind.TIMESTAMP, values, np.isnat(values))
+
+
+def _marks(text: str) -> str:
+    """What stands between the letters and digits of a text."""
+    return _WORD.sub("", text)
+
+
+def _is_alike(pattern: str, marks: Sequence[str]) -> bool:
+    """Whether one of the texts with these marks may have a pattern: to read them by every pattern takes a second."""
+    own = _marks(_DIRECTIVE.sub("", pattern))
+    return any(text.startswith(own) if pattern.endswith("%z") else text == own for text in marks)
 
 
 def _is_number(sample: pd.Series) -> bool:

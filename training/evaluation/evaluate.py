@@ -20,7 +20,7 @@ from training.evaluation.crossvalidate import cross_validate
 from training.learning import loss, metrics, tasks
 from training.learning.metrics import ACTUAL, COVERED, MODEL
 from training.learning.params import LOG, TrainParams
-from training.workspace import Workspace, say, write_json
+from training.workspace import Seed, Workspace, say, write_json
 from validation.errors import TableError
 
 
@@ -28,7 +28,7 @@ class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bootstrap resamples and their seed, the fewest rows of a slice, and folds of a cross-validation (0: none)."""
 
     resamples: Annotated[int, msgspec.Meta(ge=1)]
-    seed: int
+    seed: Seed
     slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 500
     folds: Annotated[int, msgspec.Meta(ge=0)] = 0
 
@@ -113,16 +113,12 @@ def _judged(
     scores = {name: judge(actual, metrics.predicted(table, name), weights) for name in candidates}
     by, predicted = stated["name"], metrics.predicted(table, MODEL)
     covered = table[COVERED].to_numpy() if COVERED in table else None
-    judged_slices = [
-        Slice(
-            column,
-            value,
-            len(places),
-            judge(actual[places], predicted[places], weights[:, places]),
-            None if covered is None else metrics.share(covered[places], weights[:, places]),
-        )
-        for column, value, places in slices.find(contract, test, params.slice_rows)
-    ]
+    judged_slices = []
+    for column, value, places in slices.find(contract, test, params.slice_rows):
+        drawn = weights[:, places]
+        held = None if covered is None else metrics.share(covered[places], drawn)
+        judged = judge(actual[places], predicted[places], drawn)
+        judged_slices.append(Slice(column, value, len(places), judged, held))
     return {
         "version": predictor.version,
         "task": outcome.task,

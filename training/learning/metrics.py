@@ -26,6 +26,8 @@ ECE_BINS = 10
 MOST_EXPLAINED = 1_000
 """How many rows are explained: SHAP values are slow, and more rows show nothing new."""
 _BITS = 32  # nine digits
+_CELLS = 1 << 18
+"""How many weights become doubles at once: one resample at a time takes eight times as long, all of them gigabytes."""
 
 
 def draws(rows: int, resamples: int, seed: int) -> np.ndarray:
@@ -186,9 +188,11 @@ def means_of(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted means, shape (resamples, statistics); resamples without any of the rows are left out."""
     totals = weights.sum(axis=1, dtype=np.float64)
     some = totals > 0
-    sums = np.empty((int(some.sum()), statistics.shape[1]))
-    for place, resample in enumerate(np.flatnonzero(some)):
-        sums[place] = weights[resample].astype(np.float64) @ statistics
+    kept = weights if some.all() else weights[some]
+    sums = np.empty((len(kept), statistics.shape[1]))
+    step = max(_CELLS // max(len(statistics), 1), 1)
+    for start in range(0, len(kept), step):
+        sums[start : start + step] = kept[start : start + step].astype(np.float64) @ statistics
     means: np.ndarray = sums / totals[some][:, None]
     return means
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from training.learning.boost import demand_known
+from training.workspace import Seed
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 ClassWeights = dict[str, Positive] | Literal["balanced"] | None
@@ -41,7 +42,7 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     rounds: Annotated[int, msgspec.Meta(ge=1)]
     stop_after: Annotated[int, msgspec.Meta(ge=1)]
-    seed: int
+    seed: Seed
     booster: dict[str, Any]
     coverage: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.9
     class_weights: ClassWeights = None

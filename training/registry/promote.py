@@ -15,7 +15,7 @@ from training.learning import metrics
 from training.learning.loss import Loss
 from training.registry.champion import Best
 from training.registry.rivals import Holdout, Rival
-from training.workspace import Workspace
+from training.workspace import Seed, Workspace
 from validation.contract import Contract
 from validation.errors import StoreError
 
@@ -35,7 +35,7 @@ class PromoteParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     resamples: Annotated[int, msgspec.Meta(ge=100)] = 1_000
-    seed: int = 1
+    seed: Seed = 1
     confidence: Annotated[float, msgspec.Meta(gt=0.5, lt=1)] = 0.95
     tolerance: Annotated[float, msgspec.Meta(ge=0)] = 0.02
     slice_rows: Annotated[int, msgspec.Meta(ge=2)] = 200

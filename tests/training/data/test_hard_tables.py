@@ -123,8 +123,8 @@ def test_a_feature_too_large_for_the_baselines(outcome: Outcome, target: Column)
 ONE_CLASS = [
     (True, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
     (False, (), "Every row to learn from has gone = 'No': there is nothing to tell apart. Bring a table"),
-    (True, (198, 199), "No row of the training split has gone = 'Yes', and 2 of the table have: a model cannot learn"),
-    (True, (134,), "No row of the training split has gone = 'Yes', and 1 of the table has: a model cannot learn"),
+    (True, (198, 199), "No row to learn from has gone = 'Yes', and 2 of the table have: a model cannot learn"),
+    (True, (134,), "No row to learn from has gone = 'Yes', and 1 of the table has: a model cannot learn"),
     (True, (150,), "Bring more rows of it from earlier times."),
 ]
 

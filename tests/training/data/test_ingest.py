@@ -55,7 +55,7 @@ def test_a_table_becomes_the_contracts_names_and_values(flights: Problem) -> Non
     ("content", "says"),
     [
         ("", "table.csv is empty"),
-        ("\n", "table.csv is not a readable CSV table"),
+        ("\n", "table.csv has no cells. Bring the table itself"),
         (HEADER + "\n", "has headers and no rows"),
         (lines(GOOD, header=HEADER.replace("price,", "")), "lacks the column 'price'"),
         (lines(GOOD, header=HEADER.replace("flightType", "flight_type")), "'flightType' (renamed to 'flight_type'?)"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from problems import base
 from tests.project import ROOT
 from training.workspace import PARAMS
 
@@ -15,3 +16,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / PARAMS, PARAMS)
     return tmp_path
+
+
+@pytest.fixture
+def problems(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of problems."""
+    monkeypatch.setattr(base, "folder", lambda: here / "problems")
+    monkeypatch.setattr(base, "names", lambda: ["flights"])
+    return here / "problems"

@@ -25,12 +25,12 @@ def drafted(columns: Mapping[str, Iterable[Any]], target: str = "price") -> tupl
         table["price"] = np.random.default_rng(9).normal(100, 5, len(table)).round(2)
     path = lines_of(table)
     found = draft.read(path, target, "table")
-    return module.source(found), draft.execute(found), path
+    return module.source(found), draft.executed(module.source(found)), path
 
 
 def drafted_from(path: Path) -> Problem:
     """The problem that is drafted of a file, whose target is a price."""
-    return draft.execute(draft.read(path, "price", "table"))
+    return draft.executed(module.source(draft.read(path, "price", "table")))
 
 
 def column(problem: Problem, name: str) -> Column:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from problems import base
 from tests.project import DEV, Project
 from tests.training.draft.drafting import drafted, lines_of
 from training.data import clean, ingest, source, split, tables
@@ -27,14 +26,6 @@ HOUSES = pd.DataFrame(
         "price": CHANCE.normal(100, 5, 300).round(2),
     }
 )
-
-
-@pytest.fixture
-def problems(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of problems."""
-    monkeypatch.setattr(base, "folder", lambda: here / "problems")
-    monkeypatch.setattr(base, "names", lambda: ["flights"])
-    return here / "problems"
 
 
 def test_a_module_is_as_ruff_formats_it(here: Path) -> None:
@@ -80,7 +71,8 @@ def test_a_target_that_cannot_be_read_is_a_mistake(here: Path) -> None:
 
 def test_a_draft_says_what_it_decided_the_most_doubtful_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = HOUSES.assign(log=np.log(HOUSES["price"]), **{f"c{n}": CHANCE.choice(["a", "b"], 300) for n in range(14)})
-    draft.tell(draft.read(lines_of(rows), "price", "table"))
+    found = draft.read(lines_of(rows), "price", "table")
+    draft.tell(found, draft.executed(module.source(found)))
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "draft: problems/table/__init__.py: price in table, a regression, of 18 columns"
     assert said[2] == "draft: the split is at random: no time column"
@@ -115,7 +107,7 @@ def test_a_table_that_is_none_leaves_nothing(problems: Path, content: str) -> No
 
 
 def test_a_draft_that_fails_while_it_is_written_leaves_nothing(problems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError("the disk is full")
 
     monkeypatch.setattr(draft, "tell", fail)

@@ -81,7 +81,7 @@ def test_rows_without_a_target(here: Path) -> None:
         ({"x": X, "Price": X}, "weight", "There is no column 'weight' to predict. There are: 'x', 'Price'."),
         ({"x": X, "y": [5] * 300}, "y", "Every row has y = '5': there is nothing to predict. Choose another column."),
         ({"x": X, "y": [""] * 300}, "y", "The target 'y' has no values. Choose another column."),
-        ({"x": X[:1], "y": X[:1]}, "y", "there is nothing to predict"),
+        ({"x": X[:1], "y": X[:1]}, "y", "1 row has a target; a draft needs 30"),
         ({"x": X[:10], "y": X[:10]}, "y", "10 rows have a target; a draft needs 30, to learn from some"),
         ({"x": X, "y": [*"a" * 297, *"b" * 3]}, "y", "Of y = 'b' there are 3 rows; a class needs 10, to be"),
         ({"x": X, "y": [1] * 297 + [0] * 3}, "y", "Of y = 'false' there are 3 rows; a class needs 10"),

@@ -85,7 +85,7 @@ def test_a_listed_class_without_rows_is_refused() -> None:
     with pytest.raises(TableError, match=r"has price = 'middle', and 1 of the table has: .* take it out of `choices`"):
         classes.demand_each(problem(LISTED), silver.iloc[:4], silver)
     silver = silver.iloc[:4].assign(a=0.0, b=0.0)
-    with pytest.raises(TableError, match="The rows to learn from have none of price = 'middle'"):
+    with pytest.raises(TableError, match="No row to learn from has price = 'middle'"):
         learn(problem(LISTED), how(), {"train": silver, "validation": silver, "calibration": silver})
 
 

@@ -15,7 +15,7 @@ from training.learning import metrics
 from training.learning.params import ClassWeights, TrainParams
 from training.learning.tasks.base import Task
 from training.workspace import PARAMS, counted
-from validation.errors import SettingsError, TableError
+from validation.errors import SettingsError
 from validation.names import normal
 
 _FEW = 20
@@ -44,12 +44,7 @@ class ClassificationTask(Task[LabelsT]):
         return self.classes.encode(silver)
 
     def require_enough(self, actual: np.ndarray) -> None:
-        missing = [name for place, name in enumerate(self.classes.names) if not (actual == place).any()]
-        if missing:
-            raise TableError(
-                f"The rows to learn from have none of {self.target.name} = {missing[0]!r}: a model cannot learn what "
-                "it looks like."
-            )
+        classes.demand_learned(self.classes, actual)
 
     def enough_for(self, folds: int, actual: np.ndarray) -> bool:
         rarest = np.bincount(actual.astype(np.intp), minlength=len(self.classes.names)).min()
