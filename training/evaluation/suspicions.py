@@ -7,7 +7,8 @@ import pandas as pd
 
 from problems.base import Problem
 from training.data import tables
-from training.data.split import SPLITS, SplitParams, missed
+from training.data.split import SPLITS, TEST, SplitParams, missed
+from training.evaluation import shifted
 from training.learning import metrics
 from training.learning.tasks import Task
 from validation.contract import Kind
@@ -26,7 +27,12 @@ def find(task: Task[Any], silver: pd.DataFrame, split: pd.Series, shares: SplitP
         split: the split of each of them.
         shares: the requested shares of the splits.
     """
-    return [*_uneven(task.problem, split, shares), *task.suspicions(silver), *_giveaways(task, silver)]
+    return [
+        *_uneven(task.problem, split, shares),
+        *task.suspicions(silver),
+        *_giveaways(task, silver),
+        *shifted.find(task.problem.contract, silver[split != TEST], silver[split == TEST]),
+    ]
 
 
 def _uneven(problem: Problem, split: pd.Series, shares: SplitParams) -> Iterator[str]:

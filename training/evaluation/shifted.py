@@ -1,0 +1,79 @@
+"""Columns whose test rows are not like those that the model learned from."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from validation.contract import Column, Contract, Kind
+
+MUCH = 0.25
+"""The population stability index from which a shift is called large (Siddiqi, "Credit Risk Scorecards", 2006)."""
+_BINS, _NAMES = 10, 20
+_TOLD = 3
+_PRIOR = 0.5
+"""Rows that each bin has beside its own: the logarithm of an empty one would be infinite."""
+
+
+def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+    """A sentence about the inputs and the target that changed most, if any changed much.
+
+    Args:
+        contract: of the rows.
+        before: silver rows that the model learned from.
+        after: those that it is judged on.
+    """
+    asked = [column for column in (*contract.inputs, contract.target) if not _is_time(column)]
+    indexes = {column.name: _stability(column, before[column.name], after[column.name]) for column in asked}
+    shifted = sorted((name for name, index in indexes.items() if index > MUCH), key=lambda name: -indexes[name])
+    if shifted:
+        told = ", ".join(f"`{name}` ({indexes[name]:.2f})" for name in shifted[:_TOLD])
+        more = f" and {len(shifted) - _TOLD} more" if len(shifted) > _TOLD else ""
+        yield (
+            f"The test rows are unlike those that the model learned from in {told}{more}, by the population stability "
+            f"index, of which {MUCH} is much: scores and coverage here are those of another kind of rows."
+        )
+
+
+def _is_time(column: Column) -> bool:
+    """Times after those before are what a split in time is for."""
+    return column.kind in (Kind.DATE, Kind.TIMESTAMP)
+
+
+def _stability(column: Column, before: pd.Series, after: pd.Series) -> float:
+    """The population stability index of two columns of shape (rows,) each, less what chance alone may make of it.
+
+    Numbers are cut at deciles of the rows before. Of samples of n and m of the same rows the index over (1/n + 1/m) is
+    distributed like chi squared (Yurdakul and Naranjo, "Statistical properties of the population stability index",
+    2020); three deviations above its mean are chance.
+    """
+    numbers = column.kind in (Kind.INTEGER, Kind.REAL)
+    places, bins = _deciles(before, after) if numbers else _common(before, after)
+    if bins < 2:
+        return 0.0
+    counts = [np.bincount(place, minlength=bins) + _PRIOR for place in places]
+    expected, actual = (count / count.sum() for count in counts)
+    by_chance = (bins - 1 + 3 * np.sqrt(2 * (bins - 1))) * (1 / len(before) + 1 / len(after))
+    return float(np.sum((actual - expected) * np.log(actual / expected)) - by_chance)
+
+
+def _deciles(before: pd.Series, after: pd.Series) -> tuple[list[np.ndarray], int]:
+    """The tenth of each value, missing ones by themselves, and how many there are."""
+    known, later = (column.to_numpy(dtype=float, na_value=np.nan) for column in (before, after))
+    if np.isnan(known).all():
+        return [], 0
+    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    missing = len(edges) + 1
+    return [
+        np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left")) for values in (known, later)
+    ], missing + 1
+
+
+def _common(before: pd.Series, after: pd.Series) -> tuple[list[np.ndarray], int]:
+    """The place of each name among the most common ones; others and missing ones have one each."""
+    common = before.value_counts().index[:_NAMES]
+    others, missing = len(common), len(common) + 1
+    return [
+        np.where(column.isna(), missing, np.where(column.isin(common), common.get_indexer(pd.Index(column)), others))
+        for column in (before, after)
+    ], missing + 1
