@@ -24,6 +24,8 @@ class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         encodings: the names that each categorical feature takes; their places are their codes.
         feature_names: the columns of the model matrix, in order.
         bounds: where the classes of a target with bins meet, rising; a number at one is of the upper class.
+        fills: for features that may be missing and never were in training, the median, which is taken where they are:
+            LightGBM would take 0.
     """
 
     vocabularies: dict[str, list[str]]
@@ -31,6 +33,7 @@ class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encodings: dict[str, list[str]]
     feature_names: list[str]
     bounds: list[float] = []
+    fills: dict[str, float] = {}
 
 
 def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fitted:
@@ -56,7 +59,18 @@ def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fit
     for name in features:
         _demand_name(problem, name)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
-    return Fitted(vocabularies, state, encodings, list(features), list(bounds))
+    return Fitted(vocabularies, state, encodings, list(features), list(bounds), _fills(problem, features))
+
+
+def _fills(problem: Problem, features: Columns) -> dict[str, float]:
+    """The median of each feature of numbers that belongs to a column that may be missing, and of which none is."""
+    nullable = {column.name for column in problem.contract.inputs if column.nullable}
+    numbers = {name: values for name, values in features.items() if values.dtype != object and len(values)}
+    return {
+        name: float(np.median(values))
+        for name, values in numbers.items()
+        if nullable.intersection(owners(name)) and not np.isnan(values).any()
+    }
 
 
 def crossed(problem: Problem, columns: Columns) -> dict[str, Any]:
@@ -146,6 +160,7 @@ class FeatureMatrix:
             feature: {name: float(code) for code, name in enumerate(names)}
             for feature, names in fitted.encodings.items()
         }
+        self._fills = {self.names.index(name): value for name, value in fitted.fills.items()}
 
     @property
     def categorical(self) -> list[str]:
@@ -153,7 +168,7 @@ class FeatureMatrix:
         return [name for name in self.names if name in self._codes]
 
     def __call__(self, columns: Columns) -> np.ndarray:
-        """The model matrix, shape (rows, features); NaN is missing, or a name that training did not see.
+        """The model matrix, shape (rows, features); NaN is missing where training saw that, or a name that it did not.
 
         Raises:
             ContractError: the problem's features are not those that were fitted.
@@ -166,4 +181,6 @@ class FeatureMatrix:
         for place, (name, values) in enumerate(features.items()):
             codes = self._codes.get(name)
             matrix[:, place] = values if codes is None else [codes.get(value, np.nan) for value in values]
+        for place, fill in self._fills.items():
+            matrix[np.isnan(matrix[:, place]), place] = fill
         return matrix

@@ -82,8 +82,7 @@ def fit(columns: Columns) -> State:
 def features(columns: Columns, state: State) -> Columns:
     """The columns, what a household has of rooms and people, and how near each of the places is.
 
-    Missing bedrooms are those of the usual household. Where no training row lacks them LightGBM would take a missing
-    number for 0.
+    Missing bedrooms are those of the usual household: the median of all districts is much further off.
     """
     bedrooms = columns["total_bedrooms"]
     usual = columns["households"] * state["bedrooms"]
