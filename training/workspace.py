@@ -87,6 +87,11 @@ class Workspace:
         return self.folder / "trained"
 
     @property
+    def checkpoints(self) -> Path:
+        """How far a training had come that was interrupted; beside the stage's outputs, which DVC removes first."""
+        return Path("stores/checkpoints") / self.problem
+
+    @property
     def bundle(self) -> Path:
         """The bundle, not yet sealed by the registry."""
         return self.folder / "bundle"

@@ -12,6 +12,7 @@ import lightgbm as lgb
 import numpy as np
 
 from model.features import FeatureMatrix
+from training.learning import continued
 from training.workspace import PARAMS
 from validation.errors import SettingsError
 
@@ -112,24 +113,43 @@ def settings_of(matrix: FeatureMatrix, objective: str, seed: int, booster: Mappi
     return {**histograms(len(matrix.names)), **step, "objective": objective, "seed": seed, **booster}
 
 
-def boost(settings: dict[str, Any], rounds: int, data: lgb.Dataset) -> lgb.Booster:
-    """A booster of so many trees; raises SettingsError if LightGBM does not take its parameters, GaveUp if it fails."""
-    with _sentences():
-        return lgb.train({**SAME_EVERY_TIME, **settings}, data, num_boost_round=rounds)
+def by_main_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters under LightGBM's main name of each."""
+    return {_proper_names()[name]: value for name, value in settings.items()}
 
 
-def begun(settings: dict[str, Any], rounds: int, data: lgb.Dataset, held_out: lgb.Dataset) -> lgb.Booster:
-    """A booster without trees yet, which `grown` is to give up to `rounds`; raises as `boost`."""
+def begun(
+    settings: dict[str, Any],
+    rounds: int,
+    data: lgb.Dataset,
+    held_out: lgb.Dataset | None = None,
+    before: continued.Before | None = None,
+) -> lgb.Booster:
+    """A booster that `grown` is to give up to `rounds` trees: without any yet, or with those that it had before.
+
+    Raises:
+        SettingsError: LightGBM does not take its parameters.
+        GaveUp: it fails by them.
+    """
+    settings = {**SAME_EVERY_TIME, **settings, "num_iterations": rounds}
     with _sentences():
-        booster = lgb.Booster({**SAME_EVERY_TIME, **settings, "num_iterations": rounds}, data)
-        booster.add_valid(held_out, "validation")
+        if before is not None:
+            return continued.begun(by_main_names(settings), before, data, held_out)
+        booster = lgb.Booster(settings, data)
+        if held_out is not None:
+            booster.add_valid(held_out.set_reference(data), "validation")
         return booster
 
 
-def grown(booster: lgb.Booster) -> float:
-    """Give it one more tree, and return its loss on the held-out rows by its first metric; raises as `boost`."""
+def grown(booster: lgb.Booster) -> None:
+    """Give it one more tree; raises as `begun`."""
     with _sentences():
         booster.update()
+
+
+def loss(booster: lgb.Booster) -> float:
+    """Its loss on the held-out rows by its first metric; raises as `begun`."""
+    with _sentences():
         _, _, value, higher_is_better = booster.eval_valid()[0]
     return float(-value if higher_is_better else value)
 

@@ -1,14 +1,17 @@
 """Parameter sets are tried on rows that they do not learn from, and the one with the least loss is taken."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import lightgbm as lgb
 import numpy as np
 
 from model.features import FeatureMatrix
-from training.learning.boost import GaveUp, Part, begun, dataset, grown
+from training.learning.boost import GaveUp, Part, begun, dataset, grown, loss
+from training.learning.checkpoints import NONE, Checkpoints
+from training.learning.continued import Before
+from training.learning.growing import made_of
 from training.learning.params import TrainParams
 from training.learning.tasks.base import Task
 from training.workspace import say
@@ -64,35 +67,73 @@ def best(params: TrainParams, try_one: Callable[[TrainParams], TriedT]) -> Tried
     return tried[chosen]
 
 
-def stopped(task: Task[Any], params: TrainParams, pairs: Sequence[Pair], every: float = 3.0) -> Stopped:
+def stopped(
+    task: Task[Any], params: TrainParams, pairs: Sequence[Pair], kept: Checkpoints = NONE, every: float = 3.0
+) -> Stopped:
     """Grow a booster for each pair, tree by tree, until their mean loss on held-out rows falls no more.
 
     All of them get the same number of trees: where each had its own, a fold with an odd row in it would stop at once,
     and its errors would tell nothing of those of the model that is kept.
 
+    Args:
+        task: of the problem.
+        params: of the boosters.
+        pairs: the rows.
+        kept: where they leave their state, and take it up.
+        every: seconds between two lines about the progress.
+
     Raises:
         SettingsError: LightGBM does not take the parameters.
         GaveUp: it fails by them.
     """
-    boosters = [_begun(task, params, pair) for pair in pairs]
-    weights = np.array([len(pair.held_out.target) for pair in pairs], dtype=float)
-    least, trees, said = np.inf, 0, time.monotonic()
-    for number in range(1, params.rounds + 1):
-        loss = float(np.average([grown(booster) for booster in boosters], weights=weights))
-        if loss < least:
-            least, trees = loss, number
+    all_settings = [task.settings_of(pair.matrix, params) for pair in pairs]
+    progress = kept.of(all_settings[0], lambda: [all_settings, params.rounds, params.stop_after, *_made_of(pairs)])
+    found = progress.found()
+    if found is not None and found.done:
+        return _finished([lgb.Booster(model_str=text) for text in found.boosters], found.best, found.loss)
+    befores = [Before(text, found.trees) for text in found.boosters] if found is not None else [None] * len(pairs)
+    boosters = [
+        _begun(settings, params.rounds, pair, before)
+        for settings, pair, before in zip(all_settings, pairs, befores, strict=True)
+    ]
+    first, trees, least = (found.trees, found.best, found.loss) if found is not None else (0, 0, np.inf)
+    weights, said = [len(pair.held_out.target) for pair in pairs], time.monotonic()
+    for number in range(first + 1, params.rounds + 1):
+        now = _grown(boosters, weights)
+        if now < least:
+            least, trees = now, number
         elif number - trees >= params.stop_after:
             break
+        progress.keep(boosters, number, trees, least)
         if time.monotonic() - said >= every:
             said = time.monotonic()
-            say("train", f"{number} of at most {params.rounds} trees, loss {loss:.4g} on held-out rows")
+            say("train", f"{number} of at most {params.rounds} trees, loss {now:.4g} on held-out rows")
+    done = _finished(boosters, max(trees, 1), least)
+    progress.finish(*done)
+    return done
+
+
+def _finished(boosters: list[lgb.Booster], trees: int, least: float) -> Stopped:
     for booster in boosters:
-        booster.best_iteration = max(trees, 1)
-    return Stopped(boosters, max(trees, 1), least)
+        booster.best_iteration = trees
+    return Stopped(boosters, trees, least)
 
 
-def _begun(task: Task[Any], params: TrainParams, pair: Pair) -> lgb.Booster:
-    settings = task.settings_of(pair.matrix, params)
+def _grown(boosters: Sequence[lgb.Booster], weights: Sequence[int]) -> float:
+    """Give each one more tree, and return their mean loss a row on held-out rows, of which there are so many."""
+    losses = []
+    for booster in boosters:
+        grown(booster)
+        losses.append(loss(booster))
+    return float(np.average(losses, weights=np.array(weights, dtype=float)))
+
+
+def _made_of(pairs: Sequence[Pair]) -> Iterator[Any]:
+    for pair in pairs:
+        yield from made_of(pair.matrix, pair.known)
+        yield from pair.held_out
+
+
+def _begun(settings: dict[str, Any], rounds: int, pair: Pair, before: Before | None) -> lgb.Booster:
     data, held_out = (dataset(pair.matrix, part, settings) for part in (pair.known, pair.held_out))
-    held_out.set_reference(data)
-    return begun(settings, params.rounds, data, held_out)
+    return begun(settings, rounds, data, held_out, before)

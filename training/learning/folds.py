@@ -17,8 +17,10 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import TRAIN, stretches
 from training.learning import candidates, spread
-from training.learning.boost import Part, boost, dataset, raw_scores
+from training.learning.boost import Part, raw_scores
+from training.learning.checkpoints import NONE, Checkpoints
 from training.learning.gold import gold_of, learned_gold
+from training.learning.growing import boost
 from training.learning.params import TrainParams
 from training.learning.scales import demand
 from training.learning.tasks.base import Task, Trained
@@ -53,9 +55,9 @@ class Folds(Trained):
 
     trend = None
 
-    def __init__(self, task: Task[Any], params: TrainParams, known: pd.DataFrame) -> None:
+    def __init__(self, task: Task[Any], params: TrainParams, known: pd.DataFrame, kept: Checkpoints = NONE) -> None:
         """Train on silver rows whose order says nothing: copies of a row are in one fold."""
-        problem = task.problem
+        problem, self._kept = task.problem, kept
         self._task, self._class_weights = task, params.class_weights
         self.columns, self.actual = tables.inputs(problem.contract, known), task.encode(known)
         task.require_enough(self.actual)
@@ -89,7 +91,7 @@ class Folds(Trained):
             candidates.Pair(fold.matrix, *(self._part(fold.features, rows) for rows in (fold.learned, fold.held_out)))
             for fold in self._folds
         ]
-        boosters, trees, loss = candidates.stopped(self._task, params, pairs)
+        boosters, trees, loss = candidates.stopped(self._task, params, pairs, self._kept)
         return _Tried(params, loss, trees, self._held_out_scores(boosters))
 
     def _held_out_scores(self, boosters: Sequence[lgb.Booster]) -> np.ndarray:
@@ -110,7 +112,7 @@ class Folds(Trained):
     def _grown(self, matrix: FeatureMatrix, features: np.ndarray, rows: np.ndarray, rounds: int) -> lgb.Booster:
         """A booster of these rows, a mask of shape (rows,), with so many trees."""
         settings = self._task.settings_of(matrix, self._params)
-        return boost(settings, rounds, dataset(matrix, self._part(features, rows), settings))
+        return boost(settings, rounds, matrix, self._part(features, rows), self._kept)
 
     def gain(self, size: Callable[[np.ndarray], float]) -> float:
         """The model learns from one fold more than the boosters of `raw`; what that brings is told by one fold less.

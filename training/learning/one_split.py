@@ -12,8 +12,10 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import candidates, spread
-from training.learning.boost import Part, boost, dataset, raw_scores
+from training.learning.boost import Part, raw_scores
+from training.learning.checkpoints import NONE, Checkpoints
 from training.learning.gold import cross_folds, gold_of, learned_gold
+from training.learning.growing import boost
 from training.learning.params import TrainParams
 from training.learning.scales import demand
 from training.learning.tasks.base import Task, Trained
@@ -34,7 +36,9 @@ class _Tried(NamedTuple):
 class OneSplit(Trained):
     """A booster of the training rows."""
 
-    def __init__(self, task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame]) -> None:
+    def __init__(
+        self, task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], kept: Checkpoints = NONE
+    ) -> None:
         """Train on "train", stop by "validation", and hold "calibration" out; silver rows each."""
         problem = task.problem
         inputs = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
@@ -42,7 +46,7 @@ class OneSplit(Trained):
         task.require_enough(actual[TRAIN])
         target = problem.contract.target.name
         with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
-        self._task = task
+        self._task, self._kept = task, kept
         self.fitted = fit(problem, with_target[TRAIN], task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
         gold = {part: gold_of(problem, self.fitted, columns) for part, columns in inputs.items() if part != TRAIN}
@@ -84,7 +88,7 @@ class OneSplit(Trained):
         return self._tried(chosen.params)
 
     def _tried(self, params: TrainParams, pair: candidates.Pair | None = None) -> _Tried:
-        [booster], _, loss = candidates.stopped(self._task, params, [pair or self._pair])
+        [booster], _, loss = candidates.stopped(self._task, params, [pair or self._pair], self._kept)
         return _Tried(params, booster, loss)
 
     @cached_property
@@ -109,7 +113,7 @@ class OneSplit(Trained):
             booster = self.booster
             if not held_out.all():
                 part = Part(features[~held_out], self._scale.learned(actual[~held_out]))
-                booster = boost(settings, self.booster.best_iteration, dataset(self._matrix, part, settings))
+                booster = boost(settings, self.booster.best_iteration, self._matrix, part, self._kept)
             errors[held_out] = self._scale.errors(actual[held_out], raw_scores(booster, features[held_out]))
             if np.isfinite(errors).sum() >= spread.ENOUGH_ERRORS:
                 break

@@ -30,6 +30,19 @@ Costs = dict[str, Positive | dict[str, Positive]]
 """Of two classes what `PairCosts` has; of several the cost of answering a class by the class that is right."""
 
 
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a training writes how far it has come.
+
+    Attributes:
+        trees: after each multiple of so many trees; 0 for never.
+        seconds: not before it has taken so many, and then no more than a hundredth of its time is spent on writing;
+            0 for whenever it can.
+    """
+
+    trees: Annotated[int, msgspec.Meta(ge=0)] = 0
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 10
+
+
 class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """LightGBM's own parameters under their own names, when to stop, and what answers must hold.
 
@@ -37,7 +50,7 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     are for classifications. With `folds`, tables of up to `most_cells` cells (rows times columns) are learned by folds,
     see `training.learning.folds`. `alternatives` name what differs from `booster`; the set with the least loss on
     rows that it did not learn from is taken.
-    `target: log` has a regression learn the logarithm of its target.
+    `target: log` has a regression learn the logarithm of its target. What is learned does not depend on `checkpoint`.
     """
 
     rounds: Annotated[int, msgspec.Meta(ge=1)]
@@ -51,6 +64,7 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most_cells: Annotated[int, msgspec.Meta(ge=0)] = 2_000_000
     alternatives: list[dict[str, Any]] = []
     target: Literal["log"] | None = None
+    checkpoint: Checkpoint = Checkpoint()
 
     def __post_init__(self) -> None:
         if self.folds == 1:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from model.features import FeatureMatrix
 from problems.base import Problem
-from training.learning.boost import Part, boost, dataset, histograms
+from training.learning.boost import Part, histograms
+from training.learning.growing import boost
 from training.learning.params import TrainParams
 
 _ROUNDS, _LEAVES = 60, 15
@@ -35,7 +36,7 @@ def learn(
     floor = max(float(np.quantile(sizes, 0.01)), 1e-9 * float(sizes.max()), _NO_ERROR * deviation, 1e-12)
     settings = {**histograms(len(matrix.names)), **params.booster}
     settings |= {"objective": "gamma", "num_leaves": _LEAVES, "seed": params.seed}
-    return boost(settings, _ROUNDS, dataset(matrix, Part(features, sizes + floor), settings))
+    return boost(settings, _ROUNDS, matrix, Part(features, sizes + floor))
 
 
 def folds_of(problem: Problem, rows: pd.DataFrame) -> np.ndarray:

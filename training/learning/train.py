@@ -15,6 +15,7 @@ from training import digits
 from training.data import classes, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import tasks
+from training.learning.checkpoints import NONE, Checkpoints
 from training.learning.folds import Folds
 from training.learning.one_split import OneSplit
 from training.learning.params import TrainParams
@@ -32,12 +33,16 @@ class Learned(NamedTuple):
 
 
 def main(problem: Problem) -> None:
-    """Fit on the training split, stop on validation, calibrate on calibration; the test split is not read."""
+    """Fit on the training split, stop on validation, calibrate on calibration; the test split is not read.
+
+    It goes on where a run of the same was killed, see `training.learning.checkpoints`.
+    """
     workspace = Workspace(problem.name)
     params = workspace.params("train", TrainParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     parts = {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)}
-    model, gold, scores = learn(problem, params, parts)
+    kept = Checkpoints(workspace.checkpoints, params.checkpoint)
+    model, gold, scores = learn(problem, params, parts, kept)
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
     with atomic_folder(workspace.trained) as folder:
         for name, text in model.boosters.items():
@@ -45,6 +50,7 @@ def main(problem: Problem) -> None:
         (folder / FITTED).write_bytes(msgspec.json.encode(model.fitted))
         (folder / OUTCOME).write_bytes(msgspec.json.encode(model.outcome))
         np.save(folder / HELD_OUT, digits.rounded(scores, digits.ANSWERS))
+    kept.clear()
     names = model.fitted.feature_names
     some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     say("train", f"{model.boosters[BOOSTER].count('Tree=')} trees over {len(names)} features: {some}")
@@ -67,13 +73,16 @@ def read(problem: Problem, workspace: Workspace) -> Model:
     )
 
 
-def learn(problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFrame]) -> Learned:
+def learn(
+    problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFrame], kept: Checkpoints = NONE
+) -> Learned:
     """Train on three disjoint parts of a silver table, or on folds of all of their rows.
 
     Args:
         problem: what to learn.
         params: how.
         parts: silver rows for "train", "validation" and "calibration".
+        kept: where trainings leave their state, and take it up.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -86,9 +95,9 @@ def learn(problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFram
     task.check_params(params)
     trained: tasks.Trained
     if by_folds and task.enough_for(params.folds, task.encode(known)):
-        trained = Folds(task, params, known.sort_index())
+        trained = Folds(task, params, known.sort_index(), kept)
     else:
-        trained = OneSplit(task, params, parts)
+        trained = OneSplit(task, params, parts, kept)
     outcome, further_boosters, scores = task.finish(trained, params)
     booster = trained.booster.model_to_string(num_iteration=trained.booster.best_iteration)
     model = Model(problem, trained.fitted, outcome, {BOOSTER: booster, **further_boosters})
