@@ -9,6 +9,7 @@ import importlib.metadata
 import platform
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,9 @@ def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
 def _log_model(
     problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame, learned: pd.DataFrame
 ) -> str:
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+        # of the example; the signature has integers that may be missing as doubles already
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer column")
         folder = Path(temporary) / "bundle"
         folder.mkdir()
         bundle.write(folder, sealed, files)
