@@ -138,9 +138,9 @@ def measured(clone: Path, table: Path, target: str) -> tuple[float, Watch]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            process.wait(60)
             watch.stop()
             thread.join()
+            process.wait(60)
     print(f"The first answer: {answered}")
     return seconds, watch
 

@@ -54,12 +54,24 @@ def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fit
     }
     columns = only_known(columns, vocabularies)
     inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
-    state = _as_json(problem, problem.fit(inputs)) | crossed(problem, columns)
+    state = _as_json(f"fit of '{problem.name}'", _own_fit(problem, inputs)) | crossed(problem, columns)
     features = problem.features(inputs, state)
     for name in features:
         _demand_name(problem, name)
     encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
     return Fitted(vocabularies, state, encodings, list(features), list(bounds), _fills(problem, features))
+
+
+def _own_fit(problem: Problem, inputs: Columns) -> object:
+    try:
+        return problem.fit(inputs)
+    except KeyError as error:
+        if error.args != (problem.contract.target.name,):
+            raise
+        raise ContractError(
+            f"The fit of '{problem.name}' asks for the target, and sees inputs only. What is learned from the target "
+            "is for `cross_fit`."
+        ) from error
 
 
 def _fills(problem: Problem, features: Columns) -> dict[str, float]:
@@ -78,20 +90,20 @@ def crossed(problem: Problem, columns: Columns) -> dict[str, Any]:
 
     Raises ContractError as `fit`.
     """
-    return {} if problem.cross_fit is None else _as_json(problem, problem.cross_fit(columns))
+    return {} if problem.cross_fit is None else _as_json(f"cross_fit of '{problem.name}'", problem.cross_fit(columns))
 
 
-def _as_json(problem: Problem, state: object) -> dict[str, Any]:
+def _as_json(what: str, state: object) -> dict[str, Any]:
     """The state after a round trip through JSON, tuples as lists; raises ContractError if it changes otherwise."""
     try:
         read = msgspec.json.decode(msgspec.json.encode(state), type=dict[str, Any])
     except (TypeError, msgspec.ValidationError) as error:
-        raise ContractError(f"The fit of '{problem.name}' must return what JSON can hold: {error}.") from error
+        raise ContractError(f"The {what} must return what JSON can hold: {error}.") from error
     changed = _changed(state, read, "the state")
     if changed:
         raise ContractError(
-            f"The fit of '{problem.name}' must return what JSON can hold: {changed}. Keys are texts and numbers "
-            "finite; None stands for a value that there is not."
+            f"The {what} must return what JSON can hold: {changed}. Keys are texts and numbers finite; None stands for "
+            "a value that there is not."
         )
     return read
 

@@ -89,7 +89,8 @@ class Problem:
         fit: sees the inputs of the rows to learn from only, and returns what JSON can hold.
         cross_fit: sees their target too (of classes their places, from 0), and returns more of the state. Features of a
             row that the model learns from are made with what it says of other rows: else a row would tell its own
-            target, and the model would trust it (`problems.features.target_means`).
+            target, and the model would trust it (`problems.features.target_means`). Of a target that grows in time it
+            sees the numbers as they are.
         features: sees the inputs; pure NumPy, called with a whole table in training and with a batch of rows in
             serving. Its arrays are float64 (numbers) or object (names, encoded by what training learned for them).
         partly_labelled: whether the table has rows without a target, which are left out; else they are mistakes.

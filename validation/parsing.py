@@ -86,7 +86,7 @@ def flag(*, true: str, false: str, absent: Sequence[str] = ()) -> Callable[[str]
 
 def names(*, absent: Sequence[str] = (), lower: bool = False) -> Callable[[str], str | None]:
     """A parser of names, of which some stand for a missing one: "NA", "?"; in small letters if they differ by case."""
-    return lambda text: None if text in absent else text.lower() if lower else text
+    return lambda text: None if text in absent else text.casefold() if lower else text
 
 
 def parse_text(column: Column, text: str, notation: Notation = decimal_point) -> Any:

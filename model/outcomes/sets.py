@@ -15,6 +15,7 @@ class Sets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         coverage: the share of rows whose set has their class: what was asked for, or more where sets cannot be smaller.
+            Where rows are too few to say, all classes are in each set, and it is what was asked for.
         mass: the conformal quantile of the probability that comes before a row's class, on the calibration split; `ALL`
             where that has too few rows.
     """

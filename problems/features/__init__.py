@@ -42,17 +42,20 @@ def ratio(columns: Columns, part: str, whole: str) -> Columns:
     return {f"{part}+{whole}.ratio": columns[part] / divisor}
 
 
-def target_means(columns: Columns, target: str, names: Sequence[str], prior_rows: float = 20.0) -> State:
+def target_means(
+    columns: Columns, target: str, names: Sequence[str], prior_rows: float = 20.0, fewest_rows: int = 5
+) -> State:
     """What `cross_fit` learns for `target_mean`: the mean target of each name, drawn to the mean of all rows.
 
     A name of few rows says little of its own (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality Categorical
-    Attributes", 2001).
+    Attributes", 2001), and its mean would tell the target of a single row to whoever has the model.
 
     Args:
         columns: the inputs and the target, arrays of shape (rows,).
         target: the name of the target.
         names: the categories to take means by.
         prior_rows: how many rows of the overall mean each name's rows are mixed with.
+        fewest_rows: names of fewer rows have none of their own.
 
     Returns:
         The means by the names of each category, and the overall mean as that of no name.
@@ -64,12 +67,13 @@ def target_means(columns: Columns, target: str, names: Sequence[str], prior_rows
         texts, place = np.unique([text or "" for text in columns[name]], return_inverse=True)
         sums, counts = np.bincount(place, values), np.bincount(place)
         mixed = (sums + prior_rows * overall) / (counts + prior_rows)
-        means[name] = dict(zip(texts.tolist(), mixed.tolist(), strict=True)) | {"": overall}
+        enough = counts >= fewest_rows
+        means[name] = dict(zip(texts[enough].tolist(), mixed[enough].tolist(), strict=True)) | {"": overall}
     return {"target_means": means}
 
 
 def target_mean(columns: Columns, state: State) -> Columns:
-    """The mean target of the rows with the same name, and of all rows for a name that is missing or was not seen.
+    """The mean target of the rows with the same name, and of all rows for one that is missing or that few rows had.
 
     Args:
         columns: arrays of shape (rows,).

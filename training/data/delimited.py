@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -46,7 +47,7 @@ def read(path: Path, name: str) -> RawTable:
     """The cells of a text file, as texts; raises TableError with `name` if it is none."""
     encoding, guessed = _encoding(path, name)
     sample = _sample(path, encoding)
-    lines = sample.splitlines()
+    lines = re.split(r"\r?\n|\r", sample)  # as pandas does; splitlines breaks at form feeds too
     blank = next((place for place, line in enumerate(lines) if line.strip()), len(lines))  # before the header
     if blank == len(lines):
         raise TableError(f"{name} has no cells. {BRING}")

@@ -89,6 +89,12 @@ def _drawn(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
     return pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "seed": seed}), index=False)
 
 
+def drawn_folds(problem: Problem, silver: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    """A fold at random for each row, whatever orders them, from 0; shape (rows,). Copies of a row are in one."""
+    folds: np.ndarray = (_drawn(problem, silver, seed) % count).to_numpy().astype(int)
+    return folds
+
+
 def assign(order: pd.Series, params: SplitParams) -> pd.Series:
     """Label rows by their order; rows that are equal in it stay together, so no day is in two splits.
 

@@ -78,7 +78,7 @@ def settle(target: Sketch) -> None:
             f"{rows:,} {'row has' if rows == 1 else 'rows have'} a target; a draft needs {FEWEST_ROWS}, to learn from "
             "some and judge by others. Bring more."
         )
-    if distinct == 1:
+    if len({text.casefold() for text, known in zip(target.evidence.texts, there, strict=True) if known}) == 1:
         value = target.evidence.texts[int(np.flatnonzero(there)[0])]
         every = f"has {header} =" if rows == target.evidence.rows else f"that has a {header} has"
         raise TableError(f"Every row {every} {value!r}: there is nothing to predict. Choose another column.")

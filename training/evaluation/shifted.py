@@ -24,8 +24,9 @@ def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Itera
         after: those that it is judged on.
     """
     asked = [column for column in (*contract.inputs, contract.target) if not _is_time(column)]
-    indexes = {column.name: _stability(column, before[column.name], after[column.name]) for column in asked}
-    shifted = sorted((name for name, index in indexes.items() if index > MUCH), key=lambda name: -indexes[name])
+    both = {column.name: _stability(column, before[column.name], after[column.name]) for column in asked}
+    indexes = {name: index for name, (index, by_chance) in both.items() if index > MUCH + by_chance}
+    shifted = sorted(indexes, key=lambda name: -indexes[name])
     if shifted:
         told = ", ".join(f"`{name}` ({indexes[name]:.2f})" for name in shifted[:_TOLD])
         more = f" and {len(shifted) - _TOLD} more" if len(shifted) > _TOLD else ""
@@ -40,8 +41,8 @@ def _is_time(column: Column) -> bool:
     return column.kind in (Kind.DATE, Kind.TIMESTAMP)
 
 
-def _stability(column: Column, before: pd.Series, after: pd.Series) -> float:
-    """The population stability index of two columns of shape (rows,) each, less what chance alone may make of it.
+def _stability(column: Column, before: pd.Series, after: pd.Series) -> tuple[float, float]:
+    """The population stability index of two columns of shape (rows,) each, and what chance alone may make of it.
 
     Numbers are cut at deciles of the rows before. Of samples of n and m of the same rows the index over (1/n + 1/m) is
     distributed like chi squared (Yurdakul and Naranjo, "Statistical properties of the population stability index",
@@ -49,20 +50,17 @@ def _stability(column: Column, before: pd.Series, after: pd.Series) -> float:
     """
     numbers = column.kind in (Kind.INTEGER, Kind.REAL)
     places, bins = _deciles(before, after) if numbers else _common(before, after)
-    if bins < 2:
-        return 0.0
     counts = [np.bincount(place, minlength=bins) + _PRIOR for place in places]
     expected, actual = (count / count.sum() for count in counts)
     by_chance = (bins - 1 + 3 * np.sqrt(2 * (bins - 1))) * (1 / len(before) + 1 / len(after))
-    return float(np.sum((actual - expected) * np.log(actual / expected)) - by_chance)
+    return float(np.sum((actual - expected) * np.log(actual / expected))), float(by_chance)
 
 
 def _deciles(before: pd.Series, after: pd.Series) -> tuple[list[np.ndarray], int]:
     """The tenth of each value, missing ones by themselves, and how many there are."""
     known, later = (column.to_numpy(dtype=float, na_value=np.nan) for column in (before, after))
-    if np.isnan(known).all():
-        return [], 0
-    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    ranks = np.linspace(0, 1, _BINS + 1)[1:-1]
+    edges = np.array([]) if np.isnan(known).all() else np.unique(np.nanquantile(known, ranks))
     missing = len(edges) + 1
     return [
         np.where(np.isnan(values), missing, np.searchsorted(edges, values, side="left")) for values in (known, later)

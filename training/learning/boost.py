@@ -150,7 +150,13 @@ def grown(booster: lgb.Booster) -> None:
 def loss(booster: lgb.Booster) -> float:
     """Its loss on the held-out rows by its first metric; raises as `begun`."""
     with _sentences():
-        _, _, value, higher_is_better = booster.eval_valid()[0]
+        losses = booster.eval_valid()
+    if not losses:
+        raise SettingsError(
+            f"LightGBM knows no such metric as that in {PARAMS}, train.booster; held-out rows need one to stop by. "
+            "Leave `metric` out for the loss that is trained on."
+        )
+    _, _, value, higher_is_better = losses[0]
     return float(-value if higher_is_better else value)
 
 

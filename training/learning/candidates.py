@@ -14,7 +14,7 @@ from training.learning.continued import Before
 from training.learning.growing import made_of
 from training.learning.params import TrainParams
 from training.learning.tasks.base import Task
-from training.workspace import say
+from training.workspace import PARAMS, say
 
 
 class Pair(NamedTuple):
@@ -62,7 +62,8 @@ def best(params: TrainParams, try_one: Callable[[TrainParams], TriedT]) -> Tried
             say("train", f"parameter set {place} is left out: {error}")
     chosen = min(tried, key=lambda place: tried[place].loss)
     if len(params.boosters) > 1:
-        losses = ", ".join(f"{one.loss:.5g}" for one in tried.values())
+        places = range(1, len(params.boosters) + 1)
+        losses = ", ".join(f"{tried[place].loss:.5g}" if place in tried else "none" for place in places)
         say("train", f"parameter set {chosen} of {len(params.boosters)} has the least loss on held-out rows: {losses}")
     return tried[chosen]
 
@@ -108,7 +109,12 @@ def stopped(
         if time.monotonic() - said >= every:
             said = time.monotonic()
             say("train", f"{number} of at most {params.rounds} trees, loss {now:.4g} on held-out rows")
-    done = _finished(boosters, max(trees, 1), least)
+    if not trees:
+        raise GaveUp(
+            f"With the parameters in {PARAMS}, train.booster, no loss on held-out rows is a number. Take a smaller "
+            "learning_rate."
+        )
+    done = _finished(boosters, trees, least)
     progress.finish(*done)
     return done
 

@@ -17,9 +17,9 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import TRAIN, stretches
 from training.learning import candidates, spread
-from training.learning.boost import Part, raw_scores
+from training.learning.boost import GaveUp, Part, raw_scores
 from training.learning.checkpoints import NONE, Checkpoints
-from training.learning.gold import gold_of, learned_gold
+from training.learning.gold import cross_folds, gold_of, learned_gold
 from training.learning.growing import boost
 from training.learning.params import TrainParams
 from training.learning.scales import demand
@@ -30,6 +30,8 @@ from validation.decode import Columns
 _MORE_ROWS = 1.1
 """How many times the trees of a fold the last model gets: it learns from more rows."""
 _LEAST_FOLDS = 2
+_ENOUGH_FOR_A_CURVE = 500
+"""Rows from which on a learning curve is told from chance."""
 
 
 class _Fold(NamedTuple):
@@ -58,6 +60,7 @@ class Folds(Trained):
     def __init__(self, task: Task[Any], params: TrainParams, known: pd.DataFrame, kept: Checkpoints = NONE) -> None:
         """Train on silver rows whose order says nothing: copies of a row are in one fold."""
         problem, self._kept = task.problem, kept
+        self._known, self._seed = known, params.seed
         self._task, self._class_weights = task, params.class_weights
         self.columns, self.actual = tables.inputs(problem.contract, known), task.encode(known)
         task.require_enough(self.actual)
@@ -68,7 +71,8 @@ class Folds(Trained):
         self._params, _, self._trees, self.raw = candidates.best(params, self._tried)
         self.fitted = fit(problem, self._with_target(self._all), task.bounds)
         self._matrix = FeatureMatrix(problem, self.fitted)
-        gold = learned_gold(problem, self.fitted, self._with_target(self._all), place).set_axis(known.index)
+        inner = cross_folds(problem, known, params.seed)
+        gold = learned_gold(problem, self.fitted, self._with_target(self._all), inner).set_axis(known.index)
         self.gold, self._features = {TRAIN: gold}, gold.to_numpy()
         rounds = round(self._trees * _MORE_ROWS)
         say("train", f"{rounds} trees of all {len(known):,} rows; the {params.folds} folds stopped at {self._trees}")
@@ -83,7 +87,8 @@ class Folds(Trained):
         known = self._with_target(~held_out)
         fitted = fit(problem, known, self._task.bounds)
         features = gold_of(problem, fitted, self.columns).to_numpy(copy=True)
-        features[~held_out] = learned_gold(problem, fitted, known, place[~held_out]).to_numpy()
+        inner = cross_folds(problem, self._known[~held_out], self._seed)
+        features[~held_out] = learned_gold(problem, fitted, known, inner).to_numpy()
         return _Fold(FeatureMatrix(problem, fitted), features, ~held_out, held_out)
 
     def _tried(self, params: TrainParams) -> _Tried:
@@ -120,10 +125,13 @@ class Folds(Trained):
         Errors fall as a power of the number of rows (Cortes et al., "Learning Curves", 1993).
         """
         count = len(self._folds)
-        if count == _LEAST_FOLDS:
+        if count == _LEAST_FOLDS or len(self.actual) < _ENOUGH_FOR_A_CURVE:
             return 1.0
         power = np.log(count / (count - 1)) / np.log((count - 1) / (count - 2))
-        less = size(self._with_less())
+        try:
+            less = size(self._with_less())
+        except GaveUp:
+            return 1.0
         return float(min(size(self.raw) / less, 1.0) ** power) if less > 0 else 1.0
 
     def _with_less(self) -> np.ndarray:

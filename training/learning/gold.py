@@ -8,7 +8,7 @@ from pandera.errors import SchemaErrors
 from model.features import FeatureMatrix, Fitted, crossed, only_known
 from problems.base import Problem, owners
 from training.data import gates
-from training.data.split import stretches
+from training.data.split import drawn_folds
 from validation.decode import Columns
 from validation.errors import ContractError
 
@@ -31,8 +31,12 @@ def gold_of(problem: Problem, fitted: Fitted, inputs: Columns) -> pd.DataFrame:
 
 
 def cross_folds(problem: Problem, silver: pd.DataFrame, seed: int) -> np.ndarray | None:
-    """The fold of each row for `learned_gold`, shape (rows,); None for a problem without `cross_fit`."""
-    return None if problem.cross_fit is None else stretches(problem, silver, _FOLDS, seed)
+    """The fold of each row for `learned_gold`, shape (rows,); None for a problem without `cross_fit`.
+
+    At random for rows in time too: nothing is judged by these folds, and where targets drift the other stretches of
+    time would tell a row how far its own is from the mean.
+    """
+    return None if problem.cross_fit is None else drawn_folds(problem, silver, _FOLDS, seed)
 
 
 def learned_gold(problem: Problem, fitted: Fitted, columns: Columns, folds: np.ndarray | None) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from model.features import FeatureMatrix, fit
 from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import candidates, spread
-from training.learning.boost import Part, raw_scores
+from training.learning.boost import GaveUp, Part, raw_scores
 from training.learning.checkpoints import NONE, Checkpoints
 from training.learning.gold import cross_folds, gold_of, learned_gold
 from training.learning.growing import boost
@@ -85,7 +85,11 @@ class OneSplit(Trained):
         sample = Part(features[some], target[some], None if weights is None else weights[some])
         say("train", f"parameter sets are tried on {_ENOUGH_TO_CHOOSE:,} of the {rows:,} training rows")
         chosen = candidates.best(params, lambda one: self._tried(one, self._pair._replace(known=sample)))
-        return self._tried(chosen.params)
+        try:
+            return self._tried(chosen.params)
+        except GaveUp as error:
+            say("train", f"the model is that of {_ENOUGH_TO_CHOOSE:,} rows: {error}")
+            return chosen
 
     def _tried(self, params: TrainParams, pair: candidates.Pair | None = None) -> _Tried:
         [booster], _, loss = candidates.stopped(self._task, params, [pair or self._pair], self._kept)

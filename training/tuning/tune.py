@@ -90,7 +90,9 @@ def _tuned(problem: Problem, params: TrainParams, known: pd.DataFrame, trials: i
         folds.forget()
         best, default = (search.best_of(study, defaults=defaults) for defaults in (False, True))
         if best is None or default is None:
-            say("tune", "no parameter set has a loss yet")
+            say(
+                "tune", f"none of the {'trials' if best is None else 'parameter sets of ' + PARAMS.name} has a loss yet"
+            )
             return None
         rivals = search.booster_tried(best), search.booster_tried(default)
         gained = None if best.number == default.number else _judged(problem, params, known, rivals)
@@ -131,5 +133,9 @@ def _leave(workspace: Workspace, params: TrainParams, best: _Best, *, write: boo
         say("tune", f"{PARAMS} was changed meanwhile and stays as it is; the best trial is:")
         print(text, end="", flush=True)
     else:
-        written.write(workspace.problem, best.booster)
+        try:
+            written.write(workspace.problem, best.booster)
+        except SettingsError:
+            print(text, end="", flush=True)  # of what may have taken hours
+            raise
         say("tune", f"{PARAMS}, {workspace.problem}.train has the best trial now; `make train` learns by it")

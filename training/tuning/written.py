@@ -37,7 +37,7 @@ def write(problem: str, booster: Booster) -> None:
     """Give a problem a booster and no alternatives; raises SettingsError, and changes nothing, where that fails."""
     text = PARAMS.read_bytes().decode()
     edited = _edited(text, problem, booster)
-    if yaml.safe_load(edited) != _expected(text, problem, booster):
+    if not _is(edited, _expected(text, problem, booster)):
         raise SettingsError(f"{PARAMS} is laid out in a way that cannot be edited here; nothing was changed.")
     with atomic_file(PARAMS) as temporary:
         temporary.write_bytes(edited.encode())
@@ -45,9 +45,16 @@ def write(problem: str, booster: Booster) -> None:
 
 def _expected(text: str, problem: str, booster: Booster) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(text)
-    entry = document.setdefault(problem, {})
+    entry = document[problem] = document.get(problem) or {}
     entry["train"] = {**(entry.get("train") or {}), _BOOSTER: booster, _ALTERNATIVES: []}
     return document
+
+
+def _is(text: str, document: dict[str, Any]) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == document)
+    except yaml.YAMLError:
+        return False
 
 
 def _edited(text: str, problem: str, booster: Booster) -> str:
@@ -57,7 +64,10 @@ def _edited(text: str, problem: str, booster: Booster) -> str:
         return f"{text.rstrip()}\n\n{snippet(problem, booster)}"
     train = _entries(entry[1]).get("train")
     both = f"{{{_BOOSTER}: {_flow(booster)}, {_ALTERNATIVES}: []}}"
-    if train is None:
+    if train is None and not isinstance(entry[1], MappingNode):  # nothing stands behind the name
+        colon = text.index(":", entry[0].end_mark.index) + 1
+        edits = [_Edit(colon, colon, f" {{train: {both}}}")]
+    elif train is None:
         edits = [_first(entry[1], "train", both)]
     elif not _entries(train[1]):
         edits = [_Edit(train[1].start_mark.index, train[1].end_mark.index, both)]

@@ -80,6 +80,7 @@ def test_rows_without_a_target(here: Path) -> None:
         ({"x": X, "Price": X}, "prize", "There is no column 'prize' to predict. Did you mean 'Price'?"),
         ({"x": X, "Price": X}, "weight", "There is no column 'weight' to predict. There are: 'x', 'Price'."),
         ({"x": X, "y": [5] * 300}, "y", "Every row has y = '5': there is nothing to predict. Choose another column."),
+        ({"x": X, "y": ["red", "RED"] * 150}, "y", "Every row has y = 'red': there is nothing to predict."),
         ({"x": X, "y": [""] * 300}, "y", "The target 'y' has no values. Choose another column."),
         ({"x": X[:1], "y": X[:1]}, "y", "1 row has a target; a draft needs 30"),
         ({"x": X[:10], "y": X[:10]}, "y", "10 rows have a target; a draft needs 30, to learn from some"),

@@ -17,6 +17,7 @@ from training.learning.params import TrainParams
 from training.learning.train import learn
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.decode import Columns
+from validation.errors import ContractError
 
 BOOSTER = {"num_threads": 1, "num_leaves": 15, "learning_rate": 0.1}
 STREET = Column(name="street", kind=Kind.CATEGORY, nullable=True, unseen=Unseen.WARN)
@@ -58,7 +59,7 @@ def test_noise_teaches_nothing(folds: int) -> None:
     assert later["y"].between(scores[:, 1], scores[:, 2]).mean() == pytest.approx(0.9, abs=0.04)
 
 
-@pytest.mark.parametrize("folds", [0, 5])
+@pytest.mark.parametrize("folds", [0, 2, 5])
 def test_streets_are_told_by_their_rows(folds: int) -> None:
     predictor, later = learned(streets(3_000, 60, noise=0.3), folds), streets(2_000, 60, noise=0.3, seed=1)
     _, scores = tables.ask(predictor, later)
@@ -67,6 +68,23 @@ def test_streets_are_told_by_their_rows(folds: int) -> None:
     strange = tables.ask(predictor, pd.DataFrame({"street": ["elsewhere", None], "y": [0.0, 0.0]}))[1][:, 0]
     assert np.ptp(strange) == 0
     assert low - 1 < strange[0] < high
+
+
+def test_names_of_few_rows_have_no_mean_of_their_own() -> None:
+    """Whoever has the model could tell the target of a single row from it."""
+    streets = np.array(["long"] * 5 + ["short"] * 4, dtype=object)
+    state = target_means({"street": streets, "y": np.arange(9.0)}, "y", ["street"])
+    assert set(state["target_means"]["street"]) == {"long", ""}
+
+
+def test_a_fit_that_asks_for_the_target_is_told_where_it_may() -> None:
+    def fit_of_target(columns: Columns) -> State:
+        return {"mean": float(columns["y"].mean())}
+
+    silver = streets(100, 10, noise=0.5)
+    problem = Problem(name="streets", title="", contract=CONTRACT, fit=fit_of_target)
+    with pytest.raises(ContractError, match="sees inputs only"):
+        fit(problem, {"street": silver["street"].to_numpy(dtype=object), "y": silver["y"].to_numpy()})
 
 
 @pytest.mark.parametrize("place", [0, 17, 99])

@@ -85,6 +85,17 @@ def test_intervals_cover_new_rows(seed: int) -> None:
     assert later["y"].between(scores[:, 1], scores[:, 2]).mean() == pytest.approx(0.9, abs=0.04)
 
 
+def test_a_learning_curve_of_few_rows_does_not_narrow_intervals() -> None:
+    """Of a hundred rows it is mostly chance."""
+    covered = []
+    for seed in range(12):
+        learned = by_folds(NUMBER, table(100, seed=seed), booster={**CAREFUL, "min_data_in_leaf": 10, "num_threads": 1})
+        later = table(2_000, seed=100 + seed)
+        _, scores = tables.ask(Predictor(learned.model), later)
+        covered.append(later["y"].between(scores[:, 1], scores[:, 2]).mean())
+    assert np.mean(covered) > 0.885
+
+
 def test_intervals_are_those_of_a_model_of_all_rows() -> None:
     """Where there is no noise errors fall with each row, and the boosters of the folds have a fifth less of them."""
     learned = by_folds(NUMBER, table(noise=0.0), booster={"num_threads": 1, "num_leaves": 31})

@@ -14,6 +14,7 @@ from training.learning.boost import GaveUp
 from training.learning.params import TrainParams
 from training.learning.train import learn
 from validation.contract import Column, Contract, Kind, Role
+from validation.errors import SettingsError
 
 NUMBERS = tuple(Column(name=f"n{place}", kind=Kind.REAL) for place in range(6))
 PROBLEM = Problem(
@@ -53,6 +54,20 @@ def test_a_parameter_set_that_lightgbm_gives_up_on_is_left_out(capsys: pytest.Ca
 def test_a_sentence_says_so_where_it_gives_up_on_all() -> None:
     with pytest.raises(GaveUp, match=r"gives up on these rows with the parameters in params\.yaml, train\.booster"):
         learn(PROBLEM, how(), parts())
+
+
+def test_losses_that_are_no_numbers_are_no_model() -> None:
+    booster = {**FRAGILE, "objective": "poisson", "learning_rate": 1e5}
+    with pytest.raises(SettingsError, match=r"errors have no size that is a number\. Take a smaller learning_rate"):
+        learn(PROBLEM, how(booster=booster), parts())
+    with pytest.raises(GaveUp, match="no loss on held-out rows is a number"):
+        learn(PROBLEM, how(booster={**FRAGILE, "learning_rate": 1e305}), parts())
+
+
+@pytest.mark.parametrize("metric", ["custom", "None"])
+def test_a_metric_that_lightgbm_does_not_know_is_a_sentence(metric: str) -> None:
+    with pytest.raises(SettingsError, match="LightGBM knows no such metric"):
+        learn(PROBLEM, how(booster={**FRAGILE, "metric": metric}), parts())
 
 
 def test_sizes_of_rounding_errors_are_learned() -> None:

@@ -24,6 +24,7 @@ LAYOUTS = {
     "with alternatives in brackets": "{A}a:\n  train:\n    alternatives: [{num_leaves: 3}] # one\n{B}",
     "at the end, and no more": "{A}{B}a:\n  train:\n    booster:\n      num_threads: 1",
     "with a value of several parts": "{A}a:\n  train:\n    booster:\n      monotone_constraints: [1, 0] # up\n{B}",
+    "without a value": "{A}a:\n{B}",
     "of another system": "{A}a:\r\n  train:\r\n    booster:\r\n      num_threads: 1 # one\r\n{B}",
 }
 BEFORE = "# 'numbers'\ndefaults:\n  train: {booster: {num_leaves: 5}, alternatives: [{num_leaves: 9}]}\n\n"
@@ -85,6 +86,14 @@ def _is_of_training(line: str) -> bool:
 
 def test_what_cannot_be_edited_safely_stays_as_it_is() -> None:
     text = "defaults: {}\nb:\n  train:\n    booster: &same\n      num_leaves: 5\na:\n  train:\n    booster: *same\n"
+    Path("params.yaml").write_text(text)
+    with pytest.raises(SettingsError, match="nothing was changed"):
+        written.write("a", {"num_leaves": 7})
+    assert Path("params.yaml").read_text() == text
+
+
+def test_a_file_that_ends_by_itself_stays_as_it_is() -> None:
+    text = "defaults: {}\n...\n"
     Path("params.yaml").write_text(text)
     with pytest.raises(SettingsError, match="nothing was changed"):
         written.write("a", {"num_leaves": 7})

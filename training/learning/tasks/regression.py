@@ -19,9 +19,10 @@ from training.learning import conformal, loss, metrics, scales, trend
 from training.learning.params import TrainParams
 from training.learning.scales import Scale
 from training.learning.tasks.base import Finished, Task, Trained
+from training.workspace import PARAMS
 from validation.contract import Column
 from validation.decode import Columns
-from validation.errors import TableError
+from validation.errors import SettingsError, TableError
 
 _LARGEST = 1e37
 
@@ -55,6 +56,11 @@ class RegressionTask(Task[Regression]):
 
     def finish(self, trained: Trained, params: TrainParams) -> Finished[Regression]:
         (booster, sizes), scale = trained.error_sizes, self.scale(params)
+        if not (np.isfinite(sizes) & (sizes > 0)).all():
+            raise SettingsError(
+                f"With the parameters in {PARAMS}, {self.problem.name}.train.booster, errors have no size that is a "
+                "number. Take a smaller learning_rate."
+            )
 
         def size(raw: np.ndarray) -> float:
             """The conformal quantile of errors, where categories have no factors."""
