@@ -15,6 +15,7 @@ from training.draft.literals import literal
 from training.draft.sketch import FEWEST_ROWS, Sketch
 from validation import parsing
 from validation.contract import Kind, Role, Unseen
+from validation.numbers import Notation, decimal_comma
 from validation.values import LONGEST_TEXT
 
 _MOST_CHOICES = 12
@@ -30,12 +31,24 @@ def sketches(table: RawTable) -> list[Sketch]:
     """A sketch of each column of a table, in its order."""
     given = names.different(names.snake(header, f"column_{place + 1}") for place, header in enumerate(table.headers))
     drawn = [_sketch(table, place, name) for place, name in enumerate(given)]
-    first = _comes_first(table, drawn)
-    if first is not None:
-        for sketch in drawn:
-            if sketch.found is not None and sketch.found.undecided:
-                sketch.found = times.find(sketch.evidence, first)
+    first, usual = _comes_first(table, drawn), _usual(drawn)
+    for sketch in drawn:
+        if sketch.found is None or not sketch.found.undecided:
+            continue
+        if sketch.found.kind in (Kind.DATE, Kind.TIMESTAMP):
+            sketch.found = times.find(sketch.evidence, first) if first is not None else sketch.found
+        elif usual is not None:
+            sketch.found = numbers.find(sketch.evidence, usual)
     return drawn
+
+
+def _usual(drawn: Sequence[Sketch]) -> Notation | None:
+    """The decimal comma where columns have it and none has a decimal point: a point then parts thousands."""
+    decided = [sketch.known for sketch in drawn if sketch.found is not None and not sketch.found.undecided]
+    written = [found for found in decided if found.kind in (Kind.INTEGER, Kind.REAL)]
+    parsers = [found.parse for found in written if found.parse is not None and decimal_comma.name in found.parse.code]
+    points = any((found.values[~found.missing] % 1).any() for found in written if found.parse not in parsers)
+    return decimal_comma if parsers and not points else None
 
 
 def _comes_first(table: RawTable, drawn: Sequence[Sketch]) -> str | None:

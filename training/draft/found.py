@@ -39,7 +39,7 @@ class Found:
         parse: how texts become values, where the contract has to say it.
         unit: of its numbers.
         doubts: what may be wrong.
-        undecided: whether nothing in the column says if its days or its months come first.
+        undecided: whether nothing in the column says if its days or its months come first, or what its points part.
     """
 
     kind: Kind

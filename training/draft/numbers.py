@@ -45,16 +45,22 @@ class _Written:
     unit: str
     before: str
     strays: list[int]
+    usual: Notation | None
 
 
-def find(evidence: Evidence) -> Found | None:
-    """The numbers of a column of texts; None if it holds something else."""
+def find(evidence: Evidence, usual: Notation | None = None) -> Found | None:
+    """The numbers of a column of texts; None if it holds something else.
+
+    Args:
+        evidence: the column.
+        usual: how the table's other columns write numbers, for those that may be written in two ways.
+    """
     texts = evidence.texts
     absent = np.array([text.lower() in ABSENT for text in texts], dtype=bool)
     plain = _plain(texts, absent)
     if plain is not None and not any(map(_LEADING_ZERO.fullmatch, texts)):
-        return _settled(evidence, texts, absent, plain)
-    written = _written(evidence, texts, absent)
+        return _settled(evidence, texts, absent, plain, usual)
+    written = _written(evidence, texts, absent, usual)
     if written is None:
         return None
     strays = np.zeros(len(texts), dtype=bool)
@@ -92,7 +98,9 @@ def _plain(texts: Sequence[str], absent: np.ndarray) -> np.ndarray | None:
     return None if odd or absent.all() else values
 
 
-def _settled(evidence: Evidence, texts: Sequence[str], absent: np.ndarray, values: np.ndarray) -> Found | None:
+def _settled(
+    evidence: Evidence, texts: Sequence[str], absent: np.ndarray, values: np.ndarray, usual: Notation | None
+) -> Found | None:
     """A column of plain numbers; its notation may still be in doubt: 45.485."""
     numbers = [text for text, gone in zip(texts, absent, strict=True) if not gone]
     kind = _kind(evidence, numbers, values[~absent])
@@ -100,9 +108,22 @@ def _settled(evidence: Evidence, texts: Sequence[str], absent: np.ndarray, value
         return None
     if kind is Kind.INTEGER or not _is_ambiguous(numbers):
         return Found(kind, values, absent)
-    example = numbers[0]
-    doubt = Doubt(8, f"{example!r} is read with a decimal point; if it parts thousands, it is `parse=decimal_comma`")
-    return Found(kind, values, absent, Parser(decimal_point, "decimal_point", ("decimal_point",)), doubts=(doubt,))
+    way = usual or decimal_point
+    values = np.array([np.nan if gone else way(text) for text, gone in zip(texts, absent, strict=True)])
+    example, value = next((text, way(text)) for text in numbers if "." in text or "," in text)
+    kind = Kind.INTEGER if bool(np.all(values[~absent] == np.floor(values[~absent]))) else Kind.REAL
+    parser = Parser(way, way.name, (way.name,))
+    return Found(kind, values, absent, parser, doubts=(_doubted(example, value, way, usual),), undecided=True)
+
+
+def _doubted(example: str, value: float, way: Notation, usual: Notation | None) -> Doubt:
+    """What to say of numbers that may be written in two ways."""
+    other = decimal_point if way is decimal_comma else decimal_comma
+    why = ", as the table's other columns write numbers" if usual is not None else ""
+    return Doubt(
+        5 if usual is not None else 8,
+        f"{example!r} is read as {value:g}{why}; if that is wrong, its notation is `{other.name}`",
+    )
 
 
 def _is_ambiguous(numbers: Sequence[str]) -> bool:
@@ -126,7 +147,7 @@ def _kind(evidence: Evidence, numbers: Sequence[str], values: np.ndarray) -> Kin
     return Kind.INTEGER
 
 
-def _written(evidence: Evidence, texts: Sequence[str], absent: np.ndarray) -> _Written | None:
+def _written(evidence: Evidence, texts: Sequence[str], absent: np.ndarray, usual: Notation | None) -> _Written | None:
     """How a column writes numbers that are not plain; None if too many of its texts are none."""
     matches = [None if gone else _BESIDE.fullmatch(text) for text, gone in zip(texts, absent, strict=True)]
     beside: Counter[tuple[str, str]] = Counter()
@@ -152,16 +173,27 @@ def _written(evidence: Evidence, texts: Sequence[str], absent: np.ndarray) -> _W
     if not _few(evidence, strays, len(good)):
         return None
     written = next((match["unit"].rstrip() for match in matches if match is not None and match["unit"]), "")
-    return _Written(*_way(bodies), unit and written, before, strays)
+    way, certain = _way(bodies)
+    return _Written(way if certain or usual is None else usual, certain, unit and written, before, strays, usual)
+
+
+def _marks(evidence: Evidence, strays: Sequence[int]) -> list[int]:
+    """Of texts that are no numbers those that stand for a missing one: all of few, else those of many rows."""
+    if len(strays) <= _MOST_STRAYS:
+        return list(strays)
+    least = STRAY_SHARE * evidence.rows
+    often = [place for place in strays if evidence.texts[place] in MISSING or evidence.counts[place] > least]
+    return often if len(often) <= _MOST_STRAYS else []
 
 
 def _few(evidence: Evidence, strays: Sequence[int], good: int) -> bool:
-    """Whether texts that are no numbers are few: few texts beside many numbers, or few rows."""
-    rows = int(evidence.counts[list(strays)].sum()) if strays else 0
-    marks = all(evidence.texts[place] in MISSING for place in strays)
-    if marks or rows <= STRAY_SHARE * evidence.rows:
+    """Whether texts that are no numbers are few: few texts beside many numbers, and few rows besides."""
+    marks = _marks(evidence, strays)
+    rows, others = (int(evidence.counts[places].sum()) for places in (list(strays), sorted(set(strays) - set(marks))))
+    if all(evidence.texts[place] in MISSING for place in strays) or rows <= STRAY_SHARE * evidence.rows:
         return good >= len(strays)
-    return len(strays) <= _MOST_STRAYS and good >= 10 * len(strays) and rows <= evidence.rows / 2
+    few = others <= STRAY_SHARE * evidence.rows and good >= 10 * len(marks) and good >= len(strays)
+    return few and rows <= evidence.rows / 2
 
 
 def _way(bodies: Sequence[str]) -> tuple[Notation, bool]:
@@ -189,19 +221,21 @@ def _beside(
     evidence: Evidence, texts: Sequence[str], absent: np.ndarray, strays: np.ndarray, written: _Written
 ) -> Found | None:
     """A column of numbers with something beside them, or with a few texts between."""
-    quarantined = bool(strays.sum() > _MOST_STRAYS)
-    own = () if quarantined else tuple(texts[place] for place in np.flatnonzero(strays).tolist())
+    marks = _marks(evidence, np.flatnonzero(strays).tolist())
+    own = tuple(texts[place] for place in marks)
+    strays[marks] = False
     read = Number(written.way, written.unit, written.before, own)
     values = np.array([_value(read, text, gone) for text, gone in zip(texts, absent, strict=True)], dtype=np.float64)
     missing = ~np.isfinite(values)
     unread = missing & ~absent & ~strays
+    unread[marks] = False
     if missing.all() or evidence.rows_of(unread) > STRAY_SHARE * evidence.rows:
         return None
     doubts = []
     if own:
         listed = " and ".join(map(repr, own))
         doubts.append(Doubt(5, f"{listed} is taken for a missing number; if it is a value, this is a category"))
-    if quarantined or unread.any():
+    if (strays | unread).any():
         lost = strays | unread
         example = texts[int(np.flatnonzero(lost)[0])]
         doubts.append(
@@ -210,12 +244,13 @@ def _beside(
     if written.unit and written.unit.casefold() not in _USUAL:
         doubts.append(Doubt(3, f"{written.unit!r} behind its numbers is taken for their unit"))
     if not written.certain:
-        example = texts[int(np.flatnonzero(~missing)[0])]
-        doubts.append(Doubt(8, f"{example!r} is read as {values[~missing][0]:g}; `parse` has the other notation too"))
+        place = next(place for place in np.flatnonzero(~missing).tolist() if "." in texts[place] or "," in texts[place])
+        doubts.append(_doubted(texts[place], float(values[place]), written.way, written.usual))
     numbers = values[~missing]
     whole = bool(np.all(numbers == np.floor(numbers))) and not written.unit and not written.before
     unit = _UNITS.get(written.unit or written.before, written.unit or written.before) or None
-    return Found(Kind.INTEGER if whole else Kind.REAL, values, missing, _parser(read), unit, tuple(doubts))
+    kind, undecided = Kind.INTEGER if whole else Kind.REAL, not written.certain
+    return Found(kind, values, missing, _parser(read), unit, tuple(doubts), undecided)
 
 
 def _value(read: Number, text: str, gone: bool) -> float:

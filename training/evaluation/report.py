@@ -171,6 +171,12 @@ def weaknesses(metrics: Metrics) -> list[str]:
             "these columns explains that. Bring columns that tell them apart."
         )
     stated = metrics.interval or metrics.sets
+    if stated is not None and stated.covered.high is not None and stated.covered.high < stated.coverage:
+        found.append(
+            f"{'Intervals' if metrics.interval else 'Prediction sets'} cover {stated.covered.value:.0%} of the test "
+            f"rows, surely fewer than the {stated.coverage:.0%} that answers state: these rows may be of another kind "
+            "than those that calibrated them."
+        )
     if stated is not None and metrics.rows * (1 - stated.coverage) < _FEW_MISSES:
         found.append(
             f"{metrics.rows:,} test rows are few: the coverage that they show may be off by "

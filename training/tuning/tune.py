@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from optuna.trial import FrozenTrial
 
 from problems.base import Problem
 from training.data import tables
@@ -97,7 +98,7 @@ def _tuned(problem: Problem, params: TrainParams, known: pd.DataFrame, trials: i
         rivals = search.booster_tried(best), search.booster_tried(default)
         gained = None if best.number == default.number else _judged(problem, params, known, rivals)
         finished = len(studies.done(study))
-        told = "none of the trials has less loss than the defaults" if gained is None else gained.told(finished)
+        told = f"none of the trials has less loss than {_called(default)}" if gained is None else gained.told(finished)
         say("tune", told)
         document = {"study": study.study_name, "trials": finished, "said": told, "best": rivals[0]}
         document |= {"loss": best.value, "loss_of_the_defaults": default.value}
@@ -108,6 +109,12 @@ def _tuned(problem: Problem, params: TrainParams, known: pd.DataFrame, trials: i
             write_json(temporary / "result.json", document)
         tracked.result(document, folder)
     return _Best(rivals[0], gained)
+
+
+def _called(trial: FrozenTrial) -> str:
+    """One of the problem's own parameter sets in words."""
+    place = trial.user_attrs[studies.DEFAULT]
+    return f"the problem's own {'`booster`' if place == 0 else f'alternative {place}'}, which stays the best"
 
 
 def _judged(problem: Problem, params: TrainParams, known: pd.DataFrame, rivals: tuple[Booster, Booster]) -> Gain:

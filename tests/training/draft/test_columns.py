@@ -91,8 +91,34 @@ def test_a_day_that_may_be_two_is_a_doubt(here: Path) -> None:
 def test_numbers_that_may_be_two_are_a_doubt(here: Path) -> None:
     found, problem, table = drafted({"x": ["45.485", "1.250", "3.125"] * 70})
     assert "parse=decimal_point" in found
-    assert "is read with a decimal point; if it parts thousands, it is `parse=decimal_comma`" in found
+    assert "'45.485' is read as 45.485; if that is wrong, its notation is `decimal_comma`" in found
     assert ingest.read(table, problem.contract)["x"].iloc[0] == 45.485
+
+
+@pytest.mark.parametrize("strays", [[], ["unknown"]], ids=["plain", "with a text"])
+def test_numbers_that_may_be_two_are_as_those_of_the_other_columns(here: Path, strays: list[str]) -> None:
+    """757 km and 1.700 km, in a table of decimal commas."""
+    texts = (["757", "1.700", *(f"{number}.125" for number in range(2, 15))] * 14 + strays * 10)[-210:]
+    whole = list(range(210))
+    found, problem, table = drafted({"x": texts, "y": ["2.070,99 €", "15,20 €", "7,50 €"] * 70, "price": whole})
+    said = " ".join(found.replace("# ", "").split())
+    assert "as the table's other columns write numbers; if that is wrong, its notation is `decimal_point`" in said
+    assert 1_700 in ingest.read(table, problem.contract)["x"].tolist()
+    found, problem, table = drafted(
+        {"x": texts, "y": ["2.070,99 €", "3,5 €"] * 105, "z": ["1.5", "2.25"] * 105, "price": whole}
+    )
+    assert 1.7 in ingest.read(table, problem.contract)["x"].tolist()
+
+
+def test_a_word_for_missing_and_a_few_bad_cells_are_both_told(here: Path) -> None:
+    weights = [f"{place / 10:.1f} kg".replace(".", ",") for place in range(100, 370)]
+    odd = [f"{grams} g" for grams in (11910, 12251, 9870, 14120)]
+    found, problem, _ = drafted({"x": weights + ["k.A."] * 326 + odd + weights})
+    assert column(problem, "x").kind is Kind.REAL
+    assert 'absent=("k.A.",)' in found
+    said = " ".join(found.replace("# ", "").split())
+    assert "'k.A.' is taken for a missing number" in said
+    assert "4 rows have no number, as '11910 g': they go to quarantine" in said
 
 
 def test_what_a_model_cannot_use_is_left_out_or_a_key(here: Path) -> None:

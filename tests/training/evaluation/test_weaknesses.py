@@ -26,6 +26,18 @@ def test_what_makes_a_model_weak_is_said_with_figures() -> None:
     assert report.weaknesses(judged(model={"rmse": Score(1.0, 1.0, 1.0)})) == []
 
 
+def test_coverage_that_is_surely_missed_is_told() -> None:
+    for high, told in ((0.89, 1), (0.9, 0)):
+        found = msgspec.structs.replace(
+            judged(model={"rmse": Score(1.0, 1.0, 1.0)}), interval=Coverage(0.9, Score(0.86, 0.84, high), 3.0), rows=900
+        )
+        sentences = report.weaknesses(found)
+        assert len(sentences) == told
+        assert all(
+            "Intervals cover 86% of the test rows, surely fewer than the 90% that answers" in each for each in sentences
+        )
+
+
 def test_the_noise_among_equal_rows_is_that_of_their_targets() -> None:
     random = np.random.default_rng(1)
     silver = pd.DataFrame({"x": np.repeat(np.arange(500.0), 4)})
