@@ -144,7 +144,7 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = PAGES[ROOT / "docs/how-to/own-problem.md"]
-    [rows], [program, parse, own_features], [numbers] = (
+    [rows], [program, parse, own_features, own_means], [numbers] = (
         blocks(language, page) for language in ("csv", "python", "yaml")
     )
     (tmp_path / "houses.csv").write_text(rows)
@@ -165,6 +165,8 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     assert namespace["day"]("02 Şubat 2022") == datetime.date(2022, 2, 2)
     known = {**tables.inputs(problem.contract, table), "price": tables.target(problem.contract, table)}
     assert "area+rooms.per_room" in fit(namespace["PROBLEM"], known).feature_names
+    exec(own_means, namespace)  # noqa: S102
+    assert "district.target_mean" in fit(namespace["PROBLEM"], known).feature_names
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -104,9 +104,9 @@ def tell(draft: Draft, problem: Problem) -> None:
     """Say what was decided, and what is in doubt, the most doubtful first; `problem` is that of the draft's module."""
     kept = draft.kept
     features = sum(sketch.role in (Role.FEATURE, Role.TIME) for sketch in kept)
-    say(
-        "draft", f"problems/{draft.name}/__init__.py: {draft.title}, a {problem.task}, of {counted(features, 'column')}"
-    )
+    labels = problem.contract.target.labels
+    task = "a regression" if problem.contract.target.continuous else f"one of {len(labels or ()) or 2} classes"
+    say("draft", f"problems/{draft.name}/__init__.py: {draft.title}, {task}, of {counted(features, 'column')}")
     say("draft", f"what is predicted, by rule: {target.RULE}")
     time = problem.contract.time
     say(
@@ -133,7 +133,7 @@ def _doubted(draft: Draft) -> list[str]:
 
 
 def _listed(columns: list[str]) -> str:
-    return ", ".join(columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
+    return ", ".join(columns[:4]) + (f" and {len(columns) - 4} more" if len(columns) > 4 else "")
 
 
 def _demand_free(name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from model.features import FeatureMatrix
 from training.learning.boost import GaveUp, Part, begun, dataset, grown, loss
-from training.learning.checkpoints import NONE, Checkpoints
+from training.learning.checkpoints import NONE, Checkpoints, State
 from training.learning.continued import Before
 from training.learning.growing import made_of
 from training.learning.params import TrainParams
@@ -92,11 +92,7 @@ def stopped(
     found = progress.found()
     if found is not None and found.done:
         return _finished([lgb.Booster(model_str=text) for text in found.boosters], found.best, found.loss)
-    befores = [Before(text, found.trees) for text in found.boosters] if found is not None else [None] * len(pairs)
-    boosters = [
-        _begun(settings, params.rounds, pair, before)
-        for settings, pair, before in zip(all_settings, pairs, befores, strict=True)
-    ]
+    boosters = _begun(all_settings, params.rounds, pairs, found)
     first, trees, least = (found.trees, found.best, found.loss) if found is not None else (0, 0, np.inf)
     weights, said = [len(pair.held_out.target) for pair in pairs], time.monotonic()
     for number in range(first + 1, params.rounds + 1):
@@ -109,17 +105,17 @@ def stopped(
         if time.monotonic() - said >= every:
             said = time.monotonic()
             say("train", f"{number} of at most {params.rounds} trees, loss {now:.4g} on held-out rows")
-    if not trees:
-        raise GaveUp(
-            f"With the parameters in {PARAMS}, train.booster, no loss on held-out rows is a number. Take a smaller "
-            "learning_rate."
-        )
     done = _finished(boosters, trees, least)
     progress.finish(*done)
     return done
 
 
 def _finished(boosters: list[lgb.Booster], trees: int, least: float) -> Stopped:
+    if not trees:
+        raise GaveUp(
+            f"With the parameters in {PARAMS}, train.booster, no loss on held-out rows is a number. Take a smaller "
+            "learning_rate."
+        )
     for booster in boosters:
         booster.best_iteration = trees
     return Stopped(boosters, trees, least)
@@ -140,6 +136,13 @@ def _made_of(pairs: Sequence[Pair]) -> Iterator[Any]:
         yield from pair.held_out
 
 
-def _begun(settings: dict[str, Any], rounds: int, pair: Pair, before: Before | None) -> lgb.Booster:
-    data, held_out = (dataset(pair.matrix, part, settings) for part in (pair.known, pair.held_out))
-    return begun(settings, rounds, data, held_out, before)
+def _begun(
+    all_settings: Sequence[dict[str, Any]], rounds: int, pairs: Sequence[Pair], found: State | None
+) -> list[lgb.Booster]:
+    """A booster for each pair, without trees or with those that were found."""
+    befores = [Before(text, found.trees) for text in found.boosters] if found is not None else [None] * len(pairs)
+    boosters = []
+    for settings, pair, before in zip(all_settings, pairs, befores, strict=True):
+        data, held_out = (dataset(pair.matrix, part, settings) for part in (pair.known, pair.held_out))
+        boosters.append(begun(settings, rounds, data, held_out, before))
+    return boosters

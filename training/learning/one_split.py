@@ -56,7 +56,11 @@ class OneSplit(Trained):
         self._features = {part: rows.to_numpy() for part, rows in gold.items()}
         self.trend = task.growth(with_target[TRAIN], with_target[VALIDATION])
         if self.trend is not None:
-            say("train", f"the target grows by {np.expm1(self.trend.rate):.1%} a year; trees learn it deflated")
+            growth = np.expm1(self.trend.rate)
+            say(
+                "train",
+                f"the target {'grows' if growth > 0 else 'falls'} by {abs(growth):.1%} a year; trees learn it deflated",
+            )
             actual = {part: values / self.trend.index(inputs[part]) for part, values in actual.items()}
         self._scale = task.scale(params)
         for values in actual.values():

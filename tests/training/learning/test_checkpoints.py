@@ -78,7 +78,7 @@ def assert_same(one: Learned, other: Learned) -> None:
         (THREE, 3, 2, {}),
         (THREE, 0, 2, {"class_weights": "balanced"}),
         (NUMBER, 3, 5, {"target": "log", "booster": {**BOOSTER, "objective": "quantile", "alpha": 0.6}}),
-        (NUMBER, 3, 5, {"booster": {**SAMPLED, "objective": "tweedie", "min_split_gain": 0.01, "bagging_freq": 3}}),
+        (NUMBER, 3, 1, {"booster": {**SAMPLED, "objective": "tweedie", "min_split_gain": 0.01, "bagging_freq": 3}}),
         (NUMBER, 0, 17, {"booster": SAMPLED}),
         (PAIR, 3, 5, {"alternatives": [SAMPLED]}),
         (PAIR, 0, 2, {"booster": {**BOOSTER, "pos_bagging_fraction": 0.5, "bagging_freq": 2}}),
