@@ -172,7 +172,7 @@ format: $(DEV)/.ready ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
-test: setup ## the tests, with coverage; five to six minutes on two cores
+test: setup ## the tests, with coverage; five minutes on two cores
 	@rm -f .coverage .coverage.*
 	@coverage run -m pytest -n 2 --dist worksteal --durations 20 -m 'not (image or browser or rollout or slow)' $(ARGS)
 	@coverage combine --quiet

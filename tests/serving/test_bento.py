@@ -171,6 +171,7 @@ def test_a_setting_that_cannot_be_obeyed_ends_the_start(
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_settings_are_obeyed(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
     ours = "https://fares.example"
     with trained.serve(

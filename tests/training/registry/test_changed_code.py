@@ -34,6 +34,7 @@ def test_it_is_served_by_the_contract_that_it_was_trained_with(change: Callable[
     assert "its contract is the one that it was trained with, not the code's of today" in printed
 
 
+@pytest.mark.slow
 def test_other_features_keep_it_from_being_served(change: Callable[[str, str], Project]) -> None:
     """And what to do about that is said, with the number of the version that could be served."""
     features = "def features(columns, state):\n    return dict(columns)\n\n\nPROBLEM"

@@ -176,6 +176,7 @@ def test_a_rollback_that_would_break_callers_is_refused(registry: Registry) -> N
     assert '"version": "4"' in printed
 
 
+@pytest.mark.slow
 def test_a_rollback_serves_the_earlier_champion_and_withdraws_the_later(registry: Registry) -> None:
     printed = registry.command("promote 3", "rollback", "list", "show")
     assert "Version 3 is champion" in printed

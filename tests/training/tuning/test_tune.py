@@ -102,6 +102,7 @@ def killed_within(project: Project, trial: int) -> None:
     journal.write_bytes(b"".join(lines[:reported]) + lines[reported][:20])
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_and_its_best_is_written(tuned: tuple[Project, str], tmp_path: Path) -> None:
     project = tuned[0].copy(tmp_path / "project")
     text, before = params(project), result(project)
