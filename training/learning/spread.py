@@ -14,7 +14,7 @@ _ROUNDS, _LEAVES = 60, 15
 _FOLDS = 10
 _NO_ERROR = 1e-6
 """Smaller shares of the targets' deviation are rounding; LightGBM gives up on trees of them."""
-ENOUGH_ERRORS = 15_000
+ENOUGH_ERRORS = 20_000
 """With so many errors the rest of the folds is left out, since each costs another training."""
 
 
