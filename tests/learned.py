@@ -30,7 +30,7 @@ from training.data import tables
 from training.data.split import TEST
 from training.evaluation import evaluate, report
 from training.learning import bundle, loss, metrics, tasks, train
-from training.workspace import PARAMS, Workspace
+from training.workspace import Workspace
 from validation.errors import BoxwoodError
 
 FAR, MANY = 1.05, 2_000
@@ -40,9 +40,7 @@ FAR, MANY = 1.05, 2_000
 def learned(entry: dict[str, Any]) -> dict[str, Any]:
     """What came of a table: the losses of both models and the coverage, or the sentence of what went wrong."""
     with drafted.project() as folder, contextlib.redirect_stdout(io.StringIO()):
-        PARAMS.write_text(
-            PARAMS.read_text().replace("num_threads: 2", "num_threads: 1")
-        )  # for several runs side by side
+        drafted.use_one_thread()
         started = time.perf_counter()
         found = drafted.tried(drafted.written(entry, folder), entry["target"])
         problem = found.problem

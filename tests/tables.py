@@ -62,6 +62,11 @@ def project() -> Iterator[Path]:
         yield Path(name)
 
 
+def use_one_thread() -> None:
+    """Let the project's parameters have one thread, for several runs side by side."""
+    PARAMS.write_text(PARAMS.read_text().replace("num_threads: 2", "num_threads: 1"))
+
+
 def tried(table: Path, target: str) -> Tried:
     """Draft a problem from a table, and bring the table to a split by it."""
     problem, text = None, ""

@@ -25,7 +25,7 @@ from training.data.split import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.learning import loss, tasks
 from training.learning.params import TrainParams
 from training.learning.train import learn
-from training.workspace import PARAMS, Workspace
+from training.workspace import Workspace
 from validation.decode import Columns
 from validation.errors import BoxwoodError
 
@@ -61,7 +61,7 @@ def tested(problem: Problem, params: TrainParams, parts: dict[str, pd.DataFrame]
 def compared(entry: dict[str, Any], most: int) -> str | None:
     """A line of the Markdown table, None of a table that has no such column."""
     with drafted.project() as folder, contextlib.redirect_stdout(io.StringIO()):
-        PARAMS.write_text(PARAMS.read_text().replace("num_threads: 2", "num_threads: 1"))
+        drafted.use_one_thread()
         problem = drafted.tried(drafted.written(entry, folder), entry["target"]).problem
         if problem is None or problem.task == "multiclass":
             return None

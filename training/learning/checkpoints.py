@@ -148,7 +148,7 @@ class Progress:
 
     def keep(self, boosters: Sequence[lgb.Booster], trees: int, best: int = 0, loss: float = math.inf) -> None:
         """After each tree: keep the state every so many trees, if it can go on from here and there is time for it."""
-        if self._kept.how.trees and trees % self._kept.how.trees == 0 and self._every and trees % self._every == 0:
+        if self._every and trees % self._every == 0:
             self._write(boosters, trees, best, loss, done=False)
 
     def finish(self, boosters: Sequence[lgb.Booster], trees: int, loss: float = math.inf) -> None:

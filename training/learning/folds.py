@@ -86,9 +86,11 @@ class Folds(Trained):
         problem, held_out = self._task.problem, place == number
         known = self._with_target(~held_out)
         fitted = fit(problem, known, self._task.bounds)
-        features = gold_of(problem, fitted, self.columns).to_numpy(copy=True)
+        features = np.empty((len(place), len(fitted.feature_names)))
         inner = cross_folds(problem, self._known[~held_out], self._seed)
         features[~held_out] = learned_gold(problem, fitted, known, inner).to_numpy()
+        asked = {name: values[held_out] for name, values in self.columns.items()}
+        features[held_out] = gold_of(problem, fitted, asked).to_numpy()
         return _Fold(FeatureMatrix(problem, fitted), features, ~held_out, held_out)
 
     def _tried(self, params: TrainParams) -> _Tried:

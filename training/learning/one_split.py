@@ -8,16 +8,13 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from model.features import FeatureMatrix, fit
-from training.data import tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import candidates, spread
 from training.learning.boost import GaveUp, Part, raw_scores
 from training.learning.checkpoints import NONE, Checkpoints
-from training.learning.gold import cross_folds, gold_of, learned_gold
 from training.learning.growing import boost
 from training.learning.params import TrainParams
-from training.learning.scales import demand
+from training.learning.prepared import prepare
 from training.learning.tasks.base import Task, Trained
 from training.workspace import say
 
@@ -40,44 +37,22 @@ class OneSplit(Trained):
         self, task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], kept: Checkpoints = NONE
     ) -> None:
         """Train on "train", stop by "validation", and hold "calibration" out; silver rows each."""
-        problem = task.problem
-        inputs = {part: tables.inputs(problem.contract, rows) for part, rows in parts.items()}
-        actual = {part: task.encode(rows) for part, rows in parts.items()}
-        task.require_enough(actual[TRAIN])
-        target = problem.contract.target.name
-        with_target = {part: {**columns, target: actual[part]} for part, columns in inputs.items()}
-        self._task, self._kept = task, kept
-        self.fitted = fit(problem, with_target[TRAIN], task.bounds)
-        self._matrix = FeatureMatrix(problem, self.fitted)
-        gold = {part: gold_of(problem, self.fitted, columns) for part, columns in inputs.items() if part != TRAIN}
-        place = cross_folds(problem, parts[TRAIN], params.seed)
-        gold[TRAIN] = learned_gold(problem, self.fitted, with_target[TRAIN], place)
-        self.gold = {part: rows.set_axis(parts[part].index) for part, rows in gold.items()}
-        self._features = {part: rows.to_numpy() for part, rows in gold.items()}
-        self.trend = task.growth(with_target[TRAIN], with_target[VALIDATION])
+        self._task, self._kept, self._rows = task, kept, parts[TRAIN]
+        prepared = prepare(task, params, parts)
+        self.fitted, self.gold, self.trend = prepared.fitted, prepared.gold, prepared.trend
+        self._matrix = prepared.matrix
         if self.trend is not None:
             growth = np.expm1(self.trend.rate)
             say(
                 "train",
                 f"the target {'grows' if growth > 0 else 'falls'} by {abs(growth):.1%} a year; trees learn it deflated",
             )
-            actual = {part: values / self.trend.index(inputs[part]) for part, values in actual.items()}
-        self._scale = task.scale(params)
-        for values in actual.values():
-            demand(self._scale, target, values)
-        self._rows, self._actual = parts[TRAIN], actual[TRAIN]
-        known, held_out = (
-            Part(
-                self._features[part],
-                self._scale.learned(actual[part]),
-                task.weights(params.class_weights, actual[part], actual[TRAIN]),
-            )
-            for part in (TRAIN, VALIDATION)
-        )
-        self._pair = candidates.Pair(self._matrix, known, held_out)
+        self._scale, self._actual = prepared.scale, prepared.actual[TRAIN]
+        self._features = {part: rows.features for part, rows in prepared.rows.items()}
+        self._pair = candidates.Pair(self._matrix, prepared.rows[TRAIN], prepared.rows[VALIDATION])
         self._params, self.booster, _ = self._best(params)
         self.raw = raw_scores(self.booster, self._features[CALIBRATION])
-        self.actual, self.columns = actual[CALIBRATION], inputs[CALIBRATION]
+        self.actual, self.columns = prepared.actual[CALIBRATION], prepared.inputs[CALIBRATION]
 
     def _best(self, params: TrainParams) -> _Tried:
         """A booster by the parameter set with the least loss on validation; many rows are not needed to choose it."""

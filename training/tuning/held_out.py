@@ -1,7 +1,6 @@
 """Losses on rows that a booster did not learn from, for any parameter set: the folds of the evaluation.
 
-They are made of what `training.learning` makes models of: the features fitted to the rows that are learned, growth
-taken out of targets, their logarithm where that is learned.
+They are made of what `training.learning` makes models of, see `training.learning.prepared`.
 """
 
 import math
@@ -11,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from model.features import FeatureMatrix, fit
 from problems.base import Problem
-from training.data import classes, tables
+from training.data import classes
+from training.data.split import TRAIN, VALIDATION
 from training.evaluation.crossvalidate import each_fold
-from training.learning import boost, candidates, loss, tasks
-from training.learning.gold import cross_folds, gold_of, learned_gold
+from training.learning import candidates, loss, tasks
+from training.learning.candidates import Pair
 from training.learning.params import TrainParams
-from training.learning.scales import demand
+from training.learning.prepared import prepare
 from training.learning.tasks import Task
 from training.tuning.space import Booster
 
@@ -28,20 +27,11 @@ _MOST_KEPT = 200_000_000
 """Matrices of so many numbers in all are kept, 1.6 GB; larger ones are made anew for every parameter set."""
 
 
-class Part(NamedTuple):
-    """Rows of one fold: their model matrix, shape (rows, features), and encoded targets without growth, (rows,)."""
-
-    features: np.ndarray
-    actual: np.ndarray
-
-
 class Fold(NamedTuple):
-    """What is learned, and what is held out of it."""
+    """What is learned, and what is held out of it, as training makes them for the problem's parameters."""
 
     task: Task[Any]
-    matrix: FeatureMatrix
-    learned: Part
-    held_out: Part
+    pair: Pair
 
 
 class Folds:
@@ -70,7 +60,7 @@ class Folds:
         """
         for number, (learned, held_out) in enumerate(self._places):
             fold = self._kept.get(number) or self._made(self._known.iloc[learned], self._known.iloc[held_out])
-            if len(self._known) * fold.learned.features.shape[1] * len(self) <= _MOST_KEPT:
+            if len(self._known) * fold.pair.known.features.shape[1] * len(self) <= _MOST_KEPT:
                 self._kept[number] = fold
             yield fold
 
@@ -80,38 +70,15 @@ class Folds:
 
     def _made(self, *parts: pd.DataFrame) -> Fold:
         """The fold of silver rows to learn from and to hold out."""
-        problem, target = self._problem, self._problem.contract.target.name
-        task = tasks.of(problem, self._known, classes.cut(problem, parts[0]))
+        task = tasks.of(self._problem, self._known, classes.cut(self._problem, parts[0]))
         task.check_params(self._params)
-        columns = [tables.inputs(problem.contract, rows) for rows in parts]
-        actual = [task.encode(rows) for rows in parts]
-        task.require_enough(actual[0])
-        known, later = ({**inputs, target: values} for inputs, values in zip(columns, actual, strict=True))
-        fitted = fit(problem, known, task.bounds)
-        trend = task.growth(known, later)
-        if trend is not None:
-            actual = [values / trend.index(inputs) for values, inputs in zip(actual, columns, strict=True)]
-        for values in actual:
-            demand(task.scale(self._params), target, values)
-        place = cross_folds(problem, parts[0], self._params.seed)
-        gold = learned_gold(problem, fitted, known, place), gold_of(problem, fitted, columns[1])
-        features = [rows.to_numpy() for rows in gold]
-        learned, held_out = (Part(*both) for both in zip(features, actual, strict=True))
-        return Fold(task, FeatureMatrix(problem, fitted), learned, held_out)
+        prepared = prepare(task, self._params, dict(zip((TRAIN, VALIDATION), parts, strict=True)))
+        return Fold(task, Pair(prepared.matrix, prepared.rows[TRAIN], prepared.rows[VALIDATION]))
 
 
 def boosted(fold: Fold, params: TrainParams) -> candidates.Stopped:
     """A booster of the rows to learn from that the held-out rows stopped, as training makes one of a parameter set."""
-    task, scale = fold.task, fold.task.scale(params)
-    parts = (
-        boost.Part(
-            part.features,
-            scale.learned(part.actual),
-            task.weights(params.class_weights, part.actual, fold.learned.actual),
-        )
-        for part in (fold.learned, fold.held_out)
-    )
-    return candidates.stopped(task, params, [candidates.Pair(fold.matrix, *parts)], every=math.inf)
+    return candidates.stopped(fold.task, params, [fold.pair], every=math.inf)
 
 
 def means(folds: Folds, params: TrainParams, booster: Booster) -> Iterator[float]:
@@ -133,10 +100,8 @@ def row_losses(folds: Folds, params: TrainParams, booster: Booster) -> np.ndarra
 
 
 def _row_losses(fold: Fold, params: TrainParams) -> np.ndarray:
-    task, (features, actual) = fold.task, fold.held_out
-    stated = loss.of(loss.stated(str(params.booster.get("objective", task.objective)), params.booster))
+    features, target, weights = fold.pair.held_out
+    stated = loss.of(loss.stated(str(params.booster.get("objective", fold.task.objective)), params.booster))
     [booster] = boosted(fold, params).boosters
-    predicted = np.asarray(booster.predict(features))
-    losses = stated.rows(task.scale(params).learned(actual), predicted)
-    weights = task.weights(params.class_weights, actual, fold.learned.actual)
+    losses = stated.rows(target, np.asarray(booster.predict(features)))
     return losses if weights is None else losses * weights

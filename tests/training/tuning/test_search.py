@@ -108,8 +108,8 @@ def test_rows_in_time_are_judged_by_boosters_of_earlier_rows() -> None:
     asked, known = problem(PRICE, in_time=True), silver()
     last = np.inf
     for fold in folds_of(asked, how(), known.sample(frac=1, random_state=0)):
-        times = [fold.matrix.names.index(f"day.{part}") for part in ("year", "day_of_year")]
-        learned, later = (part.features[:, times] @ [1_000, 1] for part in (fold.learned, fold.held_out))
+        times = [fold.pair.matrix.names.index(f"day.{part}") for part in ("year", "day_of_year")]
+        learned, later = (part.features[:, times] @ [1_000, 1] for part in fold.pair[1:])
         assert learned.max() < later.min()
         assert learned.max() < last  # the longest window is the first
         last = learned.max()
@@ -118,7 +118,7 @@ def test_rows_in_time_are_judged_by_boosters_of_earlier_rows() -> None:
 def test_rows_without_time_are_each_held_out_once() -> None:
     folds = folds_of(problem(PRICE, in_time=False), how(folds=4), silver())
     assert len(folds) == 4
-    held = np.concatenate([fold.held_out.actual for fold in folds])
+    held = np.concatenate([fold.pair.held_out.target for fold in folds])
     assert sorted(held) == sorted(silver()["price"])
 
 
@@ -127,8 +127,8 @@ def test_growth_is_taken_out_of_targets_as_training_takes_it_out() -> None:
     years = (known["day"] - known["day"].min()).dt.days / 365.25
     known["price"] = (100 + known["area"]) * 1.3**years
     for fold in folds_of(problem(PRICE, in_time=True), how(), known):
-        if fold.learned.actual.size > 700:  # a year at least
-            assert np.median(fold.held_out.actual) == pytest.approx(np.median(fold.learned.actual), rel=0.1)
+        if fold.pair.known.target.size > 700:  # a year at least
+            assert np.median(fold.pair.held_out.target) == pytest.approx(np.median(fold.pair.known.target), rel=0.1)
 
 
 def judged(asked: Problem, better: dict[str, Any], worse: dict[str, Any]) -> gain.Gain:
