@@ -22,7 +22,7 @@ State = Mapping[str, Any]
 Fit = Callable[[Columns], State]
 Features = Callable[[Columns, State], Columns]
 
-_NO_PROBLEMS = ("base", "features", "sources")
+_NO_PROBLEMS = ("base", "features", "parameters", "sources")
 _DAY, _MONTH, _YEAR = np.dtype("datetime64[D]"), np.dtype("datetime64[M]"), np.dtype("datetime64[Y]")
 _SECONDS = np.dtype("timedelta64[s]")
 

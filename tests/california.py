@@ -29,6 +29,7 @@ from model.predictor import Predictor
 from problems import base
 from problems.base import Features, Problem, State
 from problems.features import ratio
+from problems.parameters import DEFAULTS
 from tests import tables as projects
 from tests.project import ROOT
 from training.data import clean, ingest, tables
@@ -38,7 +39,7 @@ from training.learning.boost import Part
 from training.learning.candidates import Pair, stopped
 from training.learning.params import TrainParams
 from training.learning.train import learn
-from training.workspace import DEFAULTS, Workspace, sha256, write_json
+from training.workspace import Workspace, sha256, write_json
 from validation.decode import Columns
 
 TABLE = Path(os.environ.get("BOXWOOD_DATA", ROOT.parent / "shared/data")) / "california_housing/housing.csv"

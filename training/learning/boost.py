@@ -12,8 +12,8 @@ import lightgbm as lgb
 import numpy as np
 
 from model.features import FeatureMatrix
+from problems.parameters import PARAMS
 from training.learning import continued
-from training.workspace import PARAMS
 from validation.errors import SettingsError
 
 SAME_EVERY_TIME = {"deterministic": True, "force_row_wise": True, "verbosity": -1}

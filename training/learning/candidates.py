@@ -8,13 +8,14 @@ import lightgbm as lgb
 import numpy as np
 
 from model.features import FeatureMatrix
+from problems.parameters import PARAMS
 from training.learning.boost import GaveUp, Part, begun, dataset, grown, loss
 from training.learning.checkpoints import NONE, Checkpoints, State
 from training.learning.continued import Before
 from training.learning.growing import made_of
 from training.learning.params import TrainParams
 from training.learning.tasks.base import Task
-from training.workspace import PARAMS, say
+from training.workspace import say
 
 
 class Pair(NamedTuple):

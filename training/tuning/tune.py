@@ -9,6 +9,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from problems.base import Problem
+from problems.parameters import PARAMS
 from training.data import tables
 from training.data.split import TEST
 from training.evaluation.evaluate import EvaluateParams
@@ -19,7 +20,7 @@ from training.tuning.gain import Gain
 from training.tuning.held_out import Folds
 from training.tuning.space import Booster
 from training.tuning.tracked import Tracked
-from training.workspace import PARAMS, Workspace, atomic_folder, counted, say, write_json
+from training.workspace import Workspace, atomic_folder, counted, say, write_json
 from validation.errors import SettingsError, TableError
 
 INTERRUPTED = 130

@@ -12,8 +12,9 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
+from problems.parameters import PARAMS
 from training.tuning.space import Booster
-from training.workspace import PARAMS, atomic_file
+from training.workspace import atomic_file
 from validation.errors import SettingsError
 
 _STEP = 2

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from problems.base import Problem
+from problems.parameters import PARAMS
 from training.data import clean, gates, ingest, source, tables
-from training.workspace import PARAMS, Workspace, sha256
+from training.workspace import Workspace, sha256
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import ContractError, TableError
 from validation.numbers import decimal_comma, decimal_point

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from problems.base import Problem
+from problems.parameters import PARAMS
 from tests.project import parameters
 from training.data import clean, gates, ingest, source, tables
-from training.workspace import PARAMS, Workspace, sha256, write_json
+from training.workspace import Workspace, sha256, write_json
 from validation.errors import SettingsError, TableError
 
 HEADER = "travelCode,userCode,from,to,flightType,price,time,distance,agency,date"

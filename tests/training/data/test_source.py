@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from problems.base import Problem
+from problems.parameters import PARAMS
 from tests.training.data.test_ingest import GOOD, HEADER, PLACE, here, lines  # noqa: F401 a fixture that each test uses
 from training.data import ingest, source, tables
-from training.workspace import PARAMS
 from validation.errors import TableError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from problems import base
+from problems.parameters import PARAMS
 from tests.project import ROOT
-from training.workspace import PARAMS
 
 
 @pytest.fixture

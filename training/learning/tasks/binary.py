@@ -10,13 +10,13 @@ from sklearn.linear_model import LogisticRegression
 
 from model.metrics import Decision, Scores
 from model.outcomes import Binary
+from problems.parameters import PARAMS
 from training.digits import EXACT
 from training.learning import metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import PairCosts, TrainParams
 from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
-from training.workspace import PARAMS
 from validation.contract import Column
 from validation.errors import SettingsError
 

@@ -10,11 +10,12 @@ from sklearn.ensemble import RandomForestClassifier
 from model.metrics import SetCoverage
 from model.outcomes import Binary, Multiclass
 from problems.base import Problem
+from problems.parameters import PARAMS
 from training.data import classes
 from training.learning import metrics
 from training.learning.params import ClassWeights, TrainParams
 from training.learning.tasks.base import Task
-from training.workspace import PARAMS, counted
+from training.workspace import counted
 from validation.errors import SettingsError
 from validation.names import normal
 

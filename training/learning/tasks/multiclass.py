@@ -10,13 +10,13 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from model.metrics import ClassReport, Scores
 from model.outcomes import Multiclass
+from problems.parameters import PARAMS
 from training.digits import EXACT
 from training.learning import class_metrics, metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import TrainParams
 from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
-from training.workspace import PARAMS
 from validation.contract import Column
 from validation.errors import SettingsError
 from validation.names import normal

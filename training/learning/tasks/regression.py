@@ -14,12 +14,12 @@ from model.metrics import Coverage, Scores
 from model.model import SPREAD
 from model.outcomes import Regression
 from model.outcomes.regression import Trend
+from problems.parameters import PARAMS
 from training.data import tables
 from training.learning import conformal, loss, metrics, scales, trend
 from training.learning.params import TrainParams
 from training.learning.scales import Scale
 from training.learning.tasks.base import Finished, Task, Trained
-from training.workspace import PARAMS
 from validation.contract import Column
 from validation.decode import Columns
 from validation.errors import SettingsError, TableError
