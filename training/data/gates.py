@@ -12,6 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandas.api import types
 
+from model.tabular import STORED
 from validation.contract import Column, Contract, Kind, Role
 from validation.values import LARGEST_INTEGER, InvalidValue, Reader, reader
 
@@ -19,14 +20,6 @@ Vocabularies = Mapping[str, Collection[str]]
 UNREADABLE = "_unreadable"
 """The bronze column that says which cells of a row could not be read, if any: a JSON object of reasons by column."""
 MISSING = "is missing"
-
-STORED = {
-    Kind.INTEGER: "float64",
-    Kind.REAL: "float64",
-    Kind.FLAG: "boolean",
-    Kind.DATE: "datetime64[s]",
-    Kind.TIMESTAMP: "datetime64[us]",
-}
 
 
 def bronze(contract: Contract) -> pa.DataFrameSchema:
