@@ -1,5 +1,6 @@
 """Where the marks of the report's chart of days lie, in the units of its picture."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -105,12 +106,14 @@ class _Scale:
 def _mark(day: Day, left: float, step: float, share: float) -> Mark:
     height = max(share * _BARS, 2.0)
     words = day.status.replace("_", " ")
-    return Mark(left + 0.1 * step, 0.8 * step, HEIGHT - height, height, day.status, f"{day.day}: {day.rows:,} rows, {words}")
+    return Mark(
+        left + 0.1 * step, 0.8 * step, HEIGHT - height, height, day.status, f"{day.day}: {day.rows:,} rows, {words}"
+    )
 
 
 def _changes(days: Sequence[Day]) -> list[Day]:
     """The days on which another version than the day before answered most rows."""
-    pairs = zip(days[:-1], days[1:], strict=True)
+    pairs = itertools.pairwise(days)
     return [after for before, after in pairs if _version(before) != _version(after)]
 
 

@@ -1,7 +1,7 @@
 """The last verdict as Prometheus reads it, for boards and alert rules."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -94,7 +94,7 @@ class _Gauges(Collector):
         return self._family(name, says, (), [((), value)])
 
     def _family(
-        self, name: str, says: str, labels: tuple[str, ...], samples: list[tuple[tuple[str, ...], float]]
+        self, name: str, says: str, labels: tuple[str, ...], samples: Sequence[tuple[tuple[str, ...], float]]
     ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(f"{_PREFIX}_{name}", says, labels=(*_OF, *labels))
         for values, value in samples:

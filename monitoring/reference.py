@@ -49,8 +49,8 @@ def load(store: Store, model: str, version: str) -> Reference:
             return found
         there = f", and {left} is of version {found.watched.version}"
     raise StoreError(
-        f"There are no reference rows of '{model}' {version}: the watch store {store.address} has none{there}. Run this "
-        f"where the version was trained, or copy the reference.parquet of that training to {name} in the store."
+        f"There are no reference rows of '{model}' {version}: the watch store {store.address} has none{there}. Run "
+        f"this where the version was trained, or copy the reference.parquet of that training to {name} in the store."
     )
 
 

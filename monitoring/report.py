@@ -16,6 +16,7 @@ _WORDS: Mapping[Status, str] = {
     "too_few_rows": "Not enough rows",
 }
 _LARGE = 1000
+_NOTHING = "\N{EN DASH}"
 
 
 def html(verdict: Verdict) -> str:
@@ -35,14 +36,14 @@ def html(verdict: Verdict) -> str:
 def number(value: float | None) -> str:
     """Four digits of a number, or a dash."""
     if value is None:
-        return "–"
+        return _NOTHING
     return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.4g}"
 
 
 def figure(measured: Figure | None) -> str:
     """A figure with its interval, or a dash."""
     if measured is None:
-        return "–"
+        return _NOTHING
     if measured.low is None or measured.high is None:
         return number(measured.value)
     return f"{number(measured.value)} ({number(measured.low)} to {number(measured.high)})"
@@ -51,13 +52,13 @@ def figure(measured: Figure | None) -> str:
 def percent(share: float | None) -> str:
     """A share; less than a tenth of a percent has its digits, since zero it is not."""
     if share is None:
-        return "–"
+        return _NOTHING
     return f"{share:.1%}" if share == 0 or share >= 0.001 else "< 0.1%"
 
 
 def signed(change: float | None) -> str:
     """A difference with its sign, or a dash."""
-    return "–" if change is None else f"{change:+.2f}"
+    return _NOTHING if change is None else f"{change:+.2f}"
 
 
 _templates = jinja2.Environment(

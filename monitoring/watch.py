@@ -7,8 +7,8 @@ import msgspec
 import pandas as pd
 
 from monitoring import advice, exposition, report
-from monitoring import judge as judging
 from monitoring import reference as references
+from monitoring.estimates import ACTUAL
 from monitoring.judge import Window, judge
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
@@ -19,7 +19,8 @@ from validation.errors import StoreError
 EXIT: Mapping[Status, int] = {"ok": 0, "changed": 0, "alarm": 3, "too_few_rows": 4}
 """For schedulers: 1 and 2 are failures of the command itself."""
 Answers = Callable[[datetime.date], pd.DataFrame]
-"""The answers of a day (UTC) that callers got: `version`, inputs in storage types, scores, and `actual` where it is known."""
+"""The answers of a day (UTC) that callers got: `version`, inputs in storage types, scores, and `actual` where
+it is known."""
 
 
 def previous(store: Store) -> Verdict | None:
@@ -96,9 +97,7 @@ class Watch:
             self._references[version] = references.load(self._store, self._model, version)
         return self._references[version]
 
-    def _judged(
-        self, reference: Reference, rows: pd.DataFrame, first: datetime.date, last: datetime.date
-    ) -> Verdict:
+    def _judged(self, reference: Reference, rows: pd.DataFrame, first: datetime.date, last: datetime.date) -> Verdict:
         window = Window(rows, first.isoformat(), last.isoformat(), self._made)
         return judge(reference.watched, reference.rows, window, self._params)
 
@@ -154,7 +153,7 @@ def _latest_version(table: pd.DataFrame) -> str:
 
 
 def _labelled(table: pd.DataFrame) -> int:
-    return int(table[judging.ACTUAL].notna().sum()) if judging.ACTUAL in table else 0
+    return int(table[ACTUAL].notna().sum()) if ACTUAL in table else 0
 
 
 def _follows(before: Verdict, found: Verdict) -> bool:
