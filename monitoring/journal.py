@@ -82,6 +82,24 @@ def load(
     return pd.DataFrame({**inputs, **_scores(records[SCORES]), **_of_record(contract, records), **_keys(records[KEYS])})
 
 
+def days(store: Store) -> list[datetime.date]:
+    """The days of which there are records, the earliest first; raises StoreError."""
+    folders = {name.split("/")[1] for name in store.names(FOLDER, ".parquet")}
+    return sorted(datetime.date.fromisoformat(folder.removeprefix("day=")) for folder in folders)
+
+
+def champion(store: Store, last: datetime.date) -> str:
+    """The version that answered last by itself, up to a day; raises StoreError if none did."""
+    for day in reversed([day for day in days(store) if day <= last]):
+        found = pd.concat(_chosen(store, day, None, ""), ignore_index=True)
+        if len(found):
+            return str(found.sort_values(TIME, kind="stable")[VERSION].iloc[-1])
+    raise StoreError(
+        f"The watch store {store.address} has no answers of '{store.model}'. `python -m monitoring compact` brings "
+        "them from the journal."
+    )
+
+
 def ids(store: Store) -> Iterator[pd.DataFrame]:
     """PREDICTION_ID, VERSION, ROLE and KEYS of all records, file by file; raises StoreError."""
     for name in store.names(FOLDER, ".parquet"):
@@ -91,6 +109,17 @@ def ids(store: Store) -> Iterator[pd.DataFrame]:
 def keys(texts: Sequence[str]) -> list[dict[str, str]]:
     """The key hashes of records, by column, from KEYS."""
     return msgspec.json.decode("[" + ",".join(texts) + "]", type=list[dict[str, str]])
+
+
+def hashes(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """The key hashes of each row that `load` gave, by column."""
+    found: list[dict[str, str]] = [{} for _ in range(len(rows))]
+    for name in map(str, rows.columns):
+        if name.startswith(KEY):
+            for each, value in zip(found, rows[name], strict=True):
+                if isinstance(value, str):
+                    each[name.removeprefix(KEY)] = value
+    return found
 
 
 def stored(column: Column, values: Sequence[Any]) -> pd.Series:
