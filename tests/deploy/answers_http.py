@@ -56,4 +56,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+ThreadingHTTPServer.request_queue_size = 64  # with five, a crowd of callers would wait a second for TCP to try again
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

@@ -112,7 +112,7 @@ def test_callers_who_meet_nothing_worse_are_who_judges(rollout: Rollouts) -> Non
 def test_what_only_callers_meet_ends_a_rollout(rollout: Rollouts, bad: str, says: str) -> None:
     with Callers(rollout.releases):
         code, printed = rollout(bad)
-    assert code == 1
+    assert code == 1, printed
     assert says in printed
     assert "The split from before is restored" in printed
     assert rollout.serves(FIRST)
