@@ -64,6 +64,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         startup_probe: limits how long a container takes to be ready.
         liveness_probe: limits how long it may hang until it is replaced.
         metrics: who collects the service's metrics.
+        watch: the bucket of the watch store, whose verdicts the service shows; none if empty.
     """
 
     cpu: str = "1"
@@ -81,6 +82,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     startup_probe: Probe = Probe(period_seconds=1, timeout_seconds=1, failure_threshold=60)
     liveness_probe: Probe = Probe(period_seconds=10, timeout_seconds=5, failure_threshold=3)
     metrics: Metrics = Metrics()
+    watch: str = ""
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,5 +182,7 @@ def _named(config: Config) -> Config:
     secrets = {variable: named(where) for variable, where in config.run.secrets.items()}
     metrics = msgspec.structs.replace(config.run.metrics, config=named(config.run.metrics.config))
     account = named(config.run.service_account)
-    run = msgspec.structs.replace(config.run, service_account=account, secrets=secrets, metrics=metrics)
+    run = msgspec.structs.replace(
+        config.run, service_account=account, secrets=secrets, metrics=metrics, watch=named(config.run.watch)
+    )
     return msgspec.structs.replace(config, ledger=named(config.ledger), caller=named(config.caller), run=run)

@@ -16,6 +16,7 @@ _PORT = 8080
 _PORT_BESIDE = 8081
 _CONFIG_FOLDER, _CONFIG_FILE = "/etc/rungmp", "config.yaml"
 """Where the collector of metrics looks for its settings."""
+_WATCH_FOLDER = "/watch"
 _READY = "Ready"
 _PAUSE_SECONDS = 0.2
 Facts = Mapping[str, str]
@@ -51,7 +52,10 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
     return run_v2.RevisionTemplate(
         revision=called,
         containers=[_container(run, service, image), *([_collector(run)] if collected else ())],
-        volumes=[_settings(run.metrics.config)] if collected and run.metrics.config else [],
+        volumes=[
+            *([_settings(run.metrics.config)] if collected and run.metrics.config else ()),
+            *([_bucket(run.watch)] if run.watch else ()),
+        ],
         annotations={_BENTO: bento.tag, _MODELS: msgspec.json.encode(models).decode()},
         scaling=run_v2.RevisionScaling(max_instance_count=run.max_instances),
         max_instance_request_concurrency=run.concurrency,
@@ -68,9 +72,12 @@ def _container(run: Run, service: Service, image: str) -> run_v2.Container:
         environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image} | environment
     if service.transport == "grpc":
         environment = {"BOXWOOD_HTTP_PORT": str(_PORT)} | environment
+    if run.watch:
+        environment = {"BOXWOOD_WATCH": _WATCH_FOLDER} | environment
     return run_v2.Container(
         name="service",
         image=image,
+        volume_mounts=[run_v2.VolumeMount(name="watch", mount_path=_WATCH_FOLDER)] if run.watch else [],
         ports=[run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=port)],
         env=[
             *(run_v2.EnvVar(name=variable, value=value) for variable, value in environment.items()),
@@ -101,6 +108,11 @@ def _collector(run: Run) -> run_v2.Container:
         volume_mounts=mounts,
         resources=run_v2.ResourceRequirements(limits=limits, cpu_idle=run.cpu_idle),
     )
+
+
+def _bucket(name: str) -> run_v2.Volume:
+    """The watch store, to be read."""
+    return run_v2.Volume(name="watch", gcs=run_v2.GCSVolumeSource(bucket=name, read_only=True))
 
 
 def _settings(secret: str) -> run_v2.Volume:
