@@ -25,7 +25,17 @@ from training.workspace import Workspace
 ROOT = Path(__file__).parent.parent
 DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
-CODE = ("model", "monitoring", "problems", "serving", "training", "validation", "requirements", "service.py", "bentofile.yaml")
+CODE = (
+    "model",
+    "monitoring",
+    "problems",
+    "serving",
+    "training",
+    "validation",
+    "requirements",
+    "service.py",
+    "bentofile.yaml",
+)
 MAKEFILES = ("Makefile", "deploy/release.mk")
 PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
 _COMMANDS = """

@@ -114,6 +114,11 @@ class Workspace:
         return self.folder / "evaluation.parquet"
 
     @property
+    def reference(self) -> Path:
+        """Rows with the model's answers, which later answers are compared with, see `training.evaluation.reference`."""
+        return self.folder / "reference.parquet"
+
+    @property
     def plots(self) -> Path:
         """A folder with pictures of the evaluation."""
         return self.folder / "plots"

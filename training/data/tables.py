@@ -1,11 +1,13 @@
 """Tables between stages: Parquet on disk, pandas in between, NumPy columns for features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from model import tabular
 from training.workspace import atomic_file
@@ -26,10 +28,11 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def write(path: Path, table: pd.DataFrame) -> None:
-    """Write a table whole or not at all."""
+def write(path: Path, table: pd.DataFrame, notes: Mapping[bytes, bytes] | None = None) -> None:
+    """Write a table whole or not at all; `notes` go into the metadata of the file."""
+    arrow = pa.Table.from_pandas(table)
     with atomic_file(path) as temporary:
-        table.to_parquet(temporary)
+        pq.write_table(arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **(notes or {})}), temporary)
 
 
 def inputs(contract: Contract, table: pd.DataFrame) -> Columns:

@@ -14,7 +14,7 @@ from problems.base import Problem
 from training import digits
 from training.data import copies, tables
 from training.data.split import SPLITS, TEST, SplitParams
-from training.evaluation import slices, suspicions
+from training.evaluation import reference, slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
 from training.learning import loss, metrics, tasks
@@ -71,6 +71,7 @@ def main(problem: Problem) -> None:
         cross_validation=_folds(problem, workspace, shares, silver, params) if task.in_folds else None,
     )
     write_json(workspace.metrics, msgspec.to_builtins(evaluation))
+    reference.write(workspace, predictor, silver, split, evaluation)
     say("evaluate", f"{len(test):,} test rows through the Predictor, {evaluation.refused} refused by the contract")
 
 
