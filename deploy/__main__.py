@@ -1,4 +1,4 @@
-"""python -m deploy rollout | rollback | status | history | alerts: what runs on Cloud Run, and which revision answers."""
+"""python -m deploy rollout | rollback | status | history | alerts: what Cloud Run serves, who hears of trouble."""
 
 import argparse
 import datetime

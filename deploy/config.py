@@ -15,7 +15,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
 """Short enough for the suffix of its revisions: Cloud Run allows names of 63 characters."""
 
-Secret = Annotated[str, msgspec.Meta(pattern="^projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*$")]
+_VERSION = "projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*"
+Secret = Annotated[str, msgspec.Meta(pattern=f"^{_VERSION}$")]
 """A version of a secret by its number: "latest" could change between two containers."""
 
 
@@ -44,7 +45,7 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     sidecar: str = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
-    config: Secret | Literal[""] = ""
+    config: Annotated[str, msgspec.Meta(pattern=f"^({_VERSION})?$")] = ""
     cpu: str = "500m"
     memory: str = "256Mi"
 
@@ -151,7 +152,7 @@ def read(path: Path, **overrides: str | None) -> Config:
     try:
         document = msgspec.yaml.decode(path.read_bytes())
         if base := document.pop("extends", None):
-            document = _merged(msgspec.yaml.decode(path.with_name(base).read_bytes()), document)
+            document = merged(msgspec.yaml.decode(path.with_name(base).read_bytes()), document)
         document |= {name: value for name, value in overrides.items() if value}
         config = msgspec.convert(document, Config)
     except (OSError, msgspec.MsgspecError, ValueError, TypeError, AttributeError) as error:
@@ -165,10 +166,10 @@ def read(path: Path, **overrides: str | None) -> Config:
     return _named(config)
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `base`."""
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`: mappings are merged, anything else is replaced."""
     nested = {
-        name: _merged(base[name], value)
+        name: merged(base[name], value)
         for name, value in over.items()
         if isinstance(value, dict) and isinstance(base.get(name), dict)
     }

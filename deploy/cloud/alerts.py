@@ -8,13 +8,14 @@ import msgspec
 
 from deploy.cloud.monitoring import Document, Monitoring
 from deploy.config import Config, Service
-from deploy.errors import CloudError, ConfigError
+from deploy.errors import ConfigError
 from deploy.release.cloud_run import CloudRun
 
 _FILE = Path(__file__).with_suffix(".yaml")
 _LABEL = "boxwood"
 """Of what was made here: the label by which it is found again. Nothing without it is touched."""
 _COLLECTIONS = ("alertPolicies", "uptimeCheckConfigs", "notificationChannels")
+"""What refers to others comes first, since nothing can be removed that is referred to."""
 Say = Callable[[str], None]
 
 
@@ -64,17 +65,14 @@ def apply(config: Config, cloud: CloudRun, notify: Sequence[str], say: Say) -> N
 def remove(config: Config, say: Say) -> None:
     """Remove all that `apply` made in the project, and nothing else; raises CloudError."""
     monitoring = Monitoring(config.project)
-    for service in monitoring.list("services", "services"):
-        if _LABEL in service.get("userLabels", {}):
-            objectives = f"{service['name'].partition('/services/')[2]}/serviceLevelObjectives"
-            for objective in list(monitoring.list(f"services/{objectives}", "serviceLevelObjectives")):
-                monitoring.ask("DELETE", objective["name"])
-            monitoring.ask("DELETE", service["name"])
-            say(f"removed {service['name']}")
     for collection in _COLLECTIONS:
         for made in list(_made(monitoring, collection)):
-            monitoring.ask("DELETE", made["name"])
-            say(f"removed {made.get('displayName', made['name'])}")
+            _delete(monitoring, made, say)
+    for service in list(_made(monitoring, "services")):
+        name = service["name"].rpartition("/")[2]
+        for objective in list(monitoring.list(f"services/{name}/serviceLevelObjectives", "serviceLevelObjectives")):
+            _delete(monitoring, objective, say)
+        _delete(monitoring, service, say)
 
 
 def _watch(
@@ -87,6 +85,7 @@ def _watch(
     _put_service(monitoring, service.name, alerts.objectives, say)
     policies = dict(alerts.policies)
     if service.transport == "http":
+        _drop_moved(monitoring, service.name, alerts.uptime, say)
         check = _put(monitoring, "uptimeCheckConfigs", service.name, alerts.uptime, say)
         policies = dict(Alerts.read(text, **names, CHECK=check["name"].rpartition("/")[2]).policies)
     else:
@@ -118,13 +117,29 @@ def _put(monitoring: Monitoring, collection: str, key: str, document: Document, 
     label = _label(key)
     found = [made for made in _made(monitoring, collection) if made["userLabels"][_LABEL] == label]
     wanted = {**document, "userLabels": {_LABEL: label}}
-    if found and found[0].get("monitoredResource") != wanted.get("monitoredResource"):  # which cannot be changed
-        monitoring.ask("DELETE", found[0]["name"])
-        found = []
     there = found[0] if found else monitoring.ask("POST", f"{monitoring.project}/{collection}", None, wanted)
     _change(monitoring, there, wanted)
     say(f"{collection}: {document['displayName']}")
     return there
+
+
+def _drop_moved(monitoring: Monitoring, service: str, wanted: Document, say: Say) -> None:
+    """Remove the check of a service that has another address now, which cannot be changed, and what refers to it."""
+    labels = {"alertPolicies": _label(f"{service}-uptime"), "uptimeCheckConfigs": _label(service)}
+    found = {
+        collection: [made for made in _made(monitoring, collection) if made["userLabels"][_LABEL] == label]
+        for collection, label in labels.items()
+    }
+    if any(
+        not _holds(check, {"monitoredResource": wanted["monitoredResource"]}) for check in found["uptimeCheckConfigs"]
+    ):
+        for made in (*found["alertPolicies"], *found["uptimeCheckConfigs"]):
+            _delete(monitoring, made, say)
+
+
+def _delete(monitoring: Monitoring, made: Document, say: Say) -> None:
+    monitoring.ask("DELETE", made["name"])
+    say(f"removed: {made.get('displayName', made['name'])}")
 
 
 def _change(monitoring: Monitoring, there: Document | None, wanted: Document) -> None:

@@ -95,6 +95,7 @@ class Rollouts:
         return percent == 100 and digest(reference) in revision
 
 
+@pytest.mark.rollout
 def test_callers_who_meet_nothing_worse_are_who_judges(rollout: Rollouts) -> None:
     rollout.releases.cloud.monitoring.delay = 0.5
     with Callers(rollout.releases):
@@ -104,6 +105,7 @@ def test_callers_who_meet_nothing_worse_are_who_judges(rollout: Rollouts) -> Non
     assert rollout.serves(SECOND)
 
 
+@pytest.mark.rollout
 @pytest.mark.parametrize(
     ("bad", "says"),
     [(BROKEN, "callers meet more errors"), (STRICT, "callers meet more refusals"), (SLOW, "callers wait longer")],
@@ -118,6 +120,7 @@ def test_what_only_callers_meet_ends_a_rollout(rollout: Rollouts, bad: str, says
     assert rollout.serves(FIRST)
 
 
+@pytest.mark.rollout
 @pytest.mark.parametrize(
     ("change", "says"),
     [
