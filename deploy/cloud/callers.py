@@ -1,6 +1,7 @@
 """What the callers of a revision met, by Cloud Run's own metrics, and whether it is surely worse than beside it."""
 
 import datetime
+import functools
 import math
 import time
 from collections import Counter
@@ -146,11 +147,14 @@ class Callers:
                 return f"callers' metrics did not arrive in time; {_ALONE}"
             time.sleep(min(5.0, patience / 20))
 
+    @functools.cached_property
+    def _monitoring(self) -> Monitoring:
+        return Monitoring(self._config.project)
+
     def _met(self, service: str) -> dict[str, Met]:
         """By revision, what has arrived so far."""
-        monitoring = Monitoring(self._config.project)
         found: dict[str, Met] = {}
-        for revision, series in _by_revision(self._series(monitoring, _COUNT, service)).items():
+        for revision, series in _by_revision(self._series(_COUNT, service)).items():
             classes: Counter[str] = Counter()
             for one in series:
                 counted = sum(point.value.int64_value for point in one.points)
@@ -158,20 +162,20 @@ class Callers:
             requests = max(0, classes.total() - self._asked[revision])
             errors, refused = min(classes["5xx"], requests), min(classes["4xx"], requests)
             found[revision] = Met(requests, errors, refused, {}, _until(series))
-        for revision, series in _by_revision(self._series(monitoring, _LATENCIES, service)).items():
+        for revision, series in _by_revision(self._series(_LATENCIES, service)).items():
             counted_too = found.get(revision, _NOTHING)
             until = min(counted_too.until, _until(series))
             found[revision] = counted_too._replace(took=_took(series), until=until)
         return {revision: met for revision, met in found.items() if met.took}
 
-    def _series(self, monitoring: Monitoring, metric: str, service: str) -> list[_Series]:
+    def _series(self, metric: str, service: str) -> list[_Series]:
         wanted = (
             f'metric.type = "{metric}" AND resource.type = "cloud_run_revision"'
             f' AND resource.labels.service_name = "{service}" AND resource.labels.location = "{self._config.region}"'
         )
         since = self._since or _now()
         interval = {"interval.startTime": since.isoformat(), "interval.endTime": _now().isoformat()}
-        found = list(monitoring.list("timeSeries", "timeSeries", filter=wanted, **interval))
+        found = list(self._monitoring.list("timeSeries", "timeSeries", filter=wanted, **interval))
         try:
             return msgspec.convert(found, list[_Series], strict=False)
         except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@ import datetime
 import math
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +157,14 @@ def test_it_is_fishers_test(hits: int, rest: int, hits_beside: int, rest_beside:
     found = stats.fisher_exact([[hits, rest], [hits_beside, rest_beside]], alternative="greater")
     surely = surely_more(hits, hits + rest, hits_beside, hits_beside + rest_beside)
     assert surely == (found.pvalue < 0.001) or math.isclose(found.pvalue, 0.001, rel_tol=1e-6)
+
+
+@given(took=st.lists(st.integers(0, 999), min_size=1, max_size=200))
+def test_the_percentile_is_in_the_bucket_of_the_true_one(took: list[int]) -> None:
+    counts = Counter(one // 10 for one in took)
+    met = _met(len(took), 0, {(10.0 * place, 10.0 * (place + 1)): count for place, count in counts.items()})
+    true = sorted(took)[math.ceil(0.95 * len(took)) - 1]
+    assert 10 * (true // 10) - 1e-9 <= met.p95 <= 10 * (true // 10 + 1) + 1e-9
 
 
 def test_few_requests_and_small_differences_stop_nothing() -> None:
