@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from model.features import fit
+from monitoring.params import MonitorParams
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type[Any]] = {
     "privacy": PrivacyParams,
     "evaluate": EvaluateParams,
     "promote": PromoteParams,
+    "monitor": MonitorParams,
 }
 """What params.yaml has for each problem."""
 
