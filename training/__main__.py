@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, draft, commands.choices["source"]):
         command.add_argument("--data", help='path or URL of a table, or "simulated"')
         command.add_argument("--sheet", help="which sheet of a workbook")
+    for command in (run, commands.choices["source"]):
+        command.add_argument(
+            "--labelled",
+            metavar="FILE",
+            help="answered rows whose true values have come, to learn from beside the table",
+        )
     run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
     draft.add_argument("--target", required=True, help="the header of what is predicted")
     draft.add_argument("problem", nargs="?", help="what to call it; after the file if left out")
@@ -96,10 +102,10 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "run":
         from training import run
 
-        data, sheet = options.data, options.sheet
+        table = run.Table(options.data, options.sheet, options.labelled)
         if options.target and _drafted(options):
-            data = sheet = None  # the draft has brought the table
-        run.main(wanted.read(options.problem), data, sheet, options.tags)
+            table = run.Table()  # the draft has brought it
+        run.main(wanted.read(options.problem), table, options.tags)
         return
     if options.command == "draft":
         _draft(options)
@@ -110,7 +116,7 @@ def _run(options: argparse.Namespace) -> None:
         case "source":
             from training.data import source
 
-            source.main(problem, options.data, options.sheet)
+            source.main(problem, options.data, options.sheet, options.labelled)
         case "report" | "columns" as command:
             importlib.import_module(f"training.evaluation.{command}").main(problem)
         case "registry":

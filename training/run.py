@@ -32,21 +32,28 @@ class _Served(NamedTuple):
     champion: bool = True
 
 
-def main(wanted: Sequence[Wanted], data: str | None = None, sheet: str | None = None, tags: Path | None = None) -> None:
+class Table(NamedTuple):
+    """What the one problem that is trained learns from, see `training.data.source`; what is None stays as it is."""
+
+    data: str | None = None
+    sheet: str | None = None
+    labelled: str | None = None
+
+
+def main(wanted: Sequence[Wanted], table: Table, tags: Path | None = None) -> None:
     """Train what is to be trained, bring what is named by version, and report; exits as DVC does if it fails.
 
     Args:
         wanted: problems to train and registered versions, see `training.wanted`.
-        data: the table of the one problem that is trained.
-        sheet: which sheet of it, if it is a workbook.
+        table: of the one problem that is trained.
         tags: a file for the exact tags of what is to be served, with commas between them; left as it is if it has them.
 
     Raises:
-        SettingsError: the list and `data` do not go together, or two parts of the list are the same model.
+        SettingsError: the list and `table` do not go together, or two parts of the list are the same model.
         StoreError: another run is in progress, MLflow's server is not there, or there is no such version.
         TableError: the table cannot be brought.
     """
-    if data and (len(wanted) > 1 or wanted[0].called):
+    if (table.data or table.labelled) and (len(wanted) > 1 or wanted[0].called):
         raise SettingsError("DATA is the table of one problem: say which with PROBLEM=name, without a version.")
     trained = {each.problem.name for each in wanted if not each.called}
 
@@ -57,15 +64,15 @@ def main(wanted: Sequence[Wanted], data: str | None = None, sheet: str | None = 
     with exclusive_run() as lock:
         stores.look()
         served = [
-            _bring(each) if each.called else _Served(each, _train(each.problem, data, sheet, lock))
+            _bring(each) if each.called else _Served(each, _train(each.problem, table, lock))
             for each in sorted(wanted, key=turn)
         ]
     _leave_tags(_answering_first(sorted(served, key=lambda one: wanted.index(one.wanted))), tags)
 
 
-def _train(problem: Problem, data: str | None, sheet: str | None, lock: int) -> str:
+def _train(problem: Problem, table: Table, lock: int) -> str:
     """Bring the table, let DVC run what is due up to the packaged model, and report; returns the champion's tag."""
-    source.main(problem, data, sheet)
+    source.main(problem, *table)
     workspace = Workspace(problem.name)
     stores.heal(workspace)
     _drop_stale_locks()

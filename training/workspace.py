@@ -48,6 +48,11 @@ class Workspace:
         return self.raw / self.SOURCE
 
     @property
+    def labelled(self) -> Path:
+        """Labelled rows beside the raw table, if any; hidden, because the table may have any other name."""
+        return self.raw / ".labelled.parquet"
+
+    @property
     def table(self) -> Path | None:
         """The raw table, if one is there."""
         tables = [path for path in self.raw.glob("[!.]*") if path != self.source]
@@ -101,7 +106,7 @@ class Workspace:
     @property
     def registered(self) -> Path:
         """The registry's receipt; it lies in the store, so that a deleted store heals."""
-        return Path("stores/mlflow/registered") / f"{self.problem}.json"
+        return receipts.registered(self.problem)
 
     @property
     def packaged(self) -> Path:

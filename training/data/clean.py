@@ -31,7 +31,10 @@ def main(problem: Problem) -> None:
     bronze = tables.read(workspace.bronze)
     if problem.partly_labelled:
         bronze = _labelled(problem, bronze)
+    places = bronze.pop(gates.LABELLED) if gates.LABELLED in bronze else None
     failures = _failures(problem.contract, bronze)
+    if places is not None:
+        failures = _without_keys(problem.contract, failures, places)
     sentences = failures["column"] + ": " + failures["reason"]
     reasons = sentences.groupby(failures["row"]).agg("; ".join)
     quarantined = bronze.loc[reasons.index].drop(columns=gates.UNREADABLE)
@@ -52,11 +55,20 @@ def main(problem: Problem) -> None:
     silver = bronze.drop(index=reasons.index, columns=gates.UNREADABLE).reset_index(drop=True)
     # bronze holds integers as floats because cells may be missing; in silver these columns have no missing cell
     whole = [column.name for column in problem.contract.columns if column.kind is Kind.INTEGER and not column.nullable]
-    silver = silver.astype({name: "int64" for name in whole if name in silver})
+    silver = silver.astype({name: "int64" for name in whole if name in silver and silver[name].notna().all()})
+    if places is not None:
+        silver[gates.LABELLED] = places.drop(index=reasons.index).to_numpy()
     tables.write(workspace.silver, silver)
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
     if len(reasons):
         print(_by_column(problem.contract, failures), flush=True)
+
+
+def _without_keys(contract: Contract, failures: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
+    """What is wrong with rows besides keys that labelled ones lack: callers may leave them out."""
+    keys = [column.name for column in contract.keys]
+    lacking = failures["column"].isin(keys) & (failures["reason"] == gates.MISSING)
+    return failures[~(lacking & places.reindex(failures["row"]).notna().to_numpy())]
 
 
 def _labelled(problem: Problem, bronze: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def hashes(silver: pd.DataFrame, inputs: Sequence[str], target: str) -> pd.DataF
     """
     seen = _hashed(silver[sorted(inputs)])
     cells = _hashed(pd.DataFrame({INPUTS: seen, "target": silver[target]}))
-    return pd.DataFrame({INPUTS: seen, ROWS: _hashed(pd.DataFrame({"cells": cells, "before": _before(cells)}))})
+    return pd.DataFrame({INPUTS: seen, ROWS: _numbered(cells)})
 
 
 def together(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
@@ -61,6 +61,19 @@ def found(known: pd.DataFrame, whole: pd.Series, learned: pd.DataFrame) -> pd.Se
         learned: the `hashes` of the rows that the model learned from.
     """
     return known[INPUTS].isin(learned[INPUTS]).where(whole, known[ROWS].isin(learned[ROWS]))
+
+
+def twins(table: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """For each row that is in a table too, the index of its equal there, by its own index; one for one.
+
+    Args:
+        table: rows with an index that is theirs alone.
+        rows: others.
+        columns: what equal rows have in common.
+    """
+    first, second = (_numbered(_hashed(part[list(columns)])) for part in (table, rows))
+    places = pd.Series(table.index, index=first.to_numpy()).reindex(second.to_numpy())
+    return places.set_axis(rows.index).dropna().astype("int64")
 
 
 def summary(silver: pd.DataFrame, inputs: Sequence[str]) -> Duplicates:
@@ -100,8 +113,9 @@ def told(repeated: Duplicates) -> str:
     return f"{repeats}, {common}: those are drawn row by row"
 
 
-def _before(cells: pd.Series) -> pd.Series:
-    return cells.groupby(cells).cumcount().astype("uint64")
+def _numbered(cells: pd.Series) -> pd.Series:
+    """Hashes of rows and of how many equal ones are before each."""
+    return _hashed(pd.DataFrame({"cells": cells, "before": cells.groupby(cells).cumcount().astype("uint64")}))
 
 
 def _hashed(table: pd.DataFrame) -> pd.Series:

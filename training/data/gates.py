@@ -18,6 +18,8 @@ from validation.values import LARGEST_INTEGER, InvalidValue, Reader, reader
 Vocabularies = Mapping[str, Collection[str]]
 UNREADABLE = "_unreadable"
 """The bronze column that says which cells of a row could not be read, if any: a JSON object of reasons by column."""
+LABELLED = "_labelled"
+"""The column of bronze and silver, where there are labelled rows: the place of each among them, the oldest first."""
 MISSING = "is missing"
 
 STORED = {
@@ -37,6 +39,7 @@ def bronze(contract: Contract) -> pa.DataFrameSchema:
         if column.role is not Role.FORBIDDEN
     }
     columns[UNREADABLE] = pa.Column("str", nullable=True)
+    columns[LABELLED] = pa.Column("float64", nullable=True, required=False)
     return pa.DataFrameSchema(columns, strict=True, index=pa.Index("int64", unique=True), name="bronze")
 
 

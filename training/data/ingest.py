@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from problems.base import Problem
-from training.data import gates, raw, tables
+from training.data import beside, gates, labelled, raw, tables
 from training.workspace import Workspace, read_json, say, sha256
 from validation.classes import demand_listed
 from validation.contract import Column, Contract, Kind
@@ -27,6 +27,9 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     path = _raw_file(workspace)
     table = read(path, problem.contract, read_json(workspace.source).get("sheet"))
+    if workspace.labelled.exists():
+        rows = read(workspace.labelled, labelled.in_clean_form(problem.contract, workspace.labelled))
+        table = labelled.joined(problem.contract, table, rows)
     unreadable = int(table[gates.UNREADABLE].notna().sum())
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
@@ -39,7 +42,7 @@ def _raw_file(workspace: Workspace) -> Path:
     path = workspace.table
     if path is None:
         raise TableError(f"{workspace.raw} must hold one raw table; run `make train` to bring it there.")
-    if sha256(path) != read_json(workspace.source)["sha256"]:
+    if sha256(path) != beside.of_table(read_json(workspace.source)):
         raise TableError(f"{path} was changed after it was brought here; bring the table again with DATA=path-or-URL.")
     return path
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from problems.base import Problem
-from training.data import fetched, listed
+from training.data import beside, fetched, listed
 from training.workspace import Seed, Workspace, atomic_folder, read_json, recover, say, sha256, write_json
 from validation.errors import ContractError, SettingsError
 
@@ -23,13 +23,14 @@ class SourceParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Seed = 1
 
 
-def main(problem: Problem, data: str | None = None, sheet: str | None = None) -> None:
+def main(problem: Problem, data: str | None = None, sheet: str | None = None, labelled: str | None = None) -> None:
     """Put a raw table at `data/<problem>/raw`.
 
     Args:
         problem: whose table it is.
         data: a path, a URL, another address, "simulated", or None to keep what is there (simulated if nothing is).
         sheet: which sheet of a workbook.
+        labelled: a path to labelled rows, which lie beside the table until another is brought; None to keep them.
 
     Raises:
         TableError: there is no such file, it is no table of the problem, or the URL does not answer.
@@ -37,7 +38,9 @@ def main(problem: Problem, data: str | None = None, sheet: str | None = None) ->
     workspace = Workspace(problem.name)
     params = workspace.params("source", SourceParams)
     recover(workspace.raw)
+    kept = beside.to_keep(workspace, problem.contract, data, labelled)
     _bring(problem, workspace, params, data, sheet)
+    beside.put(workspace, kept)
     listed.add(workspace)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from problems.base import Problem
-from training.data import classes, copies, tables
+from training.data import classes, copies, labelled, tables
 from training.workspace import Seed, Workspace, counted, say
 from validation.errors import TableError
 
@@ -21,13 +21,22 @@ TRAIN, VALIDATION, CALIBRATION, TEST = SPLITS = "train", "validation", "calibrat
 Share = Annotated[float, msgspec.Meta(gt=0, lt=0.3)]
 
 
+class LabelledShares(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares of the labelled rows, where there are some beside the table: see `newest`."""
+
+    validation: Share = 0.1
+    calibration: Share = 0.2
+    test: Share = 0.25
+
+
 class SplitParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shares of the table, and the seed where no column orders it."""
+    """Shares of the table, and the seed where no column orders it; of labelled rows, if there are some."""
 
     validation: Share
     calibration: Share
     test: Share
     seed: Seed
+    labelled: LabelledShares = LabelledShares()
 
 
 def main(problem: Problem) -> None:
@@ -35,6 +44,9 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     params = workspace.params("split", SplitParams)
     silver = tables.read(workspace.silver)
+    if labelled.of(silver).any():
+        _keep(workspace, problem, silver, newest(problem, silver, params.labelled), "the latest labelled rows")
+        return
     time = problem.contract.time
     order = ordered(problem, silver, params.seed)
     labels = assign(order, params)
@@ -45,15 +57,51 @@ def main(problem: Problem) -> None:
             f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
             "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
         )
+    by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
+    _keep(workspace, problem, silver, labels, by)
+
+
+def _keep(workspace: Workspace, problem: Problem, silver: pd.DataFrame, labels: pd.Series, by: str) -> None:
+    """Write the split of each row, unless it leaves a class without rows to learn from."""
     if not problem.contract.target.continuous:
         classes.demand_each(problem, silver[labels == TRAIN], silver)  # here, where every row is seen
     counts = labels.value_counts()
     tables.write(workspace.split, labels.to_frame("split"))
-    by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
     say("split", ", ".join(f"{counts[name]:,} {name}" for name in SPLITS) + f", {by}")
     repeated = copies.summary(silver, [column.name for column in problem.contract.inputs])
     if repeated.rows:
         say("split", copies.told(repeated))
+
+
+def newest(problem: Problem, silver: pd.DataFrame, shares: LabelledShares) -> pd.Series:
+    """The split of each row where there are labelled ones, which are newer than the table: the latest are the test.
+
+    A table's own latest rows cannot judge a model of a world that has changed since; and the champion learned from none
+    of the rows that came after it, so it can be asked for the same test.
+
+    The shares are of the labelled rows, in the order of time, or as they came where the contract has no time column. In
+    time the table's rows follow the borders that these draw, so that none teaches from beyond them; without it all of
+    them are older, and are learned from.
+
+    Args:
+        problem: whose rows they are.
+        silver: rows, some of which are labelled ones.
+        shares: of the labelled rows.
+
+    Raises:
+        TableError: they have too few different times, or there are too few of them.
+    """
+    new, time = labelled.of(silver), problem.contract.time
+    order = silver[time.name] if time else labelled.arrival(problem, silver)
+    try:
+        labels = assign(order[new], shares)
+    except TableError as error:
+        raise TableError(f"The labelled rows do not come to a split. {error}") from error
+    if time is None:
+        return labels.reindex(silver.index, fill_value=TRAIN)
+    borders = [order[new][labels == name].min() for name in (VALIDATION, CALIBRATION, TEST)]
+    places = np.searchsorted(np.array(borders), order.to_numpy(), side="right")
+    return pd.Series(np.array(SPLITS, dtype=object)[places], index=silver.index, dtype="str")
 
 
 def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:
@@ -95,7 +143,7 @@ def drawn_folds(problem: Problem, silver: pd.DataFrame, count: int, seed: int) -
     return folds
 
 
-def assign(order: pd.Series, params: SplitParams) -> pd.Series:
+def assign(order: pd.Series, params: SplitParams | LabelledShares) -> pd.Series:
     """Label rows by their order; rows that are equal in it stay together, so no day is in two splits.
 
     Args:

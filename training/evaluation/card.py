@@ -15,10 +15,12 @@ from model.bundle import CARDS, Lineage, Manifest
 from model.metrics import ClassReport, Metrics, Score, Slice
 from problems.base import Problem
 from training.data import copies
+from training.data.beside import LABELLED
 from training.data.source import SIMULATED
 from training.evaluation import columns, page, report
 from training.evaluation.report import HEADS
 from training.learning import tasks
+from training.workspace import counted
 from validation.contract import Contract, Unseen
 
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~&$])")
@@ -58,7 +60,7 @@ def documents(
         decision: whether the model is promoted, "reasons" and "compared_with"; None before there is a decision.
         plots: the folder of pictures.
     """
-    before = [*_head(problem, manifest, source), *_data(problem, metrics, lineage), *_quality(metrics)]
+    before = [*_head(problem, manifest, source), *_data(problem, metrics, source, lineage), *_quality(metrics)]
     before += [
         *_outcome(metrics),
         *_slices(metrics, tasks.of_outcome(manifest.outcome).main_metrics),
@@ -98,15 +100,23 @@ def _head(problem: Problem, manifest: Manifest, source: dict[str, Any]) -> Itera
         )
 
 
-def _data(problem: Problem, metrics: Metrics, lineage: Lineage) -> Iterator[str]:
+def _data(problem: Problem, metrics: Metrics, source: dict[str, Any], lineage: Lineage) -> Iterator[str]:
     yield "## Data"
-    yield f"From {text(lineage.data_source)}, sha256 `{lineage.data_sha256}`."
+    newer = source.get(LABELLED)
+    beside = f" and {counted(newer['rows'], 'answered row')} whose true values came later" if newer else ""
+    yield f"From {text(lineage.data_source)}{beside}, sha256 `{lineage.data_sha256}`."
     splits = [(name, f"{rows:,}") for name, rows in metrics.splits.items()]
     splits.append(("quarantined: broke the contract", f"{metrics.quarantined:,}"))
     splits.append(("refused: test rows without an answer", f"{metrics.refused:,}"))
     yield _table(("rows for", "rows"), splits)
     time = problem.contract.time
-    yield "The splits follow each other in time." if time else "The splits are drawn at random."
+    if newer:
+        yield (
+            "The test is the latest of the answered rows, before it come those of calibration and validation. "
+            + ("Rows of the table lie between them in time." if time else "All rows of the table are learned from.")
+        )
+    else:
+        yield "The splits follow each other in time." if time else "The splits are drawn at random."
     if metrics.duplicates.rows:
         yield f"{copies.told(metrics.duplicates)}."
     escaped = tuple(

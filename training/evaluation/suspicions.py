@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from problems.base import Problem
-from training.data import tables
+from training.data import labelled, tables
 from training.data.split import SPLITS, TEST, SplitParams, missed
 from training.evaluation import shifted
 from training.learning import metrics
@@ -28,16 +28,16 @@ def find(task: Task[Any], silver: pd.DataFrame, split: pd.Series, shares: SplitP
         shares: the requested shares of the splits.
     """
     return [
-        *_uneven(task.problem, split, shares),
+        *_uneven(task.problem, split, shares, newest=bool(labelled.of(silver).any())),
         *task.suspicions(silver),
         *_giveaways(task, silver),
         *shifted.find(task.problem.contract, silver[split != TEST], silver[split == TEST]),
     ]
 
 
-def _uneven(problem: Problem, split: pd.Series, shares: SplitParams) -> Iterator[str]:
+def _uneven(problem: Problem, split: pd.Series, shares: SplitParams, *, newest: bool) -> Iterator[str]:
     time = problem.contract.time
-    if time is not None and missed(split, shares):
+    if time is not None and not newest and missed(split, shares):
         parts = ", ".join(f"{name} {(split == name).mean():.0%}" for name in SPLITS)
         yield (
             f"`{time.name}` has too few different values for the shares that were asked for; the table is split into "

@@ -34,11 +34,19 @@ class OneSplit(Trained):
     """A booster of the training rows."""
 
     def __init__(
-        self, task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], kept: Checkpoints = NONE
+        self,
+        task: Task[Any],
+        params: TrainParams,
+        parts: Mapping[str, pd.DataFrame],
+        kept: Checkpoints = NONE,
+        weights: np.ndarray | None = None,
     ) -> None:
-        """Train on "train", stop by "validation", and hold "calibration" out; silver rows each."""
+        """Train on "train", stop by "validation", and hold "calibration" out; silver rows each.
+
+        `weights` are of the first, beside those of their classes; shape (rows,).
+        """
         self._task, self._kept, self._rows = task, kept, parts[TRAIN]
-        prepared = prepare(task, params, parts)
+        prepared = prepare(task, params, parts, weights)
         self.fitted, self.gold, self.trend = prepared.fitted, prepared.gold, prepared.trend
         self._matrix = prepared.matrix
         if self.trend is not None:
@@ -49,6 +57,7 @@ class OneSplit(Trained):
             )
         self._scale, self._actual = prepared.scale, prepared.actual[TRAIN]
         self._features = {part: rows.features for part, rows in prepared.rows.items()}
+        self._weights = prepared.rows[TRAIN].weights
         self._pair = candidates.Pair(self._matrix, prepared.rows[TRAIN], prepared.rows[VALIDATION])
         self._params, self.booster, _ = self._best(params)
         self.raw = raw_scores(self.booster, self._features[CALIBRATION])
@@ -95,7 +104,8 @@ class OneSplit(Trained):
             held_out = folds == fold
             booster = self.booster
             if not held_out.all():
-                part = Part(features[~held_out], self._scale.learned(actual[~held_out]))
+                weights = None if self._weights is None else self._weights[~held_out]
+                part = Part(features[~held_out], self._scale.learned(actual[~held_out]), weights)
                 booster = boost(settings, self.booster.best_iteration, self._matrix, part, self._kept)
             errors[held_out] = self._scale.errors(actual[held_out], raw_scores(booster, features[held_out]))
             if np.isfinite(errors).sum() >= spread.ENOUGH_ERRORS:

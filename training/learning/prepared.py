@@ -42,8 +42,16 @@ class Prepared(NamedTuple):
     rows: Mapping[str, Part]
 
 
-def prepare(task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame]) -> Prepared:
+def prepare(
+    task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], weights: np.ndarray | None = None
+) -> Prepared:
     """Prepare silver rows: "train" to learn from, "validation" to stop by, and others.
+
+    Args:
+        task: of the problem.
+        params: how it is learned.
+        parts: the rows.
+        weights: of the first, beside those of their classes; shape (rows,).
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -71,4 +79,7 @@ def prepare(task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFra
         )
         for part, values in actual.items()
     }
+    if weights is not None:
+        of_classes = rows[TRAIN].weights
+        rows[TRAIN] = rows[TRAIN]._replace(weights=weights if of_classes is None else weights * of_classes)
     return Prepared(fitted, FeatureMatrix(problem, fitted), gold, inputs, actual, trend, scale, rows)

@@ -12,7 +12,7 @@ from model.model import BOOSTER, Model
 from model.outcomes import Outcome
 from problems.base import Problem
 from training import digits
-from training.data import classes, tables
+from training.data import classes, labelled, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION
 from training.learning import tasks
 from training.learning.checkpoints import NONE, Checkpoints
@@ -42,7 +42,12 @@ def main(problem: Problem) -> None:
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     parts = {part: silver[split == part] for part in (TRAIN, VALIDATION, CALIBRATION)}
     kept = Checkpoints(workspace.checkpoints, params.checkpoint)
-    model, gold, scores = learn(problem, params, parts, kept)
+    if labelled.of(parts[TRAIN]).any():
+        from training.learning import recency  # which asks for models of this module
+
+        model, gold, scores = recency.best(problem, params, parts, kept)
+    else:
+        model, gold, scores = learn(problem, params, parts, kept)
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
     with atomic_folder(workspace.trained) as folder:
         for name, text in model.boosters.items():
@@ -74,7 +79,11 @@ def read(problem: Problem, workspace: Workspace) -> Model:
 
 
 def learn(
-    problem: Problem, params: TrainParams, parts: Mapping[str, pd.DataFrame], kept: Checkpoints = NONE
+    problem: Problem,
+    params: TrainParams,
+    parts: Mapping[str, pd.DataFrame],
+    kept: Checkpoints = NONE,
+    weights: np.ndarray | None = None,
 ) -> Learned:
     """Train on three disjoint parts of a silver table, or on folds of all of their rows.
 
@@ -83,6 +92,7 @@ def learn(
         params: how.
         parts: silver rows for "train", "validation" and "calibration".
         kept: where trainings leave their state, and take it up.
+        weights: of the "train" rows, shape (rows,); folds have none.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -97,7 +107,7 @@ def learn(
     if by_folds and task.enough_for(params.folds, task.encode(known)):
         trained = Folds(task, params, known.sort_index(), kept)
     else:
-        trained = OneSplit(task, params, parts, kept)
+        trained = OneSplit(task, params, parts, kept, weights)
     outcome, further_boosters, scores = task.finish(trained, params)
     booster = trained.booster.model_to_string(num_iteration=trained.booster.best_iteration)
     model = Model(problem, trained.fitted, outcome, {BOOSTER: booster, **further_boosters})

@@ -88,6 +88,7 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
     both = _comparable(holdout, rival)
     if too_few := _too_few(holdout, both, rival, params):
         return Decision(False, [*reasons, f"{too_few}; {by_hand}"], rival.number)
+    reasons += _useless(holdout, params)
     new, old = holdout.losses(holdout.model, both), holdout.losses(rival.values, both, rival.actual)
     reasons += refusals(problem.contract, holdout.test[both], new, old, holdout.loss, params)
     times, worse = _above_best(holdout, both, ratio(new, old), best, params)
@@ -115,6 +116,24 @@ def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: 
     if refused > params.tolerance * len(holdout.test):
         reasons.append(f"it refuses {refused:,} of {len(holdout.test):,} test rows that version answers")
     return reasons
+
+
+def _useless(holdout: Holdout, params: PromoteParams) -> list[str]:
+    """The objection to a model that is no better than one answer for all labelled rows, however bad the champion is.
+
+    True values that were joined to the wrong rows, or are chance, teach their mean: it would beat a champion that knows
+    the world as it is.
+    """
+    if not holdout.labelled:
+        return []
+    model, one = (holdout.losses(values, holdout.answers) for values in (holdout.model, holdout.constant()))
+    weights = metrics.draws(len(model), params.resamples, params.seed)
+    if np.quantile(metrics.means_of((model - one)[:, None], weights), params.confidence) < 0:
+        return []
+    return [
+        f"not surely better than one answer for all rows: {_pair(model, one, holdout.loss)} on {len(model):,} labelled "
+        "rows; see whether the true values belong to these rows"
+    ]
 
 
 def _first(judged: Metrics) -> Decision:

@@ -6,6 +6,7 @@ is gone, so is the receipt, and the next `dvc repro` registers again.
 
 import hashlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 import tempfile
@@ -23,13 +24,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from model import bundle, tabular
+from model import bundle, receipts, tabular
 from model.bundle import Lineage, Manifest
 from model.metrics import Metrics
 from model.outcomes import Outcome
 from model.outcomes.labels import SET
 from problems.base import Problem
-from training.data import copies, tables
+from training.data import beside, copies, tables
 from training.data.split import TEST
 from training.evaluation import card, report
 from training.registry import aliases, champion, promote, stores
@@ -43,6 +44,8 @@ VERSION_TAG = "bundle"
 EVIDENCE_TAG = "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
+BECAUSE_TAG = "because"
+"""The tag of a version that a retraining came to: what began it."""
 REASONS_TAG, COMPARED_TAG = "reasons", "compared_with"
 LONGEST_DESCRIPTION = 5_000
 """MLflow's database has no room for more."""
@@ -83,12 +86,17 @@ def main(problem: Problem) -> None:
         why = report.told(decision.reasons, problem.name, version.version)
         say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
     aliases.renew_challenger(client, problem.name)
+    source = read_json(workspace.source)
     serving = version if decision.promoted else champion.current(client, problem.name)
     write_json(
         workspace.registered,
         {
             "bundle": manifest.version,
             "metrics": sha256(workspace.metrics),
+            "data": source[beside.SHA256],
+            "labelled": source.get(beside.LABELLED, {}).get(beside.SHA256),
+            "rows": sum(report.read(workspace).splits.values()),
+            "reference": str(workspace.reference),
             "registry": stores.registry(),
             "registry_version": str(version.version),
             "champion": str(serving.version) if serving else None,
@@ -175,7 +183,9 @@ def _register(
         files = bundle.contents(workspace.bundle, manifest) | cards
         sealed = bundle.seal(manifest, metrics, lineage, cards)
         model_uri = _log_model(problem, sealed, files, rows, _learned(problem, workspace))
-    version = mlflow.register_model(model_uri, problem.name, tags=tags)
+    because = os.environ.get(receipts.BECAUSE, "")[:LONGEST_TAG]
+    told = {BECAUSE_TAG: because} if because else {}
+    version = mlflow.register_model(model_uri, problem.name, tags=tags | told)
     client = MlflowClient()
     client.update_registered_model(problem.name, f"{problem.title}. Each version's description is its model card.")
     client.update_model_version(version.name, version.version, _shortened(cards["card.md"].decode()))

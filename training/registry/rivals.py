@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from model import bundle
 from model.outcomes import Outcome
 from problems.base import Problem
-from training.data import classes, copies, tables
+from training.data import classes, copies, labelled, tables
 from training.data.split import TEST
 from training.evaluation import report
 from training.learning import loss, metrics
@@ -58,6 +58,7 @@ class Holdout:
         self._manifest = read_json(workspace.bundle / bundle.MANIFEST)
         self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
         self._contract = problem.contract
+        self.labelled = bool(labelled.of(self.test).any())
 
     def losses(self, values: np.ndarray, where: pd.Series, actual: np.ndarray | None = None) -> np.ndarray:
         """The loss of each of those test rows, shape (rows,).
@@ -69,6 +70,16 @@ class Holdout:
         """
         chosen = where.to_numpy()
         return self.loss.rows((self._actual if actual is None else actual)[chosen], values[chosen])
+
+    def constant(self) -> np.ndarray:
+        """The one prediction for all test rows that suits them best, by hindsight; as many columns as a model's."""
+        actual = self._actual[self.answers.to_numpy()]
+        if self.model.ndim > 1:
+            best = np.bincount(actual.astype(np.intp), minlength=self.model.shape[1]) / len(actual)
+        else:
+            rank = self.loss.rank
+            best = np.mean(actual) if rank is None else np.quantile(actual, rank)
+        return np.broadcast_to(best, self.model.shape)
 
     def _by_bounds_of(self, manifest: dict[str, Any]) -> np.ndarray:
         """The encoded targets of the test rows by the bounds of another version, shape (rows,)."""

@@ -14,6 +14,7 @@ from model.outcomes import Outcome
 from model.outcomes.regression import Trend
 from problems.base import Problem
 from training.learning.boost import settings_of
+from training.learning.level import Level
 from training.learning.params import ClassWeights, TrainParams
 from training.learning.scales import AS_IT_IS, Scale
 from validation.contract import Column
@@ -155,6 +156,15 @@ class Task(ABC, Generic[OutcomeT]):
     def scale(self, params: TrainParams) -> Scale:
         """How what the booster learns belongs to the encoded targets."""
         return AS_IT_IS
+
+    def level(self, actual: np.ndarray, expected: np.ndarray) -> Level | None:
+        """How far targets are from what a model of before expects, all alike; None where targets have no level.
+
+        Args:
+            actual: encoded targets, shape (rows,).
+            expected: what is judged of the model's scores of these rows, see `judged`.
+        """
+        return None
 
     def growth(self, known: Columns, held_out: Columns) -> Trend | None:
         """The steady growth of the target in time, to be taken out of it; from training and validation columns."""

@@ -16,7 +16,8 @@ from model.outcomes import Regression
 from model.outcomes.regression import Trend
 from problems.parameters import PARAMS
 from training.data import tables
-from training.learning import conformal, loss, metrics, scales, trend
+from training.learning import conformal, level, loss, metrics, scales, trend
+from training.learning.level import Level
 from training.learning.params import TrainParams
 from training.learning.scales import Scale
 from training.learning.tasks.base import Finished, Task, Trained
@@ -50,6 +51,9 @@ class RegressionTask(Task[Regression]):
 
     def scale(self, params: TrainParams) -> Scale:
         return scales.of(params, self.objective)
+
+    def level(self, actual: np.ndarray, expected: np.ndarray) -> Level | None:
+        return level.between(actual, expected)
 
     def growth(self, known: Columns, held_out: Columns) -> Trend | None:
         return trend.find(self.problem, known, held_out)
