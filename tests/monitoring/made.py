@@ -40,7 +40,9 @@ def contract(task: Task) -> Contract:
     target = {
         "regression": Column(name="target", kind=Kind.REAL, role=Role.TARGET, help="Rent"),
         "binary": Column(name="target", kind=Kind.CATEGORY, role=Role.TARGET, choices=("no", "yes"), help="Let"),
-        "multiclass": Column(name="target", kind=Kind.CATEGORY, role=Role.TARGET, choices=("a", "b", "c"), help="Class"),
+        "multiclass": Column(
+            name="target", kind=Kind.CATEGORY, role=Role.TARGET, choices=("a", "b", "c"), help="Class"
+        ),
     }[task]
     return Contract(
         (
@@ -125,7 +127,9 @@ def _value(rows: pd.DataFrame) -> np.ndarray:
     """The law, as trees have it: beyond the largest nothing changes, and unknown towns are like the mean one."""
     towns = pd.Index(TOWNS).get_indexer(pd.Index(rows["town"]))
     size = rows["size"].clip(0, _LARGEST + 15).to_numpy(dtype=float)
-    value: np.ndarray = np.where(towns < 0, 1.1, _BY_TOWN[towns]) * (300 + 8 * size) * (1 + 0.1 * rows["lift"])
+    value: np.ndarray = (
+        np.where(towns < 0, 1.1, _BY_TOWN[towns]) * (300 + 8 * size) * (1 + 0.1 * rows["lift"].to_numpy(dtype=float))
+    )
     return value
 
 
