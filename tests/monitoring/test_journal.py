@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.record import EVENT, Record
+from model.watched import score_columns
 from monitoring import journal
 from monitoring.compact import Compacted, compact
 from monitoring.lines import Journal
@@ -69,7 +70,7 @@ def test_rows_come_back_as_the_request_decoder_would_have_given_them_to_the_mode
     read = [tuple(None if row.get(name) is None else read(row[name]) for name, read in readers.items()) for row in rows]
     for name, expected in to_arrays(contract.inputs, read).items():
         np.testing.assert_array_equal(tables.inputs(contract, found)[name], expected)
-    assert found[[name for name in found if name.startswith("score_")]].to_numpy().tolist() == [scores] * len(rows)
+    assert found[score_columns(len(scores))].to_numpy().tolist() == [scores] * len(rows)
     assert found[journal.PREDICTION].tolist() == [records[0].prediction] * len(rows)
 
 

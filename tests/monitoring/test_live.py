@@ -83,11 +83,11 @@ def test_coverage_of_intervals_falls_when_errors_grow() -> None:
 
 def test_coverage_of_sets_and_log_loss_of_labels() -> None:
     probability = np.array([0.95, 0.95, 0.6, 0.6] * 10)
-    sold = pd.array([True, False, True, False] * 10, dtype="boolean")
+    sold = pd.Series([True, False, True, False] * 10, dtype="boolean")
     rows = pd.DataFrame({"score_0": probability, ACTUAL: sold, PREDICTION_ID: range(40)})
     model = watched(LABELS, binary(mass=0.8))  # 0.6 is uncertain: both labels are in the set
     judged = live.judge(model, rows)
-    expected = -np.log(np.where(sold.astype(bool), probability, 1 - probability))
+    expected = -np.log(np.where(sold.to_numpy(dtype=bool), probability, 1 - probability))
     np.testing.assert_allclose(judged.losses, expected)
     found = live.coverage(judged)
     assert found is not None
@@ -143,8 +143,8 @@ def test_a_loss_is_degraded_if_it_is_surely_more_than_five_per_cent_larger(
 
 def test_more_tests_ask_for_more() -> None:
     before = live.judge_reference(watched(), reference())
-    now = live.judge(watched(), numbers(400, 12.0))
-    one, many = live.degraded(before, now), live.degraded(before, now, tests=1_000)
+    now = live.judge(watched(), numbers(1_000, 12.0))
+    one, many = live.degraded(before, now), live.degraded(before, now, tests=10**6)
     assert one is not None
     assert many is not None
     assert (one.surely, many.surely) == (True, False)
@@ -157,7 +157,7 @@ def test_unchanged_errors_are_rarely_called_worse() -> None:
 
 
 def _keyed(rows: pd.DataFrame, keys: Callable[[int], str | None]) -> pd.DataFrame:
-    return rows.assign(**{"key.flat": [keys(place) for place in range(len(rows))]})
+    return rows.assign(**{"key.flat": pd.Series([keys(place) for place in range(len(rows))], index=rows.index)})
 
 
 def test_rows_of_one_key_count_as_one() -> None:
