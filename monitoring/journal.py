@@ -89,7 +89,7 @@ def days(store: Store) -> list[datetime.date]:
 
 
 def versions(store: Store, day: datetime.date) -> dict[str, int]:
-    """How many answers each version gave by itself on a day, the one that answered last at the end; raises StoreError."""
+    """How many answers each version gave by itself on a day, the last to answer at the end; raises StoreError."""
     parts = [_read(store, name, [*_IDENTITY, TIME]) for name in store.names(day_folder(day), ".parquet")]
     if not parts:
         return {}
