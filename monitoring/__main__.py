@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_compact, _add_outcomes, _add_compare):
+    for add in (_add_compact, _add_drift, _add_outcomes, _add_compare):
         add(commands)
     return parser
 
@@ -46,6 +46,24 @@ def _compact(options: argparse.Namespace) -> int:
     address = options.journal or os.environ.get(lines.ADDRESS) or lines.DEFAULT
     print(compact.compact(lines.Journal(address), options.models))
     return FINE
+
+
+def _add_drift(commands: Any) -> None:
+    command = commands.add_parser(
+        "drift",
+        help="judge the latest answers, and write verdict, report and metrics",
+        epilog="exit codes: 0 as before or harmless, 3 alarm, 4 not enough rows",
+    )
+    command.add_argument("model")
+    command.add_argument("--days", type=int, help="of the window; the fewest, up to a week, that have enough rows")
+    command.add_argument("--until", default="", metavar="DATE", help="its last day, the last one with answers")
+    command.set_defaults(run=_drift)
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from monitoring import drift
+
+    return drift.main(options.model, options.days, options.until)
 
 
 def _add_outcomes(commands: Any) -> None:

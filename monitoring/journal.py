@@ -88,6 +88,17 @@ def days(store: Store) -> list[datetime.date]:
     return sorted(datetime.date.fromisoformat(folder.removeprefix("day=")) for folder in folders)
 
 
+def versions(store: Store, day: datetime.date) -> dict[str, int]:
+    """How many answers each version gave by itself on a day, the last to answer at the end; raises StoreError."""
+    parts = [_read(store, name, [*_IDENTITY, TIME]) for name in store.names(day_folder(day), ".parquet")]
+    if not parts:
+        return {}
+    records = pd.concat(parts, ignore_index=True).drop_duplicates(_IDENTITY)
+    answered = records[(records[ROLE] == "").to_numpy()].sort_values(TIME, kind="stable")[VERSION]
+    counts = answered.value_counts()
+    return {str(version): int(counts[version]) for version in answered.drop_duplicates(keep="last")}
+
+
 def champion(store: Store, last: datetime.date) -> str:
     """The version that answered last by itself, up to a day; raises StoreError if none did."""
     for day in reversed([day for day in days(store) if day <= last]):
