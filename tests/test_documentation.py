@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from model.features import fit
+from monitoring.retrain import RetrainParams
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type[Any]] = {
     "privacy": PrivacyParams,
     "evaluate": EvaluateParams,
     "promote": PromoteParams,
+    "retrain": RetrainParams,
 }
 """What params.yaml has for each problem."""
 

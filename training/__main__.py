@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="answered rows whose true values have come, to learn from beside the table",
         )
+    run.add_argument("--learn", action="store_true", help="stop before the registry, which need not be there")
     run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
     draft.add_argument("--target", required=True, help="the header of what is predicted")
     draft.add_argument("problem", nargs="?", help="what to call it; after the file if left out")
@@ -105,6 +106,9 @@ def _run(options: argparse.Namespace) -> None:
         table = run.Table(options.data, options.sheet, options.labelled)
         if options.target and _drafted(options):
             table = run.Table()  # the draft has brought it
+        if options.learn:
+            run.learn(base.load(options.problem), table)
+            return
         run.main(wanted.read(options.problem), table, options.tags)
         return
     if options.command == "draft":
