@@ -23,6 +23,7 @@ class Watched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         importance: the mean size of each input's contribution, see `model.metrics.Importance`.
         loss: what the model is judged by, see `model.metrics.Metrics`.
         vocabularies: the names of each category that training saw.
+        bounds: where the classes of a target with bins meet, see `model.features.Fitted`.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Watched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     importance: dict[str, float]
     loss: dict[str, str | float]
     vocabularies: dict[str, list[str]]
+    bounds: list[float] = []
 
     def columns(self) -> Contract:
         """The contract; raises ContractError if this code cannot read it."""

@@ -20,10 +20,9 @@ import pyarrow.parquet as pq
 
 from model import receipts
 from model.receipts import Registered
-from monitoring import runs
+from monitoring import runs, watch
 from monitoring.runs import Run, Trigger
 from monitoring.store import Store
-from monitoring.verdict import Verdict
 from problems import base, parameters
 from validation.errors import BoxwoodError, StoreError
 
@@ -68,8 +67,8 @@ class _NothingToDo(Exception):
 
 
 Labelled = Callable[[Store], pd.DataFrame]
-"""Gives the rows whose true values have come, the oldest first: the contract's inputs and target, and keys where they are
-known; other columns are ignored."""
+"""Gives the rows whose true values have come, the oldest first: the contract's inputs and target, and keys where those
+are known; other columns are ignored."""
 
 
 def main(wanted: Wanted, labelled: Labelled) -> Run:
@@ -129,8 +128,7 @@ def learn(wanted: Wanted, labelled: Labelled) -> None:
 
 
 def _start(store: Store, wanted: Wanted) -> Start:
-    content = store.read("verdict.json")
-    verdict = None if content is None else msgspec.json.decode(content, type=Verdict)
+    verdict = watch.previous(store)
     alarmed = verdict is not None and verdict.status == "alarm"
     if verdict is not None and alarmed and _served(wanted.model) in ("", verdict.version):
         return Start(True, "verdict", f"alarm of {verdict.made}: {verdict.sentence}")

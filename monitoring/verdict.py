@@ -41,6 +41,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         column: whose it is; None of the answers as a whole.
         value, threshold: the figure, and what it is compared with.
         since: the first day of those in a row on which it was found, ISO 8601.
+        advice: what to do about it, for people.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     threshold: float | None = None
     since: str | None = None
+    advice: str = ""
 
 
 class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):

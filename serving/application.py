@@ -1,5 +1,6 @@
 """The service without its HTTP server: settings, models, all routes and gRPC; BentoML or a test adds the server."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import lifecycle
+from serving import journal, lifecycle
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
 from serving.rest.asgi import Document, Exposition, Front, Page
@@ -35,7 +36,11 @@ class Application:
         self.models.add(directory, {**image, **labels})
 
     async def listen(self) -> None:
-        """Serve gRPC beside HTTP, if the settings say so; exits where it cannot be served."""
+        """Begin the journal, and serve gRPC beside HTTP, if the settings say so; exits where one of them cannot be."""
+        try:
+            self.models.shared.journal = journal.begun(self.settings)
+        except SettingsError as error:
+            lifecycle.refuse(error)
         if self.settings.grpc_port:
             from serving.rpc import server as rpc  # not needed in the supervisor, which serves nothing
 
@@ -46,9 +51,11 @@ class Application:
         lifecycle.live()
 
     async def finish(self) -> None:
-        """Wait for the gRPC calls in flight, and send the last spans; HTTP has stopped already."""
+        """Wait for the gRPC calls in flight, write the last rows and send the last spans; HTTP has stopped already."""
         if self._stop_grpc is not None:
             await self._stop_grpc()
+        if self.models.shared.journal is not None:
+            await asyncio.to_thread(self.models.shared.journal.stop)
         self._tracing.stop()
 
     def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:

@@ -19,7 +19,7 @@ class Models:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._shared = Shared(settings)
+        self.shared = Shared(settings)
         self._served: dict[str, dict[str, ServedModel]] = {}
 
     def add(self, directory: Path, labels: Mapping[str, str]) -> None:
@@ -36,7 +36,7 @@ class Models:
         opened = bundle.read(directory)
         predictor = Predictor.of(opened)
         golden.replay(predictor, opened)
-        served = ServedModel(predictor, opened, labels, self._shared)
+        served = ServedModel(predictor, opened, labels, self.shared)
         self._served.setdefault(predictor.name, {})[predictor.version] = served
         served.metrics.warm_up.set(time.perf_counter() - started)
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,6 +14,7 @@ from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics, RequestMetrics
+from serving.timing import seconds_a_row, timed
 from serving.verbs import Verb
 from validation.decode import Decoded, Inputs, Records, count
 from validation.errors import Overloaded
@@ -33,17 +33,22 @@ if TYPE_CHECKING:
     from model.predictor import Predictor
 
 _MARKDOWN, _PAGE = bundle.CARDS
-_TRIES = 3
-"""How often the golden rows are timed at the start; the fastest counts, since a new process is often interrupted."""
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Answers(NamedTuple):
-    """A model's answers to a table: the decoded rows, and the scores of the valid ones, shape (valid rows, outputs)."""
+    """A model's answers to a table.
 
+    Attributes:
+        predictor: what answered.
+        decoded: the rows.
+        scores: of the valid ones, shape (valid rows, outputs).
+        ids: theirs.
+    """
+
+    predictor: "Predictor"
     decoded: Decoded
     scores: np.ndarray
+    ids: list[str]
 
 
 class ServedModel:
@@ -57,12 +62,12 @@ class ServedModel:
         self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
         rows = opened.golden.rows
         waiting = Waiting(self.metrics.waiting("predict"))
-        seconds = _seconds_a_row(predictor.predict, rows)
+        seconds = seconds_a_row(predictor.predict, rows)
         self.predicting = Verb("predict", self.predict, Gate(shared.loop, seconds, waiting), watched=False)
         self.scoring = Verb("predict", self.score, Gate(shared.loop, seconds, waiting, TABLE_ROWS), watched=False)
         self.answering = Verb("predict", self.answer_each, self.predicting.gate, watched=False)
         waiting = Waiting(self.metrics.waiting("explain"))
-        gate = Gate(shared.thread, _seconds_a_row(predictor.explain, rows), waiting)
+        gate = Gate(shared.thread, seconds_a_row(predictor.explain, rows), waiting)
         self.explaining = Verb("explain", self.explain, gate, watched=True)
         self._observed = predictor.outcome.observed
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
@@ -71,6 +76,7 @@ class ServedModel:
         self._scorers = shared.scorers
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
+        self._shared = shared
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards
@@ -107,59 +113,70 @@ class ServedModel:
                 self.metrics.answered(self._observed(scores))
                 answers = self.predictor.answers(decoded, scores)
             else:
-                decoded, answers = await self._predict_in_parts(rows, partial)
+                decoded, answers, scores = await self._predict_in_parts(rows, partial)
+        self._journalled(rows, decoded, scores, [answer.prediction_id for answer in answers])
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Predictions(name, version, answers)
         return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
 
-    async def _predict_in_parts(self, rows: Sequence[object], partial: bool) -> tuple[Decoded, list[Prediction]]:
+    def _journalled(
+        self, rows: Sequence[object] | Table, decoded: Decoded, scores: np.ndarray, ids: Sequence[str]
+    ) -> None:
+        """Leave answered rows to the journal, if there is one."""
+        if self._shared.journal is not None:
+            self._shared.journal.add(self.predictor, rows, decoded, scores, ids)
+
+    async def _predict_in_parts(
+        self, rows: Sequence[object], partial: bool
+    ) -> tuple[Decoded, list[Prediction], np.ndarray]:
         """One large request at a time: several in turns would delay single rows by one turn each."""
         answers: list[Prediction] = []
         predicted: list[np.ndarray] = []
         async with self._in_time(), self._large:
             decoded = Decoded()
             async for part in self.predicting.gate.turns(rows):
-                (part_answers, scores), seconds = _timed(self._predict_part, part, decoded, partial)
+                (part_answers, scores), seconds = timed(self._predict_part, part, decoded, partial)
                 answers += part_answers
                 predicted.append(scores)
                 if part_answers:  # reading alone says nothing of how long an answer takes
                     self.predicting.gate.took(len(part), seconds)
             self._checked(decoded, partial)
-            for part_predicted in predicted:
-                self.metrics.answered(part_predicted)
+            for part_scores in predicted:
+                self.metrics.answered(self._observed(part_scores))
                 await asyncio.sleep(0)
-        return decoded, answers
+        return decoded, answers, np.concatenate(predicted)
 
     def _predict_part(
         self, rows: Sequence[object], decoded: Decoded, partial: bool
     ) -> tuple[list[Prediction], np.ndarray]:
-        """The answers to a part of a request, and what is counted of them, shape (rows,); none if it is refused.
+        """The answers to a part of a request, and their scores, shape (rows, outputs); none if it is refused.
 
         `decoded` has the rows of the parts before it, and gets those of this one.
         """
         first = len(decoded.positions)
         records = self.predictor.decode(rows, after=decoded).records
         if decoded.error_count and not partial:
-            return [], np.empty(0)
+            return [], self._scores([])
         scores = self._scores(records)
-        return self.predictor.answers(decoded, scores, first), self._observed(scores)
+        return self.predictor.answers(decoded, scores, first), scores
 
     async def score(self, rows: Table, *, partial: bool = False) -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
         with self.scoring.gate.admit(len(rows)):
             if len(rows) > self.scoring.gate.part:
-                answers = await self._score_in_parts(rows, partial)
+                decoded, scores = await self._score_in_parts(rows, partial)
             else:
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 inputs = decoded.inputs
                 # a few rows join a batch; columns are scored as a batch of their own
                 scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
-                answers = Answers(decoded, scores)
-            self.metrics.answered(self._observed(answers.scores))
-            return answers
+            self.metrics.answered(self._observed(scores))
+        answers = Answers(self.predictor, decoded, scores, self.predictor.ids(len(scores)))
+        self._journalled(rows, decoded, scores, answers.ids)
+        return answers
 
-    async def _score_in_parts(self, table: Table, partial: bool) -> Answers:
+    async def _score_in_parts(self, table: Table, partial: bool) -> tuple[Decoded, np.ndarray]:
         """Decode the parts of a table in turns of the event loop, and score them in threads, on all cores."""
         decoded, seconds = Decoded(), 0.0
         futures: list[asyncio.Future[tuple[np.ndarray, float]]] = []
@@ -167,12 +184,12 @@ class ServedModel:
         async with self._in_time(), self._large:
             try:
                 async for part in self.scoring.gate.turns(table):
-                    _, took = _timed(self.predictor.decode, part, decoded)
+                    _, took = timed(self.predictor.decode, part, decoded)
                     seconds += took
                     if partial or not decoded.error_count:
                         self.scoring.gate.waiting.show()
                         self.metrics.batch_rows.observe(count(decoded.inputs))
-                        work = self._scorers.submit(_timed, self.predictor.scores, decoded.inputs)
+                        work = self._scorers.submit(timed, self.predictor.scores, decoded.inputs)
                         futures.append(asyncio.wrap_future(work, loop=loop))
                 self._checked(decoded, partial)
                 scored = await asyncio.gather(*futures)
@@ -181,7 +198,7 @@ class ServedModel:
                     future.cancel()
         # as one core takes, since small tables are scored by one: the gate makes turns of it
         self.scoring.gate.took(len(table), seconds + sum(took for _, took in scored))
-        return Answers(decoded, np.concatenate([scores for scores, _ in scored]))
+        return decoded, np.concatenate([scores for scores, _ in scored])
 
     async def explain(
         self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = ()
@@ -209,7 +226,7 @@ class ServedModel:
         while len(explained) < len(records):
             part = records[len(explained) : len(explained) + self.explaining.gate.part]
             part_explanations, seconds = await loop.run_in_executor(
-                self._explainer, _timed, self.predictor.explanations, part, subjects
+                self._explainer, timed, self.predictor.explanations, part, subjects
             )
             self.explaining.gate.took(len(part), seconds)
             explained += part_explanations
@@ -274,13 +291,16 @@ class ServedModel:
         scores = await self._batcher.submit(records)
         self.metrics.answered(self._observed(scores))
         row_scores = iter(scores[:, None])
-        return [self._answer_alone(decoded_row, row_scores) for decoded_row in decoded_rows], compared
+        pairs = zip(rows, decoded_rows, strict=True)
+        return [self._answer_alone(row, decoded_row, row_scores) for row, decoded_row in pairs], compared
 
-    def _answer_alone(self, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
+    def _answer_alone(self, row: object, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
         """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
         if decoded.error_count:
             return {"errors": [_without_row(error) for error in decoded.errors]}
-        [answer] = self.predictor.answers(decoded, next(scores))
+        row_scores = next(scores)
+        [answer] = self.predictor.answers(decoded, row_scores)
+        self._journalled([row], decoded, row_scores, [answer.prediction_id])
         name, version = self.predictor.name, self.predictor.version
         return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 
@@ -291,17 +311,6 @@ class ServedModel:
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
         return self._cards.get(_PAGE if page else _MARKDOWN)
-
-
-def _seconds_a_row(ask: Callable[[Sequence[object]], object], rows: Sequence[object]) -> float:
-    """Seconds that one of these rows takes."""
-    return min(_timed(ask, rows)[1] for _ in range(_TRIES)) / len(rows)
-
-
-def _timed(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> tuple[T, float]:
-    """What a piece of work returns, and how many seconds it took."""
-    started = time.perf_counter()
-    return work(*arguments, **named), time.perf_counter() - started
 
 
 def _without_row(error: RowError) -> dict[str, Any]:

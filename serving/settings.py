@@ -22,6 +22,11 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
     "http_port": (1, 65_535),
+    "journal_percent": (1, 100),
+    "journal_rows_per_second": (1, 100_000),
+    "journal_file_mb": (1, 10_000),
+    "journal_mb": (1, 10_000_000),
+    "journal_days": (1, 10_000),
 }
 """The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
@@ -56,6 +61,13 @@ class Settings:
         transport: "http" or "grpc": which of them a worker alone serves at the one port that its platform gives it.
         http_port: where HTTP then is for the machine itself, if that port is gRPC's.
         image: the image that the service was started from, for the lineage of its models.
+        journal: where answered rows are recorded: a folder, "stdout", or "" for nowhere.
+        journal_percent: the share of them that is recorded.
+        journal_rows_per_second: the most that a worker records; more are dropped and counted.
+        journal_file_mb: from what size on a file of the journal gets no more lines.
+        journal_mb: the most megabytes of all files in the folder; the oldest are removed.
+        journal_days: how many days a file is kept.
+        journal_secret: what key columns are hashed with in the journal; they are left out without one.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
             none.
     """
@@ -76,6 +88,13 @@ class Settings:
     transport: str = "http"
     http_port: int = 3_000
     image: str = ""
+    journal: str = ""
+    journal_percent: int = 100
+    journal_rows_per_second: int = 500
+    journal_file_mb: int = 64
+    journal_mb: int = 2_000
+    journal_days: int = 30
+    journal_secret: str = ""
     ui: str = ""
 
     def __post_init__(self) -> None:

@@ -1,10 +1,11 @@
-"""What the models of a service share: admission, threads, and the budget for bodies."""
+"""What the models of a service share: admission, threads, the budget for bodies, and the journal."""
 
 import concurrent.futures
 import os
 
 from serving.admission import Resource
 from serving.bodies import Bodies
+from serving.journal import Journal
 from serving.settings import Settings
 
 
@@ -16,6 +17,8 @@ class Shared:
         self.settings = settings
         self.loop, self.thread = Resource(settings), Resource(settings)
         self.bodies = Bodies(settings)
+        self.journal: Journal | None = None
+        """Records answered rows, from when the service listens."""
         self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
         """The one thread in which explanations are made."""
         self.scorers = concurrent.futures.ThreadPoolExecutor(max(1, _cores() // settings.workers), "score")

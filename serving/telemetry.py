@@ -47,6 +47,7 @@ class Instruments(NamedTuple):
     waiting_rows: Gauge
     unseen: Counter
     warm_up: Gauge
+    journal_rows: Counter
 
 
 @functools.cache
@@ -79,6 +80,12 @@ def instruments() -> Instruments:
             (*_MODEL, "column"),
         ),
         Gauge("boxwood_warm_up_seconds", "Time to load and prove a model.", _MODEL, multiprocess_mode="livemax"),
+        Counter(
+            "boxwood_journal_rows",
+            "Answered rows by what became of them in the journal: written, sampled_out (there is to be a share only), "
+            "dropped (more than it takes a second) or failed (they could not be written).",
+            ("outcome",),
+        ),
     )
 
 
@@ -193,6 +200,21 @@ class _Distribution(Histogram):
         for place, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, amounts))):
             if count:
                 self._buckets[place].inc(int(count))
+
+
+class JournalMetrics:
+    """What becomes of answered rows in the journal."""
+
+    def __init__(self) -> None:
+        rows = instruments().journal_rows
+        outcomes = ("written", "sampled_out", "dropped", "failed")
+        self._rows = {outcome: rows.labels(outcome) for outcome in outcomes}
+
+    def count(self, **rows: int) -> None:
+        """Count rows by their outcomes."""
+        for outcome, number in rows.items():
+            if number:
+                self._rows[outcome].inc(number)
 
 
 class ModelMetrics:

@@ -112,7 +112,7 @@ def outputs(predictor: Predictor) -> list[TensorMetadata]:
 
 
 def _parts(predictor: Predictor) -> list[_Part]:
-    ids = _Part("prediction_id", str, (), lambda answers: texts(predictor.ids(len(answers.scores))))
+    ids = _Part("prediction_id", str, (), lambda answers: texts(answers.ids))
     return [*map(_part, predictor.outcome.outputs), ids, _Part("warnings", str, (), _warnings)]
 
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from model.features import fit
+from monitoring.params import MonitorParams
 from monitoring.retrain import RetrainParams
 from problems import base
 from problems.base import Problem
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[Any]] = {
     "privacy": PrivacyParams,
     "evaluate": EvaluateParams,
     "promote": PromoteParams,
+    "monitor": MonitorParams,
     "retrain": RetrainParams,
 }
 """What params.yaml has for each problem."""

@@ -61,8 +61,13 @@ def curve_axes(outcomes: Sequence[_Ranged], value_text: Callable[[float], str], 
         low, high = low - 0.5, high + 0.5
     across = [low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)]
     x = Axis(low, high, [(at, value_text(at)) for at in across])
-    y = Axis.over(_plotted_numbers(outcomes))
-    return x, Axis(y.low, y.high, [(at, shown.text(at)) for at in _round_numbers(y.low, y.high)])
+    return x, value_axis(_plotted_numbers(outcomes), shown.text)
+
+
+def value_axis(numbers: Sequence[float], text: Callable[[float], str]) -> Axis:
+    """An axis of values, with ticks at round numbers."""
+    axis = Axis.over(numbers)
+    return Axis(axis.low, axis.high, [(at, text(at)) for at in _round_numbers(axis.low, axis.high)])
 
 
 def _plotted_numbers(outcomes: Iterable[_Ranged]) -> list[float]:

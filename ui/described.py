@@ -78,7 +78,7 @@ class Model(_Document):
     reference: Reference = Field(default_factory=Reference)
     metrics: dict[str, Any] | None = None
     lineage: dict[str, Any] = Field(default_factory=dict)
-    drift: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
 
     @property
     def place(self) -> str:

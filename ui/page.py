@@ -101,4 +101,5 @@ def _model(service: Service, model: Model, folder: Path) -> None:
         tabs.what_if(context, widgets)
         tabs.compare(context, widgets)
         tabs.many(context)
+        tabs.watch(context)
         tabs.about(context)

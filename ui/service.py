@@ -9,6 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from ui.described import Model, Row
+from ui.watched import Verdict
 
 _SECONDS = httpx.Timeout(60, connect=5)
 _LONGEST_PAUSE = 5.0
@@ -98,6 +99,19 @@ class Service:
         path = f"/v1/models/{place}/card"
         answer = await self._ask("GET", path, headers={"accept": "text/markdown"}, good=(200, 404))
         return answer.text if answer.status_code == 200 else None
+
+    async def verdict(self, name: str) -> Verdict | str:
+        """The last verdict on a model, or why there is none in a sentence of the service; raises ServiceError."""
+        answer = await self._ask("GET", f"/v1/models/{name}/watch", good=(200, 404))
+        if answer.status_code == 404:
+            return _detail(answer)
+        try:
+            return Verdict.model_validate(_document(answer))
+        except ValidationError as error:
+            raise ServiceError(
+                f"What {self.url} says of the answers of '{name}' is not what this page reads: "
+                f"{error.errors()[0]['msg']}."
+            ) from error
 
     async def predict(self, place: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
         """Predictions of rows, see `explain`."""

@@ -213,6 +213,21 @@ def many(context: Context) -> None:
     )
 
 
+def watch(context: Context) -> None:
+    """The last verdict on the answers of a model."""
+    with gr.Tab("Watch", id="watch") as tab:
+        output = _html("")
+
+    async def show() -> str:
+        async def view() -> str:
+            said = await context.service.verdict(context.model.name)
+            return views.hint(said) if isinstance(said, str) else views.watch(context.model, said)
+
+        return await _or_problem(view)
+
+    tab.select(show, None, output, **QUICK)
+
+
 def about(context: Context) -> None:
     """The service's current description of the model."""
     with gr.Tab("Model", id="model") as tab:

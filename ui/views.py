@@ -6,10 +6,11 @@ from typing import Any
 
 import jinja2
 
-from ui import classes, explaining, many, texts, whatif
+from ui import classes, explaining, many, texts, watching, whatif
 from ui.charts import Axis, bars_axis, curve_axes
 from ui.described import Column, Model, Row
 from ui.explaining import Scale, Story
+from ui.watched import Verdict
 
 MOST_CROSSED = 10
 """The confusion matrix of more classes is folded."""
@@ -172,6 +173,19 @@ def description(model: Model) -> str:
         importance=importance,
         most_crossed=MOST_CROSSED,
         chain=_chain(model),
+    )
+
+
+def watch(model: Model, verdict: Verdict) -> str:
+    """The last verdict on a model: its sentence, what it rests on, and the days before it."""
+    return _filled(
+        "watch",
+        model=model,
+        verdict=verdict,
+        words=watching.WORDS,
+        traffic=watching.traffic(verdict),
+        chart=watching.performance(verdict),
+        bar=watching.bar,
     )
 
 

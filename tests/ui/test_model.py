@@ -37,7 +37,7 @@ def test_a_model_is_described_as_the_service_does(visitor: Visitor, api: Api, mo
     chain = shown.locator(".chain")
     for link in ("data_sha256", "model", "bento", "mlflow_run_id"):
         expect(chain).to_contain_text(str(said["lineage"][link]))
-    expect(shown).to_contain_text("reports no drift state")
+    expect(shown).to_contain_text("has no verdict on the answers")
     card = shown.get_by_role("button", name="Model card")
     card.click()
     title = api.client.get(f"/v1/models/{model}/card", headers={"accept": "text/markdown"}).text.splitlines()[0]

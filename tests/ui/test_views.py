@@ -37,10 +37,10 @@ def test_metrics_that_are_not_defined_leave_the_others_readable() -> None:
     described = model(Column(name="y", kind="real", role="target"), metrics={"rows": 10, "scores": scores})
     shown = views.description(described)
     assert 'data-value="2.5"' in shown
-    assert "reports no drift state" in shown
-    drifting = model(Column(name="y", kind="real", role="target"), drift={"state": HOSTILE, "columns": 3})
-    assert "&lt;img" in views.description(drifting)
-    assert "reports no drift state" not in views.description(drifting)
+    assert "has no verdict on the answers" in shown
+    judged = model(Column(name="y", kind="real", role="target"), verdict={"sentence": HOSTILE, "last": "2026-11-30"})
+    assert "&lt;img" in views.description(judged)
+    assert "has no verdict on the answers" not in views.description(judged)
 
 
 def test_what_others_wrote_is_text_and_nothing_that_runs() -> None:

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from model import psi
 from validation.contract import Column, Contract, Kind
 
-MUCH = 0.25
-"""The population stability index from which a shift is called large (Siddiqi, "Credit Risk Scorecards", 2006)."""
 _BINS, _NAMES = 10, 20
 _TOLD = 3
-_PRIOR = 0.5
-"""Rows that each bin has beside its own: the logarithm of an empty one would be infinite."""
 
 
 def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
@@ -25,14 +22,14 @@ def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Itera
     """
     asked = [column for column in (*contract.inputs, contract.target) if not _is_time(column)]
     both = {column.name: _stability(column, before[column.name], after[column.name]) for column in asked}
-    indexes = {name: index for name, (index, by_chance) in both.items() if index > MUCH + by_chance}
+    indexes = {name: index for name, (index, by_chance) in both.items() if index > psi.MUCH + by_chance}
     shifted = sorted(indexes, key=lambda name: -indexes[name])
     if shifted:
         told = ", ".join(f"`{name}` ({indexes[name]:.2f})" for name in shifted[:_TOLD])
         more = f" and {len(shifted) - _TOLD} more" if len(shifted) > _TOLD else ""
         yield (
             f"The test rows are unlike those that the model learned from in {told}{more}, by the population stability "
-            f"index, of which {MUCH} is much: scores and coverage here are those of another kind of rows."
+            f"index, of which {psi.MUCH} is much: scores and coverage here are those of another kind of rows."
         )
 
 
@@ -44,16 +41,12 @@ def _is_time(column: Column) -> bool:
 def _stability(column: Column, before: pd.Series, after: pd.Series) -> tuple[float, float]:
     """The population stability index of two columns of shape (rows,) each, and what chance alone may make of it.
 
-    Numbers are cut at deciles of the rows before. Of samples of n and m of the same rows the index over (1/n + 1/m) is
-    distributed like chi squared (Yurdakul and Naranjo, "Statistical properties of the population stability index",
-    2020); three deviations above its mean are chance.
+    Numbers are cut at deciles of the rows before.
     """
     numbers = column.kind in (Kind.INTEGER, Kind.REAL)
     places, bins = _deciles(before, after) if numbers else _common(before, after)
-    counts = [np.bincount(place, minlength=bins) + _PRIOR for place in places]
-    expected, actual = (count / count.sum() for count in counts)
-    by_chance = (bins - 1 + 3 * np.sqrt(2 * (bins - 1))) * (1 / len(before) + 1 / len(after))
-    return float(np.sum((actual - expected) * np.log(actual / expected))), float(by_chance)
+    counts = [np.bincount(place, minlength=bins) for place in places]
+    return psi.index(*counts), psi.by_chance(bins, len(before), len(after))
 
 
 def _deciles(before: pd.Series, after: pd.Series) -> tuple[list[np.ndarray], int]:

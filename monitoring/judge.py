@@ -1,0 +1,180 @@
+"""The verdict on a window of answers: what is not as it was, and whether that is harmful.
+
+Drift is a reason to look, not an alarm. An alarm is what may harm callers: answers that are worse than the model itself
+says, by true values or by what is to be expected of rows beyond what it learned from.
+"""
+
+import datetime
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from model.watched import Watched
+from monitoring import answers, columns, estimates, season, separable
+from monitoring.estimates import ACTUAL, Estimator
+from monitoring.params import MonitorParams
+from monitoring.verdict import ColumnDrift, Finding, Performance, Status, Verdict
+from validation.errors import TableError
+
+_OTHER_TESTS = 6
+"""Predictions, all columns together, the estimate, the truth, coverage and slices."""
+_MOST_TOLD = 2
+_FEWEST_LABELLED = 100
+
+
+class Window(NamedTuple):
+    """Answers to judge.
+
+    Attributes:
+        rows: the contract's inputs in storage types, scores, and `actual` where true values have come.
+        first, last: the days of it, ISO 8601.
+        made: when it is judged, RFC 3339.
+    """
+
+    rows: pd.DataFrame
+    first: str
+    last: str
+    made: str = ""
+
+
+def judge(watched: Watched, reference: pd.DataFrame, window: Window, params: MonitorParams) -> Verdict:
+    """Compare a window with the reference.
+
+    Args:
+        watched: the model that answered.
+        reference: rows with the contract's inputs and target, `split`, and scores.
+        window: the answers.
+        params: what counts.
+
+    Raises:
+        TableError: the reference has no held-out rows.
+    """
+    made = window.made or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    plain = Verdict(
+        model=watched.model,
+        version=watched.version,
+        made=made,
+        first=window.first,
+        last=window.last,
+        rows=len(window.rows),
+        status="too_few_rows",
+        sentence=f"Not enough rows for a verdict: {len(window.rows):,} of the {params.fewest_rows:,} that it takes.",
+    )
+    if len(window.rows) < params.fewest_rows:
+        return plain
+    found = _Comparison(watched, reference, window.rows, params)
+    status, sentence = found.told()
+
+    return msgspec.structs.replace(plain, status=status, sentence=sentence, **found.figures())
+
+
+class _Comparison:
+    """A window beside its reference."""
+
+    def __init__(self, watched: Watched, reference: pd.DataFrame, window: pd.DataFrame, params: MonitorParams) -> None:
+        contract = watched.columns()
+        self._params = params
+        self._compared = season.rows(contract, reference, window, params)
+        before = self._compared.rows
+        looked_at = columns.examined(contract)
+        self._chance = 1 / params.quiet_days / (len(looked_at) * columns.TESTS_A_COLUMN + _OTHER_TESTS)
+        examined = [
+            columns.examine(watched, column, before[column.name], window[column.name], params, self._chance)
+            for column in looked_at
+        ]
+        self._columns = sorted((each.drift for each in examined), key=lambda drift: -drift.importance)
+        self._findings = [finding for each in examined for finding in each.findings]
+        scores = answers.scores(before), answers.scores(window)
+        self._divergence, found = answers.diverge(watched, *scores, params, self._chance)
+        self._findings += found
+        self._separable, found = separable.tell_apart(looked_at, before, window, params)
+        self._findings += found
+        estimator = estimates.of(watched, looked_at, reference)
+        if not len(estimator.held_out):
+            raise TableError(f"The reference rows of '{watched.model}' {watched.version} have none that are held out.")
+        stuck = [finding.column for finding in self._findings if finding.kind == "stuck" and finding.column]
+        self._performance = estimator.performance(window, stuck)
+        self._findings += self._worse(estimator, window, stuck)
+
+    def _worse(self, estimator: Estimator[Any], window: pd.DataFrame, stuck: Collection[str]) -> Iterator[Finding]:
+        """Whether answers are worse than the model says, by what is to be expected and by the truth."""
+        expected = estimator.expected_losses(window, stuck)
+        rise = float(expected.beyond.mean() / expected.known.mean()) - 1
+        if rise > self._params.degradation:
+            yield Finding(
+                kind="estimate",
+                harmful=True,
+                sentence=f"The {estimator.main} is expected to be {rise:.0%} above what it would be of rows that the "
+                "model knows: some of these are beyond what it learned from.",
+                value=rise,
+                threshold=self._params.degradation,
+            )
+        if ACTUAL in window:
+            labelled = window[window[ACTUAL].notna()]
+            if len(labelled) >= _FEWEST_LABELLED:
+                yield from self._in_truth(estimator, labelled)
+
+    def _in_truth(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
+        """Whether the true loss is surely above what the model says of these very rows.
+
+        Comparing with the same rows' expected loss, and not with the loss of other rows, leaves a changed mix out.
+        """
+        true, said = estimator.losses(labelled), estimator.expected_losses(labelled).known
+        held_out = estimator.losses(estimator.held_out)
+        ratio = float(true.mean() / said.mean())
+        error = float(np.hypot(_relative_error(true), _relative_error(held_out)))
+        surely = ratio * (1 - stats.norm.isf(self._chance) * error)
+        if surely > 1 + self._params.degradation:
+            yield Finding(
+                kind="performance",
+                harmful=True,
+                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {ratio - 1:.0%} above "
+                "what the model says of these rows.",
+                value=ratio - 1,
+                threshold=self._params.degradation,
+            )
+
+    def told(self) -> tuple[Status, str]:
+        """The verdict in a word and in a sentence."""
+        harmful = [finding for finding in self._findings if finding.harmful]
+        if harmful:
+            return "alarm", _joined("Alarm", harmful)
+        changes = [finding for finding in self._findings if not self._is_note(finding)]
+        if changes:
+            return "changed", f"{_joined('Changed, and the model knows such rows', changes)}"
+        notes = f" {len(self._findings)} notes on columns that it hardly looks at." if self._findings else ""
+        return "ok", f"As before: no difference from {self._compared.of} that counts.{notes}"
+
+    def _is_note(self, finding: Finding) -> bool:
+        by_name = {drift.name: drift for drift in self._columns}
+        return finding.column is not None and by_name[finding.column].importance < self._params.importance
+
+    def figures(self) -> dict[str, Any]:
+        """The members of the verdict that were measured."""
+        kept: dict[str, list[ColumnDrift] | list[Finding] | list[Performance]] = {
+            "findings": sorted(self._findings, key=lambda finding: not finding.harmful),
+            "columns": self._columns,
+            "performance": self._performance,
+        }
+        return {
+            **kept,
+            "reference": self._compared.of,
+            "reference_rows": len(self._compared.rows),
+            "divergence": self._divergence,
+            "divergence_threshold": self._params.divergence,
+            "separable": self._separable,
+        }
+
+
+def _relative_error(losses: np.ndarray) -> float:
+    """The standard error of a mean, divided by that mean."""
+    return float(losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()) if losses.mean() else 0.0
+
+
+def _joined(word: str, findings: Sequence[Finding]) -> str:
+    more = f" And {len(findings) - _MOST_TOLD} more." if len(findings) > _MOST_TOLD else ""
+    return f"{word}: {' '.join(finding.sentence for finding in findings[:_MOST_TOLD])}{more}"

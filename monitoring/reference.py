@@ -1,0 +1,70 @@
+"""The reference rows of a version: what its answers are compared with."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.watched import METADATA, SPLIT, Watched
+from monitoring.store import Store
+from validation.errors import StoreError
+
+
+class Reference(NamedTuple):
+    """A version, and rows that it is known to answer.
+
+    Attributes:
+        watched: the version.
+        rows: the contract's inputs and target in storage types, `SPLIT`, and scores.
+    """
+
+    watched: Watched
+    rows: pd.DataFrame
+
+
+def load(store: Store, model: str, version: str) -> Reference:
+    """The reference rows of a version, from the watch store.
+
+    Those that training left in data/ are brought there first where they are of this version: the next training replaces
+    them, while the version may go on answering.
+
+    Raises:
+        StoreError: they are in neither place, or cannot be read.
+    """
+    name = f"reference/{version}.parquet"
+    content = store.read(name)
+    if content is not None:
+        return read(content, f"{name} of {store.address}")
+    left = Path("data") / model / "reference.parquet"
+    there = ""
+    if left.exists():
+        content = left.read_bytes()
+        found = read(content, str(left))
+        if (found.watched.model, found.watched.version) == (model, version):
+            store.write_bytes(name, content)
+            return found
+        there = f", and {left} is of version {found.watched.version}"
+    raise StoreError(
+        f"There are no reference rows of '{model}' {version}: the watch store {store.address} has none{there}. Run "
+        f"this where the version was trained, or copy the reference.parquet of that training to {name} in the store."
+    )
+
+
+def read(content: bytes, where: str) -> Reference:
+    """Read a Parquet file of reference rows; `where` is for messages. Raises StoreError."""
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        metadata = (file.schema_arrow.metadata or {}).get(METADATA)
+        if metadata is None:
+            raise StoreError(f"{where} has no reference rows: its metadata do not say of which model they are.")
+        watched = msgspec.json.decode(metadata, type=Watched)
+        rows = file.read().to_pandas()
+    except (pa.ArrowException, msgspec.DecodeError, OSError) as error:
+        raise StoreError(f"{where} cannot be read as reference rows: {error}. Make it again by training.") from error
+    if SPLIT not in rows:
+        raise StoreError(f"{where} has no column '{SPLIT}'. Make it again by training.")
+    return Reference(watched, rows)

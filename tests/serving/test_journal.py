@@ -1,0 +1,223 @@
+"""The journal: what callers were answered is recorded, bounded, off the request path, and never a request's trouble."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from model.predictor import Predictor
+from model.record import KeyHash, Record
+from serving import journal
+from serving.application import Application
+from serving.journal import Journal
+from serving.settings import Settings
+from tests.project import Project
+from tests.serving.rest.test_http import EXPLAIN, PREDICT
+from tests.serving.test_application import behind
+from validation.errors import SettingsError
+from validation.table import Table
+
+_read = msgspec.json.Decoder(Record).decode
+
+
+def records(folder: Path) -> list[Record]:
+    return [_read(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+
+
+class Lines:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def write(self, lines: bytes) -> None:
+        self.records += [_read(line) for line in lines.splitlines()]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def served(bundle: Path, question: Callable[[httpx.AsyncClient], Awaitable[None]], **environment: str) -> None:
+    """Ask a service of this process, which has ended when this returns."""
+
+    async def main() -> None:
+        application = Application({"BOXWOOD_GRPC_PORT": "0", **environment})
+        application.load(bundle, {})
+        await application.listen()
+        transport = httpx.ASGITransport(application.in_front_of(behind, lambda: {"paths": {}}))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            await question(client)
+        await application.finish()
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def bundle(trained: Project) -> Path:
+    return trained.folder / "data/flights/bundle"
+
+
+def tensors(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kinds = {str: "BYTES", float: "FP64", int: "INT64"}
+    return [
+        {"name": name, "shape": [len(rows)], "datatype": kinds[type(value)], "data": [row[name] for row in rows]}
+        for name, value in rows[0].items()
+    ]
+
+
+def test_what_callers_were_answered_is_recorded(bundle: Path, tmp_path: Path, row: dict[str, Any]) -> None:
+    odd = {**row, "agency": "Nimbus", "travel_code": 17}
+    answers: list[dict[str, Any]] = []
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        one = (await client.post(PREDICT, json={"instances": [odd]})).json()["predictions"]
+        many = (await client.post(PREDICT, json={"instances": [row] * 1_000})).json()["predictions"]
+        partly = await client.post(PREDICT, params={"partial": "true"}, json={"instances": [{}, row]})
+        each = (await client.post("/predict", json={"rows": [{}, row]})).json()
+        inferred = (await client.post("/v2/models/flights/infer", json={"inputs": tensors([row] * 3)})).json()
+        by_name = {output["name"]: output["data"] for output in inferred["outputs"]}
+        table = [
+            {"prediction": value, "prediction_id": name}
+            for value, name in zip(by_name["prediction"], by_name["prediction_id"], strict=True)
+        ]
+        answers.extend([*one, *many, partly.json()["predictions"][1], each[1], *table])
+        assert (await client.post(PREDICT, json={"instances": [{}]})).status_code == 422
+        assert (await client.post(EXPLAIN, json={"instances": [row]})).status_code == 200
+
+    limits = {"BOXWOOD_JOURNAL_ROWS_PER_SECOND": "5000", "BOXWOOD_JOURNAL_SECRET": "s"}
+    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path), **limits)
+    by_id = {record.prediction_id: record for record in records(tmp_path)}
+    assert by_id.keys() == {answer["prediction_id"] for answer in answers}, (
+        "explanations and refused rows are not there"
+    )
+    for answer in answers:
+        record = by_id[answer["prediction_id"]]
+        assert (record.prediction, record.model, record.role) == (answer["prediction"], "flights", "")
+        assert record.scores[0] == answer["prediction"]
+    first = by_id[answers[0]["prediction_id"]]
+    inputs = {name: value for name, value in odd.items() if name != "travel_code"}
+    assert first.row == inputs, "a name that training did not see is there as it was sent"
+    assert first.keys == KeyHash("s")({"travel_code": 17})
+    assert "17" not in first.keys.values()
+
+
+def test_without_a_secret_no_key_is_recorded(bundle: Path, tmp_path: Path, row: dict[str, Any]) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        await client.post(PREDICT, json={"instances": [{**row, "travel_code": 17}]})
+
+    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path))
+    [record] = records(tmp_path)
+    assert record.keys == {}
+    assert "travel_code" not in record.row
+
+
+def test_equal_keys_have_equal_hashes_whatever_brought_them() -> None:
+    of = KeyHash("secret")
+    assert of({"code": 17}) == of({"code": 17.0}) == of({"code": "17"}) != of({"code": 18})
+    assert of({"code": 17})["code"] != of({"user": 17})["user"]
+    assert KeyHash("other")({"code": 17}) != of({"code": 17})
+    assert of({"code": None}) == of(None) == KeyHash("")({"code": 17}) == {}
+
+
+def left(predictor: Predictor, rows: list[dict[str, Any]] | Table, times: int = 1, **options: Any) -> list[Record]:
+    """What is recorded of so many requests with these rows, all within a second."""
+    sink = Lines()
+    kept = Journal(sink, **options)
+    decoded = predictor.decode(rows)
+    scores = predictor.scores(decoded.inputs)
+    for _ in range(times):
+        kept.add(predictor, rows, decoded, scores, predictor.ids(len(scores)))
+    kept.start()
+    kept.stop()
+    return sink.records
+
+
+def test_no_more_is_recorded_than_it_may_take(predictor: Predictor, row: dict[str, Any]) -> None:
+    assert len(left(predictor, [row], times=100, rows_per_second=7)) == 7
+
+
+@pytest.mark.parametrize("as_table", [False, True])
+def test_of_a_long_table_rows_from_everywhere_are_recorded(
+    predictor: Predictor, row: dict[str, Any], as_table: bool
+) -> None:
+    rows = [{**row, "distance_km": 100.0 + place} for place in range(1_000)]
+    table = Table({name: [each[name] for each in rows] for name in row}, 1_000)
+    taken = left(predictor, table if as_table else rows, rows_per_second=10)
+    places = [int(record.row["distance_km"]) - 100 for record in taken]
+    assert len(set(places)) == 10
+    assert all(100 * tenth <= place < 100 * (tenth + 1) for tenth, place in enumerate(places))
+    for record, place in zip(taken, places, strict=True):
+        expected = predictor.predict([rows[place]]).predictions[0]
+        assert record.prediction == pytest.approx(expected.prediction)
+
+
+def test_a_share_of_the_rows_is_recorded(predictor: Predictor, row: dict[str, Any]) -> None:
+    taken = left(predictor, [row], times=4_000, share=0.25, rows_per_second=10_000)
+    assert 850 < len(taken) < 1_150  # five deviations of a binomial
+    assert len(left(predictor, [row] * 1_000, share=0.25, rows_per_second=10_000)) in (250, 251)
+
+
+class Broken(Lines):
+    """A sink that fails at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed, self.wrote = threading.Event(), threading.Event()
+
+    def write(self, lines: bytes) -> None:
+        if not self.failed.is_set():
+            self.failed.set()
+            raise OSError("No space left on device")
+        super().write(lines)
+        self.wrote.set()
+
+
+def test_a_failure_is_no_requests_trouble_and_not_the_end(
+    bundle: Path, tmp_path: Path, row: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        tmp_path.rmdir()
+        tmp_path.write_text("a file where the folder was")
+        answer = await client.post(PREDICT, json={"instances": [row]})
+        assert answer.status_code == 200
+
+    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path))
+    assert "journal rows are lost" in caplog.text
+
+
+def test_the_next_second_is_another_try(predictor: Predictor, row: dict[str, Any]) -> None:
+    sink = Broken()
+    kept = Journal(sink)
+    decoded = predictor.decode([row])
+    scores = predictor.scores(decoded.inputs)
+    kept.add(predictor, [row], decoded, scores, predictor.ids(1))
+    kept.start()
+    assert sink.failed.wait(60)
+    while not sink.wrote.wait(0.01):
+        kept.add(predictor, [row], decoded, scores, ["after"])
+    kept.stop()
+    assert {record.prediction_id for record in sink.records} == {"after"}
+
+
+def test_a_folder_that_cannot_be_written_to_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"BOXWOOD_JOURNAL is .*file/journal, where nothing can be written"):
+        journal.begun(Settings(journal=str(tmp_path / "file/journal")))
+
+
+def test_a_structured_log_takes_lines_too(bundle: Path, row: dict[str, Any], capfdbinary: Any) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        await client.post(PREDICT, json={"instances": [row]})
+
+    served(bundle, ask, BOXWOOD_JOURNAL="stdout")
+    [line] = capfdbinary.readouterr().out.splitlines()
+    assert _read(line).row == row
+    assert json.loads(line)["event"] == "prediction"
