@@ -133,6 +133,7 @@ free-ui-port: $(DEV)/.ready
 
 # what was answered stays on this machine: docs/how-to/journal.md
 serve: export BOXWOOD_JOURNAL ?= $(CURDIR)/stores/journal
+serve: export BOXWOOD_WATCH ?= $(CURDIR)/stores/watch
 # the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
 serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train if needed, build, and serve on PORT, with the demo page on UI_PORT
