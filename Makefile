@@ -187,9 +187,9 @@ test: setup ## the tests, with coverage; five minutes on two cores
 test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
-heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
-	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager
 
 browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
 	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \
