@@ -4,6 +4,7 @@ SAVED := stores/image.tar.gz
 # as they are, whatever is in them
 override export TO := $(value TO)
 override export WHY := $(value WHY)
+override export CONFIG := $(or $(value CONFIG),deploy/cloudrun.yaml)
 
 .PHONY: bento-export bento-import learn retrain keys image-save registry-login image-push image-sign image-verify \
         rollout rollback status summary
@@ -54,14 +55,14 @@ image-verify: ## see that IMAGE@sha256:… was signed by this repository's relea
 	@cosign verify --output text $(IMAGE) --certificate-oidc-issuer https://token.actions.githubusercontent.com \
 	  --certificate-identity-regexp "^https://github.com/$${GITHUB_REPOSITORY//./\\.}/\.github/workflows/release\.yml@refs/(heads/main|tags/v.*)$$" >/dev/null
 
-rollout: $(DEV)/.ready ## give IMAGE=…@sha256:… of this Bento the traffic on Cloud Run, step by step
-	@python -m deploy rollout $(IMAGE) --bento $$(cat $(BENTO))
+rollout: $(DEV)/.ready ## give IMAGE=…@sha256:… of this Bento the traffic on Cloud Run, step by step: CONFIG=deploy/staging.yaml
+	@python -m deploy --config "$$CONFIG" rollout $(IMAGE) --bento $$(cat $(BENTO))
 
 rollback: $(DEV)/.ready ## give all traffic back at once: TO=revision-or-image WHY=sentence
-	@python -m deploy rollback --to="$$TO" --why="$$WHY"
+	@python -m deploy --config "$$CONFIG" rollback --to="$$TO" --why="$$WHY"
 
 status: $(DEV)/.ready ## what Cloud Run serves
-	@python -m deploy status
+	@python -m deploy --config "$$CONFIG" status
 
 summary: $(DEV)/.ready
-	@{ echo '```'; python -m deploy status; echo '```'; } >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
+	@{ echo '```'; python -m deploy --config "$$CONFIG" status; echo '```'; } >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"

@@ -1,11 +1,13 @@
 """python -m monitoring drift MODEL: the verdict on a model's latest answers, as a document, a page and metrics."""
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 import pandas as pd
 
+from model.watched import Watched
 from monitoring import advice, exposition, report
 from monitoring import reference as references
 from monitoring.estimates import ACTUAL
@@ -18,9 +20,16 @@ from validation.errors import StoreError
 
 EXIT: Mapping[Status, int] = {"ok": 0, "changed": 0, "alarm": 3, "too_few_rows": 4}
 """For schedulers: 1 and 2 are failures of the command itself."""
-Answers = Callable[[datetime.date], pd.DataFrame]
-"""The answers of a day (UTC) that callers got: `version`, inputs in storage types, scores, and `actual` where
-it is known."""
+
+
+class Answers(Protocol):
+    """What callers got."""
+
+    def versions(self, day: datetime.date) -> dict[str, int]:
+        """How many answers of a day (UTC) each version gave; the one that answered last is the last."""
+
+    def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
+        """The answers that a version gave on a day: its inputs in storage types, scores, `ACTUAL` where it is known."""
 
 
 def previous(store: Store) -> Verdict | None:
@@ -48,13 +57,13 @@ class Watch:
         Args:
             store: where reference rows and the last verdict are.
             model: its name.
-            answers: gives those of a day.
+            answers: those that callers got.
             params: what counts.
             made: the time of this run, RFC 3339.
         """
         self._store, self._model, self._params, self._made = store, model, params, made
         self._answers = answers
-        self._read: dict[datetime.date, pd.DataFrame] = {}
+        self._read: dict[tuple[datetime.date, str], pd.DataFrame] = {}
         self._references: dict[str, Reference] = {}
         self._previous = previous(store)
 
@@ -72,25 +81,22 @@ class Watch:
             StoreError: there are no reference rows of that version.
         """
         kept = [last - datetime.timedelta(back) for back in range(max(self._params.days, days))]
-        version = next((latest for day in kept if (latest := _latest_version(self._of(day)))), None)
-        if version is None:
+        counts = {day: found for day in kept if (found := self._answers.versions(day))}
+        if not counts:
             return None
+        version = list(counts[max(counts)])[-1]
         window = sorted(kept[:days])
-        tables = [of_it for day in window if len(of_it := self._by(version, day))]
+        tables = [self._rows(day, version) for day in window if version in counts.get(day, {})]
         rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         found = self._judged(self._reference(version), rows, window[0], last)
         findings = [self._told(found, finding) for finding in found.findings]
-        series = list(self._series(sorted(kept), set(window)))[-self._params.days :]
+        series = list(self._series(dict(sorted(counts.items())), set(window)))[-self._params.days :]
         return msgspec.structs.replace(found, findings=findings, days=series)
 
-    def _of(self, day: datetime.date) -> pd.DataFrame:
-        if day not in self._read:
-            self._read[day] = self._answers(day)
-        return self._read[day]
-
-    def _by(self, version: str, day: datetime.date) -> pd.DataFrame:
-        table = self._of(day)
-        return table[(table["version"] == version).to_numpy()] if len(table) else table
+    def _rows(self, day: datetime.date, version: str) -> pd.DataFrame:
+        if (day, version) not in self._read:
+            self._read[day, version] = self._answers.rows(day, self._reference(version).watched)
+        return self._read[day, version]
 
     def _reference(self, version: str) -> Reference:
         if version not in self._references:
@@ -112,48 +118,40 @@ class Watch:
         same = [each for each in before.findings if (each.kind, each.column) == (finding.kind, finding.column)]
         return min(same[0].since or before.first, found.first) if same else found.first
 
-    def _series(self, days: list[datetime.date], fresh: set[datetime.date]) -> Iterator[Day]:
+    def _series(self, counts: dict[datetime.date, dict[str, int]], fresh: set[datetime.date]) -> Iterator[Day]:
         """Each day by itself; those of the last verdict stay if neither rows nor labels have come since."""
         known = {day.day: day for day in self._previous.days} if self._previous else {}
-        for day in days:
-            table, before = self._of(day), known.get(day.isoformat())
-            if not len(table):
-                continue
-            unchanged = before is not None and (before.rows, before.labelled) == (len(table), _labelled(table))
-            if before is not None and unchanged and day not in fresh:
-                yield before
-            else:
-                yield from self._day(day, table)
+        for day, versions in counts.items():
+            version = max(versions, key=lambda name: versions[name])
+            try:
+                rows = self._rows(day, version)
+            except StoreError:
+                continue  # a version of before the watch store: its days have no figures
+            before = known.get(day.isoformat())
+            if before is None or day in fresh or (before.versions, before.labelled) != (versions, _labelled(rows)):
+                before = self._day(day, version, versions)
+            yield before
 
-    def _day(self, day: datetime.date, table: pd.DataFrame) -> Iterator[Day]:
-        """The figures of a day, by the version that answered most rows; none without reference rows of that one."""
-        versions = {str(name): int(count) for name, count in table["version"].value_counts().items()}
-        version = max(versions, key=lambda name: versions[name])
-        try:
-            reference = self._reference(version)
-        except StoreError:
-            return
-        found = self._judged(reference, self._by(version, day), day, day)
+    def _day(self, day: datetime.date, version: str, versions: dict[str, int]) -> Day:
+        """The figures of a day, by the version that answered most rows."""
+        rows = self._rows(day, version)
+        found = self._judged(self._reference(version), rows, day, day)
         main = found.performance[0] if found.performance else None
-        yield Day(
+        return Day(
             day=day.isoformat(),
-            rows=len(table),
+            rows=sum(versions.values()),
             versions=versions,
             status=found.status,
             psi={column.name: column.psi for column in found.columns},
             divergence=found.divergence,
             estimated=main.estimated if main else None,
             true=main.true if main else None,
-            labelled=_labelled(table),
+            labelled=_labelled(rows),
         )
 
 
-def _latest_version(table: pd.DataFrame) -> str:
-    return str(table["version"].iloc[-1]) if len(table) else ""
-
-
-def _labelled(table: pd.DataFrame) -> int:
-    return int(table[ACTUAL].notna().sum()) if ACTUAL in table else 0
+def _labelled(rows: pd.DataFrame) -> int:
+    return int(rows[ACTUAL].notna().sum()) if ACTUAL in rows else 0
 
 
 def _follows(before: Verdict, found: Verdict) -> bool:

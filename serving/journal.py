@@ -179,6 +179,7 @@ class Journal:
 
     def _records(self) -> list[Record]:
         records: list[Record] = []
+        since = 0
         while self._entries:
             entry = self._entries.popleft()
             for first in range(0, len(entry.places), _PART):
@@ -187,14 +188,17 @@ class Journal:
                 records += made
                 if self.shadow is not None:
                     records += self.shadow.records(part, made)
-                time.sleep(0)  # a turn for the event loop, which waits for the interpreter
+                since += len(made)
+                if since >= _PART:
+                    since = 0
+                    time.sleep(0)  # a turn for the event loop, which waits for the interpreter
         return records
 
     def _of(self, entry: Entry) -> list[Record]:
         """The records of an entry's places."""
         predictor, places = entry.predictor, entry.places
         when = _written(entry.when)
-        scores = entry.scores[np.asarray(places)]
+        scores = entry.scores if len(places) == len(entry.scores) else entry.scores[np.asarray(places)]
         keys = entry.decoded.keys
         return [
             Record(

@@ -1,13 +1,15 @@
 """Numbers: how wide an interval is says how large the error is to be expected.
 
 Direct loss estimation (as NannyML calls it): the booster of error sizes that makes intervals has learned the loss of
-each row; held-out rows say what of it came true.
+each row. How errors of held-out rows follow from half widths and from values is learned here: where prices rise with
+the season, so do their errors, and more than a booster has seen of it.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import PoissonRegressor
 
 from model.outcomes import Regression
 from model.watched import Watched
@@ -15,8 +17,8 @@ from monitoring import answers
 from monitoring.estimates.base import ACTUAL, Estimator, Measure, Parts, mean
 from validation.contract import Column
 
-_BINS = 8
 _LEAST = 1e-9
+_SMALL = 0.05
 _NORMAL = 2 / np.pi
 """The square of the mean size of a normal error, divided by its variance."""
 
@@ -46,11 +48,9 @@ class Numbers(Estimator[Regression]):
     def __init__(self, watched: Watched, columns: list[Column], reference: pd.DataFrame) -> None:
         """See `Estimator`."""
         super().__init__(watched, columns, reference)
-        half, errors = self._half(self.held_out), self._errors(self.held_out)
-        self._edges = np.unique(np.quantile(half, np.linspace(0, 1, _BINS + 1)[1:-1]))
-        places = np.searchsorted(self._edges, half)
-        self._sizes = _by_bin(places, errors, half)
-        self._squares = _by_bin(places, errors**2, half**2)
+        errors = self._errors(self.held_out)
+        self._small = float(np.quantile(np.abs(answers.scores(self.held_out)[:, 0]), _SMALL))
+        self._sizes, self._squares = (_Power(self._causes(self.held_out), losses) for losses in (errors, errors**2))
 
     def effects(self, rows: pd.DataFrame) -> np.ndarray:
         """The value, or its logarithm where intervals are factors."""
@@ -66,11 +66,17 @@ class Numbers(Estimator[Regression]):
 
     def expected(self, rows: pd.DataFrame, variance: np.ndarray) -> Parts:
         """What half widths say, and what is added beyond what the model learned from."""
-        half, values = self._half(rows), np.abs(answers.scores(rows)[:, 0])
-        places = np.searchsorted(self._edges, half)
+        causes, values = self._causes(rows), np.abs(answers.scores(rows)[:, 0])
         added = variance * values**2 if self._logarithmic else variance
-        sizes, squares = self._sizes[places] * half, self._squares[places] * half**2
-        return _parts(np.sqrt(sizes**2 + _NORMAL * added), squares + added, values)
+        return _parts(np.sqrt(self._sizes(causes) ** 2 + _NORMAL * added), self._squares(causes) + added, values)
+
+    def _causes(self, rows: pd.DataFrame) -> np.ndarray:
+        """The logarithms of half widths and of values, shape (rows, 2); values near 0 have the errors of small ones."""
+        scores = answers.scores(rows)
+        half, values = (scores[:, 2] - scores[:, 1]) / 2, np.abs(scores[:, 0])
+        causes = np.column_stack([half, np.maximum(values, self._small)])
+        logarithms: np.ndarray = np.log(np.maximum(causes, _LEAST))
+        return logarithms
 
     @property
     def _logarithmic(self) -> bool:
@@ -78,22 +84,28 @@ class Numbers(Estimator[Regression]):
         return self.outcome.log or self.outcome.ratio
 
     @staticmethod
-    def _half(rows: pd.DataFrame) -> np.ndarray:
-        scores = answers.scores(rows)
-        half: np.ndarray = np.maximum((scores[:, 2] - scores[:, 1]) / 2, _LEAST)
-        return half
-
-    @staticmethod
     def _errors(rows: pd.DataFrame) -> np.ndarray:
         errors: np.ndarray = np.abs(rows[ACTUAL].to_numpy(dtype=float) - answers.scores(rows)[:, 0])
         return errors
 
 
-def _by_bin(places: np.ndarray, errors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The mean error divided by the mean size in each bin, shape (bins,)."""
-    bins = int(places.max()) + 1
-    ratios: np.ndarray = np.bincount(places, errors, bins) / np.bincount(places, sizes, bins)
-    return ratios
+class _Power:
+    """A mean loss that is a product of powers of its causes, fitted by Poisson quasi-likelihood."""
+
+    def __init__(self, causes: np.ndarray, losses: np.ndarray) -> None:
+        """Fit it to logarithms of causes, shape (rows, causes), and losses, shape (rows,)."""
+        self._centre, self._spread = causes.mean(axis=0), causes.std(axis=0) + _LEAST
+        self._scale = losses.mean() or 1.0
+        self._fitted = PoissonRegressor(alpha=1e-4, max_iter=300).fit(self._standard(causes), losses / self._scale)
+
+    def __call__(self, causes: np.ndarray) -> np.ndarray:
+        """The mean loss of each row, shape (rows,)."""
+        losses: np.ndarray = self._fitted.predict(self._standard(causes)) * self._scale
+        return losses
+
+    def _standard(self, causes: np.ndarray) -> np.ndarray:
+        standard: np.ndarray = (causes - self._centre) / self._spread
+        return standard
 
 
 def _parts(errors: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> Parts:
