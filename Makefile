@@ -64,7 +64,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup train tune draft scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup train tune draft scm serve ui drift bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -139,6 +139,9 @@ serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
 	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(HERE) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
 	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
+
+drift: $(DEV)/.ready ## judge the latest answers of PROBLEM: ARGS='--days N --until DATE'
+	@python -m monitoring drift "$$PROBLEM" $(ARGS)
 
 ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API
 	@exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT)

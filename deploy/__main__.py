@@ -1,4 +1,4 @@
-"""python -m deploy rollout | rollback | status | history: what runs on Cloud Run, and which revision answers."""
+"""python -m deploy rollout | rollback | status | history | alerts: what Cloud Run serves, who hears of trouble."""
 
 import argparse
 import datetime
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from deploy import config, golden
+from deploy.cloud import alerts
 from deploy.config import Config
 from deploy.errors import ConfigError, DeployError
 from deploy.release import lease, revisions, traffic
@@ -62,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     history = commands.add_parser("history", help="what the ledger has")
     history.add_argument("--on", type=datetime.date.fromisoformat, help="what served on that day (UTC), YYYY-MM-DD")
     history.set_defaults(run=_history)
+    alerting = commands.add_parser("alerts", help="objectives, the uptime check and alert policies in Cloud Monitoring")
+    alerting.add_argument("--notify", action="append", help="an e-mail or https address that is told; may be repeated")
+    alerting.add_argument("--remove", action="store_true", help="remove all that this command has made")
+    alerting.set_defaults(run=_alerts)
     return parser
 
 
@@ -113,6 +118,13 @@ def _history(options: argparse.Namespace, settings: Config) -> None:
             for revision, percent in shares.items():
                 facts = entry.revisions.get(revision, {})
                 _say(f"    {service}  {percent:3d} %  {revision}  {facts.get('models', '')}  {facts.get('bento', '')}")
+
+
+def _alerts(options: argparse.Namespace, settings: Config) -> None:
+    if options.remove:
+        alerts.remove(settings, _say)
+    else:
+        alerts.apply(settings, CloudRun(settings.parent), options.notify or (), _say)
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:

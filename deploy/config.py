@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,7 +15,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z]([a-z0-9-]{0,35}[a-z0-9])?$")]
 """Short enough for the suffix of its revisions: Cloud Run allows names of 63 characters."""
 
-Secret = Annotated[str, msgspec.Meta(pattern="^projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*$")]
+_VERSION = "projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*"
+Secret = Annotated[str, msgspec.Meta(pattern=f"^{_VERSION}$")]
 """A version of a secret by its number: "latest" could change between two containers."""
 
 
@@ -34,6 +35,21 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failure_threshold: Positive
 
 
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The collector beside the service in each of its containers, which sends its metrics to Cloud Monitoring.
+
+    Attributes:
+        sidecar: the image of Managed Service for Prometheus' collector for Cloud Run; none if empty.
+        config: the secret with its settings, such as `deploy/cloud/metrics.yaml`; without one it sends all metrics.
+        cpu, memory: its share, on top of the service's.
+    """
+
+    sidecar: str = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
+    config: Annotated[str, msgspec.Meta(pattern=f"^({_VERSION})?$")] = ""
+    cpu: str = "500m"
+    memory: str = "256Mi"
+
+
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The resources of a container, and how many containers there are.
 
@@ -48,6 +64,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         secrets: variables from Secret Manager, each `projects/…/secrets/…/versions/…`.
         startup_probe: limits how long a container takes to be ready.
         liveness_probe: limits how long it may hang until it is replaced.
+        metrics: who collects the service's metrics.
+        watch: the bucket of the watch store, whose verdicts the service shows; none if empty.
     """
 
     cpu: str = "1"
@@ -64,6 +82,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secrets: Mapping[str, Secret] = {}
     startup_probe: Probe = Probe(period_seconds=1, timeout_seconds=1, failure_threshold=60)
     liveness_probe: Probe = Probe(period_seconds=10, timeout_seconds=5, failure_threshold=3)
+    metrics: Metrics = Metrics()
+    watch: str = ""
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +95,9 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seconds: the least time that each step below 100 is watched; an identity token is valid for an hour.
         max_slowdown: the p95 of the new revision may be this multiple of the old one's, plus `slack_ms`.
         ready_seconds: how long a new revision may take to be ready.
+        callers_seconds: how long each step below 100 waits for what callers met, which Cloud Monitoring has minutes
+            later; 0 leaves the judgement to the golden rows.
+        max_more_errors: the new revision's callers may meet errors more often than the old one's by this share.
     """
 
     steps: Annotated[Sequence[Percent], msgspec.Meta(min_length=1)] = (5, 25, 100)
@@ -83,6 +106,8 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_slowdown: Annotated[float, msgspec.Meta(ge=1)] = 1.5
     slack_ms: Annotated[float, msgspec.Meta(ge=0)] = 50.0
     ready_seconds: Positive = 300
+    callers_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 240.0
+    max_more_errors: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.005
 
     def __post_init__(self) -> None:
         if list(self.steps) != sorted(set(self.steps)) or self.steps[-1] != 100:
@@ -121,13 +146,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read(path: Path, **overrides: str | None) -> Config:
     """Read the file; `overrides` (project, region) win over it where they are given. Raises ConfigError.
 
-    PROJECT stands for the project in the names of ledger, accounts and secrets.
+    PROJECT stands for the project in the names of ledger, accounts and secrets. A file that `extends` another one in
+    its folder says only what differs: mappings are merged, anything else is replaced.
     """
     try:
         document = msgspec.yaml.decode(path.read_bytes())
+        if base := document.pop("extends", None):
+            document = merged(msgspec.yaml.decode(path.with_name(base).read_bytes()), document)
         document |= {name: value for name, value in overrides.items() if value}
         config = msgspec.convert(document, Config)
-    except (OSError, msgspec.MsgspecError, ValueError, TypeError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path} cannot be used: {error}") from error
     for name in ("project", "region"):
         if not getattr(config, name):
@@ -138,10 +166,24 @@ def read(path: Path, **overrides: str | None) -> Config:
     return _named(config)
 
 
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`: mappings are merged, anything else is replaced."""
+    nested = {
+        name: merged(base[name], value)
+        for name, value in over.items()
+        if isinstance(value, dict) and isinstance(base.get(name), dict)
+    }
+    return {**base, **over, **nested}
+
+
 def _named(config: Config) -> Config:
     def named(text: str) -> str:
         return text.replace("PROJECT", config.project)
 
     secrets = {variable: named(where) for variable, where in config.run.secrets.items()}
-    run = msgspec.structs.replace(config.run, service_account=named(config.run.service_account), secrets=secrets)
+    metrics = msgspec.structs.replace(config.run.metrics, config=named(config.run.metrics.config))
+    account = named(config.run.service_account)
+    run = msgspec.structs.replace(
+        config.run, service_account=account, secrets=secrets, metrics=metrics, watch=named(config.run.watch)
+    )
     return msgspec.structs.replace(config, ledger=named(config.ledger), caller=named(config.caller), run=run)

@@ -1,5 +1,6 @@
 """Whether a revision may get traffic: its answers to the golden rows, and its latency next to the old one's."""
 
+import datetime
 import itertools
 import statistics
 import time
@@ -44,11 +45,15 @@ class Asked(NamedTuple):
         return 1_000 * (statistics.quantiles(self.seconds, n=20, method="inclusive")[-1] if self.seconds[1:] else 0.0)
 
 
-def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary, seconds: float) -> str:
-    """Send single golden rows to the new and the old revision in turn, for at least `seconds`.
+class Compared(NamedTuple):
+    """How two revisions answered: the latencies in a sentence, and when the last rows were asked."""
 
-    Returns:
-        The latencies, in a sentence.
+    sentence: str
+    until: datetime.datetime
+
+
+def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary, seconds: float) -> Compared:
+    """Send single golden rows to the new and the old revision in turn, for at least `seconds`.
 
     Raises:
         Unhealthy: the new one fails, answers wrongly or is slower than it may be.
@@ -56,8 +61,9 @@ def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary,
     golden_rows: list[tuple[Golden | None, int]] = [(model, row) for model in models for row in range(len(model.rows))]
     rows = itertools.cycle(golden_rows or [(None, 0)])
     pause = seconds / canary.requests
-    fresh, stable = Asked([], []), Asked([], [])
+    fresh, stable, until = Asked([], []), Asked([], []), datetime.datetime.now(datetime.UTC)
     for _, (model, row) in zip(range(canary.requests), rows, strict=False):
+        until = datetime.datetime.now(datetime.UTC)
         fresh = _joined(fresh, _ask(new, model, row, exact=True))
         if fresh.wrong:
             raise Unhealthy(f"The new revision failed: {fresh.wrong[0]}.")
@@ -68,7 +74,8 @@ def compare(new: Api, old: Api | None, models: Sequence[Golden], canary: Canary,
     latencies = f"p95 {fresh.p95:.0f} ms, the old revision's {stable.p95:.0f} ms"
     if old is not None and stable.seconds and fresh.p95 > limit:
         raise Unhealthy(f"The new revision is slow: {latencies}, and {limit:.0f} ms is the most it may be.")
-    return f"{canary.requests} answers as they should be, {latencies if old is not None else f'p95 {fresh.p95:.0f} ms'}"
+    latencies = latencies if old is not None else f"p95 {fresh.p95:.0f} ms"
+    return Compared(f"{canary.requests} answers as they should be, {latencies}", until)
 
 
 def _ask(api: Api, model: Golden | None, row: int, *, exact: bool) -> Asked:

@@ -23,6 +23,7 @@ main() {
   images
   buckets
   roles
+  metrics
   federation
   if $mlflow; then mlflow_server; fi
   what_is_left
@@ -86,11 +87,11 @@ on_account() { grant gcloud iam service-accounts add-iam-policy-binding "$(accou
 
 apis() {
   run gcloud services enable artifactregistry.googleapis.com cloudresourcemanager.googleapis.com iam.googleapis.com \
-    iamcredentials.googleapis.com run.googleapis.com secretmanager.googleapis.com sts.googleapis.com
+    iamcredentials.googleapis.com monitoring.googleapis.com run.googleapis.com secretmanager.googleapis.com sts.googleapis.com
 }
 
 accounts() {
-  make_account run 'The services run as this one, which may do nothing'
+  make_account run 'The services run as this one, which may send metrics'
   make_account build 'Trains, and pushes images'
   make_account deploy 'Moves traffic'
   make_account ask 'Private services are asked as this one before they get traffic'
@@ -123,9 +124,12 @@ JSON
 buckets() {
   make_bucket "$project-boxwood-releases" --retention-period=400d # the ledger: not even its owner changes an entry
   make_bucket "$project-boxwood-data"
+  make_bucket "$project-boxwood-watch" # verdicts, and rows of callers
   on_bucket "$project-boxwood-releases" deploy roles/storage.objectCreator
   on_bucket "$project-boxwood-releases" deploy roles/storage.objectViewer
   on_bucket "$project-boxwood-data" build roles/storage.objectUser
+  on_bucket "$project-boxwood-watch" build roles/storage.objectUser
+  on_bucket "$project-boxwood-watch" run roles/storage.objectViewer
 }
 
 make_bucket() {
@@ -138,13 +142,23 @@ make_bucket() {
 
 roles() {
   on_project deploy roles/run.developer
+  on_project deploy roles/monitoring.viewer # a rollout reads what callers met
+  on_project run roles/monitoring.metricWriter
   on_project ask roles/run.invoker # on the project, because the services are not there before the first release
   on_account run "serviceAccount:$(account deploy)" roles/iam.serviceAccountUser
   on_account ask "serviceAccount:$(account deploy)" roles/iam.serviceAccountOpenIdTokenCreator
 }
 
+# What the collector beside a service sends. A changed file is a new version: gcloud secrets versions add.
+metrics() {
+  have gcloud secrets describe boxwood-metrics ||
+    run gcloud secrets create boxwood-metrics --replication-policy=automatic "--data-file=${BASH_SOURCE[0]%/*}/cloud/metrics.yaml"
+  grant gcloud secrets add-iam-policy-binding boxwood-metrics \
+    "--member=serviceAccount:$(account run)" --role=roles/secretmanager.secretAccessor
+}
+
 # GitHub's workflows of this repository, on main and on tags v*, may become `build`; those that GitHub lets into the
-# environments production and rollback may become `deploy`. Nobody else, and there are no keys.
+# environments staging, production and rollback may become `deploy`. Nobody else, and there are no keys.
 federation() {
   local pool=(github --location=global) provider=(boxwood --workload-identity-pool=github --location=global) do=update-oidc
   have gcloud iam workload-identity-pools describe "${pool[@]}" ||
@@ -161,7 +175,7 @@ federation() {
   if ! $dry_run; then number=$(gcloud projects describe "$project" --format='value(projectNumber)'); fi
   local identities=iam.googleapis.com/projects/$number/locations/global/workloadIdentityPools/github environment
   on_account build "principalSet://$identities/attribute.repository_id/$repository_id" roles/iam.workloadIdentityUser
-  for environment in production rollback; do
+  for environment in staging production rollback; do
     on_account deploy "principalSet://$identities/attribute.environment/$environment" roles/iam.workloadIdentityUser
   done
 }
@@ -230,7 +244,8 @@ TEXT
 # and in deploy/cloudrun.yaml:
 #   caller: $(account ask)
 #   registry: "$uri"
-#   run: {service_account: $(account run)}
+#   run: {service_account: $(account run), metrics: {config: projects/$project/secrets/boxwood-metrics/versions/1}}
+# and once a release serves: python -m deploy --project $project alerts --notify you@example.com
 TEXT
 }
 

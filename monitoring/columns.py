@@ -16,6 +16,7 @@ from validation.contract import Column
 
 TESTS_A_COLUMN = 9
 """How many findings a column may have, among which the budget of false ones is divided."""
+_LEAST = 1e-9
 _BINS, _NAMES, _BLOCKS, _TOLD = 10, 30, 20, 5
 _TIMES = (contracts.Kind.DATE, contracts.Kind.TIMESTAMP)
 _NUMBERS = (contracts.Kind.INTEGER, contracts.Kind.REAL)
@@ -167,8 +168,8 @@ def _moments(known: np.ndarray, there: np.ndarray) -> dict[str, Moment]:
     scale = old.std() or 1.0
     measures: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "mean": lambda values: values.mean(axis=-1) / scale,
-        "spread": lambda values: np.log(np.maximum(values.std(axis=-1), 1e-9 * scale) / scale),
-        "skew": lambda values: np.asarray(stats.skew(values, axis=-1)),
+        "spread": lambda values: np.log(np.maximum(values.std(axis=-1), _LEAST * scale) / scale),
+        "skew": lambda values: _skewness(values / scale),
     }
     blocks = [values[: len(values) // _BLOCKS * _BLOCKS].reshape(_BLOCKS, -1, order="F") for values in (old, new)]
     moved = {}
@@ -179,6 +180,13 @@ def _moments(known: np.ndarray, there: np.ndarray) -> dict[str, Moment]:
         error = float(np.hypot(*errors))
         moved[name] = Moment(change, change / error if error else (np.inf if change else 0.0))
     return moved
+
+
+def _skewness(values: np.ndarray) -> np.ndarray:
+    """The third moment around the mean over the cube of the standard deviation, 0 of a constant."""
+    around = values - values.mean(axis=-1, keepdims=True)
+    spread = around.std(axis=-1)
+    return np.where(spread > 0, (around**3).mean(axis=-1) / np.maximum(spread, _LEAST) ** 3, 0.0)
 
 
 def _shifts(moments: dict[str, Moment], params: MonitorParams) -> Iterator[Test]:

@@ -15,9 +15,9 @@ from scipy import stats
 
 from model.watched import Watched
 from monitoring import answers, columns, estimates, season, separable
-from monitoring.estimates import ACTUAL, Estimator
+from monitoring.estimates import ACTUAL, Estimator, Expected
 from monitoring.params import MonitorParams
-from monitoring.verdict import ColumnDrift, Finding, Performance, Status, Verdict
+from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
 from validation.errors import TableError
 
 _OTHER_TESTS = 6
@@ -91,8 +91,11 @@ class _Comparison:
         scores = answers.scores(before), answers.scores(window)
         self._divergence, found = answers.diverge(watched, *scores, params, self._chance)
         self._findings += found
-        self._separable, found = separable.tell_apart(looked_at, before, window, params)
-        self._findings += found
+        told = [column for column in looked_at if self._matters(column.name)]
+        self._separable: Figure | None = None
+        if told:
+            self._separable, found = separable.tell_apart(told, before, window, params)
+            self._findings += found
         estimator = estimates.of(watched, looked_at, reference)
         if not len(estimator.held_out):
             raise TableError(f"The reference rows of '{watched.model}' {watched.version} have none that are held out.")
@@ -102,9 +105,9 @@ class _Comparison:
 
     def _worse(self, estimator: Estimator[Any], window: pd.DataFrame, stuck: Collection[str]) -> Iterator[Finding]:
         """Whether answers are worse than the model says, by what is to be expected and by the truth."""
-        expected = estimator.expected_losses(window, stuck)
-        rise = float(expected.beyond.mean() / expected.known.mean()) - 1
-        if rise > self._params.degradation:
+        now, then = (_excess(estimator.expected_losses(*rows)) for rows in ((window, stuck), (estimator.held_out,)))
+        rise, error = now.value - then.value, float(np.hypot(now.error, then.error))
+        if rise > self._params.degradation and rise > stats.norm.isf(self._chance) * error:
             yield Finding(
                 kind="estimate",
                 harmful=True,
@@ -150,8 +153,10 @@ class _Comparison:
         return "ok", f"As before: no difference from {self._compared.of} that counts.{notes}"
 
     def _is_note(self, finding: Finding) -> bool:
-        by_name = {drift.name: drift for drift in self._columns}
-        return finding.column is not None and by_name[finding.column].importance < self._params.importance
+        return finding.column is not None and not self._matters(finding.column)
+
+    def _matters(self, column: str) -> bool:
+        return any(drift.name == column and drift.importance >= self._params.importance for drift in self._columns)
 
     def figures(self) -> dict[str, Any]:
         """The members of the verdict that were measured."""
@@ -168,6 +173,19 @@ class _Comparison:
             "divergence_threshold": self._params.divergence,
             "separable": self._separable,
         }
+
+
+class _Excess(NamedTuple):
+    """How far the loss beyond what the model knows is above that of known rows, relative, and its standard error."""
+
+    value: float
+    error: float
+
+
+def _excess(expected: Expected) -> _Excess:
+    value = float(expected.beyond.mean() / expected.known.mean()) - 1
+    left = expected.beyond - (1 + value) * expected.known
+    return _Excess(value, float(left.std() / np.sqrt(len(left)) / expected.known.mean()))
 
 
 def _relative_error(losses: np.ndarray) -> float:

@@ -44,17 +44,17 @@ def rows(contract: Contract, reference: pd.DataFrame, window: pd.DataFrame, para
     width = (last - first).days
     if width > _WIDEST:
         return everything
-    middle = (first + (last - first) / 2).dayofyear
+    middle = (first + (last - first) / 2).day_of_year
     half = width / 2 + params.season_weeks * _DAYS_A_WEEK
-    apart = np.abs(reference[time.name].dt.dayofyear - middle)
+    apart = np.abs(reference[time.name].dt.day_of_year - middle)
     near = np.minimum(apart, _DAYS_A_YEAR - apart) <= half
     season = reference[near.fillna(value=False).to_numpy()]
     if len(season) < params.fewest_reference:
         return everything
     weeks = round(2 * half / _DAYS_A_WEEK)
     of = f"{len(season):,} reference rows of the same {weeks} weeks of the year"
-    weekdays = asked.dt.dayofweek.value_counts(normalize=True)
-    same = season[season[time.name].dt.dayofweek.isin(weekdays[weekdays > 0.01].index)]
+    weekdays = asked.dt.day_of_week.value_counts(normalize=True)
+    same = season[season[time.name].dt.day_of_week.isin(weekdays[weekdays > 0.01].index)]
     if len(weekdays) < _DAYS_A_WEEK and len(same) >= params.fewest_reference:
         return Compared(same, f"{len(same):,} reference rows of the same weekdays and {weeks} weeks of the year")
     return Compared(season, of)

@@ -29,6 +29,7 @@ class Store:
 
     def __init__(self, model: str, address: str = "") -> None:
         """Open it; the address is `ADDRESS` of the environment where none is given. Raises StoreError."""
+        self.model = model
         self.address = address or os.environ.get(ADDRESS) or DEFAULT
         try:
             self._files, root = fsspec.core.url_to_fs(self.address)

@@ -78,10 +78,10 @@ class Support:
     def _part(self, column: Column, values: pd.Series) -> np.ndarray:
         """The columns of the design that stand for an input, shape (rows, columns)."""
         if column.name in self._edges:
-            low, _, scale = self._edges[column.name]
+            scale = self._edges[column.name][2]
             numbers = values.to_numpy(dtype=float, na_value=np.nan)
             missing = np.isnan(numbers)
-            known = np.where(missing, np.nanmean(numbers) if not missing.all() else low, numbers)
+            known = np.where(missing, np.nanmean(numbers) if not missing.all() else 0.0, numbers)
             return (known / scale)[:, None]
         places = self._names[column.name].get_indexer(pd.Index(values.astype("str")))
         indicators: np.ndarray = (places[:, None] == np.arange(len(self._names[column.name]))).astype(float)

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 import msgspec
 from google.cloud import run_v2
 
-from deploy.config import Config, Probe, Service, Transport
+from deploy.config import Config, Probe, Run, Service, Transport
 from deploy.errors import ConfigError, Unhealthy
 from deploy.golden import Bento
 from deploy.release.cloud_run import CloudRun
 
 _BENTO, _MODELS = "boxwood.dev/bento", "boxwood.dev/models"
 _PORT = 8080
+_PORT_BESIDE = 8081
+_CONFIG_FOLDER, _CONFIG_FILE = "/etc/rungmp", "config.yaml"
+"""Where the collector of metrics looks for its settings."""
+_WATCH_FOLDER = "/watch"
 _READY = "Ready"
 _PAUSE_SECONDS = 0.2
 Facts = Mapping[str, str]
@@ -38,15 +42,43 @@ def digest(image: str) -> str:
 
 
 def template(config: Config, service: Service, called: str, image: str, bento: Bento) -> run_v2.RevisionTemplate:
-    """The template of the revision `called` so."""
+    """The template of the revision `called` so: the service's container first, the collector of its metrics second.
+
+    The service does not depend on the collector, so a start waits for nothing new.
+    """
     run = config.run
-    port = run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=_PORT)
+    collected = bool(run.metrics.sidecar) and service.transport != "page"
+    models = {model.model: [model.version, model.registry_version] for model in bento.answering}
+    return run_v2.RevisionTemplate(
+        revision=called,
+        containers=[_container(run, service, image), *([_collector(run)] if collected else ())],
+        volumes=[
+            *([_settings(run.metrics.config)] if collected and run.metrics.config else ()),
+            *([_bucket(run.watch)] if run.watch else ()),
+        ],
+        annotations={_BENTO: bento.tag, _MODELS: msgspec.json.encode(models).decode()},
+        scaling=run_v2.RevisionScaling(max_instance_count=run.max_instances),
+        max_instance_request_concurrency=run.concurrency,
+        timeout={"seconds": run.timeout_seconds},
+        service_account=run.service_account,
+    )
+
+
+def _container(run: Run, service: Service, image: str) -> run_v2.Container:
+    """The service's container, the one with a port."""
+    port = _port(service.transport)
     environment = dict(run.environment)
     if service.transport != "page":
         environment = {"BOXWOOD_TRANSPORT": service.transport, "BOXWOOD_IMAGE": image} | environment
-    container = run_v2.Container(
+    if service.transport == "grpc":
+        environment = {"BOXWOOD_HTTP_PORT": str(_PORT)} | environment
+    if run.watch:
+        environment = {"BOXWOOD_WATCH": _WATCH_FOLDER} | environment
+    return run_v2.Container(
+        name="service",
         image=image,
-        ports=[port],
+        volume_mounts=[run_v2.VolumeMount(name="watch", mount_path=_WATCH_FOLDER)] if run.watch else [],
+        ports=[run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=port)],
         env=[
             *(run_v2.EnvVar(name=variable, value=value) for variable, value in environment.items()),
             *(_secret(variable, where) for variable, where in run.secrets.items()),
@@ -59,24 +91,43 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
         startup_probe=_probe(run.startup_probe, service.transport, "/readyz"),
         liveness_probe=_probe(run.liveness_probe, service.transport, "/livez"),
     )
-    models = {model.model: [model.version, model.registry_version] for model in bento.answering}
-    return run_v2.RevisionTemplate(
-        revision=called,
-        containers=[container],
-        annotations={_BENTO: bento.tag, _MODELS: msgspec.json.encode(models).decode()},
-        scaling=run_v2.RevisionScaling(max_instance_count=run.max_instances),
-        max_instance_request_concurrency=run.concurrency,
-        timeout={"seconds": run.timeout_seconds},
-        service_account=run.service_account,
+
+
+def _port(transport: Transport) -> int:
+    """Where Cloud Run sends requests. /metrics is at 8080 either way, where the collector looks by itself."""
+    return _PORT_BESIDE if transport == "grpc" else _PORT
+
+
+def _collector(run: Run) -> run_v2.Container:
+    """Managed Service for Prometheus' sidecar."""
+    mounts = [run_v2.VolumeMount(name="metrics-config", mount_path=_CONFIG_FOLDER)] if run.metrics.config else []
+    limits = {"cpu": run.metrics.cpu, "memory": run.metrics.memory}
+    return run_v2.Container(
+        name="metrics",
+        image=run.metrics.sidecar,
+        volume_mounts=mounts,
+        resources=run_v2.ResourceRequirements(limits=limits, cpu_idle=run.cpu_idle),
     )
+
+
+def _bucket(name: str) -> run_v2.Volume:
+    """The watch store, to be read."""
+    return run_v2.Volume(name="watch", gcs=run_v2.GCSVolumeSource(bucket=name, read_only=True))
+
+
+def _settings(secret: str) -> run_v2.Volume:
+    """The collector's settings, as a file."""
+    name, _, version = secret.partition("/versions/")
+    items = [run_v2.VersionToPath(version=version, path=_CONFIG_FILE)]
+    return run_v2.Volume(name="metrics-config", secret=run_v2.SecretVolumeSource(secret=name, items=items))
 
 
 def _probe(probe: Probe, transport: Transport, path: str) -> run_v2.Probe:
     """The probe on the one port; `path` is where HTTP answers it."""
     action = (
-        {"grpc": run_v2.GRPCAction(port=_PORT)}
+        {"grpc": run_v2.GRPCAction(port=_port(transport))}
         if transport == "grpc"
-        else {"http_get": run_v2.HTTPGetAction(path="/" if transport == "page" else path, port=_PORT)}
+        else {"http_get": run_v2.HTTPGetAction(path="/" if transport == "page" else path, port=_port(transport))}
     )
     return run_v2.Probe(
         period_seconds=probe.period_seconds,
@@ -113,10 +164,17 @@ def facts(revision: run_v2.Revision | None) -> Facts:
         return {}
     versions = models(revision)
     return {
-        "image": revision.containers[0].image if revision.containers else "",
+        "image": image_of(revision),
         "bento": revision.annotations.get(_BENTO, ""),
         "models": ",".join(f"{model}:{version}" for model, (version, _) in versions.items()),
     }
+
+
+def image_of(revision: run_v2.Revision) -> str:
+    """The image of a revision's service; others may run beside it."""
+    images: list[str] = [container.image for container in revision.containers if container.ports]
+    images += [container.image for container in revision.containers]
+    return next(iter(images), "")
 
 
 def models(revision: run_v2.Revision) -> Mapping[str, tuple[str, str]]:

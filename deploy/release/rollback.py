@@ -94,11 +94,10 @@ def _named_targets(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: s
     """The newest revision of each service with the one image that matches `to`."""
     by_service = {name: cloud.revisions(name) for name in present}
     images = {
-        container.image
+        revisions.image_of(revision)
         for service_revisions in by_service.values()
         for revision in service_revisions
-        for container in revision.containers
-        if to in traffic.short(revision.name) or to in container.image
+        if to in traffic.short(revision.name) or to in revisions.image_of(revision)
     }
     if len(images) != 1:
         means = f"means {len(images)} images: {', '.join(sorted(images))}" if images else "is in no revision or image"
@@ -106,11 +105,7 @@ def _named_targets(cloud: CloudRun, present: Mapping[str, run_v2.Service], to: s
     [image] = images
     targets = {}
     for name, service_revisions in by_service.items():
-        matches = [
-            candidate
-            for candidate in service_revisions
-            if any(container.image == image for container in candidate.containers)
-        ]
+        matches = [candidate for candidate in service_revisions if revisions.image_of(candidate) == image]
         if not matches:
             raise ConfigError(f"{name} has no revision of {image}.")
         targets[name] = _all_traffic(traffic.short(matches[0].name))

@@ -1,8 +1,9 @@
 """A new image gets the traffic step by step, or none of it.
 
 New revisions of all services are created without traffic, and checked with the golden rows under their own URLs. Then
-they get 5, 25 and 100 % (the file's `steps`), and are compared to the old revisions at each step. Any failure restores
-the split from before. Every step is idempotent, so an interrupted rollout is finished by running it again.
+they get 5, 25 and 100 % (the file's `steps`), and are compared to the old revisions at each step: by the golden rows,
+and by what callers met where that arrives in time. Any failure restores the split from before. Every step can be
+repeated, so an interrupted rollout is finished by running it again.
 """
 
 import contextlib
@@ -13,7 +14,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 from google.cloud import run_v2
 
-from deploy import asking, probes
 from deploy.config import Config, Service
 from deploy.errors import CloudError, ConfigError, DeployError, Fenced
 from deploy.golden import Bento
@@ -21,6 +21,7 @@ from deploy.release import lease, registry, revisions, traffic
 from deploy.release.cloud_run import CloudRun
 from deploy.release.lease import Lease
 from deploy.release.ledger import Entry, Ledger
+from deploy.release.proof import Proof
 from deploy.release.traffic import CANDIDATE, PREVIOUS, SERVING
 
 Say = Callable[[str], None]
@@ -38,7 +39,10 @@ class Rollout:
         self._say = say
         self._ledger = Ledger(config.ledger)
         self._names = {service.name: revisions.name(cloud, config, service, image) for service in config.services}
-        new = Lease.new(by, "rollout", image, waits=config.canary.seconds + config.canary.ready_seconds)
+        self._proof = Proof(config, cloud, bento, say)
+        canary = config.canary
+        waits = canary.seconds + canary.ready_seconds + canary.callers_seconds * len(config.services)
+        new = Lease.new(by, "rollout", image, waits)
         self._leases = {service.name: new for service in config.services}
 
     def plan(self) -> list[str]:
@@ -136,7 +140,7 @@ class Rollout:
         for service in self._config.services:
             self._create(service)
         for service in self._config.services:
-            self._prove(service)
+            self._proof.alone(service, self._names[service.name])
         reached = min(self._share(name) for name in self._names)
         for percent in self._config.canary.steps:
             if percent >= reached:
@@ -179,17 +183,6 @@ class Rollout:
         service = self._cloud.service(name)
         return 0 if service is None else traffic.split(service).get(self._names[name], 0)
 
-    def _prove(self, service: Service) -> None:
-        with self._api(service, CANDIDATE) as candidate:
-            probes.prove(candidate, self._bento.models, self._names[service.name])
-        self._say(f"{service.name}: {self._names[service.name]} answers as it must")
-
-    def _api(self, service: Service, tag: str) -> asking.Api:
-        settled = self._cloud.settled(service.name)
-        if settled is None:
-            raise CloudError(f"{service.name} was deleted.")
-        return asking.api(service.transport, traffic.uri(settled, tag), asking.token(self._config.caller, settled.uri))
-
     def _shift(self, percent: int) -> None:
         """Give the new revisions their share of every service, and record it in the ledger."""
         before, after = {}, {}
@@ -214,14 +207,8 @@ class Rollout:
             raise CloudError(f"{name} serves {traffic.observed(service)} where {dict(shares)} was asked for.")
 
     def _watch(self, percent: int) -> None:
-        canary = self._config.canary
-        seconds = canary.seconds / len(self._config.services) if percent < 100 else 0
-        for service in self._config.services:
-            old = traffic.main(self._leases[service.name].before or {})
-            with self._api(service, CANDIDATE) as candidate, self._api(service, SERVING) as stable:
-                baseline = stable if old is not None else None
-                result = probes.compare(candidate, baseline, self._bento.models, canary, seconds)
-            self._say(f"{service.name} at {percent} %: {result}")
+        old = {name: traffic.main(mine.before or {}) for name, mine in self._leases.items()}
+        self._proof.beside(percent, self._names, old)
 
     def _abort(self, why: str) -> None:
         """Restore the split from before, and release the leases."""

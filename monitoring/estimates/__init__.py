@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 
 from model.watched import Watched
-from monitoring.estimates.base import ACTUAL, Estimator
+from monitoring.estimates.base import Estimator, Expected
 from monitoring.estimates.classes import Classes
 from monitoring.estimates.numbers import Numbers
+from monitoring.truth import ACTUAL
 from problems.base import Task
 from validation.contract import Column
 
-__all__ = ["ACTUAL", "Estimator", "of"]
+__all__ = ["ACTUAL", "Estimator", "Expected", "of"]
 
 _BY_TASK: Mapping[Task, type[Estimator[Any]]] = {"regression": Numbers, "binary": Classes, "multiclass": Classes}
 

@@ -14,6 +14,7 @@ import yaml
 from google.api_core import exceptions
 from google.cloud import run_v2
 
+from deploy.cloud.monitoring import EMULATOR as MONITORING
 from deploy.config import Transport
 from deploy.release import lease, traffic
 from deploy.release.cloud_run import EMULATOR
@@ -23,7 +24,14 @@ from tests.project import ROOT
 
 HTTP, GRPC = "boxwood", "boxwood-grpc"
 TRANSPORTS: Mapping[str, Transport] = {HTTP: "http", GRPC: "grpc"}
-PATIENT: Mapping[str, Any] = {"requests": 12, "seconds": 0.5, "max_slowdown": 5, "slack_ms": 200, "ready_seconds": 60}
+PATIENT: Mapping[str, Any] = {
+    "requests": 12,
+    "seconds": 0.5,
+    "max_slowdown": 5,
+    "slack_ms": 200,
+    "ready_seconds": 60,
+    "callers_seconds": 0,
+}
 """A short watch, on a machine where several revisions share two cores."""
 
 
@@ -59,7 +67,8 @@ class Releases:
     @property
     def environment(self) -> dict[str, str]:
         """What the command sees."""
-        return {**os.environ, EMULATOR: self.cloud.address, "PYTHONPATH": str(ROOT), "GITHUB_ACTOR": ""}
+        emulators = {EMULATOR: self.cloud.address, MONITORING: self.cloud.monitoring.address}
+        return {**os.environ, **emulators, "PYTHONPATH": str(ROOT), "GITHUB_ACTOR": ""}
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Run a command; its output is one text."""

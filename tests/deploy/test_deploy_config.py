@@ -1,10 +1,13 @@
 """The file of settings, and what the command says before it asks anybody."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploy import config
 from deploy.__main__ import main
@@ -13,6 +16,11 @@ from deploy.release.cloud_run import EMULATOR
 from tests.project import ROOT
 
 SHIPPED = ROOT / "deploy/cloudrun.yaml"
+documents: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), st.integers() | st.lists(st.integers(), max_size=2), max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), st.integers() | inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def test_the_file_that_is_shipped_has_the_defaults() -> None:
@@ -23,6 +31,34 @@ def test_the_file_that_is_shipped_has_the_defaults() -> None:
     assert {service.transport for service in read.services} == {"http", "grpc"}
     assert read.ledger == "gs://p-boxwood-releases"
     assert config.read(SHIPPED.with_name("page.yaml"), project="p").services == [config.Service("boxwood-page", "page")]
+
+
+def test_staging_is_production_but_for_what_it_says() -> None:
+    production, staging = (
+        config.read(SHIPPED.with_name(f"{name}.yaml"), project="p") for name in ("cloudrun", "staging")
+    )
+    names, names_there = ({service.name for service in one.services} for one in (production, staging))
+    assert not names & names_there
+    assert [one.transport for one in production.services] == [one.transport for one in staging.services]
+    assert staging.ledger == f"{production.ledger}/staging"
+    assert staging.run == msgspec.structs.replace(production.run, max_instances=1)
+    assert staging.canary == msgspec.structs.replace(production.canary, steps=[100])
+
+
+@given(base=documents, over=documents)
+def test_an_overlay_says_what_differs(base: dict[str, Any], over: dict[str, Any]) -> None:
+    merged = config.merged(base, over)
+    assert merged.keys() == base.keys() | over.keys()
+    assert config.merged(merged, over) == merged
+    assert config.merged({}, over) == over
+    assert config.merged(base, {}) == base
+
+
+def test_what_a_file_extends_has_to_be_there(tmp_path: Path) -> None:
+    file = tmp_path / "staging.yaml"
+    file.write_text("extends: cloudrun.yaml\n")
+    with pytest.raises(ConfigError, match=r"staging\.yaml cannot be used: .*cloudrun\.yaml"):
+        config.read(file, project="p")
 
 
 @pytest.mark.parametrize(

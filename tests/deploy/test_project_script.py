@@ -143,6 +143,7 @@ def test_who_may_become_whom(cloud: Cloud) -> None:
     }
     assert become == {
         ("boxwood-build", f"--member=principalSet://{pool}/attribute.repository_id/42"),
+        ("boxwood-deploy", f"--member=principalSet://{pool}/attribute.environment/staging"),
         ("boxwood-deploy", f"--member=principalSet://{pool}/attribute.environment/production"),
         ("boxwood-deploy", f"--member=principalSet://{pool}/attribute.environment/rollback"),
     }
@@ -154,6 +155,8 @@ def test_no_role_of_the_whole_project_is_wide(cloud: Cloud) -> None:
     account = "--member=serviceAccount:boxwood-{}@a-project.iam.gserviceaccount.com"
     assert wide == {
         (account.format("deploy"), "--role=roles/run.developer"),
+        (account.format("deploy"), "--role=roles/monitoring.viewer"),
+        (account.format("run"), "--role=roles/monitoring.metricWriter"),
         (account.format("ask"), "--role=roles/run.invoker"),
         (account.format("mlflow"), "--role=roles/cloudsql.client"),
     }

@@ -111,9 +111,12 @@ def test_the_first_deployment_serves_both_transports_privately(releases: Release
     for name, service in releases.services().items():
         assert not service.invoker_iam_disabled
         assert f"{name} (" in told
-        container = service.template.containers[0]
+        container, collector = service.template.containers
         told_it = {variable.name: variable.value for variable in container.env}
-        assert told_it == {"BOXWOOD_TRANSPORT": TRANSPORTS[name], "BOXWOOD_IMAGE": container.image}
+        metrics_beside = {"BOXWOOD_HTTP_PORT": "8080"} if TRANSPORTS[name] == "grpc" else {}
+        assert told_it == {"BOXWOOD_TRANSPORT": TRANSPORTS[name], "BOXWOOD_IMAGE": container.image} | metrics_beside
+        assert not collector.ports
+        assert not container.depends_on
         for probe, path in ((container.startup_probe, "/readyz"), (container.liveness_probe, "/livez")):
             assert probe.grpc.port if TRANSPORTS[name] == "grpc" else probe.http_get.path == path
             assert probe.period_seconds

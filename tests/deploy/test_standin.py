@@ -90,6 +90,18 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     ),
     "what the platform sets": ({"template": template("echo", "standing-b", PORT="1")}, exceptions.InvalidArgument),
     "no container": ({"template": run_v2.RevisionTemplate()}, exceptions.InvalidArgument),
+    "two containers with a port": (
+        {"template": run_v2.RevisionTemplate(containers=[*template("echo").containers, *template("echo").containers])},
+        exceptions.InvalidArgument,
+    ),
+    "a container that waits for one that is not there": (
+        {
+            "template": run_v2.RevisionTemplate(
+                containers=[*template("echo").containers, run_v2.Container(image="beside", depends_on=["nobody"])]
+            )
+        },
+        exceptions.InvalidArgument,
+    ),
     "an etag that is not the latest": ({"labels": {"a": "b"}, "etag": '"0"'}, exceptions.Aborted),
 }
 
@@ -101,6 +113,13 @@ def test_a_call_is_refused(admin: Administration, standing: str, refused: str) -
     with pytest.raises(error):
         admin.begin(standing, **fields)
     assert admin.get(standing) == before
+
+
+def test_beside_a_service_others_may_run(admin: Administration, service: str) -> None:
+    made = template("echo", f"{service}-b")
+    made.containers = [run_v2.Container(name="beside", image="unheard of"), *made.containers]
+    assert admin.update(service, template=made).latest_ready_revision.endswith(f"{service}-b")
+    assert httpx.get(f"{admin.get(service).uri}/").json()["K_REVISION"] == f"{service}-b"
 
 
 def test_names_that_are_not_there_and_that_are(admin: Administration, standing: str) -> None:

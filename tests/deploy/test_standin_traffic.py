@@ -63,7 +63,7 @@ def two(admin: Administration, image: str, percent: int) -> tuple[str, str]:
 def test_shares_are_exact_over_a_hundred_requests(cuts: list[int]) -> None:
     marks = [0, *sorted(cuts), 100]
     backends = {Backend(f"r{n}", "image", 0, Faults()): marks[n + 1] - marks[n] for n in range(len(marks) - 1)}
-    balance = Balance()
+    balance = Balance(lambda *_: None)
     balance.split(backends)
     for _ in range(100):
         with balance.request() as request:

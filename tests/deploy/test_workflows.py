@@ -55,7 +55,7 @@ def test_rights_are_named_job_by_job() -> None:
     for name, job in jobs():
         assert job["permissions"].pop("contents") == "read", name
         assert job["permissions"].keys() <= WRITES, name
-        assert name.startswith(("release", "retrain", "rollback")) or not job["permissions"], name
+        assert name.startswith(("release", "retrain", "rollback", "rollout")) or not job["permissions"], name
 
 
 def test_no_job_both_runs_scanners_and_holds_rights() -> None:
@@ -70,7 +70,17 @@ def test_traffic_is_moved_in_environments_alone() -> None:
     """Google lets nobody else become the account that may: see deploy/project.sh."""
     for name, job in jobs():
         moves = "boxwood-deploy@" in yaml.safe_dump(job)
-        assert moves == (job.get("environment") in {"production", "rollback"}), name
+        assert moves == (job.get("environment") in {"${{ inputs.environment }}", "rollback"}), name
+
+
+def test_production_comes_after_staging_with_the_same_image() -> None:
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    staging, production = (release[name] for name in ("staging", "rollout"))
+    assert (staging["with"].pop("environment"), production["with"].pop("environment")) == ("staging", "production")
+    assert staging["with"].pop("config") == "deploy/staging.yaml"
+    assert production["with"].pop("config") == "deploy/cloudrun.yaml"
+    assert staging["with"] == production["with"]
+    assert "staging" in production["needs"]
 
 
 def test_jobs_are_made_of_make_targets() -> None:
@@ -99,7 +109,7 @@ def test_what_people_type_reaches_no_shell(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert said.stdout == f"-m|deploy|rollback|--to={typed}|--why={typed}|"
+    assert said.stdout == f"-m|deploy|--config|deploy/cloudrun.yaml|rollback|--to={typed}|--why={typed}|"
     assert not (ROOT / "escaped").exists()
 
 

@@ -16,11 +16,14 @@ What it holds clients to, from Google's documentation and from what users of the
 - Of revisions neither the latest nor those that a target names can be deleted.
 - A service's URL splits by percent, request by request (evenly: the shares are exact over a hundred requests), and each
   tag has a URL of its own.
+- Several containers a revision, of which exactly one has a port. Only that one's process is run.
+- Cloud Monitoring's API (v3, REST) counts the requests to all of a revision's addresses, in intervals that can be asked
+  for some time after their end (`monitoring.delay`), and keeps policies, checks, channels and objectives as documents.
 
 What it does not model: scaling (minimum instances and concurrency are taken and change nothing), restarts of what dies,
-secrets and volumes, authentication (policies are kept and not enforced), TLS, quotas, WebSockets, sidecars. A service
-that changes between HTTP and gRPC keeps the proxy that it had. Whether Cloud Run changes an etag with every status is
-not documented; here only updates do.
+secrets and volumes, authentication (policies are kept and not enforced), TLS, quotas, WebSockets, what runs beside a
+service. A service that changes between HTTP and gRPC keeps the proxy that it had. Whether Cloud Run changes an etag
+with every status is not documented; here only updates do.
 """
 
 from tests.deploy.standin.cloud import StandIn

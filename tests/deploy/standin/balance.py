@@ -1,8 +1,9 @@
 """Which revision a request goes to, how many each has in flight, and how they ended."""
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,11 +54,16 @@ class Backend:
             self.channel.close()
 
 
+Ended = Callable[[str, str, float], object]
+"""Hears of each request that has ended: its revision, its outcome, how many seconds it took."""
+
+
 class Balance:
     """One URL's split: smooth weighted round robin, so that each share is exact over a hundred requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Ended) -> None:
         self._lock = threading.Lock()
+        self._tell = ended
         self._shares: dict[Backend, int] = {}
         self._credit: dict[Backend, int] = {}
         self._ended: Counter[tuple[str, str]] = Counter()
@@ -79,6 +85,7 @@ class Balance:
     @contextmanager
     def request(self) -> Iterator["Request"]:
         """Choose who answers a request, and count it as in flight until it has ended."""
+        began = time.monotonic()
         with self._lock:
             request = Request(self._next())
             if request.backend is not None:
@@ -89,6 +96,7 @@ class Balance:
             if request.backend is not None:
                 with self._lock:
                     self._ended[request.backend.revision, request.outcome] += 1
+                self._tell(request.backend.revision, request.outcome, time.monotonic() - began)
                 request.backend.count(-1)
 
     def _next(self) -> Backend | None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from tests.deploy.standin.api import Api
 from tests.deploy.standin.faults import Faults
 from tests.deploy.standin.images import Image
+from tests.deploy.standin.monitoring import Monitoring
 from tests.deploy.standin.reconciler import Reconciler
 from tests.deploy.standin.record import Call, Event, Record
 from tests.deploy.standin.routing import Loop
@@ -23,6 +24,7 @@ class StandIn(contextlib.AbstractContextManager["StandIn"]):
     Attributes:
         faults: what goes wrong, set by the test at any time.
         address: host and port of the API, for an insecure channel.
+        monitoring: what Cloud Monitoring knows of the requests, and its API.
     """
 
     def __init__(self, images: Mapping[str, Image], delay: float = 0.05, start_timeout: float = 60) -> None:
@@ -35,7 +37,8 @@ class StandIn(contextlib.AbstractContextManager["StandIn"]):
         self._reconciler = Reconciler(
             self._state, self._record, self.faults, images, Path(self._logs.name), delay, start_timeout
         )
-        services = Services(self._state, self._reconciler, self._loop)
+        self.monitoring = Monitoring()
+        services = Services(self._state, self._reconciler, self._loop, self.monitoring)
         self._api = Api(services, self._state.lock, self._record, self.faults)
         self.address = self._api.address
 
@@ -64,6 +67,7 @@ class StandIn(contextlib.AbstractContextManager["StandIn"]):
     ) -> None:
         """End everything."""
         self._api.close()
+        self.monitoring.close()
         self._reconciler.close()
         self._loop.close()
         self._logs.cleanup()

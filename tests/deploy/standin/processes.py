@@ -16,6 +16,7 @@ from google.cloud import run_v2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.deploy.standin.images import Image
+from tests.deploy.standin.rules import ingress
 from tests.project import free_port
 
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")  # of the environment that the tests run in; a container sees nothing of it
@@ -33,7 +34,7 @@ class Process:
     def __init__(self, image: Image, template: run_v2.RevisionTemplate, platform: dict[str, str], log: Path) -> None:
         """Start it; `platform` is what Cloud Run itself puts into the environment."""
         self.port = free_port()
-        self._container = template.containers[0]
+        self._container = ingress(template)
         self._log = log
         environment = {variable.name: variable.value for variable in self._container.env}
         environment |= {**platform, "PORT": str(self.port)}

@@ -14,7 +14,7 @@ import grpc
 import yarl
 from aiohttp import web
 
-from tests.deploy.standin.balance import Balance, Request
+from tests.deploy.standin.balance import Balance, Ended, Request
 
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
 _SKIPPED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -30,8 +30,8 @@ _CHANNEL = (
 class Proxy(abc.ABC):
     """A port of loopback that leads to revisions."""
 
-    def __init__(self) -> None:
-        self.balance = Balance()
+    def __init__(self, ended: Ended) -> None:
+        self.balance = Balance(ended)
         self.uri = ""
 
     @abc.abstractmethod

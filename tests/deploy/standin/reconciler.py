@@ -14,7 +14,7 @@ from tests.deploy.standin.faults import Faults
 from tests.deploy.standin.images import Image
 from tests.deploy.standin.processes import NeverReady, Process
 from tests.deploy.standin.record import Record
-from tests.deploy.standin.rules import ByName
+from tests.deploy.standin.rules import ByName, ingress
 from tests.deploy.standin.state import Revision, Service, State
 
 _State = run_v2.Condition.State
@@ -134,7 +134,7 @@ class Reconciler:
                 self._condition(revision, _State.CONDITION_FAILED, revision.failure)
                 self._record.event("failed", service.id, name, message=revision.failure)
                 raise _Failed(grpc.StatusCode.FAILED_PRECONDITION, revision.failure) from None
-            backend = Backend(name, revision.template.containers[0].image, process.port, self._faults)
+            backend = Backend(name, ingress(revision.template).image, process.port, self._faults)
             revision.process = (process, backend)
             self._condition(revision, _State.CONDITION_SUCCEEDED, "")
             with self._state.lock:
@@ -143,7 +143,7 @@ class Reconciler:
             return backend
 
     def _start(self, service: Service, revision: Revision, name: str) -> Process:
-        reference = revision.template.containers[0].image
+        reference = ingress(revision.template).image
         if reference not in self._images:
             raise NeverReady(f"Image '{reference}' not found.")
         platform = {"K_SERVICE": service.id, "K_REVISION": name, "K_CONFIGURATION": service.id}

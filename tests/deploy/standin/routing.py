@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
-from tests.deploy.standin.balance import Backend
+from tests.deploy.standin.balance import Backend, Ended
 from tests.deploy.standin.proxies import GrpcProxy, HttpProxy, Proxy
 
 T = TypeVar("T")
@@ -34,8 +34,9 @@ class Loop:
 class Routes:
     """A service's ports. They stay what they are, whoever is behind them."""
 
-    def __init__(self, loop: Loop, grpc: bool) -> None:
+    def __init__(self, loop: Loop, grpc: bool, ended: Ended) -> None:
         self._loop = loop
+        self._ended = ended
         self._kind: type[Proxy] = GrpcProxy if grpc else HttpProxy
         self._proxies: dict[str, Proxy] = {}
         self._backends: set[Backend] = set()
@@ -43,7 +44,7 @@ class Routes:
     def uri(self, tag: str = "") -> str:
         """The address of the service, or of a tag; it listens from now on."""
         if tag not in self._proxies:
-            proxy = self._kind()
+            proxy = self._kind(self._ended)
             self._loop.run(proxy.start())
             self._proxies[tag] = proxy
         return self._proxies[tag].uri

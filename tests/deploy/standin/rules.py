@@ -71,19 +71,39 @@ def check_service(name: str, service: run_v2.Service) -> None:
     if not _ID.fullmatch(name):
         raise invalid(f"'{name}' is no name for a service: lower case letters, digits and hyphens, less than 50.")
     template = service.template
-    if len(template.containers) != 1 or not template.containers[0].image:
-        raise invalid("template.containers must have one container with an image (the stand-in takes no sidecars).")
-    if taken := sorted(_RESERVED.intersection(variable.name for variable in template.containers[0].env)):
-        raise invalid(
-            f"The following reserved env names were provided: {', '.join(taken)}. "
-            "These values are automatically set by the system."
-        )
-    if len(template.containers[0].ports) > 1:
-        raise invalid("template.containers[0].ports must have at most one port.")
+    check_containers(template)
     revision = template.revision
     if revision and not (revision.startswith(f"{name}-") and _ID.fullmatch(revision.replace(f"{name}-", "r", 1))):
         raise invalid(f"template.revision is '{revision}'; it must be '{name}-' and then letters, digits, hyphens.")
     check_traffic(name, service.traffic)
+
+
+def check_containers(template: run_v2.RevisionTemplate) -> None:
+    """Refuse containers that could not run side by side: exactly one of several takes requests."""
+    containers = template.containers
+    if not containers or not all(container.image for container in containers):
+        raise invalid("template.containers must have a container, and each an image.")
+    if len(containers) > 1 and sum(bool(container.ports) for container in containers) != 1:
+        raise invalid("Revision template should contain exactly one container with an exposed port.")
+    if len(ingress(template).ports) > 1:
+        raise invalid("template.containers[0].ports must have at most one port.")
+    names = [container.name for container in containers if container.name]
+    if len(set(names)) < len(names):
+        raise invalid("template.containers: names must be unique.")
+    volumes = {volume.name for volume in template.volumes}
+    for container in containers:
+        if taken := sorted(_RESERVED.intersection(variable.name for variable in container.env)):
+            raise invalid(
+                f"The following reserved env names were provided: {', '.join(taken)}. "
+                "These values are automatically set by the system."
+            )
+        if missing := {*container.depends_on} - {*names} | {mount.name for mount in container.volume_mounts} - volumes:
+            raise invalid(f"template.containers: there is no {', '.join(sorted(missing))}.")
+
+
+def ingress(template: run_v2.RevisionTemplate) -> run_v2.Container:
+    """The container that requests go to."""
+    return next((container for container in template.containers if container.ports), template.containers[0])
 
 
 def check_traffic(name: str, traffic: Collection[run_v2.TrafficTarget]) -> None:

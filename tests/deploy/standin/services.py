@@ -1,6 +1,7 @@
 """The methods of the API, on messages; refusals are raised. What they decide is carried out in the background."""
 
 import copy
+import functools
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.longrunning.operations_pb2 import GetOperationRequest, Operation
 
 from tests.deploy.standin import rules
+from tests.deploy.standin.monitoring import Monitoring
 from tests.deploy.standin.reconciler import Reconciler
 from tests.deploy.standin.routing import Loop, Routes
 from tests.deploy.standin.state import Revision, Service, State, split
@@ -23,8 +25,9 @@ Methods = dict[str, tuple[Callable[[Any], Any], Any, Any]]
 class Services:
     """google.cloud.run.v2.Services and .Revisions, and the operations that they begin."""
 
-    def __init__(self, state: State, reconciler: Reconciler, loop: Loop) -> None:
+    def __init__(self, state: State, reconciler: Reconciler, loop: Loop, monitoring: Monitoring) -> None:
         self._state = state
+        self._monitoring = monitoring
         self._reconciler = reconciler
         self._loop = loop
 
@@ -126,8 +129,9 @@ class Services:
         revision = rules.next_revision(short, wanted, None, {})
         if validate_only:
             return self._done(name, wanted)
-        ports = wanted.template.containers[0].ports
-        service = Service(wanted, Routes(self._loop, grpc=bool(ports) and ports[0].name == "h2c"))
+        ports = rules.ingress(wanted.template).ports
+        over_grpc = bool(ports) and ports[0].name == "h2c"
+        service = Service(wanted, Routes(self._loop, over_grpc, functools.partial(self._monitoring.count, short)))
         wanted.uid, wanted.create_time, wanted.uri = str(uuid.uuid4()), datetime.now(UTC), service.routes.uri()
         wanted.urls = [wanted.uri]
         self._state.services[name] = service
@@ -159,6 +163,7 @@ class Services:
             timeout=template.timeout,
             service_account=template.service_account,
             containers=list(template.containers),
+            volumes=list(template.volumes),
             max_instance_request_concurrency=template.max_instance_request_concurrency,
             reconciling=True,
             etag='"1"',
