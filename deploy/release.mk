@@ -6,7 +6,7 @@ override export TO := $(value TO)
 override export WHY := $(value WHY)
 override export CONFIG := $(or $(value CONFIG),deploy/cloudrun.yaml)
 
-.PHONY: bento-export bento-import retrain keys image-save registry-login image-push image-sign image-verify \
+.PHONY: bento-export bento-import learn retrain keys image-save registry-login image-push image-sign image-verify \
         rollout rollback status summary
 
 bento-export: bento ## write the Bento with its model to a file, for another machine
@@ -18,12 +18,15 @@ bento-import: $(DEV)/.ready ## take it from there
 	@bentoml import "$(CURDIR)/$(EXPORTED)" | sed -n 's/^Bento(tag="\(.*\)") imported.*/\1/p' > $(BENTO)
 	@[ -s $(BENTO) ] || { echo 'bento-import: $(EXPORTED) was not taken; BentoML says why above.' >&2; exit 1; }
 
-retrain: $(DEV)/.ready ## train, and say whether there is a new champion: promoted=true for workflows
+learn: $(DEV)/.ready scm ## what takes long of a retraining and needs no registry
+	@python -m monitoring retrain "$$PROBLEM" --data="$$DATA" --scheduled --learn
+
+retrain: $(DEV)/.ready scm ## retrain on DATA and labelled rows, and say whether there is a new champion: promoted=true for workflows
 	@champion() { python -m training registry champion "$$PROBLEM"; }; \
-	before=$$(champion); $(MAKE) --no-print-directory train; after=$$(champion); \
+	before=$$(champion); python -m monitoring retrain "$$PROBLEM" --data="$$DATA" $(or $(ARGS),--scheduled); after=$$(champion); \
 	[ "$$before" = "$$after" ] && promoted=false || promoted=true; \
 	echo "promoted=$$promoted" >> "$${GITHUB_OUTPUT:-/dev/stdout}"; \
-	{ echo '```'; python -m training report "$$PROBLEM"; python -m training registry list "$$PROBLEM"; echo '```'; } \
+	{ echo '```'; [ ! -e "data/$$PROBLEM/metrics.json" ] || python -m training report "$$PROBLEM"; python -m training registry list "$$PROBLEM"; python -m monitoring runs "$$PROBLEM"; echo '```'; } \
 	  >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
 
 keys: ## the DVC remote's keys from the secret DVC_SECRET, as a file that only you read

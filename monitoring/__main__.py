@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_compact, _add_drift, _add_outcomes, _add_compare):
+    for add in (_add_compact, _add_drift, _add_outcomes, _add_compare, _add_retrain, _add_runs):
         add(commands)
     return parser
 
@@ -100,6 +100,46 @@ def _compare(options: argparse.Namespace) -> int:
     watched = reference.load(store, options.model, version).watched
     found = rivals.compare(store, watched, last - datetime.timedelta(days=options.days - 1), last)
     print("\n".join(rival.sentence for rival in found) or f"No version answered beside {version}.")
+    return FINE
+
+
+def _add_retrain(commands: Any) -> None:
+    command = commands.add_parser(
+        "retrain", help="after an alarm: train on the table and on labelled rows, and let the registry decide"
+    )
+    command.add_argument("model")
+    command.add_argument("--data", help="a newer table, which is brought first")
+    command.add_argument("--scheduled", action="store_true", help="whatever the verdict says")
+    command.add_argument("--learn", action="store_true", help="only what takes long and needs no registry")
+    command.set_defaults(run=_retrain)
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from monitoring import retrain
+    from monitoring.outcomes import labelled
+
+    wanted = retrain.Wanted(options.model, options.data or None, options.scheduled)
+    if options.learn:
+        retrain.learn(wanted, labelled)
+        return FINE
+    return FAILED if retrain.main(wanted, labelled).status == "failed" else FINE
+
+
+def _add_runs(commands: Any) -> None:
+    command = commands.add_parser("runs", help="list the retraining runs and what came of them")
+    command.add_argument("model")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_runs)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    import msgspec
+
+    from monitoring import runs
+    from monitoring.store import Store
+
+    found = runs.listed(Store(options.model))
+    print(msgspec.json.encode(found).decode() if options.json else runs.table(found))
     return FINE
 
 

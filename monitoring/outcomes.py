@@ -58,16 +58,14 @@ class Brought:
     hashed: bool = False
 
     def __str__(self) -> str:
-        told = f"{self.rows:,} rows: {self.joined:,} true values have their answer, {self.waiting:,} wait for one"
-        told += f"; {self.new:,} are new, {self.corrected:,} corrected"
-        told += f"; {self.empty:,} rows have no true value yet" if self.empty else ""
-        told += (
-            f"; {self.shared:,} keys belong to several answers, and all of these got the value" if self.shared else ""
-        )
-        told += "."
+        told = f"{_counted(self.rows, 'row')}. True values with their answer: {self.joined:,}; waiting for it: "
+        told += f"{self.waiting:,}; new: {self.new:,}; corrected: {self.corrected:,}."
+        told += f" Without a true value yet: {_counted(self.empty, 'row')}." if self.empty else ""
+        if self.shared:
+            told += f" {_counted(self.shared, 'key')} with several answers: each of these got the value."
         if self.refused:
             reasons = "; ".join(f"{reason} ({count:,})" for reason, count in [*self.reasons.items()][:_MOST_REASONS])
-            told += f" {self.refused:,} rows were refused: {reasons}. {self.refusals} tells which."
+            told += f" Refused: {_counted(self.refused, 'row')}, because {reasons}. {self.refusals} has all of them."
         if self.keys and not self.joined and self.waiting:
             told += self._why_none()
         return told
@@ -221,6 +219,10 @@ def _refuse(store: Store, refused: Sequence[tuple[int, str, str]], address: str)
     name = f"{REFUSED}/{_digest([address, *map(repr, refused)])}.parquet"
     store.write_table(name, pd.DataFrame(refused, columns=["row", _ID, "reason"]))
     return f"{name} of {store.address}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def _digest(texts: Sequence[str]) -> str:

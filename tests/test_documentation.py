@@ -17,6 +17,7 @@ import yaml
 
 from model.features import fit
 from monitoring.params import MonitorParams
+from monitoring.retrain import RetrainParams
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
@@ -46,6 +47,7 @@ SECTIONS: dict[str, type[Any]] = {
     "evaluate": EvaluateParams,
     "promote": PromoteParams,
     "monitor": MonitorParams,
+    "retrain": RetrainParams,
 }
 """What params.yaml has for each problem."""
 

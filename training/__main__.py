@@ -61,25 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     columns = commands.add_parser("columns", help="print the contract as a Markdown table")
     for stage in STAGES:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
-    for command in (run, draft, commands.choices["source"]):
-        command.add_argument("--data", help='path or URL of a table, or "simulated"')
-        command.add_argument("--sheet", help="which sheet of a workbook")
-    for command in (run, commands.choices["source"]):
-        command.add_argument(
-            "--labelled",
-            metavar="FILE",
-            help="answered rows whose true values have come, to learn from beside the table",
-        )
-    run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
-    draft.add_argument("--target", required=True, help="the header of what is predicted")
-    draft.add_argument("problem", nargs="?", help="what to call it; after the file if left out")
-    run.add_argument("--tags", type=Path, metavar="FILE", help="write the exact tags of what is to be served there")
-    run.add_argument(
-        "problem",
-        nargs="?",
-        default="",
-        help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between",
-    )
+    _add_tables(run, draft, commands.choices["source"])
     for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     tune = commands.add_parser("tune", help="`make tune`: try other parameters of LightGBM on held-out rows")
@@ -98,6 +80,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_tables(run: argparse.ArgumentParser, draft: argparse.ArgumentParser, source: argparse.ArgumentParser) -> None:
+    """The options that say what is trained on."""
+    for command in (run, draft, source):
+        command.add_argument("--data", help='path or URL of a table, or "simulated"')
+        command.add_argument("--sheet", help="which sheet of a workbook")
+    for command in (run, source):
+        command.add_argument(
+            "--labelled", metavar="FILE", help="answered rows whose true values have come, to lie beside the table"
+        )
+    run.add_argument("--learn", action="store_true", help="stop before the registry, which need not be there")
+    run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
+    draft.add_argument("--target", required=True, help="the header of what is predicted")
+    draft.add_argument("problem", nargs="?", help="what to call it; after the file if left out")
+    run.add_argument("--tags", type=Path, metavar="FILE", help="write the exact tags of what is to be served there")
+    run.add_argument(
+        "problem",
+        nargs="?",
+        default="",
+        help="NAME, NAME@VERSION or NAME@ALIAS of the registry, or several with commas between",
+    )
+
+
 def _run(options: argparse.Namespace) -> None:
     if options.command == "run":
         from training import run
@@ -105,6 +109,9 @@ def _run(options: argparse.Namespace) -> None:
         table = run.Table(options.data, options.sheet, options.labelled)
         if options.target and _drafted(options):
             table = run.Table()  # the draft has brought it
+        if options.learn:
+            run.learn(base.load(options.problem), table)
+            return
         run.main(wanted.read(options.problem), table, options.tags)
         return
     if options.command == "draft":

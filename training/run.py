@@ -20,6 +20,8 @@ from training.wanted import Wanted
 from training.workspace import Workspace, atomic_file, exclusive_run, read_json, say, write_json
 from validation.errors import SettingsError
 
+_LEARNED = "plot"
+"""The last stage before the registry."""
 _HELD = Path(".dvc/tmp/rwlock")
 """Where DVC writes which process works on which file."""
 
@@ -38,6 +40,18 @@ class Table(NamedTuple):
     data: str | None = None
     sheet: str | None = None
     labelled: str | None = None
+
+
+def learn(problem: Problem, table: Table) -> None:
+    """Bring the table, and run the stages that need no registry; exits as DVC does if one fails.
+
+    Raises:
+        StoreError: another run is in progress.
+        TableError: the table cannot be brought.
+    """
+    with exclusive_run() as lock:
+        source.main(problem, *table)
+        _reproduce(f"{_LEARNED}@{problem.name}", lock)
 
 
 def main(wanted: Sequence[Wanted], table: Table, tags: Path | None = None) -> None:
@@ -75,13 +89,18 @@ def _train(problem: Problem, table: Table, lock: int) -> str:
     source.main(problem, *table)
     workspace = Workspace(problem.name)
     stores.heal(workspace)
+    _reproduce(f"package@{problem.name}", lock)
+    report.main(problem)
+    return str(read_json(workspace.packaged)["tag"])
+
+
+def _reproduce(stage: str, lock: int) -> None:
+    """Let DVC run what is due up to a stage; exits as it does if it fails."""
     _drop_stale_locks()
-    command = [sys.executable, "-P", "-m", "dvc", "repro", f"package@{problem.name}"]
+    command = [sys.executable, "-P", "-m", "dvc", "repro", stage]
     done = subprocess.run(command, check=False, pass_fds=[lock])  # it goes on if this process is killed
     if done.returncode:
         sys.exit(done.returncode)
-    report.main(problem)
-    return str(read_json(workspace.packaged)["tag"])
 
 
 def _bring(wanted: Wanted) -> _Served:
