@@ -76,7 +76,8 @@ def section(results: list[Journalled]) -> Section:
     ratio = rates[ON] / rates[OFF]
     target = Target("requests a second with the journal, to none", f"{ratio:.2f}", f"at least {SHARE}", ratio >= SHARE)
     explanation = (
-        f"One row a request over {CONNECTIONS} connections, by wrk, with default settings of the journal. `beside`: to none. "
+        f"One row a request over {CONNECTIONS} connections, by wrk, with default settings of the journal. `beside`: to "
+        "none. "
         "`processor`: the worker's time for a request. A shadow is measured with a Bento of two versions."
     )
     return Section(explanation, ["way", "requests", "beside", "p99", "processor", "bad"], rows, [target])
