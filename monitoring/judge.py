@@ -82,8 +82,16 @@ class _Comparison:
         before = self._compared.rows
         looked_at = columns.examined(contract)
         self._chance = 1 / params.quiet_days / (len(looked_at) * columns.TESTS_A_COLUMN + _OTHER_TESTS)
+        stretches = season.stretches(contract, before, window)
         examined = [
-            columns.examine(watched, column, before[column.name], window[column.name], params, self._chance)
+            columns.examine(
+                watched,
+                column,
+                columns.Earlier(before[column.name], stretches, reference[column.name]),
+                window[column.name],
+                params,
+                self._chance,
+            )
             for column in looked_at
         ]
         self._columns = sorted((each.drift for each in examined), key=lambda drift: -drift.importance)
