@@ -12,6 +12,10 @@ _NEEDS_LABELS = "labels"
 _OFTEN = 0.05
 """Alarms on a larger share of undisturbed days say nothing of changes."""
 _NEAR = 0.1
+_NOTE = """\
+Cells are the days until the first alarm, the day of the change being day 1; where labels are needed they come a day
+later. Of a creeping change they also say how far the true error had risen by then. In brackets: of a watcher that
+raises an alarm on more than one undisturbed day in 20. "Season": given the reference rows of Boxwood's season."""
 
 
 class Watch:
@@ -52,7 +56,7 @@ class Watch:
 def rendered(found: Sequence[Said]) -> str:
     """All tables as Markdown."""
     watch = Watch(found)
-    return "\n\n".join([_alarms(watch), _verdicts(watch), _estimates(watch), _rises(watch)]) + "\n"
+    return "\n\n".join([_alarms(watch), _NOTE, _verdicts(watch), _estimates(watch), _rises(watch)]) + "\n"
 
 
 def _alarms(watch: Watch) -> str:

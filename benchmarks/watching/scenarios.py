@@ -41,6 +41,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario("a new agency sells 8 % of the seats", "harmful", World(seller=0.08)),
+    Scenario("fuel rises by 30 %, and fares follow", "harmful", World(fuel=1.3, noise=1.1)),
     Scenario("fuel nearly doubles, and fares follow", "harmful", World(fuel=1.9, noise=1.3)),
     Scenario("the sensor of demand sticks", "harmful", World(demand_stuck=True)),
     Scenario("20 % of the ratings are missing", "harmful", World(rating_missing=0.2)),
