@@ -4,14 +4,13 @@ import datetime
 import os
 from collections.abc import Mapping
 
-import msgspec
 import pandas as pd
 
 from model.watched import Watched
-from monitoring import compact, exposition, journal, lines, reference, report, rivals
+from monitoring import compact, journal, lines, published, reference, rivals
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
-from monitoring.store import METRICS, REPORT, VERDICT, Store
+from monitoring.store import REPORT, Store
 from monitoring.truth import ACTUAL, Truth
 from monitoring.truth import read as known_truth
 from monitoring.verdict import Rival, Status, Verdict
@@ -45,30 +44,14 @@ def main(model: str, days: int | None = None, until: str = "") -> int:
     compact.compact(lines.Journal(os.environ.get(lines.ADDRESS) or lines.DEFAULT), [model])
     last = _day(until) if until else max(journal.days(store), default=None)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    watch = Watch(_Journalled(store, model), params, previous(store), made)
+    watch = Watch(_Journalled(store, model), params, published.previous(store), made)
     verdict = watch.look(Span(last, days)) if last else None
     if verdict is None:
         print(f"{model}: there are no answers in the watch store {store.address}: see docs/how-to/journal.md.")
         return EXIT["too_few_rows"]
-    write(store, verdict)
+    published.write(store, verdict)
     _say(verdict, store)
     return EXIT[verdict.status]
-
-
-def previous(store: Store) -> Verdict | None:
-    """The last verdict; None if there is none, or if it is of a format that is not read any more. Raises StoreError."""
-    content = store.read(VERDICT)
-    try:
-        return None if content is None else msgspec.json.decode(content, type=Verdict)
-    except msgspec.DecodeError:
-        return None
-
-
-def write(store: Store, verdict: Verdict) -> None:
-    """Write the verdict, its page and its metrics; the verdict last, which tells that the others are there."""
-    store.write_bytes(REPORT, report.html(verdict).encode())
-    store.write_bytes(METRICS, exposition.text(verdict))
-    store.write_bytes(VERDICT, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
 
 
 class _Journalled:

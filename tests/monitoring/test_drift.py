@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitoring import drift
+from monitoring import published
 from monitoring.__main__ import main
 from monitoring.store import Store
 from monitoring.truth import Identity, write
@@ -126,7 +126,7 @@ def test_a_verdict_that_cannot_be_read_is_made_anew(here: Path) -> None:
     answered(here, back=0)
     Store(NAME).write_bytes("verdict.json", b'{"of": "another time"}')
     assert main(["drift", NAME]) == 0
-    assert drift.previous(Store(NAME)) == verdict()
+    assert published.previous(Store(NAME)) == verdict()
 
 
 def test_what_is_asked_wrongly_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
