@@ -133,6 +133,7 @@ free-ui-port: $(DEV)/.ready
 
 # what was answered stays on this machine: docs/how-to/journal.md
 serve: export BOXWOOD_JOURNAL ?= $(CURDIR)/stores/journal
+serve: export BOXWOOD_WATCH ?= $(CURDIR)/stores/watch
 # the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
 serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train if needed, build, and serve on PORT, with the demo page on UI_PORT
@@ -186,9 +187,9 @@ test: setup ## the tests, with coverage; five minutes on two cores
 test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
-heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
-	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager
 
 browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
 	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \

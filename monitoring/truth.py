@@ -105,14 +105,25 @@ def with_truth(
     *,
     version: str | None = None,
     role: Role | None = "",
+    known: Truth | None = None,
 ) -> pd.DataFrame:
     """The answered rows of some days, as `journal.load` gives them, and ACTUAL in the target's storage type.
+
+    Args:
+        store: of the model.
+        contract: what to read.
+        first: the first day, in UTC.
+        last: the last one.
+        version: as `journal.load` has it.
+        role: as well.
+        known: the true values of the store, for those who read many days one by one; they are read where left out.
 
     Raises:
         StoreError: the store cannot be read.
     """
     rows = journal.load(store, contract, first, last, version=version, role=role)
-    values = Truth(read(store)).values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
+    known = Truth(read(store)) if known is None else known
+    values = known.values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
     return rows.assign(**{ACTUAL: journal.stored(contract.target, values)})
 
 

@@ -38,7 +38,7 @@ def demand(models: Models) -> None:
     if wanted and not any(_challenger(models, name) for name in models.names):
         raise SettingsError(
             f"BOXWOOD_CHALLENGER is {wanted}, and no model here has a second version that could be one. Serve two "
-            "(make serve PROBLEM=flights@champion,flights@challenger), or leave the setting empty."
+            "(make serve PROBLEM=name@champion,name@challenger), or leave the setting empty."
         )
 
 

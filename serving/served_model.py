@@ -14,7 +14,7 @@ from serving import description
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
-from serving.telemetry import ModelMetrics, RequestMetrics
+from serving.telemetry import ModelMetrics, RequestMetrics, bounds
 from serving.timing import seconds_a_row, timed
 from serving.verbs import Verb
 from validation.decode import Decoded, Inputs, Records, count
@@ -60,7 +60,7 @@ class ServedModel:
     ) -> None:
         """Serve `predictor` of the bundle `opened`, described by the `labels` of the store."""
         self.predictor = predictor
-        self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
+        self.metrics = ModelMetrics(predictor.name, predictor.version, bounds(opened))
         rows = opened.golden.rows
         waiting = Waiting(self.metrics.waiting("predict"))
         seconds = seconds_a_row(predictor.predict, rows)
@@ -325,10 +325,3 @@ class ServedModel:
 def _without_row(error: RowError) -> dict[str, Any]:
     """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
     return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
-
-
-def _bounds(opened: bundle.Bundle) -> Sequence[float]:
-    """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
-    target = opened.model.problem.contract.target
-    deciles = opened.reference.deciles(target) if target.continuous else ()
-    return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]

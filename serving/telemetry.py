@@ -27,6 +27,7 @@ from prometheus_client import (
     values,
 )
 
+from model.bundle import Bundle
 from validation.errors import CallerLeft, RequestError
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -245,6 +246,13 @@ class ChallengerMetrics:
         for outcome, number in rows.items():
             if number:
                 instruments().shadow_rows.labels(*self._model, outcome).inc(number)
+
+
+def bounds(opened: Bundle) -> Sequence[float]:
+    """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
+    target = opened.model.problem.contract.target
+    deciles = opened.reference.deciles(target) if target.continuous else ()
+    return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]
 
 
 class ModelMetrics:

@@ -42,7 +42,7 @@ def test_a_rule_is_of_metrics_that_there_are(
     ask_everything(watched_service, row)
     there, records = metrics(watched_service), {each["record"] for each in RULES if "record" in each}
     assert set(re.findall(r"model:\w+:\w+", rule["expr"])) <= records
-    for name, labels in SELECTOR.findall(rule["expr"]):
+    for name, labels in SELECTOR.findall(rule["expr"] + rule.get("annotations", {}).get("description", "")):
         assert name in there
         for label, values in re.findall(r'(\w+)!?=~?"(.*?)"', labels):
             assert label in there[name] | {"job"}
@@ -64,6 +64,7 @@ def test_every_alert_is_among_the_tests_of_rules() -> None:
     assert fired == quiet == set(ALERTS)
 
 
+@pytest.mark.slow  # what they run is where these are
 def test_rules_are_well_formed_and_fire_when_they_should() -> None:
     tool = program("promtool")
     run(tool, "check", "rules", "--lint-fatal", "deploy/alerts.yml")
@@ -71,6 +72,7 @@ def test_rules_are_well_formed_and_fire_when_they_should() -> None:
     run(tool, "test", "rules", TESTS)
 
 
+@pytest.mark.slow
 def test_alertmanagers_configuration_is_well_formed() -> None:
     run(program("amtool"), "check-config", "deploy/alertmanager.yml")
 

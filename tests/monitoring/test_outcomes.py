@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -16,6 +17,7 @@ from monitoring.compact import compact
 from monitoring.lines import Journal
 from monitoring.outcomes import Brought, bring
 from monitoring.store import Store
+from problems import base
 from tests.monitoring.records import CONTRACT, DAY, MODEL, SECRET, record, write
 from validation.errors import SettingsError, StoreError, TableError
 
@@ -25,13 +27,9 @@ def store(tmp_path: Path) -> Store:
     """A store with the answers to flats 1 to 4, and the fourth asked for twice."""
     again = record(5)
     write(tmp_path / "journal/a.jsonl", [*(record(number) for number in (1, 2, 3, 4))])
-    write(tmp_path / "journal/b.jsonl", [type(again)(**{**_fields(again), "keys": record(4).keys})])
+    write(tmp_path / "journal/b.jsonl", [msgspec.structs.replace(again, keys=record(4).keys)])
     compact(Journal(str(tmp_path / "journal")), [], str(tmp_path / "watch"))
     return Store(MODEL, str(tmp_path / "watch"))
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def told(store: Store, text: str, secret: str = "", name: str = "table.csv") -> Brought:
@@ -177,7 +175,7 @@ def test_the_commands_say_what_they_did(
     monkeypatch.setenv("BOXWOOD_JOURNAL", str(tmp_path / "journal"))
     now = datetime.datetime.now(datetime.UTC).date()
     answered = record(1, day=now)
-    write(tmp_path / "journal/a.jsonl", [type(answered)(**{**_fields(answered), "model": "flights"})])
+    write(tmp_path / "journal/a.jsonl", [msgspec.structs.replace(answered, model="flights")])
     assert run("compact") == (FINE, "1 journal file; new records: 1 of flights.\n")
     table = tmp_path / "table.jsonl"
     table.write_text(json.dumps({"prediction_id": "id-1", "price": "101"}))
@@ -188,4 +186,19 @@ def test_the_commands_say_what_they_did(
     code, said = run("compare", "flights")
     assert code == FAILED
     assert "no reference rows" in said
-    assert len(outcomes.labelled(Store("flights"))) == 1
+
+
+def test_training_gets_every_labelled_answer_once_the_earliest_first(tmp_path: Path) -> None:
+    store = Store("flights", str(tmp_path / "watch"))
+    assert outcomes.labelled(store).empty
+    later, earlier = DAY, DAY - datetime.timedelta(days=1)
+    answered = [record(1, day=later), record(2, day=earlier), record(3, role="challenger", version="b" * 16)]
+    answered += [record(1, day=later, role="shadow", version="b" * 16), record(4)]
+    write(tmp_path / "journal/a.jsonl", [msgspec.structs.replace(each, model="flights") for each in answered])
+    compact(Journal(str(tmp_path / "journal")), [], store.address)
+    table = tmp_path / "table.csv"
+    table.write_text("prediction_id,price\nid-1,101\nid-2,202\nid-3,303\n")
+    bring(store, base.load("flights").contract, str(table))
+    found = outcomes.labelled(store)
+    assert found["record.prediction_id"].tolist() == ["id-2", "id-1", "id-3"]
+    assert found["price"].tolist() == [202.0, 101.0, 303.0]

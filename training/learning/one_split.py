@@ -45,7 +45,8 @@ class OneSplit(Trained):
 
         `weights` are of the first, beside those of their classes; shape (rows,).
         """
-        self._task, self._kept, self._rows = task, kept, parts[TRAIN]
+        self._task, self._kept = task, kept
+        self._rows = parts[TRAIN] if weights is None else parts[TRAIN][weights > 0]
         prepared = prepare(task, params, parts, weights)
         self.fitted, self.gold, self.trend = prepared.fitted, prepared.gold, prepared.trend
         self._matrix = prepared.matrix

@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
         matrix: what made the features.
         gold: the model matrices, with the index of the rows.
         inputs: the callers' columns.
-        actual: the encoded targets without the growth of `trend`, shape (rows,).
+        actual: the encoded targets without the growth of `trend`, shape (rows,); of the rows that are learned from.
         trend: growth that was taken out of the targets.
         scale: of what the booster learns.
         rows: what it learns from and is judged by.
@@ -51,7 +51,8 @@ def prepare(
         task: of the problem.
         params: how it is learned.
         parts: the rows.
-        weights: of the first, beside those of their classes; shape (rows,).
+        weights: of the first, beside those of their classes; shape (rows,). Rows with none are not learned from, but
+            their names and what else is fitted are known.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -80,6 +81,7 @@ def prepare(
         for part, values in actual.items()
     }
     if weights is not None:
-        of_classes = rows[TRAIN].weights
-        rows[TRAIN] = rows[TRAIN]._replace(weights=weights if of_classes is None else weights * of_classes)
+        some, (features, learned, of_classes) = weights > 0, rows[TRAIN]
+        both = weights if of_classes is None else weights * of_classes
+        rows[TRAIN], actual[TRAIN] = Part(features[some], learned[some], both[some]), actual[TRAIN][some]
     return Prepared(fitted, FeatureMatrix(problem, fitted), gold, inputs, actual, trend, scale, rows)
