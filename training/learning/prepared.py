@@ -81,7 +81,7 @@ def prepare(
         for part, values in actual.items()
     }
     if weights is not None:
-        some, (features, target, of_classes) = weights > 0, rows[TRAIN]
+        some, (features, learned, of_classes) = weights > 0, rows[TRAIN]
         both = weights if of_classes is None else weights * of_classes
-        rows[TRAIN], actual[TRAIN] = Part(features[some], target[some], both[some]), actual[TRAIN][some]
+        rows[TRAIN], actual[TRAIN] = Part(features[some], learned[some], both[some]), actual[TRAIN][some]
     return Prepared(fitted, FeatureMatrix(problem, fitted), gold, inputs, actual, trend, scale, rows)

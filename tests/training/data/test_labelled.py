@@ -56,7 +56,7 @@ def raw(rows: pd.DataFrame) -> str:
     """The same as a raw table, booked one by one."""
     lines = (
         f"{place},1,{row.origin},{row.destination},{row.cabin},{row.price},{row.duration_hours},{row.distance_km},"
-        f"{row.agency},{pd.Timestamp(row.date):%m/%d/%Y}"
+        f"{row.agency},{pd.Timestamp(str(row.date)):%m/%d/%Y}"
         for place, row in enumerate(rows.itertuples())
     )
     return "\n".join([HEAD, *lines, ""])
