@@ -40,7 +40,7 @@ def test_a_run_that_never_ended_is_marked_and_others_stay(store: Store) -> None:
 
 def test_a_damaged_document_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     store.write_bytes("runs/20260101.json", b"{")
-    with pytest.raises(StoreError, match="runs/20260101.json"):
+    with pytest.raises(StoreError, match=r"runs/20260101\.json"):
         runs.listed(store)
     assert main(["runs", "flights", "--json"]) == 1
     assert "is no document of a run" in capsys.readouterr().err
