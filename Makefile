@@ -64,7 +64,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup train tune draft scm serve ui bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup train tune draft scm serve ui drift bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -133,12 +133,16 @@ free-ui-port: $(DEV)/.ready
 
 # what was answered stays on this machine: docs/how-to/journal.md
 serve: export BOXWOOD_JOURNAL ?= $(CURDIR)/stores/journal
+serve: export BOXWOOD_WATCH ?= $(CURDIR)/stores/watch
 # the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
 serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train if needed, build, and serve on PORT, with the demo page on UI_PORT
 	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
 	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(HERE) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
 	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
+
+drift: $(DEV)/.ready ## judge the latest answers of PROBLEM: ARGS='--days N --until DATE'
+	@python -m monitoring drift "$$PROBLEM" $(ARGS)
 
 ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API
 	@exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT)
@@ -183,9 +187,9 @@ test: setup ## the tests, with coverage; five minutes on two cores
 test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
 	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
-heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL and Prometheus
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
-	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager
 
 browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
 	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import limits, load, page, page_section, report, sections, servers, tables, throughput, visitor
+from benchmarks import journal, limits, load, page, page_section, report, sections, servers, tables, throughput, visitor
 from benchmarks.options import Bench
 from benchmarks.report import Section
 
@@ -34,6 +34,7 @@ MEASURES = {
     "large": Measure("Large requests", limits.large, sections.large),
     "tables": Measure("Tables", tables.tables, sections.tables),
     "batching": Measure("Batching", throughput.batching, sections.batching),
+    "journal": Measure("The journal", journal.journal, journal.section),
     "stall": Measure("Stalls", limits.stall, sections.stall, rounds=False),
     "overload": Measure("Overload", limits.overload, sections.overload, rounds=False),
     "page": Measure("The demo page", page.measure, page_section.section, program=visitor.PROGRAM),

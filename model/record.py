@@ -43,6 +43,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: Role = ""
 
 
+def as_text(key: object) -> str:
+    """A key as text, the same for 17, 17.0 and "17"."""
+    return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)
+
+
 class KeyHash:
     """Hashes of key columns: equal keys have equal hashes, and without the secret nobody can try all keys.
 
@@ -64,7 +69,5 @@ class KeyHash:
         return {column: self._of(column, value) for column, value in keys.items() if value is not None}
 
     def _of(self, column: str, value: object) -> str:
-        whole = isinstance(value, float) and value.is_integer()
-        text = str(int(value)) if whole else str(value)  # type: ignore[call-overload]  # a float, as was asked
-        digest = hmac.digest(self._secret, f"{column}\0{text}".encode(), hashlib.sha256)
+        digest = hmac.digest(self._secret, f"{column}\0{as_text(value)}".encode(), hashlib.sha256)
         return digest[:_DIGEST_BYTES].hex()

@@ -5,12 +5,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.outcomes import Outcome
-from validation.contract import Contract
+from validation.contract import Contract, Kind
 from validation.table import Table, Values
 
 if TYPE_CHECKING:
     import pandas as pd  # which serving does without
 
+STORED = {
+    Kind.INTEGER: "float64",
+    Kind.REAL: "float64",
+    Kind.FLAG: "boolean",
+    Kind.DATE: "datetime64[s]",
+    Kind.TIMESTAMP: "datetime64[us]",
+}
+"""The types in which tables hold values of a kind; all others are "str"."""
 _AS_THEY_ARE = "biufM"
 """Kinds of NumPy's types that a decoder takes: booleans, numbers and times without a zone."""
 

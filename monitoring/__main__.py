@@ -1,12 +1,11 @@
-"""python -m monitoring COMMAND MODEL: what becomes of a model's answers."""
+"""python -m monitoring COMMAND: what is made of the answers that a service journals."""
 
 import argparse
+import datetime
+import os
 import sys
+from typing import Any
 
-import msgspec
-
-from monitoring import retrain, runs
-from monitoring.store import Store
 from validation.errors import BoxwoodError
 
 FINE, FAILED = 0, 1
@@ -16,33 +15,107 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of ours become a sentence and exit code 1."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        code: int = options.run(options)
     except (BoxwoodError, OSError) as error:
-        print(f"{options.command} {options.model}: {error}", file=sys.stderr)
+        print(f"{options.command}: {error}", file=sys.stderr)
         return FAILED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    retrains = commands.add_parser(
-        "retrain", help="after an alarm: train on the table and on labelled rows, and decide"
-    )
-    retrains.add_argument("--data", help="a newer table, which is brought first")
-    retrains.add_argument("--scheduled", action="store_true", help="whatever the verdict says")
-    retrains.add_argument("--learn", action="store_true", help="only what takes long and needs no registry")
-    lists = commands.add_parser("runs", help="list the retraining runs and what came of them")
-    lists.add_argument("--json", action="store_true", help="as JSON")
-    for command in (retrains, lists):
-        command.add_argument("model")
+    for add in (_add_compact, _add_drift, _add_outcomes, _add_compare, _add_retrain, _add_runs):
+        add(commands)
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
-    if options.command == "runs":
-        found = runs.listed(Store(options.model))
-        print(msgspec.json.encode(found).decode() if options.json else runs.table(found))
-        return FINE
+# commands import what they need: pandas alone takes a second
+
+
+def _add_compact(commands: Any) -> None:
+    command = commands.add_parser("compact", help="bring what is new in the journal into the watch store")
+    command.add_argument("models", nargs="*", metavar="MODEL", help="whose records; all, if none is named")
+    command.add_argument("--journal", default="", help="its address; BOXWOOD_JOURNAL, else stores/journal")
+    command.set_defaults(run=_compact)
+
+
+def _compact(options: argparse.Namespace) -> int:
+    from monitoring import compact, lines
+
+    address = options.journal or os.environ.get(lines.ADDRESS) or lines.DEFAULT
+    print(compact.compact(lines.Journal(address), options.models))
+    return FINE
+
+
+def _add_drift(commands: Any) -> None:
+    command = commands.add_parser(
+        "drift",
+        help="judge the latest answers, and write verdict, report and metrics",
+        epilog="exit codes: 0 as before or harmless, 3 alarm, 4 not enough rows",
+    )
+    command.add_argument("model")
+    command.add_argument("--days", type=int, help="of the window; the fewest, up to a week, that have enough rows")
+    command.add_argument("--until", default="", metavar="DATE", help="its last day, the last one with answers")
+    command.set_defaults(run=_drift)
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from monitoring import drift
+
+    return drift.main(options.model, options.days, options.until)
+
+
+def _add_outcomes(commands: Any) -> None:
+    command = commands.add_parser("outcomes", help="join true values, which came late, with the answers")
+    command.add_argument("model")
+    command.add_argument("table", help="CSV, Parquet or JSON lines: `prediction_id` or keys, and the target")
+    command.set_defaults(run=_outcomes)
+
+
+def _outcomes(options: argparse.Namespace) -> int:
+    from monitoring import outcomes
+    from monitoring.store import Store
+    from problems import base
+
+    contract = base.load(options.model).contract
+    brought = outcomes.bring(Store(options.model), contract, options.table, os.environ.get(outcomes.SECRET, ""))
+    print(brought)
+    return FAILED if brought.refused and not brought.good else FINE
+
+
+def _add_compare(commands: Any) -> None:
+    command = commands.add_parser("compare", help="compare a shadow or a challenger with the champion")
+    command.add_argument("model")
+    command.add_argument("--days", type=int, default=30, help="how many days, up to today")
+    command.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from monitoring import journal, reference, rivals
+    from monitoring.store import Store
+
+    store, last = Store(options.model), datetime.datetime.now(datetime.UTC).date()
+    version = journal.champion(store, last)
+    watched = reference.load(store, options.model, version).watched
+    found = rivals.compare(store, watched, last - datetime.timedelta(days=options.days - 1), last)
+    print("\n".join(rival.sentence for rival in found) or f"No version answered beside {version}.")
+    return FINE
+
+
+def _add_retrain(commands: Any) -> None:
+    command = commands.add_parser(
+        "retrain", help="after an alarm: train on the table and on labelled rows, and let the registry decide"
+    )
+    command.add_argument("model")
+    command.add_argument("--data", help="a newer table, which is brought first")
+    command.add_argument("--scheduled", action="store_true", help="whatever the verdict says")
+    command.add_argument("--learn", action="store_true", help="only what takes long and needs no registry")
+    command.set_defaults(run=_retrain)
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from monitoring import retrain
     from monitoring.outcomes import labelled
 
     wanted = retrain.Wanted(options.model, options.data or None, options.scheduled)
@@ -50,6 +123,24 @@ def _run(options: argparse.Namespace) -> int:
         retrain.learn(wanted, labelled)
         return FINE
     return FAILED if retrain.main(wanted, labelled).status == "failed" else FINE
+
+
+def _add_runs(commands: Any) -> None:
+    command = commands.add_parser("runs", help="list the retraining runs and what came of them")
+    command.add_argument("model")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_runs)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    import msgspec
+
+    from monitoring import runs
+    from monitoring.store import Store
+
+    found = runs.listed(Store(options.model))
+    print(msgspec.json.encode(found).decode() if options.json else runs.table(found))
+    return FINE
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from model.watched import Watched
 from monitoring import answers, columns, estimates, season, separable
 from monitoring.estimates import ACTUAL, Estimator, Expected
 from monitoring.params import MonitorParams
-from monitoring.verdict import ColumnDrift, Finding, Performance, Status, Verdict
+from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
 from validation.errors import TableError
 
 _OTHER_TESTS = 6
@@ -92,8 +92,10 @@ class _Comparison:
         self._divergence, found = answers.diverge(watched, *scores, params, self._chance)
         self._findings += found
         told = [column for column in looked_at if self._matters(column.name)]
-        self._separable, found = separable.tell_apart(told, before, window, params) if told else (None, [])
-        self._findings += found
+        self._separable: Figure | None = None
+        if told:
+            self._separable, found = separable.tell_apart(told, before, window, params)
+            self._findings += found
         estimator = estimates.of(watched, looked_at, reference)
         if not len(estimator.held_out):
             raise TableError(f"The reference rows of '{watched.model}' {watched.version} have none that are held out.")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from model import receipts
 from model.receipts import Registered
-from monitoring import runs, watch
+from monitoring import published, runs
 from monitoring.runs import Run, Trigger
 from monitoring.store import Store
 from problems import base, parameters
@@ -128,7 +128,7 @@ def learn(wanted: Wanted, labelled: Labelled) -> None:
 
 
 def _start(store: Store, wanted: Wanted) -> Start:
-    verdict = watch.previous(store)
+    verdict = published.previous(store)
     alarmed = verdict is not None and verdict.status == "alarm"
     if verdict is not None and alarmed and _served(wanted.model) in ("", verdict.version):
         return Start(True, "verdict", f"alarm of {verdict.made}: {verdict.sentence}")

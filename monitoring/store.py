@@ -2,9 +2,11 @@
 
     <model>/predictions/day=2026-11-30/*.parquet    answers, from the journal
     <model>/outcomes/*.parquet                      true values
+    <model>/outcomes_refused/*.parquet              rows that told none, and why
     <model>/reference/<version>.parquet             rows to compare with
     <model>/runs/<id>.json                          retraining runs
     <model>/verdict.json, report.html, metrics.prom the last verdict
+    _journal/*.json                                 up to where the journal was read
 
 Files appear whole or not at all: a local one under another name first, one of a bucket as the bucket does it.
 """
@@ -29,6 +31,7 @@ class Store:
 
     def __init__(self, model: str, address: str = "") -> None:
         """Open it; the address is `ADDRESS` of the environment where none is given. Raises StoreError."""
+        self.model = model
         self.address = address or os.environ.get(ADDRESS) or DEFAULT
         try:
             self._files, root = fsspec.core.url_to_fs(self.address)

@@ -8,12 +8,14 @@ from typing import Any
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from serving import journal, lifecycle
+from serving import challenger, journal, lifecycle
+from serving.challenger import Shadows, Split
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
 from serving.rest.asgi import Document, Exposition, Front, Page
 from serving.settings import Settings
 from serving.tracing import Tracing
+from serving.watch import Watch
 from validation.errors import SettingsError
 
 _CORS_METHODS = ("GET", "HEAD", "POST")
@@ -38,7 +40,8 @@ class Application:
     async def listen(self) -> None:
         """Begin the journal, and serve gRPC beside HTTP, if the settings say so; exits where one of them cannot be."""
         try:
-            self.models.shared.journal = journal.begun(self.settings)
+            challenger.demand(self.models)
+            self.models.shared.journal = journal.begun(self.settings, Shadows.of(self.models))
         except SettingsError as error:
             lifecycle.refuse(error)
         if self.settings.grpc_port:
@@ -76,13 +79,14 @@ class Application:
 
     def _routes(self, described: Callable[[], dict[str, Any]]) -> dict[str, ASGIApp]:
         models = self.models
+        split, watch = Split.of(models, models.names[0]), Watch(self.settings.watch, models.names)
         return {
-            native.PATH: native.Native(models.default),
-            **platforms.routes(models.default, self._environment),
+            native.PATH: native.served(models.default, split),
+            **platforms.routes(models.default, self._environment, split),
             "/": Page(openapi.PAGE),
             ui.PATH: ui.ToPage(self.settings.ui),
             "/docs.json": Document(lambda: openapi.document(models, described())),
-            "/metrics": Exposition(),
-            **v1.routes(models),
+            "/metrics": Exposition(watch),
+            **v1.routes(models, watch),
             **v2.routes(models),
         }

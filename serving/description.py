@@ -1,7 +1,7 @@
 """What `GET /v1/models/{model}` says about a model: enough to ask it, to judge it and to know where it comes from."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
@@ -9,6 +9,7 @@ from model import receipts
 from model.bundle import Bundle
 from model.metrics import Metrics
 from model.reference import Names
+from serving.watch import VerdictSummary
 from validation.contract import MOST_LISTED, Column, Kind
 from validation.parsing import ABSENT
 from validation.values import written
@@ -25,16 +26,29 @@ class Class(TypedDict):
     high: NotRequired[float]
 
 
+class Challenger(TypedDict):
+    """A version beside the champion, and what it does.
+
+    `percent` is the share of callers whom it answers ("ab"), or of the champion's rows that it is asked for ("shadow").
+    """
+
+    version: str
+    mode: Literal["ab", "shadow"]
+    percent: int
+
+
 class Described(TypedDict):
     """What `GET /v1/models/{model}` says.
 
     `costs` are those of wrong answers among several classes, by the class that is right and the one that is answered;
-    those of 1 are left out.
+    those of 1 are left out. `challenger` is there if the settings give one something to do, and `verdict` once there is
+    one.
     """
 
     name: str
     version: str
     versions: list[str]
+    challenger: NotRequired[Challenger]
     title: str
     ready: bool
     contract: list[dict[str, Any]]
@@ -44,6 +58,7 @@ class Described(TypedDict):
     reference: dict[str, Any]
     metrics: Metrics | None
     lineage: dict[str, Any]
+    verdict: NotRequired[VerdictSummary]
 
 
 def of(opened: Bundle, labels: Mapping[str, str]) -> Described:

@@ -75,7 +75,7 @@ class Shadow(Protocol):
     """What is asked for the rows that are written, beside the model that answered."""
 
     def records(self, entry: Entry, records: Sequence[Record]) -> list[Record]:
-        """The records of another model's answers to the same rows."""
+        """The records of another model's answers to the same rows; does not fail."""
 
 
 class Journal:
@@ -88,6 +88,7 @@ class Journal:
         share: float = 1.0,
         rows_per_second: int = 500,
         secret: str = "",
+        shadow: Shadow | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare it; `start` begins.
@@ -97,9 +98,10 @@ class Journal:
             share: of the rows, from 0 to 1.
             rows_per_second: the most rows that are written; the rest is dropped.
             secret: what key columns are hashed with; they are left out without one.
+            shadow: is asked for the same rows; its answers are written too.
             clock: seconds since 1970; what it says is written and nothing else depends on it.
         """
-        self.shadow: Shadow | None = None
+        self._shadow = shadow
         self._sink = sink
         self._share = share
         self._most = max(1, round(rows_per_second * FLUSH_SECONDS))
@@ -186,8 +188,8 @@ class Journal:
                 part = entry._replace(places=entry.places[first : first + _PART])
                 made = self._of(part)
                 records += made
-                if self.shadow is not None:
-                    records += self.shadow.records(part, made)
+                if self._shadow is not None:
+                    records += self._shadow.records(part, made)
                 since += len(made)
                 if since >= _PART:
                     since = 0
@@ -225,12 +227,16 @@ class Journal:
             _log.error("journal rows are lost", exc_info=error)
 
 
-def _rows(entry: Entry) -> list[dict[str, Any]]:
-    """The contract's inputs of an entry's places, as the caller sent them."""
-    names = [column.name for column in entry.predictor.contract.inputs]
+def sent(entry: Entry) -> list[dict[str, Any]]:
+    """The rows of an entry's places as the caller sent them, with their keys."""
     positions = [entry.decoded.positions[place] for place in entry.places]
-    rows = entry.rows.rows(np.array(positions)) if isinstance(entry.rows, Table) else [entry.rows[p] for p in positions]
-    return [{name: row[name] for name in names if name in row} for row in rows]
+    return entry.rows.rows(np.array(positions)) if isinstance(entry.rows, Table) else [entry.rows[p] for p in positions]
+
+
+def _rows(entry: Entry) -> list[dict[str, Any]]:
+    """The contract's inputs in them."""
+    names = [column.name for column in entry.predictor.contract.inputs]
+    return [{name: row[name] for name in names if name in row} for row in sent(entry)]
 
 
 def _written(when: float) -> str:
@@ -239,7 +245,7 @@ def _written(when: float) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def begun(settings: Settings) -> Journal | None:
+def begun(settings: Settings, shadow: Shadow | None = None) -> Journal | None:
     """The journal that the settings ask for, writing; None if they ask for none. Raises SettingsError."""
     if not settings.journal:
         return None
@@ -256,6 +262,7 @@ def begun(settings: Settings) -> Journal | None:
         share=settings.journal_percent / 100,
         rows_per_second=settings.journal_rows_per_second,
         secret=settings.journal_secret,
+        shadow=shadow,
     )
     journal.start()
     return journal

@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 
 from model import bundle
+from model.record import Role
 from serving import description
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
-from serving.telemetry import ModelMetrics, RequestMetrics
+from serving.telemetry import ModelMetrics, RequestMetrics, bounds
 from serving.timing import seconds_a_row, timed
 from serving.verbs import Verb
 from validation.decode import Decoded, Inputs, Records, count
@@ -59,7 +60,7 @@ class ServedModel:
     ) -> None:
         """Serve `predictor` of the bundle `opened`, described by the `labels` of the store."""
         self.predictor = predictor
-        self.metrics = ModelMetrics(predictor.name, predictor.version, _bounds(opened))
+        self.metrics = ModelMetrics(predictor.name, predictor.version, bounds(opened))
         rows = opened.golden.rows
         waiting = Waiting(self.metrics.waiting("predict"))
         seconds = seconds_a_row(predictor.predict, rows)
@@ -95,12 +96,15 @@ class ServedModel:
         self.metrics.batch_rows.observe(count(inputs))
         return self.predictor.scores(inputs)
 
-    async def predict(self, rows: Sequence[object], *, partial: bool = False) -> Predictions | PartialPredictions:
+    async def predict(
+        self, rows: Sequence[object], *, partial: bool = False, role: Role = ""
+    ) -> Predictions | PartialPredictions:
         """Answer rows.
 
         Args:
             rows: as JSON gave them.
             partial: whether to answer the good rows beside the errors of the others.
+            role: what the journal is to say that this model was, see `Record`.
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
@@ -114,18 +118,23 @@ class ServedModel:
                 answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers, scores = await self._predict_in_parts(rows, partial)
-        self._journalled(rows, decoded, scores, [answer.prediction_id for answer in answers])
+        self._journalled(rows, decoded, scores, [answer.prediction_id for answer in answers], role)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Predictions(name, version, answers)
         return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
 
     def _journalled(
-        self, rows: Sequence[object] | Table, decoded: Decoded, scores: np.ndarray, ids: Sequence[str]
+        self,
+        rows: Sequence[object] | Table,
+        decoded: Decoded,
+        scores: np.ndarray,
+        ids: Sequence[str],
+        role: Role = "",
     ) -> None:
         """Leave answered rows to the journal, if there is one."""
         if self._shared.journal is not None:
-            self._shared.journal.add(self.predictor, rows, decoded, scores, ids)
+            self._shared.journal.add(self.predictor, rows, decoded, scores, ids, role)
 
     async def _predict_in_parts(
         self, rows: Sequence[object], partial: bool
@@ -161,7 +170,7 @@ class ServedModel:
         scores = self._scores(records)
         return self.predictor.answers(decoded, scores, first), scores
 
-    async def score(self, rows: Table, *, partial: bool = False) -> Answers:
+    async def score(self, rows: Table, *, partial: bool = False, role: Role = "") -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
         with self.scoring.gate.admit(len(rows)):
             if len(rows) > self.scoring.gate.part:
@@ -173,7 +182,7 @@ class ServedModel:
                 scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
             self.metrics.answered(self._observed(scores))
         answers = Answers(self.predictor, decoded, scores, self.predictor.ids(len(scores)))
-        self._journalled(rows, decoded, scores, answers.ids)
+        self._journalled(rows, decoded, scores, answers.ids, role)
         return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> tuple[Decoded, np.ndarray]:
@@ -316,10 +325,3 @@ class ServedModel:
 def _without_row(error: RowError) -> dict[str, Any]:
     """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
     return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
-
-
-def _bounds(opened: bundle.Bundle) -> Sequence[float]:
-    """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
-    target = opened.model.problem.contract.target
-    deciles = opened.reference.deciles(target) if target.continuous else ()
-    return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]

@@ -27,9 +27,12 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "journal_file_mb": (1, 10_000),
     "journal_mb": (1, 10_000_000),
     "journal_days": (1, 10_000),
+    "challenger_percent": (1, 100),
 }
 """The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
-_CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc")}
+SHADOW, AB = "shadow", "ab"
+"""What a challenger does: it is asked in silence, or answers a share of the callers."""
+_CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc"), "challenger": ("", SHADOW, AB)}
 """The allowed values of texts that have a choice."""
 _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
@@ -68,6 +71,10 @@ class Settings:
         journal_mb: the most megabytes of all files in the folder; the oldest are removed.
         journal_days: how many days a file is kept.
         journal_secret: what key columns are hashed with in the journal; they are left out without one.
+        challenger: what the second version of a model does: "shadow" is asked for the rows that are recorded, "ab"
+            answers a share of the callers, "" nothing unless it is asked by its version.
+        challenger_percent: that share.
+        watch: the folder of the watch store, whose verdicts and metrics are passed on; "" for none.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
             none.
     """
@@ -95,6 +102,9 @@ class Settings:
     journal_mb: int = 2_000
     journal_days: int = 30
     journal_secret: str = ""
+    challenger: str = ""
+    challenger_percent: int = 10
+    watch: str = ""
     ui: str = ""
 
     def __post_init__(self) -> None:
@@ -102,6 +112,16 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}UI is {self.ui[:100]!r}; it takes the URL of the page (https://page.example), or its port if "
                 "it is on the same host (:7860)."
+            )
+        if self.challenger == SHADOW and not self.journal:
+            raise SettingsError(
+                f"{PREFIX}CHALLENGER is {SHADOW}, and what a shadow answers is recorded in the journal only. Set "
+                f"{PREFIX}JOURNAL to a folder or to stdout as well."
+            )
+        if "://" in self.watch:
+            raise SettingsError(
+                f"{PREFIX}WATCH is {self.watch[:100]!r}; the service reads verdicts from a folder. Mount the "
+                "bucket, or leave it empty: `python -m monitoring` takes the address all the same."
             )
 
     @classmethod
@@ -152,7 +172,9 @@ def _is_place(text: str) -> bool:
 
 def _text(variable: str, text: str, choices: Sequence[str]) -> str:
     if choices and text not in choices:
-        raise SettingsError(f"{variable} is {text[:100]!r}; it takes one of: {', '.join(choices)}.")
+        raise SettingsError(
+            f"{variable} is {text[:100]!r}; it takes one of: {', '.join(choice or 'nothing' for choice in choices)}."
+        )
     return text
 
 

@@ -27,6 +27,7 @@ from prometheus_client import (
     values,
 )
 
+from model.bundle import Bundle
 from validation.errors import CallerLeft, RequestError
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -48,6 +49,8 @@ class Instruments(NamedTuple):
     unseen: Counter
     warm_up: Gauge
     journal_rows: Counter
+    challenger_refusals: Counter
+    shadow_rows: Counter
 
 
 @functools.cache
@@ -85,6 +88,16 @@ def instruments() -> Instruments:
             "Answered rows by what became of them in the journal: written, sampled_out (there is to be a share only), "
             "dropped (more than it takes a second) or failed (they could not be written).",
             ("outcome",),
+        ),
+        Counter(
+            "boxwood_challenger_refusals",
+            "Requests for a challenger that it refused or failed at, so that the champion answered them.",
+            _MODEL,
+        ),
+        Counter(
+            "boxwood_shadow_rows",
+            "Rows that a shadow was asked for: answered, refused (they do not satisfy its contract) or failed.",
+            (*_MODEL, "outcome"),
         ),
     )
 
@@ -215,6 +228,31 @@ class JournalMetrics:
         for outcome, number in rows.items():
             if number:
                 self._rows[outcome].inc(number)
+
+
+class ChallengerMetrics:
+    """What one challenger is doing."""
+
+    def __init__(self, model: str, version: str) -> None:
+        self._model = (model, version)
+        self._refusals = instruments().challenger_refusals.labels(*self._model)
+
+    def refused(self) -> None:
+        """Count a request that the champion had to answer."""
+        self._refusals.inc()
+
+    def shadowed(self, **rows: int) -> None:
+        """Count rows by their outcomes."""
+        for outcome, number in rows.items():
+            if number:
+                instruments().shadow_rows.labels(*self._model, outcome).inc(number)
+
+
+def bounds(opened: Bundle) -> Sequence[float]:
+    """The bounds of the histogram of predictions: the deciles of the target in training, or tenths of a probability."""
+    target = opened.model.problem.contract.target
+    deciles = opened.reference.deciles(target) if target.continuous else ()
+    return sorted(set(deciles)) or [tenth / 10 for tenth in range(1, 10)]
 
 
 class ModelMetrics:

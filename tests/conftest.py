@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 import pytest
 import yaml
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from model.predictor import Predictor, open_predictor
+from monitoring.verdict import Verdict
 from problems import base
 from problems.base import Problem
 from tests import versions
 from tests.data import flats, rents, telco
 from tests.generated import Generated, generated
-from tests.project import ANY_CHALLENGER, ROOT, SMALL_CHURN, SMALL_ISTANBUL, Project, free_port
+from tests.project import ANY_CHALLENGER, DEV, ROOT, SMALL_CHURN, SMALL_ISTANBUL, Project, free_port
 from training.__main__ import STAGES
 from training.registry import stores
 from training.workspace import Workspace
@@ -202,9 +204,16 @@ def grpc_address() -> str:
 def client(
     trained: Project, bento: str, grpc_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
-    """A client of a real `bentoml serve` of that Bento, started where no source lies."""
-    port = grpc_address.split(":")[1]
-    with trained.serve(bento, tmp_path_factory.mktemp("elsewhere"), BOXWOOD_GRPC_PORT=port) as connected:
+    """A client of a real `bentoml serve` of that Bento, started where no source lies; its model has a verdict."""
+    folder, version = tmp_path_factory.mktemp("elsewhere"), trained.receipt()["tag"].split(":")[1]
+    last = Verdict(
+        model="flights", version=version, made="2026-11-30T05:28:03Z", first="2026-11-23", last="2026-11-29", rows=900,
+        status="ok", sentence="Nothing has changed.",
+    )  # fmt: skip
+    (folder / "watch/flights").mkdir(parents=True)
+    (folder / "watch/flights/verdict.json").write_bytes(msgspec.json.encode(last))
+    variables = {"BOXWOOD_GRPC_PORT": grpc_address.split(":")[1], "BOXWOOD_WATCH": str(folder / "watch")}
+    with trained.serve(bento, folder, DEV, **variables) as connected:
         yield connected
 
 

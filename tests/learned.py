@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from model import bundle as bundles
+from model import loss
 from model.features import FeatureMatrix, fit, only_known
 from problems import base
 from problems.base import Problem, calendar_features, no_state
@@ -29,7 +30,7 @@ from tests import tables as drafted
 from training.data import tables
 from training.data.split import TEST
 from training.evaluation import evaluate, report
-from training.learning import bundle, loss, metrics, tasks, train
+from training.learning import bundle, metrics, tasks, train
 from training.workspace import Workspace
 from validation.errors import BoxwoodError
 

@@ -25,6 +25,7 @@ SECRETS: Mapping[str, str] = {
     "S3_ACCESS_KEY": "reader",
     "S3_SECRET_KEY": "s3-secret",
     "GRAFANA_PASSWORD": "unused",
+    "BOXWOOD_USER": "1000:1000",
 }
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
 _POSTGRES = "postgres"

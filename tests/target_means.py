@@ -16,13 +16,14 @@ from typing import Any
 
 import pandas as pd
 
+from model import loss
 from model.predictor import Predictor
 from problems.base import Problem, State, calendar_features
 from problems.features import target_mean, target_means
 from tests import tables as drafted
 from training.data import tables
 from training.data.split import CALIBRATION, TEST, TRAIN, VALIDATION
-from training.learning import loss, tasks
+from training.learning import tasks
 from training.learning.params import TrainParams
 from training.learning.train import learn
 from training.workspace import Workspace

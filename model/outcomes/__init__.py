@@ -13,6 +13,8 @@ members, so nothing else asks which one it has:
     contributions    SHAP values in that space, of each of its `subjects`; `explained` says which one answers explain
     observed         what is counted of answers
     score_columns    how tables of answers call the scores
+    promised         the share of rows that intervals or sets are to cover
+    judged, covered  what losses compare with the target, and whether the interval or set of a row has it
     outputs          many answers as tensors
     columns, cells   many answers as columns of a table, beside their predictions
 """

@@ -89,6 +89,19 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="binar
         return scores[:, 0]
 
     @property
+    def promised(self) -> float | None:
+        """The share of rows whose class is in its prediction set; None without sets."""
+        return None if self.sets is None else self.sets.coverage
+
+    def judged(self, scores: np.ndarray) -> np.ndarray:
+        """What losses compare with the target: the probability of the positive class, shape (rows,)."""
+        return scores[:, 0]
+
+    def covered(self, scores: np.ndarray, actual: np.ndarray) -> np.ndarray:
+        """Whether classes, by their places of shape (rows,), are in the prediction sets, shape (rows,)."""
+        return labels.covered(self.shares(scores), self.answered(scores), self.sets, actual)
+
+    @property
     def given(self) -> frozenset[str]:
         """The parts that answers of this model have."""
         return self.parts if self.sets is not None else self.parts - {labels.SET}

@@ -51,6 +51,14 @@ def cells(classes: Sequence[str], shares: np.ndarray, answered: np.ndarray, sets
     return [*shares.T, written]
 
 
+def covered(shares: np.ndarray, answered: np.ndarray, sets: Sets | None, actual: np.ndarray) -> np.ndarray:
+    """Whether classes, by their places of shape (rows,), are in the prediction sets, shape (rows,); all are without."""
+    if sets is None:
+        return np.full(len(shares), True)
+    inside: np.ndarray = sets.members(shares, answered)[np.arange(len(shares)), actual.astype(np.intp)]
+    return inside
+
+
 def members(classes: Sequence[str], inside: np.ndarray) -> list[list[str]]:
     """The labels of each row's set, in the order of the classes; `inside` is of shape (rows, classes)."""
     return [[name for name, within in zip(classes, row, strict=True) if within] for row in inside.tolist()]

@@ -105,6 +105,19 @@ class Multiclass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="m
         """The classes, whose logits are explained."""
         return self.classes
 
+    @property
+    def promised(self) -> float | None:
+        """The share of rows whose class is in its prediction set."""
+        return self.sets.coverage
+
+    def judged(self, scores: np.ndarray) -> np.ndarray:
+        """What losses compare with the target: the probability of each class, shape (rows, classes)."""
+        return scores
+
+    def covered(self, scores: np.ndarray, actual: np.ndarray) -> np.ndarray:
+        """Whether classes, by their places of shape (rows,), are in the prediction sets, shape (rows,)."""
+        return labels.covered(scores, self.answered(scores), self.sets, actual)
+
     def explained(self, scores: np.ndarray) -> np.ndarray:
         """Which of the subjects is explained of each row, shape (rows,): the answered class."""
         return self.answered(scores)

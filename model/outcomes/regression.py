@@ -160,6 +160,20 @@ class Regression(
         return scores[:, 0]
 
     @property
+    def promised(self) -> float | None:
+        """The share of rows whose target is in its interval."""
+        return self.coverage
+
+    def judged(self, scores: np.ndarray) -> np.ndarray:
+        """What losses compare with the target: the value, shape (rows,)."""
+        return scores[:, 0]
+
+    def covered(self, scores: np.ndarray, actual: np.ndarray) -> np.ndarray:
+        """Whether targets of shape (rows,) are in their intervals, shape (rows,)."""
+        within: np.ndarray = (scores[:, 1] <= actual) & (actual <= scores[:, 2])
+        return within
+
+    @property
     def outputs(self) -> Sequence[Output]:
         """The value and the ends of its interval."""
         return (

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from model.watched import Watched
-from monitoring.estimates.base import ACTUAL, Estimator, Expected
+from monitoring.estimates.base import Estimator, Expected
 from monitoring.estimates.classes import Classes
 from monitoring.estimates.numbers import Numbers
+from monitoring.truth import ACTUAL
 from problems.base import Task
 from validation.contract import Column
 

@@ -10,11 +10,10 @@ import pandas as pd
 from model.outcomes import Outcome
 from model.watched import HELD_OUT, SPLIT, Watched
 from monitoring.support import Support
+from monitoring.truth import ACTUAL
 from monitoring.verdict import Figure, Performance
 from validation.contract import Column
 
-ACTUAL = "actual"
-"""The column of true values, missing where they have not come; reference rows have the target under its own name."""
 OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 _RESAMPLES = 200
 _FEWEST_LABELLED = 30

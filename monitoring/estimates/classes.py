@@ -13,7 +13,8 @@ import pandas as pd
 from model.outcomes import Binary, Multiclass
 from model.watched import Watched
 from monitoring import answers
-from monitoring.estimates.base import ACTUAL, Estimator, Measure, Parts, mean
+from monitoring.estimates.base import Estimator, Measure, Parts, mean
+from monitoring.truth import ACTUAL
 from validation.contract import Column, Kind
 
 _CERTAIN = 1e-9

@@ -14,7 +14,8 @@ from sklearn.linear_model import PoissonRegressor
 from model.outcomes import Regression
 from model.watched import Watched
 from monitoring import answers
-from monitoring.estimates.base import ACTUAL, Estimator, Measure, Parts, mean
+from monitoring.estimates.base import Estimator, Measure, Parts, mean
+from monitoring.truth import ACTUAL
 from validation.contract import Column
 
 _LEAST = 1e-9

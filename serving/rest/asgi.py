@@ -18,6 +18,7 @@ from serving.rest.request import headers
 from serving.served_model import ServedModel
 from serving.telemetry import Measurement, RequestMetrics
 from serving.verbs import Verb
+from serving.watch import Watch
 from validation.errors import (
     CallerLeft,
     Overloaded,
@@ -44,6 +45,8 @@ class Reply(NamedTuple):
     media: str = "application/json"
     status: int = HTTPStatus.OK
     headers: Sequence[tuple[bytes, bytes]] = ()
+    metrics: RequestMetrics | None = None
+    """Counts its request, where that is not the endpoint's own."""
 
 
 class Endpoint:
@@ -85,6 +88,8 @@ class Endpoint:
         try:
             with measured:  # counted before the answer is sent, since the caller may read the metrics next
                 reply = await self.answer(scope, receive)
+                if reply.metrics is not None:
+                    measured.metrics = reply.metrics
             plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
             return reply if plain else await _compressed(scope, reply)
         except RequestError as error:
@@ -154,9 +159,13 @@ class Exposition(Endpoint):
 
     methods = READS
 
+    def __init__(self, watch: Watch) -> None:
+        """Add what watching found."""
+        self._watch = watch
+
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The metrics as text."""
-        return Reply(telemetry.exposition(), telemetry.MEDIA_TYPE)
+        return Reply(telemetry.exposition() + await self._watch.exposition(), telemetry.MEDIA_TYPE)
 
 
 def places(models: Models) -> Iterator[tuple[str, ServedModel]]:

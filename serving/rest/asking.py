@@ -1,12 +1,14 @@
 """POST: rows in, answers out. The steps that all protocols over HTTP share; a protocol only translates."""
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from starlette.types import Receive, Scope
 
+from serving.challenger import Split
 from serving.rest.asgi import Endpoint, Reply, cancellable, encode
-from serving.rest.request import Options, demand_json, queried, read_body
+from serving.rest.request import Options, address, demand_json, queried, read_body
 from serving.served_model import ServedModel
 from serving.verbs import Verb
 from validation.table import Table
@@ -37,6 +39,12 @@ class Asking(Endpoint, Generic[RequestT]):
         self.model = model
         self.verb = verb
         self.metrics = model.request_metrics(transport, verb.name)
+        self._divided: tuple[Split, Asking[RequestT]] | None = None
+
+    def divided(self, split: Split, challenger: "Asking[RequestT]") -> Self:
+        """This endpoint, with some of its callers answered by the one of the challenger."""
+        self._divided = split, challenger
+        return self
 
     def demand_media(self, scope: Scope) -> None:
         """Raise UnsupportedMedia for a media type that is not read."""
@@ -59,9 +67,26 @@ class Asking(Endpoint, Generic[RequestT]):
         self.demand_media(scope)
         self.verb.gate.demand_room()  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
-        question = self.question(request)
-        work = self.work(question, queried(scope))
+        question, query = self.question(request), queried(scope)
+        if self._divided is None:
+            return await self._asked(request, question, query, receive)
+        split, challenger = self._divided
+        return await split.answered(
+            question.rows,
+            partial(address, scope),
+            challenger=partial(challenger._challenged, request, question, query, receive),
+            champion=partial(self._asked, request, question, query, receive),
+        )
+
+    async def _asked(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
+        work = self.work(question, query)
         return self.reply(request, await cancellable(work, len(question.rows), self.verb, receive))
+
+    async def _challenged(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
+        """The answer to all rows; raises RowsRejected if they are not all good, whatever the caller would take."""
+        whole = question._replace(partial=False)
+        reply = await self._asked(request, whole, Options(classes=query.classes), receive)
+        return reply._replace(metrics=self.metrics)
 
     def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
         """What the verb does with a question, which the query may say more of; raises RequestError."""

@@ -14,6 +14,7 @@ from serving.rest import native, platforms, v1, v2
 from serving.rest import schemas as own
 from serving.rest.asgi import Alive, places
 from serving.rest.schemas import REFERENCE
+from serving.watch import VerdictSummary
 from validation.errors import CallerLeft, RequestError
 from validation.wire import (
     ColumnNames,
@@ -70,6 +71,7 @@ _STRUCTURES = (
     tensors.ServerMetadata,
     tensors.ModelMetadata,
     description.Described,
+    VerdictSummary,
     platforms.Pong,
     platforms.Invocation,
 )
@@ -204,6 +206,7 @@ def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, An
         message["content"][v2.BINARY] = {"schema": {"type": "string", "format": "binary"}}
     paths = {
         path: {"get": _get("Contract, what training saw, metrics and lineage", description.Described)},
+        f"{path}/watch": {"get": _get("The last verdict on its answers; this head, and more", VerdictSummary)},
         f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
         f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
         f"{path}:predict": {"post": _post("Predict rows", instances, *_answers("Predictions", schema))},

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.types import ASGIApp, Scope
 
+from serving import challenger
 from serving.rest.asgi import Document
 from serving.rest.asking import Asking, Question
 from serving.rest.request import Options, parsed
@@ -57,10 +58,18 @@ class Invocation(msgspec.Struct):
 _decode = msgspec.json.Decoder(Invocation).decode
 
 
-def routes(model: ServedModel, environment: Mapping[str, str]) -> dict[str, ASGIApp]:
-    """The applications for the default model, by path; Vertex AI's variables are read from `environment`."""
+def routes(model: ServedModel, environment: Mapping[str, str], split: challenger.Split | None) -> dict[str, ASGIApp]:
+    """The applications for the default model, by path.
+
+    Args:
+        model: the default.
+        environment: has Vertex AI's variables.
+        split: of its callers, if there is one.
+    """
     ready = Document(lambda: Pong(status="ready"))
     invoked = _Invoked("invocations", model, model.predicting)
+    if split is not None:
+        invoked.divided(split, _Invoked("invocations", split.challenger, split.predicting))
     applications: dict[str, ASGIApp] = {PING: ready, INVOCATIONS: invoked}
     optional = ((environment.get(_HEALTH), ready), (environment.get(_PREDICT), invoked))
     return applications | {path: application for path, application in optional if path}

@@ -39,6 +39,15 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return headers(scope).get(name)
 
 
+def address(scope: Scope) -> str:
+    """Where a request comes from: what the first proxy says (X-Forwarded-For), else the connection's other end."""
+    forwarded = header(scope, b"x-forwarded-for")
+    if forwarded:
+        return forwarded.partition(b",")[0].strip().decode("latin-1")
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def size_of(text: bytes | None) -> int | None:
     """The number of bytes in a header's value; None if it is not a number or too large for a body."""
     return int(text) if text is not None and text.isdigit() and len(text) < 20 else None

@@ -1,7 +1,8 @@
 """HTTP: the KServe V1 protocol. It translates and decides nothing.
 
 GET  /v1/models                    the models, by name
-GET  /v1/models/{model}            contract, what training saw, metrics, lineage, versions
+GET  /v1/models/{model}            contract, what training saw, metrics, lineage, versions, the last verdict
+GET  /v1/models/{model}/watch      the last verdict on its answers, a document
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
 GET  /v1/models/{model}/proto      the .proto of the model's own gRPC service
 GET  /v1/models/{model}/columns/{column}?like=text    names of a category that begin so, contain it or are near it
@@ -16,12 +17,13 @@ body or of its "parameters", the good rows of a request are answered beside the 
 import urllib.parse
 from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
-from serving import contract_proto, problem_details
+from serving import challenger, contract_proto, problem_details
+from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
 from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, places, problem
@@ -29,6 +31,7 @@ from serving.rest.asking import Asking, Question
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, parsed
 from serving.served_model import ServedModel
+from serving.watch import Verdict, Watch
 from validation.lookup import Lookup
 from validation.wire import ColumnNames
 
@@ -60,25 +63,41 @@ _HINT = 'Send {"instances": [row, …]}, a row being an object of columns.'
 _decode = msgspec.json.Decoder(_Instances).decode
 
 
-def routes(models: Models) -> dict[str, ASGIApp]:
-    """The applications by path."""
+def routes(models: Models, watch: Watch) -> dict[str, ASGIApp]:
+    """The applications by path; `watch` has the verdicts on the models."""
     applications: dict[str, ASGIApp] = {
         "/v1": UnknownPath(models),
         MODELS: Document(lambda: Names(models=models.names)),
     }
     for place, model in places(models):
-        applications |= _of_model(f"{MODELS}/{place}", models, model)
+        version = "" if place == model.predictor.name else model.predictor.version
+        last = _Last(watch, model.predictor.name, version)
+        applications |= _of_model(f"{MODELS}/{place}", models, model, last)
+    for name in models.names:
+        split = Split.of(models, name)
+        if split is not None:
+            applications |= _divided(f"{MODELS}/{name}", models.find(name), split)
     return applications
 
 
-def _of_model(path: str, models: Models, model: ServedModel) -> dict[str, ASGIApp]:
+def _divided(path: str, champion: ServedModel, split: Split) -> dict[str, ASGIApp]:
+    """The applications for callers who are split between two versions."""
+    predicted, explained = champion.predicting, champion.explaining
+    return {
+        f"{path}:{predicted.name}": _Asked("v1", champion, predicted).divided(
+            split, _Asked("v1", split.challenger, split.predicting)
+        ),
+        f"{path}:{explained.name}": _Explained("v1", champion, explained).divided(
+            split, _Explained("v1", split.challenger, split.explaining)
+        ),
+    }
+
+
+def _of_model(path: str, models: Models, model: ServedModel, last: "_Last") -> dict[str, ASGIApp]:
     """The applications of one version, below `path`."""
-
-    def describe() -> Described:
-        return {**model.describe(), "versions": models.versions(model.predictor.name)}
-
     applications: dict[str, ASGIApp] = {
-        path: Document(describe),
+        path: _Description(models, model, last),
+        f"{path}/watch": _Watched(last),
         f"{path}/card": _Card(model),
         f"{path}/proto": _Proto(model),
     }
@@ -115,6 +134,51 @@ class _Explained(_Asked):
     def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
         partial, classes = query.partial or question.partial, [*query.classes, *question.classes]
         return self.verb.ask(question.rows, partial=partial, classes=classes)
+
+
+class _Last(NamedTuple):
+    """The last verdict on a model, or, if one is named, on a version of it."""
+
+    watch: Watch
+    model: str
+    version: str
+
+    async def verdict(self) -> Verdict | None:
+        """None if there is none."""
+        return await self.watch.verdict(self.model, self.version)
+
+
+class _Description(Endpoint):
+    """GET: what a version of a model is, how its callers are divided, and the head of the last verdict."""
+
+    methods = READS
+
+    def __init__(self, models: Models, model: ServedModel, last: _Last) -> None:
+        name = model.predictor.name
+        self._described: Described = {**model.describe(), "versions": models.versions(name)}
+        if (beside := challenger.described(models, name)) is not None:
+            self._described["challenger"] = beside
+        self._last = last
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        verdict = await self._last.verdict()
+        return Reply(encode(self._described if verdict is None else {**self._described, "verdict": verdict.summary}))
+
+
+class _Watched(Endpoint):
+    """GET: the last verdict, as `python -m monitoring` wrote it."""
+
+    methods = READS
+
+    def __init__(self, last: _Last) -> None:
+        self._last = last
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        verdict = await self._last.verdict()
+        if verdict is None:
+            detail = self._last.watch.why_none(self._last.model, self._last.version)
+            return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
+        return Reply(verdict.document)
 
 
 class _Card(Endpoint):

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 from starlette.types import ASGIApp, Scope
 
 from serving import problem_details, tensors
+from serving.challenger import Split
 from serving.models import Models
 from serving.rest.asgi import Document, NotFound, Reply, encode, places
 from serving.rest.asking import Asking, Question
@@ -112,6 +113,11 @@ def routes(models: Models) -> dict[str, ASGIApp]:
     }
     for place, model in places(models):
         applications |= _of_model(f"{MODELS}/{place}", models, model)
+    for name in models.names:
+        split, path = Split.of(models, name), f"{MODELS}/{name}/infer"
+        if split is not None:
+            challenger = _Infer("v2", split.challenger, split.scoring)
+            applications[path] = _Infer("v2", models.find(name), models.find(name).scoring).divided(split, challenger)
     return applications
 
 

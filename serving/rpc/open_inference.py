@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from serving import tensors
+from serving.challenger import Address, Split
 from serving.models import Models
 from serving.rpc.protos import open_inference_pb2 as pb
+from serving.served_model import Answers
 from serving.telemetry import RequestMetrics
 from serving.tensors import TEXT, Tensor
+from serving.verbs import Verb
 from validation.errors import UnknownModel, UnreadableRequest
+from validation.table import Table
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _FIELDS: Mapping[str, str] = {
@@ -36,6 +40,10 @@ class OpenInference:
     def _nameless(self) -> RequestMetrics:
         return RequestMetrics("grpc", "predict", "", "")
 
+    @functools.cached_property
+    def _splits(self) -> Mapping[str, Split | None]:
+        return {name: Split.of(self._models, name) for name in self._models.names}
+
     async def server_live(self, request: pb.ServerLiveRequest) -> pb.ServerLiveResponse:
         """Whether the server runs."""
         return pb.ServerLiveResponse(live=True)
@@ -61,37 +69,51 @@ class OpenInference:
         model = self._models.find(request.name, request.version)
         return pb.ModelMetadataResponse(**tensors.metadata(model.predictor, self._models.versions(request.name)))
 
-    def metrics(self, request: pb.ModelInferRequest | None) -> RequestMetrics:
-        """The metrics of a prediction request; without a model's name if it is unreadable or the model is unknown."""
+    def metrics(self, message: pb.ModelInferRequest | pb.ModelInferResponse | None) -> RequestMetrics:
+        """The metrics of a prediction; without a model's name if it is unreadable or the model is unknown."""
         try:
-            return self._nameless if request is None else self._metrics[self._models.find(*_named(request))]
+            return self._nameless if message is None else self._metrics[self._models.find(*_named(message))]
         except UnknownModel:
             return self._nameless
 
-    async def model_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+    async def model_infer(self, request: pb.ModelInferRequest, address: Address) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._models.find(*_named(request))
-        predictor = model.predictor
         model.scoring.gate.demand_room()
-        table = tensors.table(predictor.contract, _inputs(request))
-        answered = await model.scoring.ask(table, partial=_partial(request))
-        response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
-        if answered.decoded.error_count:
-            response.parameters["errors"].string_param = tensors.errors(answered.decoded)
-            response.parameters["error_count"].int64_param = answered.decoded.error_count
-        for tensor in tensors.answers(predictor, answered, [output.name for output in request.outputs]):
-            output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
-            if request.raw_input_contents:
-                response.raw_output_contents.append(tensors.pack(tensor))
-            else:
-                field = getattr(output.contents, _FIELDS[tensor.datatype])
-                values = tensor.plain()
-                field.extend(map(str.encode, values) if tensor.datatype == TEXT else values)
-        return response
+        table = tensors.table(model.predictor.contract, _inputs(request))
+        partial = _partial(request)
+        split = None if request.model_version else self._splits[request.model_name]
+        if split is None:
+            return await _inferred(request, model.scoring, table, partial=partial)
+        return await split.answered(
+            table,
+            address,
+            challenger=functools.partial(_inferred, request, split.scoring, table, partial=False),
+            champion=functools.partial(_inferred, request, model.scoring, table, partial=partial),
+        )
 
 
-def _named(request: pb.ModelInferRequest) -> tuple[str, str]:
-    return request.model_name, request.model_version
+async def _inferred(request: pb.ModelInferRequest, verb: Verb, table: Table, *, partial: bool) -> pb.ModelInferResponse:
+    """What one version answers to a request."""
+    answered: Answers = await verb.ask(table, partial=partial)
+    predictor, decoded = answered.predictor, answered.decoded
+    response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
+    if decoded.error_count:
+        response.parameters["errors"].string_param = tensors.errors(decoded)
+        response.parameters["error_count"].int64_param = decoded.error_count
+    for tensor in tensors.answers(predictor, answered, [output.name for output in request.outputs]):
+        output = response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        if request.raw_input_contents:
+            response.raw_output_contents.append(tensors.pack(tensor))
+        else:
+            field = getattr(output.contents, _FIELDS[tensor.datatype])
+            values = tensor.plain()
+            field.extend(map(str.encode, values) if tensor.datatype == TEXT else values)
+    return response
+
+
+def _named(message: pb.ModelInferRequest | pb.ModelInferResponse) -> tuple[str, str]:
+    return message.model_name, message.model_version
 
 
 def _partial(request: pb.ModelInferRequest) -> bool:
@@ -122,21 +144,26 @@ def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
 class Method(NamedTuple):
     """One method of the service."""
 
-    answer: Callable[[Any], Awaitable[Any]]
-    metrics: Callable[[Any | None], RequestMetrics | None] = lambda request: None
+    answer: Callable[[Any, Address], Awaitable[Any]]
+    metrics: Callable[[Any | None], RequestMetrics | None] = lambda message: None
 
-    async def __call__(self, request: Any) -> Any:
+    async def __call__(self, request: Any, address: Address) -> Any:
         """Answer one request."""
-        return await self.answer(request)
+        return await self.answer(request, address)
+
+
+def _of(answer: Callable[[Any], Awaitable[Any]]) -> Method:
+    """A method that is the same for all callers, and not counted."""
+    return Method(lambda request, address: answer(request))
 
 
 def methods(service: OpenInference) -> dict[str, Method]:
     """The methods of the service under their names in the protocol."""
     return {
-        "ServerLive": Method(service.server_live),
-        "ServerReady": Method(service.server_ready),
-        "ModelReady": Method(service.model_ready),
-        "ServerMetadata": Method(service.server_metadata),
-        "ModelMetadata": Method(service.model_metadata),
+        "ServerLive": _of(service.server_live),
+        "ServerReady": _of(service.server_ready),
+        "ModelReady": _of(service.model_ready),
+        "ServerMetadata": _of(service.server_metadata),
+        "ModelMetadata": _of(service.model_metadata),
         "ModelInfer": Method(service.model_infer, service.metrics),
     }

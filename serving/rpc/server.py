@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 import signal
+import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2
 
 from serving import lifecycle, logs, port, telemetry
+from serving.challenger import Address
 from serving.models import Models
 from serving.rpc import messages, open_inference, reflection, typed
 from serving.rpc.messages import Messages
@@ -34,10 +36,14 @@ _IDLE_SECONDS = 300
 class Method(Protocol):
     """Answers the calls of a method."""
 
-    def metrics(self, request: Any | None) -> RequestMetrics | None:
-        """The metrics of a request, which is None if no message was read; None to count nothing."""
+    def metrics(self, message: Any | None) -> RequestMetrics | None:
+        """The metrics of a request, or of its answer, which may be another version's; None to count nothing.
 
-    async def __call__(self, request: Any) -> Any:
+        Args:
+            message: what names the version; None if no message was read.
+        """
+
+    async def __call__(self, request: Any, address: Address) -> Any:
         """The answer; raises RequestError."""
 
 
@@ -173,7 +179,9 @@ class _Handler:
             with measured, self._room:
                 request = await self._messages.one(context, self._kind)
                 measured.metrics = self._method.metrics(request)
-                return await self._method(request)
+                answer = await self._method(request, functools.partial(_address, context.peer, values))
+                measured.metrics = self._method.metrics(answer)
+                return answer
         except RequestError as error:
             return await messages.refuse(context, error)
         except Exception:  # noqa: BLE001 the last resort of a call: logged, and never the server's end
@@ -182,6 +190,15 @@ class _Handler:
         finally:
             if measured.seconds > logs.SLOW_SECONDS:
                 _log.warning("slow", extra=logs.facts(caller, call=self._name, seconds=round(measured.seconds, 3)))
+
+
+def _address(peer: Callable[[], str], metadata: Mapping[str, Any]) -> str:
+    """Where a call comes from: what the first proxy says, else the connection's other end, as it is over HTTP."""
+    forwarded: str = metadata.get("x-forwarded-for", "")
+    if forwarded:
+        return forwarded.partition(",")[0].strip()
+    host = peer().partition(":")[2].rpartition(":")[0]  # of ipv4:127.0.0.1:50051, or ipv6:%5B::1%5D:50051
+    return urllib.parse.unquote(host).strip("[]")
 
 
 def _stop_at_sigterm(

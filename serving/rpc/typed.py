@@ -4,6 +4,7 @@ The fields of a row are converted to the values that JSON would have, and the de
 number, as in tensors. An unknown field is refused like a surplus column, and not dropped as protobuf would do.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from problems.base import Problem
 from serving import contract_proto
+from serving.challenger import Address, Split
 from serving.models import Models
 from serving.rpc import descriptors
 from serving.telemetry import RequestMetrics
@@ -38,6 +40,9 @@ def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str
     """The methods of a model's service by their names; they raise RequestError."""
     messages = contract_proto.messages(models.find(name).predictor.problem)
     read = Rows(models.find(name).predictor.contract, described.file.message_types_by_name["Row"])
+    split = Split.of(models, name)
+    if split is not None and contract_proto.messages(split.challenger.predictor.problem) != messages:
+        split = None
     answering: dict[str, Method] = {}
     for method in described.methods:
         versions = {}
@@ -46,7 +51,10 @@ def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str
             verb = {"Predict": model.predicting, "Explain": model.explaining}[method.name]
             same = contract_proto.messages(model.predictor.problem) == messages
             versions[version] = Version(verb if same else None, model.request_metrics("grpc-typed", verb.name))
-        answering[method.name] = Method(read, versions, method.output_type)
+        divided = (
+            None if split is None else (split, {"Predict": split.predicting, "Explain": split.explaining}[method.name])
+        )
+        answering[method.name] = Method(read, versions, method.output_type, divided)
     return answering
 
 
@@ -89,21 +97,35 @@ class Rows:
 class Method:
     """One method of a model's service."""
 
-    def __init__(self, read: Rows, versions: Mapping[str, Version], described: Descriptor) -> None:
-        """Answer in any of these versions, the first unless said, with messages of the type `described`."""
+    def __init__(
+        self,
+        read: Rows,
+        versions: Mapping[str, Version],
+        described: Descriptor,
+        divided: tuple[Split, Verb] | None = None,
+    ) -> None:
+        """Answer rows.
+
+        Args:
+            read: reads them.
+            versions: all that may be asked, the first where none is.
+            described: the type of answers.
+            divided: splits the callers that name no version, and what their challenger is asked; None to split none.
+        """
         self._read = read
         self._versions = versions
         self._first = next(iter(versions))
+        self._divided = divided
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
         self._answer_class = GetMessageClass(described.fields_by_name[self._name].message_type)
 
-    def metrics(self, request: Any | None) -> RequestMetrics:
-        """The metrics of a request; of the first version, where it is unreadable or of none that is here."""
-        version = "" if request is None else request.model_version
+    def metrics(self, message: Any | None) -> RequestMetrics:
+        """The metrics of a request or an answer; the first version's if it is unreadable or names none of these."""
+        version = "" if message is None else message.model_version
         return self._versions.get(version, self._versions[self._first]).metrics
 
-    async def __call__(self, request: Any) -> Message:
+    async def __call__(self, request: Any, address: Address) -> Message:
         """Answer one request."""
         for unknown in UnknownFieldSet(request):
             raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
@@ -112,7 +134,16 @@ class Method:
         rows = await _each(verb, self._read, request.rows)
         # only a classification's Explain has the field
         more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
-        answer = await verb.ask(rows, partial=request.partial, **more)
+        own = functools.partial(self._answered, verb, rows, partial=request.partial, **more)
+        if self._divided is None or request.model_version:
+            return await own()
+        split, challenging = self._divided
+        whole = functools.partial(self._answered, challenging, rows, **more)
+        return await split.answered(rows, address, challenger=whole, champion=own)
+
+    async def _answered(self, verb: Verb, rows: Sequence[object], **asked: Any) -> Message:
+        """What one version answers."""
+        answer = await verb.ask(rows, **asked)
         answers = await _each(verb, self._message, getattr(answer, self._name))
         return self._response(
             model_name=answer.model_name,

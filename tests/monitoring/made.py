@@ -78,7 +78,7 @@ def model(task: Task = "regression", rows: int = 12_000) -> Model:
         [column.describe() for column in contract(task).columns],
         outcome(task),
         {"town": 40.0, "size": 40.0, "rooms": 10.0, "lift": 5.0, "colour": 0.1, "day": 5.0},
-        {"name": "mae", "value": 1.0},
+        {"objective": {"regression": "regression_l1"}.get(task, task)},
         {"town": list(TOWNS), "colour": ["blue", "red"]},
     )
     return Model(watched, reference)

@@ -93,7 +93,8 @@ HARM: dict[Kind, tuple[str, Callable[[pd.DataFrame], pd.Series]]] = {
 @pytest.mark.parametrize("kind", HARM)
 def test_rows_beyond_what_the_model_knows_are_an_alarm_without_labels(kind: Kind) -> None:
     column, changed = HARM[kind]
-    verdict = model().judged(unlabelled(answers(**{column: changed})))
+    columns: dict[str, Any] = {column: changed}
+    verdict = model().judged(unlabelled(answers(**columns)))
     assert verdict.status == "alarm"
     assert kind in kinds(verdict)
     assert column in verdict.sentence

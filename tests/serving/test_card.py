@@ -15,6 +15,7 @@ from serving.rest.asgi import Front
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.shared import Shared
+from serving.watch import Watch
 from tests.project import Project
 from tests.serving.rest.test_http import problem
 
@@ -28,8 +29,8 @@ class Held:
 
     def __init__(self, project: Project, cards: dict[str, str]) -> None:
         opened = dataclasses.replace(bundle.read(project.folder / "data/flights/bundle"), cards=cards)
-        self._served = ServedModel(Predictor.of(opened), opened, {}, Shared(Settings()))
-
+        self.shared = Shared(Settings())
+        self._served = ServedModel(Predictor.of(opened), opened, {}, self.shared)
         self.names = ["flights"]
 
     def versions(self, name: str) -> list[str]:
@@ -47,7 +48,7 @@ def asking(project: Project, cards: dict[str, str]) -> Ask:
     """Sends requests to an application that holds a model with these cards."""
     models = cast("Models", Held(project, cards))
     nothing = v1.UnknownPath(models)
-    front = Front(nothing, lambda: v1.routes(models), {"/v1/": nothing})
+    front = Front(nothing, lambda: v1.routes(models, Watch("", [])), {"/v1/": nothing})
 
     def ask(path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
         async def send() -> httpx.Response:

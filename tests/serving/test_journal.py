@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,15 @@ class Lines:
         """Nothing is open."""
 
 
-def served(bundle: Path, question: Callable[[httpx.AsyncClient], Awaitable[None]], **environment: str) -> None:
-    """Ask a service of this process, which has ended when this returns."""
+def served(
+    bundles: Sequence[Path], question: Callable[[httpx.AsyncClient], Awaitable[None]], **environment: str
+) -> None:
+    """Ask a service of this process with these models, which has ended when this returns."""
 
     async def main() -> None:
         application = Application({"BOXWOOD_GRPC_PORT": "0", **environment})
-        application.load(bundle, {})
+        for bundle in bundles:
+            application.load(bundle, {})
         await application.listen()
         transport = httpx.ASGITransport(application.in_front_of(behind, lambda: {"paths": {}}))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -91,7 +94,7 @@ def test_what_callers_were_answered_is_recorded(bundle: Path, tmp_path: Path, ro
         assert (await client.post(EXPLAIN, json={"instances": [row]})).status_code == 200
 
     limits = {"BOXWOOD_JOURNAL_ROWS_PER_SECOND": "5000", "BOXWOOD_JOURNAL_SECRET": "s"}
-    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path), **limits)
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path), **limits)
     by_id = {record.prediction_id: record for record in records(tmp_path)}
     assert by_id.keys() == {answer["prediction_id"] for answer in answers}, (
         "explanations and refused rows are not there"
@@ -111,7 +114,7 @@ def test_without_a_secret_no_key_is_recorded(bundle: Path, tmp_path: Path, row: 
     async def ask(client: httpx.AsyncClient) -> None:
         await client.post(PREDICT, json={"instances": [{**row, "travel_code": 17}]})
 
-    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path))
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path))
     [record] = records(tmp_path)
     assert record.keys == {}
     assert "travel_code" not in record.row
@@ -189,7 +192,7 @@ def test_a_failure_is_no_requests_trouble_and_not_the_end(
         answer = await client.post(PREDICT, json={"instances": [row]})
         assert answer.status_code == 200
 
-    served(bundle, ask, BOXWOOD_JOURNAL=str(tmp_path))
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path))
     assert "journal rows are lost" in caplog.text
 
 
@@ -217,7 +220,7 @@ def test_a_structured_log_takes_lines_too(bundle: Path, row: dict[str, Any], cap
     async def ask(client: httpx.AsyncClient) -> None:
         await client.post(PREDICT, json={"instances": [row]})
 
-    served(bundle, ask, BOXWOOD_JOURNAL="stdout")
+    served([bundle], ask, BOXWOOD_JOURNAL="stdout")
     [line] = capfdbinary.readouterr().out.splitlines()
     assert _read(line).row == row
     assert json.loads(line)["event"] == "prediction"

@@ -82,7 +82,7 @@ def test_a_version_with_another_contract_is_read_by_its_own(trained: Project, ke
     ask([trained.folder / "data/flights/bundle", keyed], question)
 
 
-_IMPORT = """
+IMPORT = """
 import sys
 from pathlib import Path
 from training.registry import package, stores
@@ -106,7 +106,7 @@ def bento_of_three(
 ) -> Iterator[Bento]:
     folder = tmp_path_factory.mktemp("three")
     project = trained.copy(folder / "project")
-    tags = [project.receipt()["tag"], *project.run("python", "-c", _IMPORT, str(narrower), str(keyed)).split()[-2:]]
+    tags = [project.receipt()["tag"], *project.run("python", "-c", IMPORT, str(narrower), str(keyed)).split()[-2:]]
     bento, address = project.build("--arg", f"models={','.join(tags)}"), f"127.0.0.1:{free_port()}"
     with (
         project.serve(bento, folder / "elsewhere", BOXWOOD_GRPC_PORT=address.split(":")[1]) as client,

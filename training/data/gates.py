@@ -12,6 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandas.api import types
 
+from model.tabular import STORED
 from validation.contract import Column, Contract, Kind, Role
 from validation.values import LARGEST_INTEGER, InvalidValue, Reader, reader
 
@@ -21,14 +22,6 @@ UNREADABLE = "_unreadable"
 LABELLED = "_labelled"
 """The column of bronze and silver, where there are labelled rows: the place of each among them, the oldest first."""
 MISSING = "is missing"
-
-STORED = {
-    Kind.INTEGER: "float64",
-    Kind.REAL: "float64",
-    Kind.FLAG: "boolean",
-    Kind.DATE: "datetime64[s]",
-    Kind.TIMESTAMP: "datetime64[us]",
-}
 
 
 def bronze(contract: Contract) -> pa.DataFrameSchema:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from model import tabular
 from problems.base import Problem
 from training.data import beside, gates, labelled, raw, tables
 from training.workspace import Workspace, read_json, say, sha256
@@ -95,7 +96,7 @@ def _parse_column(column: Column, cells: pd.Series) -> tuple[pd.Series, Mapping[
             f"The `parse` of '{column.name}' failed in row {row} on {quoted(uniques[error.place])}: "
             f"{type(error.__cause__).__name__}: {error.__cause__}. It raises ValueError for a text that is no value."
         ) from error.__cause__
-    distinct = pd.Series([*values, None], dtype=gates.STORED.get(column.kind, "str"))
+    distinct = pd.Series([*values, None], dtype=tabular.STORED.get(column.kind, "str"))
     parsed = distinct.take(codes).set_axis(cells.index)  # a missing cell has code -1, the None at the end
     bad_places = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
     return parsed, {int(cells.index[place]): reasons[int(codes[place])] for place in bad_places}

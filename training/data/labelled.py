@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model.tabular import STORED
 from problems.base import Problem
 from training.data import copies, gates
 from training.workspace import counted, say
@@ -53,7 +54,7 @@ def joined(contract: Contract, table: pd.DataFrame, rows: pd.DataFrame) -> pd.Da
     keys = [column.name for column in contract.keys]
     for column in _stored(contract):
         if column.name not in rows:
-            rows[column.name] = pd.Series(None, index=rows.index, dtype=gates.STORED.get(column.kind, "str"))
+            rows[column.name] = pd.Series(None, index=rows.index, dtype=STORED.get(column.kind, "str"))
     known = rows[keys].notna().all(axis=1) & bool(keys)
     first = 0 if table.empty else int(table.index.max()) + 1
     rows = rows.set_axis(pd.RangeIndex(first, first + len(rows)))

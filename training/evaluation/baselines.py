@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from model.features import FeatureMatrix, only_known
+from model.loss import Loss
 from training.data import tables
 from training.digits import exactly, rounded
-from training.learning.loss import Loss
 from training.learning.tasks import Task
 from validation.contract import Contract
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from model import loss
 from model.features import FeatureMatrix
 from model.metrics import CrossValidation, Duplicates, Importance, Metrics, Slice
 from model.predictor import Predictor, open_predictor
@@ -17,7 +18,7 @@ from training.data.split import SPLITS, TEST, SplitParams
 from training.evaluation import reference, slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
-from training.learning import loss, metrics, tasks
+from training.learning import metrics, tasks
 from training.learning.metrics import ACTUAL, COVERED, MODEL
 from training.learning.params import LOG, TrainParams
 from training.workspace import Seed, Workspace, say, write_json

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import shap
 
+from model import loss
+from model.loss import Loss
 from model.outcomes.regression import DAYS_A_YEAR, days_since_1970
 from model.predictor import Predictor, open_predictor
 from problems.base import Problem
 from training.data import tables
 from training.evaluation import figures, report
-from training.learning import loss, tasks
-from training.learning.loss import Loss
+from training.learning import tasks
 from training.learning.metrics import ACTUAL, MODEL, MOST_EXPLAINED, sample
 from training.learning.metrics import predicted as predicted_by
 from training.learning.privacy import PrivacyParams

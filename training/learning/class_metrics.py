@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from model.loss import log_loss_of_classes
 from model.metrics import Scores
-from training.learning.loss import log_loss_of_classes
 from training.learning.metrics import gaps, interval, means_of, roc_auc, scored, share
 
 

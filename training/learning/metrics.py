@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from model.loss import Loss, log_loss
 from model.metrics import Score, Scores
 from training.digits import rounded
-from training.learning.loss import Loss, log_loss
 
 Statistics = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Metrics = Callable[[np.ndarray], dict[str, np.ndarray]]

@@ -50,8 +50,8 @@ class TrainParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     are for classifications. With `folds`, tables of up to `most_cells` cells (rows times columns) are learned by folds,
     see `training.learning.folds`. `alternatives` name what differs from `booster`; the set with the least loss on
     rows that it did not learn from is taken.
-    `recent` are shares of the weight that labelled rows have together (1: they alone are learned from); each is tried
-    where there are some, see `training.learning.recency`.
+    `recent` are shares of the weight that labelled rows have together (1: they alone are learned from), each of which
+    is tried where there are some, see `training.learning.recency`.
     `target: log` has a regression learn the logarithm of its target. What is learned does not depend on `checkpoint`.
     """
 

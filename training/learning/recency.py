@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from model import loss
 from model.predictor import Predictor
 from problems.base import Problem
 from training.data import labelled, tables
 from training.data.split import CALIBRATION, TRAIN, VALIDATION, stretches
-from training.learning import loss, tasks
+from training.learning import tasks
 from training.learning.checkpoints import Checkpoints
 from training.learning.level import Level
 from training.learning.params import LOG, TrainParams

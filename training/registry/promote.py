@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
+from model.loss import Loss
 from model.metrics import Metrics
 from problems.base import Problem
 from training.evaluation import report, slices
 from training.learning import metrics
-from training.learning.loss import Loss
 from training.registry.champion import Best
 from training.registry.rivals import Holdout, Rival
 from training.workspace import Seed, Workspace

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
-from model import bundle
+from model import bundle, loss
 from model.outcomes import Outcome
 from problems.base import Problem
 from training.data import classes, copies, labelled, tables
 from training.data.split import TEST
 from training.evaluation import report
-from training.learning import loss, metrics
+from training.learning import metrics
 from training.registry import champion
 from training.workspace import Workspace, read_json
 from validation import compatibility

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from model import loss
 from problems.base import Problem
 from training.data import classes
 from training.data.split import TRAIN, VALIDATION
 from training.evaluation.crossvalidate import each_fold
-from training.learning import candidates, loss, tasks
+from training.learning import candidates, tasks
 from training.learning.candidates import Pair
 from training.learning.params import TrainParams
 from training.learning.prepared import prepare

@@ -13,6 +13,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model import loss
 from model.features import FeatureMatrix
 from model.metrics import Duplicates, Importance, Metrics, Score, Scores
 from model.predictor import Predictor
@@ -21,7 +22,7 @@ from tests.project import Project
 from training.data import copies, tables
 from training.data.split import CALIBRATION, SPLITS, TEST, TRAIN, VALIDATION, SplitParams, assign, shuffled
 from training.evaluation import baselines, evaluate, report
-from training.learning import loss, metrics
+from training.learning import metrics
 from training.learning.tasks.regression import RegressionTask
 from training.workspace import Workspace
 from validation.contract import Column, Contract, Kind, Role

@@ -11,8 +11,9 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import loss
 from model.metrics import Score, Scores
-from training.learning import loss, metrics
+from training.learning import metrics
 
 ONCE = np.ones((1, 4))
 METRICS = {"regression": "rmse", "binary": "binary_logloss"}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model import features
+from model import features, loss
 from model.features import FeatureMatrix
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes import Outcome
@@ -19,7 +19,7 @@ from problems.base import Problem
 from tests.project import Project
 from training.data import tables
 from training.evaluation import card, plot
-from training.learning import loss, metrics, tasks
+from training.learning import metrics, tasks
 from training.learning.metrics import ACTUAL
 from training.learning.probability import before_two
 from validation.contract import Column, Contract, Kind, Role

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
 
+from model import loss
 from model.outcomes import Regression
 from model.predictor import Predictor
 from problems.base import Problem
 from training.data import tables
-from training.learning import loss
 from training.learning.params import TrainParams
 from training.learning.train import learn
 from validation.contract import Column, Contract, Kind, Role

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from model import loss
 from problems.base import Problem
 from tests.project import Project, free_port
 from training.data import tables
 from training.data.split import TEST
-from training.learning import loss
 from training.registry import champion, promote
 from training.workspace import Workspace, write_json
 

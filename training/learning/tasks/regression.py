@@ -10,13 +10,14 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 
+from model import loss
 from model.metrics import Coverage, Scores
 from model.model import SPREAD
 from model.outcomes import Regression
 from model.outcomes.regression import Trend
 from problems.parameters import PARAMS
 from training.data import tables
-from training.learning import conformal, level, loss, metrics, scales, trend
+from training.learning import conformal, level, metrics, scales, trend
 from training.learning.level import Level
 from training.learning.params import TrainParams
 from training.learning.scales import Scale

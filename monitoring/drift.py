@@ -1,0 +1,93 @@
+"""python -m monitoring drift MODEL: the verdict on a model's latest answers, as a document, a page and metrics."""
+
+import datetime
+import os
+from collections.abc import Mapping
+
+import pandas as pd
+
+from model.watched import Watched
+from monitoring import compact, journal, lines, published, reference, rivals
+from monitoring.params import MonitorParams
+from monitoring.reference import Reference
+from monitoring.store import REPORT, Store
+from monitoring.truth import ACTUAL, Truth
+from monitoring.truth import read as known_truth
+from monitoring.verdict import Rival, Status, Verdict
+from monitoring.watch import Span, Watch
+from problems import parameters
+from validation.errors import SettingsError
+
+EXIT: Mapping[Status, int] = {"ok": 0, "changed": 0, "alarm": 3, "too_few_rows": 4}
+"""For schedulers: 1 and 2 are failures of the command itself."""
+
+
+def main(model: str, days: int | None = None, until: str = "") -> int:
+    """Bring what is new in the journal, judge the latest answers, write the verdict, and say it.
+
+    Args:
+        model: its name.
+        days: of the window, see `Span`.
+        until: its last day, ISO 8601; the last one with answers if it is empty.
+
+    Returns:
+        An exit code, see `EXIT`.
+
+    Raises:
+        SettingsError: `until` is no date, `days` are none, or params.yaml cannot be read.
+        StoreError: the store or the journal cannot be read, or there are no reference rows.
+    """
+    params = parameters.section(model, "monitor", MonitorParams)
+    if days is not None and days < 1:
+        raise SettingsError(f"A window has one day or more, not {days}.")
+    store = Store(model)
+    compact.compact(lines.Journal(os.environ.get(lines.ADDRESS) or lines.DEFAULT), [model])
+    last = _day(until) if until else max(journal.days(store), default=None)
+    made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    watch = Watch(_Journalled(store, model), params, published.previous(store), made)
+    verdict = watch.look(Span(last, days)) if last else None
+    if verdict is None:
+        print(f"{model}: there are no answers in the watch store {store.address}: see docs/how-to/journal.md.")
+        return EXIT["too_few_rows"]
+    published.write(store, verdict)
+    _say(verdict, store)
+    return EXIT[verdict.status]
+
+
+class _Journalled:
+    """A model's answers as the watch store has them."""
+
+    def __init__(self, store: Store, model: str) -> None:
+        self._store, self._model = store, model
+        self._truth = Truth(known_truth(store))
+
+    def versions(self, day: datetime.date) -> dict[str, int]:
+        return journal.versions(self._store, day)
+
+    def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
+        contract = watched.columns()
+        rows = journal.load(self._store, contract, day, day, version=watched.version)
+        values = self._truth.values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
+        return rows.assign(**{ACTUAL: journal.stored(contract.target, values)})
+
+    def reference(self, version: str) -> Reference:
+        return reference.load(self._store, self._model, version)
+
+    def rivals(self, watched: Watched, first: datetime.date, last: datetime.date) -> list[Rival]:
+        return rivals.compare(self._store, watched, first, last)
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"'{text}' is no date like 2026-11-30.") from error
+
+
+def _say(verdict: Verdict, store: Store) -> None:
+    window = verdict.first if verdict.first == verdict.last else f"{verdict.first} to {verdict.last}"
+    print(f"{verdict.model} {verdict.version}, {window}, {verdict.rows:,} rows")
+    print(verdict.sentence)
+    for finding in verdict.findings:
+        print(f"- {'harmful: ' if finding.harmful else ''}{finding.sentence} {finding.advice}")
+    print(f"{store.address}/{verdict.model}/{REPORT} shows it.")

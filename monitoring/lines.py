@@ -1,0 +1,157 @@
+"""Records of the journal, wherever its lines lie: in files of the service, or in a bucket that Cloud Logging fills."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import fsspec
+import msgspec
+
+from model.record import EVENT, Record
+from validation.errors import StoreError
+
+ADDRESS = "BOXWOOD_JOURNAL"
+DEFAULT = "stores/journal"
+_SUFFIXES = (".jsonl", ".json")
+"""Of the service's files, and of those that Cloud Logging writes each hour."""
+_PART_BYTES = 8 << 20
+"""How much of a file is held at once."""
+
+
+class _Entry(msgspec.Struct, rename={"payload": "jsonPayload"}):
+    """Cloud Logging's LogEntry; its agent moves a line's `time` to `timestamp`."""
+
+    payload: dict[str, Any]
+    timestamp: str = ""
+
+
+_record = msgspec.json.Decoder(Record).decode
+_entry = msgspec.json.Decoder(_Entry).decode
+
+
+@dataclass
+class Skipped:
+    """Lines that are no records.
+
+    Attributes:
+        torn: no JSON: a crash or a full disk cut them off.
+        foreign: other lines of a structured log, and records that this code cannot read.
+    """
+
+    torn: int = 0
+    foreign: int = 0
+
+
+class Part(NamedTuple):
+    """Whole lines of a file.
+
+    Attributes:
+        source: the file.
+        start, end: where they begin and end in it, in bytes.
+        records: what they say.
+    """
+
+    source: str
+    start: int
+    end: int
+    records: list[Record]
+
+
+@dataclass
+class Journal:
+    """A journal to read.
+
+    Attributes:
+        address: a folder or a prefix, at any address that fsspec knows.
+        skipped: what was met so far and is no record.
+    """
+
+    address: str
+    skipped: Skipped = field(default_factory=Skipped)
+
+    def sizes(self) -> dict[str, int]:
+        """How many bytes each of its files has, by path; raises StoreError."""
+        files, root = self._opened()
+        try:
+            files.invalidate_cache()
+            found = files.find(root, detail=True)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StoreError(f"The journal {self.address} cannot be listed: {error}.") from error
+        return {str(path): int(each["size"]) for path, each in found.items() if str(path).endswith(_SUFFIXES)}
+
+    def parts(self, read: Mapping[str, int]) -> Iterator[Part]:
+        """What was written since, file by file; a line whose end is not written yet is left for the next time.
+
+        Args:
+            read: up to which byte each file was read.
+
+        Raises:
+            StoreError: a file cannot be read. One that was removed meanwhile is passed over.
+        """
+        files, _ = self._opened()
+        for path, size in sorted(self.sizes().items()):
+            start = read.get(path, 0)
+            start = start if start <= size else 0  # another file has that name now
+            if start == size:
+                continue
+            try:
+                with files.open(path, "rb") as file:
+                    file.seek(start)
+                    yield from self._of_file(path, start, file)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"{path} cannot be read: {error}.") from error
+
+    def _of_file(self, path: str, start: int, file: Any) -> Iterator[Part]:
+        rest = b""
+        while more := file.read(_PART_BYTES):
+            whole, newline, rest = (rest + more).rpartition(b"\n")
+            if newline:
+                yield self._part(path, start, whole + newline)
+                start += len(whole) + 1
+        if rest and (last := _read_whole(rest)) is not None:
+            yield Part(path, start, start + len(rest), [last])
+
+    def _part(self, path: str, start: int, lines: bytes) -> Part:
+        records = [record for line in lines.split(b"\n") if line.strip() and (record := self._read(line)) is not None]
+        return Part(path, start, start + len(lines), records)
+
+    def _read(self, line: bytes) -> Record | None:
+        try:
+            record = _decoded(line)
+        except msgspec.ValidationError:
+            record = None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.skipped.torn += 1
+            return None
+        if record is None or record.event != EVENT:
+            self.skipped.foreign += 1
+            return None
+        return record
+
+    def _opened(self) -> tuple[Any, str]:
+        try:
+            files, root = fsspec.core.url_to_fs(self.address)
+        except (ValueError, ImportError, OSError) as error:
+            raise StoreError(f"The journal {self.address} cannot be opened: {error}.") from error
+        return files, str(root)
+
+
+def _decoded(line: bytes) -> Record:
+    try:
+        return _record(line)
+    except msgspec.ValidationError:
+        entry = _entry(line)
+    return msgspec.convert({"time": entry.timestamp, **entry.payload}, Record)
+
+
+def _read_whole(line: bytes) -> Record | None:
+    """A last line without its end, if it is whole all the same: no beginning of a JSON object is one."""
+    try:
+        record = _decoded(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return record if record.event == EVENT else None
