@@ -18,6 +18,8 @@ TESTS_A_COLUMN = 9
 """How many findings a column may have, among which the budget of false ones is divided."""
 _LEAST = 1e-9
 _BINS, _NAMES, _BLOCKS, _TOLD = 10, 30, 20, 5
+_FEWEST = 20
+"""Rows of a stretch of time that say what is usual in one."""
 _TIMES = (contracts.Kind.DATE, contracts.Kind.TIMESTAMP)
 _NUMBERS = (contracts.Kind.INTEGER, contracts.Kind.REAL)
 
@@ -48,24 +50,38 @@ class Examined(NamedTuple):
     findings: list[Finding]
 
 
+class Earlier(NamedTuple):
+    """A column in the reference, in storage types.
+
+    Attributes:
+        values: in the rows that a window is compared with, shape (rows,).
+        stretches: which stretch of time, as long as the window, each of these is from, shape (rows,).
+        ever: in all rows, of any season.
+    """
+
+    values: pd.Series
+    stretches: np.ndarray
+    ever: pd.Series
+
+
 def examine(
-    watched: Watched, column: Column, before: pd.Series, after: pd.Series, params: MonitorParams, chance: float
+    watched: Watched, column: Column, earlier: Earlier, after: pd.Series, params: MonitorParams, chance: float
 ) -> Examined:
     """Compare a column of a window with that of the reference.
 
     Args:
         watched: the model.
         column: which.
-        before: its values in the reference, in storage types; shape (rows,).
-        after: those in the window.
+        earlier: its values in the reference.
+        after: those in the window, in storage types; shape (rows,).
         params: what counts.
         chance: a finding is less probable than this where nothing changed.
     """
     total = sum(watched.importance.values()) or 1.0
     importance = watched.importance.get(column.name, 0.0) / total
-    known = watched.vocabularies.get(column.name, [])
+    known, before = watched.vocabularies.get(column.name, []), earlier.values
     tests, figures = (
-        _numbers(before, after, params) if column.kind in _NUMBERS else _names(before, after, known, params)
+        _numbers(earlier, after, params) if column.kind in _NUMBERS else _names(before, after, known, params)
     )
     tests += _missing(before, after, params)
     counting = [test for test in tests if test.value > test.threshold and test.chance < chance]
@@ -108,8 +124,8 @@ def _stability(before: np.ndarray, after: np.ndarray, *, params: MonitorParams) 
     return Test("distribution", value, params.psi, chance, f"its values are distributed otherwise (PSI {value:.2f})")
 
 
-def _numbers(before: pd.Series, after: pd.Series, params: MonitorParams) -> tuple[list[Test], dict[str, float]]:
-    old, new = (column.to_numpy(dtype=float, na_value=np.nan) for column in (before, after))
+def _numbers(earlier: Earlier, after: pd.Series, params: MonitorParams) -> tuple[list[Test], dict[str, float]]:
+    old, new, ever = (_floats(column) for column in (earlier.values, after, earlier.ever))
     known, there = old[~np.isnan(old)], new[~np.isnan(new)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.array([])
     places = [
@@ -120,35 +136,52 @@ def _numbers(before: pd.Series, after: pd.Series, params: MonitorParams) -> tupl
     if len(known) < _BLOCKS or len(there) < _BLOCKS:
         return tests, figures
     moments = _moments(known, there)
-    tests += [_outside(known, there, params), _stuck(known, there, params), *_shifts(moments, params)]
+    usual = _repeated(known, earlier.stretches[~np.isnan(old)])
+    tests += [_outside(ever, there, params), _stuck(known, there, usual, params), *_shifts(moments, params)]
     figures |= {"outside": tests[1].value, **{name: moment.change for name, moment in moments.items()}}
     return tests, figures
 
 
-def _outside(known: np.ndarray, there: np.ndarray, params: MonitorParams) -> Test:
-    low, high = np.min(known), np.max(known)
+def _floats(values: pd.Series) -> np.ndarray:
+    numbers: np.ndarray = values.to_numpy(dtype=float, na_value=np.nan)
+    return numbers
+
+
+def _outside(ever: np.ndarray, there: np.ndarray, params: MonitorParams) -> Test:
+    """Numbers that no season had: those that another one had are known."""
+    low, high = np.nanmin(ever), np.nanmax(ever)
     margin = 0.01 * (high - low)  # the next largest of all rows is a little larger, and no news
     beyond = int(((there < low - margin) | (there > high + margin)).sum())
     share = beyond / len(there)
     sentence = f"{share:.1%} of the rows are beyond {low:.6g} to {high:.6g}, which is all that was seen before"
-    return Test("out_of_range", share, params.outside, _rarer(beyond, len(there), 1, len(known)), sentence, beyond=True)
+    chance = _rarer(beyond, len(there), 1, int((~np.isnan(ever)).sum()))
+    return Test("out_of_range", share, params.outside, chance, sentence, beyond=True)
 
 
-def _stuck(known: np.ndarray, there: np.ndarray, params: MonitorParams) -> Test:
-    """A sensor that sticks repeats one number far more often than before."""
+def _stuck(known: np.ndarray, there: np.ndarray, usual: float, params: MonitorParams) -> Test:
+    """A sensor that sticks repeats one number far more often than before, and than stretches of time usually do."""
     values, counts = np.unique(there, return_counts=True)
     most = int(counts.argmax())
-    earlier = int((known == values[most]).sum())
-    rise = counts[most] / len(there) - earlier / len(known)
-    sentence = f"{counts[most] / len(there):.0%} of the rows have the same value {values[most]:.6g}"
-    return Test(
-        "stuck",
-        float(rise),
-        params.stuck,
-        _rarer(int(counts[most]), len(there), earlier, len(known)),
-        sentence,
-        beyond=True,
-    )
+    earlier = min(int((known == values[most]).sum()) + round(usual * len(known)), len(known))
+    share = counts[most] / len(there)
+    sentence = f"{share:.0%} of the rows have the same value {values[most]:.6g}"
+    chance = _rarer(int(counts[most]), len(there), earlier, len(known))
+    return Test("stuck", float(share - earlier / len(known)), params.stuck, chance, sentence, beyond=True)
+
+
+def _repeated(known: np.ndarray, stretches: np.ndarray) -> float:
+    """How much more often than in all rows a stretch of time has its most common number: a day has one price of fuel.
+
+    The median of all stretches, of shares.
+    """
+    sizes = pd.Series(stretches).value_counts()
+    enough = np.isin(stretches, sizes[sizes >= _FEWEST].index)
+    if not enough.any():
+        return 0.0
+    rows = pd.DataFrame({"stretch": stretches, "number": known})
+    shares = rows[enough].value_counts().div(sizes, level="stretch").reset_index(name="share")
+    more = shares["share"] - shares["number"].map(rows["number"].value_counts(normalize=True))
+    return float(more.groupby(shares["stretch"]).max().median())
 
 
 class Moment(NamedTuple):

@@ -15,7 +15,7 @@ from scipy import stats
 
 from model.watched import Watched
 from monitoring import answers, columns, estimates, season, separable
-from monitoring.estimates import ACTUAL, Estimator, Expected
+from monitoring.estimates import ACTUAL, Estimator
 from monitoring.params import MonitorParams
 from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
 from validation.errors import TableError
@@ -82,8 +82,16 @@ class _Comparison:
         before = self._compared.rows
         looked_at = columns.examined(contract)
         self._chance = 1 / params.quiet_days / (len(looked_at) * columns.TESTS_A_COLUMN + _OTHER_TESTS)
+        stretches = season.stretches(contract, before, window)
         examined = [
-            columns.examine(watched, column, before[column.name], window[column.name], params, self._chance)
+            columns.examine(
+                watched,
+                column,
+                columns.Earlier(before[column.name], stretches, reference[column.name]),
+                window[column.name],
+                params,
+                self._chance,
+            )
             for column in looked_at
         ]
         self._columns = sorted((each.drift for each in examined), key=lambda drift: -drift.importance)
@@ -105,7 +113,8 @@ class _Comparison:
 
     def _worse(self, estimator: Estimator[Any], window: pd.DataFrame, stuck: Collection[str]) -> Iterator[Finding]:
         """Whether answers are worse than the model says, by what is to be expected and by the truth."""
-        now, then = (_excess(estimator.expected_losses(*rows)) for rows in ((window, stuck), (estimator.held_out,)))
+        expected = estimator.expected_losses(window, stuck), estimator.expected_losses(estimator.held_out)
+        now, then = (_rise(each.beyond, each.known) for each in expected)
         rise, error = now.value - then.value, float(np.hypot(now.error, then.error))
         if rise > self._params.degradation and rise > stats.norm.isf(self._chance) * error:
             yield Finding(
@@ -127,17 +136,16 @@ class _Comparison:
         Comparing with the same rows' expected loss, and not with the loss of other rows, leaves a changed mix out.
         """
         true, said = estimator.losses(labelled), estimator.expected_losses(labelled).known
-        held_out = estimator.losses(estimator.held_out)
-        ratio = float(true.mean() / said.mean())
-        error = float(np.hypot(_relative_error(true), _relative_error(held_out)))
-        surely = ratio * (1 - stats.norm.isf(self._chance) * error)
-        if surely > 1 + self._params.degradation:
+        before = estimator.held_out
+        now, then = _rise(true, said), _rise(estimator.losses(before), estimator.expected_losses(before).known)
+        error = float(np.hypot(now.error, then.error * (1 + now.value)))
+        if now.value - stats.norm.isf(self._chance) * error > self._params.degradation:
             yield Finding(
                 kind="performance",
                 harmful=True,
-                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {ratio - 1:.0%} above "
+                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {now.value:.0%} above "
                 "what the model says of these rows.",
-                value=ratio - 1,
+                value=now.value,
                 threshold=self._params.degradation,
             )
 
@@ -175,22 +183,18 @@ class _Comparison:
         }
 
 
-class _Excess(NamedTuple):
-    """How far the loss beyond what the model knows is above that of known rows, relative, and its standard error."""
+class _Rise(NamedTuple):
+    """How far the mean of losses is above that of others, relative, and its standard error."""
 
     value: float
     error: float
 
 
-def _excess(expected: Expected) -> _Excess:
-    value = float(expected.beyond.mean() / expected.known.mean()) - 1
-    left = expected.beyond - (1 + value) * expected.known
-    return _Excess(value, float(left.std() / np.sqrt(len(left)) / expected.known.mean()))
-
-
-def _relative_error(losses: np.ndarray) -> float:
-    """The standard error of a mean, divided by that mean."""
-    return float(losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()) if losses.mean() else 0.0
+def _rise(losses: np.ndarray, others: np.ndarray) -> _Rise:
+    """Of the same rows, shape (rows,) each: what is due to which rows these are drops out (a ratio estimator)."""
+    value = float(losses.mean() / others.mean()) - 1
+    left = losses - (1 + value) * others
+    return _Rise(value, float(left.std() / np.sqrt(len(left)) / others.mean()))
 
 
 def _joined(word: str, findings: Sequence[Finding]) -> str:

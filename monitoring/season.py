@@ -58,3 +58,15 @@ def rows(contract: Contract, reference: pd.DataFrame, window: pd.DataFrame, para
     if len(weekdays) < _DAYS_A_WEEK and len(same) >= params.fewest_reference:
         return Compared(same, f"{len(same):,} reference rows of the same weekdays and {weeks} weeks of the year")
     return Compared(season, of)
+
+
+def stretches(contract: Contract, rows: pd.DataFrame, window: pd.DataFrame) -> np.ndarray:
+    """Which stretch of time, as long as the window, each row is from, shape (rows,); all from one without a time."""
+    time = contract.time
+    if time is None or not window[time.name].notna().any():
+        return np.zeros(len(rows), dtype=int)
+    asked = window[time.name].dropna()
+    length = (asked.max() - asked.min()).days + 1
+    days = (rows[time.name] - asked.min()).dt.days
+    places: np.ndarray = np.floor_divide(days.fillna(0).to_numpy(dtype=int), length)
+    return places

@@ -14,6 +14,8 @@ from sklearn.linear_model import Ridge
 from model.watched import Watched
 from validation.contract import Column, Kind
 
+_RARE = 0.005
+"""The share of rows at either end of which trees hardly learn: a leaf needs rows."""
 _MOST, _NAMES = 6_000, 40
 _NUMBERS = (Kind.INTEGER, Kind.REAL)
 
@@ -89,8 +91,9 @@ class Support:
 
 
 def _edges(values: pd.Series) -> tuple[float, float, float]:
-    """The least and the greatest number, and the standard deviation."""
+    """Where numbers become too rare to learn from at either end, and the standard deviation."""
     numbers = values.dropna().to_numpy(dtype=float)
     if not len(numbers):
         return -np.inf, np.inf, 1.0
-    return float(numbers.min()), float(numbers.max()), float(numbers.std()) or 1.0
+    low, high = np.quantile(numbers, [_RARE, 1 - _RARE])
+    return float(low), float(high), float(numbers.std()) or 1.0

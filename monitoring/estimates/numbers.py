@@ -97,7 +97,9 @@ class _Power:
         """Fit it to logarithms of causes, shape (rows, causes), and losses, shape (rows,)."""
         self._centre, self._spread = causes.mean(axis=0), causes.std(axis=0) + _LEAST
         self._scale = losses.mean() or 1.0
-        self._fitted = PoissonRegressor(alpha=1e-4, max_iter=300).fit(self._standard(causes), losses / self._scale)
+        self._fitted = PoissonRegressor(alpha=1e-4, max_iter=300).fit(
+            self._standard(causes), losses / self._scale + _LEAST
+        )
 
     def __call__(self, causes: np.ndarray) -> np.ndarray:
         """The mean loss of each row, shape (rows,)."""

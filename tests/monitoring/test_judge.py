@@ -54,6 +54,28 @@ def test_a_season_is_no_change() -> None:
         assert "weeks of the year" in verdict.reference
 
 
+def test_a_number_that_another_season_had_is_within_what_is_known() -> None:
+    """The low season has sizes up to 185, and the high one up to 215."""
+    low = (365 * 2 + 264, 365 * 2 + 284)
+    rows = answers(days=low)
+    larger, beyond = (model().judged(rows.assign(size=rows["size"] + more)) for more in (28, 60))
+    assert "out_of_range" not in kinds(larger)
+    assert "out_of_range" in kinds(beyond)
+
+
+def test_what_has_one_value_a_day_does_not_stick_and_what_had_many_does() -> None:
+    levels = np.random.default_rng(3).normal(100, 20, 365 * made.YEARS)
+
+    def fuel(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(size=levels[(rows["day"] - pd.Timestamp("2022-01-01")).dt.days])
+
+    many = made.model(rows=30_000)
+    daily = many._replace(reference=fuel(many.reference))
+    rows = fuel(answers(days=(365 * made.YEARS - 1, 365 * made.YEARS)))
+    assert "stuck" not in kinds(daily.judged(rows))
+    assert "stuck" in kinds(many.judged(rows))
+
+
 def test_fifty_rows_are_not_enough() -> None:
     verdict = model().judged(answers(count=50, town="Zug", factor=2.0))
     assert verdict.status == "too_few_rows"
