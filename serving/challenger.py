@@ -149,20 +149,27 @@ class Shadows:
         pairs = ((models.find(name), _challenger(models, name)) for name in models.names)
         return cls({champion.predictor: other.predictor for champion, other in pairs if other is not None})
 
-    def records(self, entry: Entry, records: Sequence[Record]) -> list[Record]:
-        """The challenger's answers to the same rows, under the ids that the champion's have.
+    def records(self, answered: Sequence[tuple[Entry, Sequence[Record]]]) -> list[Record]:
+        """The challengers' answers to the same rows, under the ids that the champions' have.
 
-        Rows that it refuses have none. Whatever fails is counted and logged, and costs no record of the champion's.
+        Rows that a challenger refuses have none. Whatever fails is counted and logged, and costs no record of the
+        champion's.
 
         Args:
-            entry: what a request left.
-            records: the champion's answers to its places.
+            answered: what requests left, and the champions' answers to their places.
         """
-        if entry.predictor not in self._of:
-            return []
-        predictor, metrics = self._of[entry.predictor]
+        parts: dict[Predictor, tuple[list[Any], list[Record]]] = {}
+        for entry, records in answered:
+            if entry.predictor in self._of:
+                rows, together = parts.setdefault(entry.predictor, ([], []))
+                rows += sent(entry)
+                together += records
+        return [shadow for champion, part in parts.items() for shadow in self._asked(champion, *part)]
+
+    def _asked(self, champion: "Predictor", rows: list[Any], records: list[Record]) -> list[Record]:
+        predictor, metrics = self._of[champion]
         try:
-            shadows = _answers(predictor, sent(entry), records)
+            shadows = _answers(predictor, rows, records)
         except Exception:  # noqa: BLE001 the champion's records are to be written all the same
             metrics.shadowed(failed=len(records))
             _log.exception("a shadow failed")

@@ -6,11 +6,12 @@ whole lines at once. What does not fit is dropped and counted. Nothing here fail
 
 import collections
 import datetime
+import itertools
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -74,8 +75,8 @@ class Entry(NamedTuple):
 class Shadow(Protocol):
     """What is asked for the rows that are written, beside the model that answered."""
 
-    def records(self, entry: Entry, records: Sequence[Record]) -> list[Record]:
-        """The records of another model's answers to the same rows; does not fail."""
+    def records(self, answered: Sequence[tuple[Entry, Sequence[Record]]]) -> list[Record]:
+        """The records of other models' answers to the same rows; does not fail."""
 
 
 class Journal:
@@ -181,20 +182,29 @@ class Journal:
 
     def _records(self) -> list[Record]:
         records: list[Record] = []
-        since = 0
+        for part in self._parts():
+            answered = [(entry, self._of(entry)) for entry in part]
+            records += itertools.chain.from_iterable(made for _, made in answered)
+            if self._shadow is not None:
+                records += self._shadow.records(answered)
+            time.sleep(0)  # a turn for the event loop, which waits for the interpreter
+        return records
+
+    def _parts(self) -> Iterator[list[Entry]]:
+        """The entries, `_PART` rows at a time; large ones are divided."""
+        part: list[Entry] = []
+        room = _PART
         while self._entries:
             entry = self._entries.popleft()
             for first in range(0, len(entry.places), _PART):
-                part = entry._replace(places=entry.places[first : first + _PART])
-                made = self._of(part)
-                records += made
-                if self._shadow is not None:
-                    records += self._shadow.records(part, made)
-                since += len(made)
-                if since >= _PART:
-                    since = 0
-                    time.sleep(0)  # a turn for the event loop, which waits for the interpreter
-        return records
+                places = entry.places[first : first + _PART]
+                part.append(entry._replace(places=places))
+                room -= len(places)
+                if room <= 0:
+                    yield part
+                    part, room = [], _PART
+        if part:
+            yield part
 
     def _of(self, entry: Entry) -> list[Record]:
         """The records of an entry's places."""

@@ -38,6 +38,13 @@ _MODEL = ("model", "version")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
+_JOURNAL = (
+    "Answered rows by what became of them in the journal: written, sampled_out (there is to be a share only), "
+    "dropped (more than it takes a second) or failed (they could not be written)."
+)
+_REFUSALS = "Requests for a challenger that it refused or failed at, so that the champion answered them."
+_SHADOW = "Rows that a shadow was asked for: answered, refused (they do not satisfy its contract) or failed."
+
 
 class Instruments(NamedTuple):
     """Every metric of the service."""
@@ -83,22 +90,9 @@ def instruments() -> Instruments:
             (*_MODEL, "column"),
         ),
         Gauge("boxwood_warm_up_seconds", "Time to load and prove a model.", _MODEL, multiprocess_mode="livemax"),
-        Counter(
-            "boxwood_journal_rows",
-            "Answered rows by what became of them in the journal: written, sampled_out (there is to be a share only), "
-            "dropped (more than it takes a second) or failed (they could not be written).",
-            ("outcome",),
-        ),
-        Counter(
-            "boxwood_challenger_refusals",
-            "Requests for a challenger that it refused or failed at, so that the champion answered them.",
-            _MODEL,
-        ),
-        Counter(
-            "boxwood_shadow_rows",
-            "Rows that a shadow was asked for: answered, refused (they do not satisfy its contract) or failed.",
-            (*_MODEL, "outcome"),
-        ),
+        Counter("boxwood_journal_rows", _JOURNAL, ("outcome",)),
+        Counter("boxwood_challenger_refusals", _REFUSALS, _MODEL),
+        Counter("boxwood_shadow_rows", _SHADOW, (*_MODEL, "outcome")),
     )
 
 

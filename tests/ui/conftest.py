@@ -1,6 +1,7 @@
 """One service with three models, one page before it, one browser: they end with the last test that needs them."""
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.project import Project, free_port
 from tests.ui import houses
 from tests.ui.pages import page_process
+from tests.ui.test_watching import DOCUMENT
 from tests.ui.visitor import Api, Visitor
 from tests.ui.wire import Wire
 from training.__main__ import STAGES
@@ -40,10 +42,15 @@ def housed(churned: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
 
 @pytest.fixture(scope="package")
 def service(housed: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a service of a regression, two classes and three."""
-    tags = ",".join(housed.receipt(problem=problem)["tag"] for problem in ("flights", "churn", "houses"))
+    """A client of a service of a regression, two classes and three, which are watched."""
+    problems = ("flights", "churn", "houses")
+    store = tmp_path_factory.mktemp("watch")
+    for problem in problems:
+        (store / problem).mkdir()
+        (store / problem / "verdict.json").write_text(json.dumps({**DOCUMENT, "model": problem}))
+    tags = ",".join(housed.receipt(problem=problem)["tag"] for problem in problems)
     bento = housed.build("--arg", f"models={tags}")
-    with housed.serve(bento, tmp_path_factory.mktemp("three")) as client:
+    with housed.serve(bento, tmp_path_factory.mktemp("three"), BOXWOOD_WATCH=str(store)) as client:
         yield client
 
 

@@ -35,6 +35,7 @@ FOUND: dict[str, str] = {
     "What if": ".what-if",
     "Compare": ".compare",
     "Many": ".preview",
+    "Watch": ".watch",
     "Model": ".model",
 }
 """What stands in each tab once it is there."""

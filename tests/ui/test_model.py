@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.project import free_port
 from tests.ui.pages import page_process
 from tests.ui.test_ask import agrees
-from tests.ui.visitor import Api, Visitor, value
+from tests.ui.visitor import Api, Visitor, value, values
 from tests.ui.wire import Wire
 
 pytestmark = pytest.mark.browser
@@ -37,11 +37,25 @@ def test_a_model_is_described_as_the_service_does(visitor: Visitor, api: Api, mo
     chain = shown.locator(".chain")
     for link in ("data_sha256", "model", "bento", "mlflow_run_id"):
         expect(chain).to_contain_text(str(said["lineage"][link]))
-    expect(shown).to_contain_text("has no verdict on the answers")
+    expect(shown).to_contain_text(said["verdict"]["sentence"])
     card = shown.get_by_role("button", name="Model card")
     card.click()
     title = api.client.get(f"/v1/models/{model}/card", headers={"accept": "text/markdown"}).text.splitlines()[0]
     expect(shown.get_by_role("heading", name=title.removeprefix("# "))).to_be_visible()
+
+
+def test_the_last_verdict_is_shown_as_the_service_has_it(visitor: Visitor, api: Api) -> None:
+    said = api.client.get("/v1/models/flights/watch").json()
+    shown = visitor.open("flights").tab("Watch")
+    expect(shown.locator(".verdict.alarm")).to_contain_text(said["sentence"])
+    for finding in said["findings"]:
+        expect(shown.locator(".findings")).to_contain_text(finding["sentence"])
+    expect(shown.locator(".traffic .day")).to_have_count(len(said["days"]))
+    bars = shown.locator(".bars .effect")
+    assert values(bars) == [column["psi"] for column in said["columns"]]
+    [measure] = said["performance"]
+    figures = shown.get_by_role("region", name="Performance").locator("[data-value]")
+    assert values(figures) == [measure[of]["value"] for of in ("before", "estimated", "true")]
 
 
 def test_a_visitor_chooses_among_models(visitor: Visitor, api: Api) -> None:
@@ -77,7 +91,7 @@ def test_a_service_that_is_away_gets_a_sentence(
             agrees(visitor.predict(), said, api.model("churn")["version"])
         visitor.predict_button.click()
         expect(visitor.shown.get_by_role("alert")).to_have_text(away)
-        for name in ("Why", "What if", "Compare", "Model"):
+        for name in ("Why", "What if", "Compare", "Watch", "Model"):
             expect(visitor.tab(name).get_by_role("alert")).to_have_text(away)
         with wire.listening(port):
             visitor.tab("Ask")
