@@ -79,9 +79,8 @@ def newest(problem: Problem, silver: pd.DataFrame, shares: LabelledShares) -> pd
     A table's own latest rows cannot judge a model of a world that has changed since; and the champion learned from none
     of the rows that came after it, so it can be asked for the same test.
 
-    The shares are of the labelled rows, in the order of time, or as they came where the contract has no time column. In
-    time the table's rows follow the borders that these draw, so that none teaches from beyond them; without it all of
-    them are older, and are learned from.
+    The shares are of the labelled rows in the order in which they were answered. The contract's time does not order
+    them: callers may ask about any day, and rows of the table are older knowledge of it, of which all is learned.
 
     Args:
         problem: whose rows they are.
@@ -89,19 +88,14 @@ def newest(problem: Problem, silver: pd.DataFrame, shares: LabelledShares) -> pd
         shares: of the labelled rows.
 
     Raises:
-        TableError: they have too few different times, or there are too few of them.
+        TableError: there are too few of them.
     """
-    new, time = labelled.of(silver), problem.contract.time
-    order = silver[time.name] if time else labelled.arrival(problem, silver)
+    new = labelled.of(silver)
     try:
-        labels = assign(order[new], shares)
+        labels = assign(labelled.arrival(problem, silver)[new], shares)
     except TableError as error:
         raise TableError(f"The labelled rows do not come to a split. {error}") from error
-    if time is None:
-        return labels.reindex(silver.index, fill_value=TRAIN)
-    borders = [order[new][labels == name].min() for name in (VALIDATION, CALIBRATION, TEST)]
-    places = np.searchsorted(np.array(borders), order.to_numpy(), side="right")
-    return pd.Series(np.array(SPLITS, dtype=object)[places], index=silver.index, dtype="str")
+    return labels.reindex(silver.index, fill_value=TRAIN)
 
 
 def ordered(problem: Problem, silver: pd.DataFrame, seed: int) -> pd.Series:

@@ -180,21 +180,17 @@ def test_missing_keys_of_labelled_rows_are_no_mistake_and_those_of_the_table_are
     assert tables.read(place.silver)["price"].tolist() == [1.0, 3.0]
 
 
-@given(st.integers(20, 60), st.integers(0, 40), st.integers(0, 1_000))
-def test_in_time_the_latest_labelled_rows_are_the_test_and_nothing_later_teaches(
-    new: int, overlap: int, seed: int
-) -> None:
-    flights = base.load("flights")
-    days = np.concatenate([np.arange(100), np.arange(100 - overlap, 100 - overlap + new)])
-    marks = np.concatenate([np.full(100, np.nan), np.arange(new)])
-    silver = pd.DataFrame({"date": np.datetime64("2023-01-01", "s") + days.astype("timedelta64[D]")})
-    silver = silver.assign(**{gates.LABELLED: marks}).sample(frac=1, random_state=seed).reset_index(drop=True)
-    labels = split.newest(flights, silver, LabelledShares())
-    order = [silver["date"][labels == name] for name in (TRAIN, VALIDATION, CALIBRATION, TEST)]
-    for earlier, later in itertools.pairwise(order):
-        assert earlier.max() < later.min()
-    share = (labels[labelled.of(silver)] == TEST).mean()
-    assert share == pytest.approx(0.25, abs=1 / new)
+@given(st.integers(20, 60), st.integers(-100, 40), st.integers(0, 1_000))
+def test_whatever_days_callers_ask_about_the_latest_labelled_rows_are_the_test(new: int, later: int, seed: int) -> None:
+    silver = pd.concat([fares(100), fares(new, later, 500.0)], ignore_index=True)
+    silver[gates.LABELLED] = [*[np.nan] * 100, *np.arange(float(new))]
+    silver = silver.sample(frac=1, random_state=seed).reset_index(drop=True)
+    labels = split.newest(base.load("flights"), silver, LabelledShares())
+    assert (labels[~labelled.of(silver)] == TRAIN).all()
+    came = [silver[gates.LABELLED][labels == name] for name in (TRAIN, VALIDATION, CALIBRATION, TEST)]
+    for earlier, following in itertools.pairwise(came):
+        assert not earlier.max() >= following.min()
+    assert (labels == TEST).sum() == pytest.approx(new / 4, abs=1)
 
 
 def test_without_time_they_follow_each_other_as_they_came_and_copies_stay_together() -> None:
