@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from model.watched import Watched
-from monitoring import answers, columns, estimates, season, separable
+from monitoring import answers, columns, estimates, live, season, separable
 from monitoring.estimates import ACTUAL, Estimator
 from monitoring.params import MonitorParams
 from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
@@ -129,6 +129,24 @@ class _Comparison:
             labelled = window[window[ACTUAL].notna()]
             if len(labelled) >= _FEWEST_LABELLED:
                 yield from self._in_truth(estimator, labelled)
+                yield from self._uncovered(estimator, labelled)
+
+    def _uncovered(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
+        """Whether intervals or sets hold surely more seldom than they say, and than they did on held-out rows."""
+        now, before = (live.judge(estimator.watched, rows) for rows in (labelled, estimator.held_out))
+        if now.covered is None or before.covered is None or now.promised is None or not len(now.covered):
+            return
+        stated, share = min(now.promised, float(before.covered.mean())), float(now.covered.mean())
+        chance = float(stats.binom.cdf(int(now.covered.sum()), len(now.covered), stated))
+        if stated - share > self._params.degradation and chance < self._chance:
+            yield Finding(
+                kind="coverage",
+                harmful=True,
+                sentence=f"{share:.0%} of {len(now.covered):,} true values are where the answers say; "
+                f"{now.promised:.0%} should be.",
+                value=stated - share,
+                threshold=self._params.degradation,
+            )
 
     def _in_truth(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
         """Whether the true loss is surely above what the model says of these very rows.

@@ -128,7 +128,8 @@ def test_a_changed_truth_is_an_alarm_once_labels_come_and_not_before(task: Task)
     assert model(task).judged(unlabelled(rows)).status == "ok"
     verdict = model(task).judged(rows)
     assert verdict.status == "alarm"
-    assert kinds(verdict) == {"performance"}
+    # sets of two classes are wide enough to hold all the same
+    assert kinds(verdict) == {"performance", *(["coverage"] if task != "binary" else [])}
 
 
 @pytest.mark.parametrize("task", TASKS)
