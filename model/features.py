@@ -79,10 +79,16 @@ def _fills(problem: Problem, features: Columns) -> dict[str, float]:
     nullable = {column.name for column in problem.contract.inputs if column.nullable}
     numbers = {name: values for name, values in features.items() if values.dtype != object and len(values)}
     return {
-        name: float(np.median(values))
+        name: _median(values)
         for name, values in numbers.items()
         if nullable.intersection(owners(name)) and not np.isnan(values).any()
     }
+
+
+def _median(numbers: np.ndarray) -> float:
+    """The median of numbers, none of them NaN, whose sum may be more than a double holds."""
+    low, high = (float(np.quantile(numbers, 0.5, method=method)) for method in ("lower", "higher"))
+    return low / 2 + high / 2 if low != high else low
 
 
 def crossed(problem: Problem, columns: Columns) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
     return [said.judged(1, folder, case) for case in (*(Case(NOTHING, start + n) for n in range(7)), *sudden)]
 
 
+@pytest.mark.slow
 def test_an_undisturbed_market_raises_no_alarm(found: list[Said]) -> None:
     quiet = [each for each in found if each.case.scenario == NOTHING]
     assert len(quiet) == 7
@@ -58,12 +59,14 @@ def test_an_undisturbed_market_raises_no_alarm(found: list[Said]) -> None:
     assert all(abs(each.estimates["Boxwood"] / each.true - 1) < 0.15 for each in quiet)
 
 
+@pytest.mark.slow
 def test_every_sudden_harm_is_found_on_its_first_day_and_no_harmless_change_is_an_alarm(found: list[Said]) -> None:
     for each in found:
         if each.case.scenario != NOTHING:
             assert (each.status == "alarm") == (each.case.scenario.meaning == "harmful"), each
 
 
+@pytest.mark.slow
 def test_nothing_but_labels_shows_a_change_of_the_truth(found: list[Said]) -> None:
     [dearer] = [each for each in found if each.case.world.level != 1]
     assert dearer.alarms == {"Boxwood": False, "Boxwood, labels": True}
