@@ -24,6 +24,7 @@ from serving.settings import Settings
 from serving.telemetry import JournalMetrics
 from validation.decode import Decoded
 from validation.table import Table
+from validation.wire import Prediction
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
@@ -56,7 +57,7 @@ class Entry(NamedTuple):
         rows: all rows of the request, as they came.
         decoded: which of them are good, and their keys.
         scores: of the good rows, shape (rows, outputs).
-        ids: their ids.
+        answers: to them; those of a table are there as ids alone.
         places: which of the good rows to write.
         when: seconds since 1970.
         role: of what answered.
@@ -66,7 +67,7 @@ class Entry(NamedTuple):
     rows: Sequence[Any] | Table
     decoded: Decoded
     scores: np.ndarray
-    ids: Sequence[str]
+    answers: Sequence[Prediction] | Sequence[str]
     places: Sequence[int]
     when: float
     role: Role
@@ -87,7 +88,7 @@ class Journal:
         sink: Sink,
         *,
         share: float = 1.0,
-        rows_per_second: int = 500,
+        rows_per_second: int = 200,
         secret: str = "",
         shadow: Shadow | None = None,
         clock: Callable[[], float] = time.time,
@@ -133,18 +134,18 @@ class Journal:
         rows: Sequence[Any] | Table,
         decoded: Decoded,
         scores: np.ndarray,
-        ids: Sequence[str],
+        answers: Sequence[Prediction] | Sequence[str],
         role: Role = "",
     ) -> None:
         """Leave the good rows of an answered request to the journal; see `Entry`."""
-        count = len(ids)
+        count = len(answers)
         if self._room <= 0:
             self._dropped += count
             return
         places = range(count) if self._share == 1.0 and count <= self._room else self._sampled(count)
         if places:
             self._room -= len(places)
-            self._entries.append(Entry(predictor, rows, decoded, scores, ids, places, self._clock(), role))
+            self._entries.append(Entry(predictor, rows, decoded, scores, answers, places, self._clock(), role))
 
     def _sampled(self, count: int) -> Sequence[int]:
         """Places of rows, evenly apart from a random start: of a long table not only the head is seen."""
@@ -218,7 +219,7 @@ class Journal:
                 time=when,
                 model=predictor.name,
                 version=predictor.version,
-                prediction_id=entry.ids[place],
+                prediction_id=_id(entry.answers[place]),
                 row=row,
                 scores=score,
                 prediction=answer.prediction,
@@ -241,6 +242,10 @@ def sent(entry: Entry) -> list[dict[str, Any]]:
     """The rows of an entry's places as the caller sent them, with their keys."""
     positions = [entry.decoded.positions[place] for place in entry.places]
     return entry.rows.rows(np.array(positions)) if isinstance(entry.rows, Table) else [entry.rows[p] for p in positions]
+
+
+def _id(answer: Prediction | str) -> str:
+    return answer if isinstance(answer, str) else answer.prediction_id
 
 
 def _rows(entry: Entry) -> list[dict[str, Any]]:

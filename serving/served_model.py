@@ -118,7 +118,7 @@ class ServedModel:
                 answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers, scores = await self._predict_in_parts(rows, partial)
-        self._journalled(rows, decoded, scores, [answer.prediction_id for answer in answers], role)
+        self._journalled(rows, decoded, scores, answers, role)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Predictions(name, version, answers)
@@ -129,12 +129,12 @@ class ServedModel:
         rows: Sequence[object] | Table,
         decoded: Decoded,
         scores: np.ndarray,
-        ids: Sequence[str],
+        answers: Sequence[Prediction] | Sequence[str],
         role: Role = "",
     ) -> None:
         """Leave answered rows to the journal, if there is one."""
         if self._shared.journal is not None:
-            self._shared.journal.add(self.predictor, rows, decoded, scores, ids, role)
+            self._shared.journal.add(self.predictor, rows, decoded, scores, answers, role)
 
     async def _predict_in_parts(
         self, rows: Sequence[object], partial: bool
@@ -309,7 +309,7 @@ class ServedModel:
             return {"errors": [_without_row(error) for error in decoded.errors]}
         row_scores = next(scores)
         [answer] = self.predictor.answers(decoded, row_scores)
-        self._journalled([row], decoded, row_scores, [answer.prediction_id])
+        self._journalled([row], decoded, row_scores, [answer])
         name, version = self.predictor.name, self.predictor.version
         return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 

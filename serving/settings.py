@@ -97,7 +97,7 @@ class Settings:
     image: str = ""
     journal: str = ""
     journal_percent: int = 100
-    journal_rows_per_second: int = 500
+    journal_rows_per_second: int = 200
     journal_file_mb: int = 64
     journal_mb: int = 2_000
     journal_days: int = 30
