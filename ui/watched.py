@@ -22,6 +22,7 @@ class Finding(_Document):
 
     sentence: str
     harmful: bool = False
+    advice: str | None = None
 
 
 class ColumnDrift(_Document):

@@ -36,7 +36,7 @@ DOCUMENT: dict[str, Any] = {
     "status": "alarm",
     "sentence": "Alarm: the market has moved.",
     "reference": "all 900 reference rows",
-    "findings": [{"kind": "new_names", "harmful": True, "sentence": "air_line: a new name"}],
+    "findings": [{"kind": "new_names", "harmful": True, "sentence": "air_line: a new name", "advice": "Look at it."}],
     "columns": [
         {"name": "air_line", "importance": 0.4, "psi": 0.3, "missing": 0.0, "missing_before": 0.0, "new_share": 0.08,
          "new_names": ["Nimbus"], "drifted": True}
@@ -57,7 +57,8 @@ def shown(**changes: Any) -> str:
 
 def test_a_verdict_is_shown_with_what_it_rests_on() -> None:
     page = shown()
-    for text in ("Alarm", "the market has moved", "air_line: a new name", "air line", "Nimbus", "Too few to decide",
+    for text in ("Alarm", "the market has moved", "air_line: a new name", "Look at it.", "air line",
+                 "Nimbus", "Too few to decide",
                  "4,000 answers of version 1", "all 900 reference rows", "71.0 %", "300 of these answers"):  # fmt: skip
         assert text in page, text
     for value in (0.3, 10.0, 12.0, 15.0):
