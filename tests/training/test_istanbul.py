@@ -26,6 +26,8 @@ from training.evaluation import report
 from training.registry import champion, promote
 from training.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 PLACE = Workspace("istanbul")
 PREDICT, EXPLAIN = "/v1/models/istanbul:predict", "/v1/models/istanbul:explain"
 LABELS = ["low", "middle", "high"]
@@ -287,7 +289,6 @@ def test_the_bundle_proves_every_class(priced: Project, model: Predictor) -> Non
     assert set(getattr(seen, "shares", ())) == set(LABELS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("risen", [1.01, 2.0])
 def test_each_version_is_judged_by_its_own_bounds(
     priced: Project, risen: float, metrics: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
