@@ -43,8 +43,7 @@ def _add_compact(commands: Any) -> None:
 def _compact(options: argparse.Namespace) -> int:
     from monitoring import compact, lines
 
-    address = options.journal or os.environ.get(lines.ADDRESS) or lines.DEFAULT
-    print(compact.compact(lines.Journal(address), options.models))
+    print(compact.compact(lines.journal(options.journal), options.models))
     return FINE
 
 

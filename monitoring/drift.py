@@ -1,18 +1,16 @@
 """python -m monitoring drift MODEL: the verdict on a model's latest answers, as a document, a page and metrics."""
 
 import datetime
-import os
 from collections.abc import Mapping
 
 import pandas as pd
 
 from model.watched import Watched
-from monitoring import compact, journal, lines, published, reference, rivals
+from monitoring import compact, journal, lines, published, reference, rivals, truth
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
 from monitoring.store import REPORT, Store
-from monitoring.truth import ACTUAL, Truth
-from monitoring.truth import read as known_truth
+from monitoring.truth import Truth
 from monitoring.verdict import Rival, Status, Verdict
 from monitoring.watch import Span, Watch
 from problems import parameters
@@ -41,7 +39,7 @@ def main(model: str, days: int | None = None, until: str = "") -> int:
     if days is not None and days < 1:
         raise SettingsError(f"A window has one day or more, not {days}.")
     store = Store(model)
-    compact.compact(lines.Journal(os.environ.get(lines.ADDRESS) or lines.DEFAULT), [model])
+    compact.compact(lines.journal(), [model])
     last = _day(until) if until else max(journal.days(store), default=None)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     watch = Watch(_Journalled(store, model), params, published.previous(store), made)
@@ -59,16 +57,13 @@ class _Journalled:
 
     def __init__(self, store: Store, model: str) -> None:
         self._store, self._model = store, model
-        self._truth = Truth(known_truth(store))
+        self._truth = Truth(truth.read(store))
 
     def versions(self, day: datetime.date) -> dict[str, int]:
         return journal.versions(self._store, day)
 
     def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
-        contract = watched.columns()
-        rows = journal.load(self._store, contract, day, day, version=watched.version)
-        values = self._truth.values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
-        return rows.assign(**{ACTUAL: journal.stored(contract.target, values)})
+        return truth.with_truth(self._store, watched.columns(), day, day, version=watched.version, known=self._truth)
 
     def reference(self, version: str) -> Reference:
         return reference.load(self._store, self._model, version)

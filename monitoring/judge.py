@@ -68,7 +68,6 @@ def judge(watched: Watched, reference: pd.DataFrame, window: Window, params: Mon
         return plain
     found = _Comparison(watched, reference, window.rows, params)
     status, sentence = found.told()
-
     return msgspec.structs.replace(plain, status=status, sentence=sentence, **found.figures())
 
 

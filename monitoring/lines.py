@@ -1,5 +1,6 @@
 """Records of the journal, wherever its lines lie: in files of the service, or in a bucket that Cloud Logging fills."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -155,3 +156,8 @@ def _read_whole(line: bytes) -> Record | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return record if record.event == EVENT else None
+
+
+def journal(address: str = "") -> Journal:
+    """The journal at an address: `ADDRESS` of the environment, else `DEFAULT`, where none is given."""
+    return Journal(address or os.environ.get(ADDRESS) or DEFAULT)

@@ -9,10 +9,10 @@ from scipy import stats
 
 from model import loss
 from model.loss import Loss
-from model.watched import HELD_OUT, SPLIT, Watched, score_columns
-from monitoring import intervals
+from model.watched import Watched
+from monitoring import answers, intervals
 from monitoring.journal import PREDICTION_ID
-from monitoring.truth import ACTUAL
+from monitoring.truth import ACTUAL, held_out
 from monitoring.verdict import Coverage, Figure, LiveSlice, Performance
 from validation.contract import Column, Kind
 
@@ -46,9 +46,8 @@ def judge(watched: Watched, rows: pd.DataFrame) -> Judged:
         watched: the version whose outcome and loss count.
         rows: with scores and ACTUAL; rows of other versions may be among them if they answer the same classes.
     """
-    outputs = sum(str(name).startswith("score_") for name in rows)
     actual, outcome = encoded(watched, rows[ACTUAL]), watched.outcome
-    scores = rows[score_columns(outputs)].to_numpy(dtype=float)
+    scores = answers.scores(rows)
     known = np.isfinite(actual) & np.isfinite(scores).all(axis=1)
     actual, scores = actual[known], scores[known]
     by = loss.of(watched.loss)
@@ -59,8 +58,7 @@ def judge(watched: Watched, rows: pd.DataFrame) -> Judged:
 
 def judge_reference(watched: Watched, reference: pd.DataFrame) -> Judged:
     """The same of the reference rows that the model did not learn from."""
-    held_out = reference[(reference[SPLIT] == HELD_OUT).to_numpy()]
-    return judge(watched, held_out.assign(**{ACTUAL: held_out[watched.columns().target.name]}))
+    return judge(watched, held_out(watched.columns(), reference))
 
 
 def encoded(watched: Watched, actual: pd.Series) -> np.ndarray:

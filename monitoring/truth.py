@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.record import Role
+from model.watched import HELD_OUT, SPLIT
 from monitoring import journal
 from monitoring.store import Store
 from validation.contract import Contract
@@ -125,6 +126,12 @@ def with_truth(
     known = Truth(read(store)) if known is None else known
     values = known.values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
     return rows.assign(**{ACTUAL: journal.stored(contract.target, values)})
+
+
+def held_out(contract: Contract, reference: pd.DataFrame) -> pd.DataFrame:
+    """The reference rows that a model did not learn from, with their true values as ACTUAL."""
+    rows = reference[(reference[SPLIT] == HELD_OUT).to_numpy()]
+    return rows.assign(**{ACTUAL: rows[contract.target.name]})
 
 
 def _of_file(store: Store, name: str) -> Iterator[tuple[Identity, Any]]:

@@ -15,7 +15,7 @@ import msgspec
 from model.record import CHALLENGER, SHADOW, Record, as_text
 from serving import settings
 from serving.description import Challenger
-from serving.journal import Entry, sent
+from serving.journal import Entry, inputs, sent
 from serving.models import Models
 from serving.served_model import ServedModel
 from serving.telemetry import ChallengerMetrics
@@ -183,18 +183,18 @@ def _metrics(predictor: "Predictor") -> ChallengerMetrics:
 
 
 def _answers(predictor: "Predictor", rows: list[Any], records: Sequence[Record]) -> list[Record]:
-    names = [column.name for column in predictor.contract.inputs]
     decoded = predictor.decode(rows)
     scores = predictor.scores(decoded.inputs)
-    answers = zip(decoded.positions, scores.tolist(), predictor.outcome.answers(scores), strict=True)
+    read = inputs(predictor, [rows[place] for place in decoded.positions])
+    answers = zip(decoded.positions, read, scores.tolist(), predictor.outcome.answers(scores), strict=True)
     return [
         msgspec.structs.replace(
             records[place],
             version=predictor.version,
-            row={name: rows[place][name] for name in names if name in rows[place]},
+            row=row,
             scores=score,
             prediction=answer.prediction,
             role=SHADOW,
         )
-        for place, score, answer in answers
+        for place, row, score, answer in answers
     ]

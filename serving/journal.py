@@ -227,7 +227,7 @@ class Journal:
                 role=entry.role,
             )
             for place, row, score, answer in zip(
-                places, _rows(entry), scores.tolist(), predictor.outcome.answers(scores), strict=True
+                places, inputs(predictor, sent(entry)), scores.tolist(), predictor.outcome.answers(scores), strict=True
             )
         ]
 
@@ -248,10 +248,10 @@ def _id(answer: Prediction | str) -> str:
     return answer if isinstance(answer, str) else answer.prediction_id
 
 
-def _rows(entry: Entry) -> list[dict[str, Any]]:
-    """The contract's inputs in them."""
-    names = [column.name for column in entry.predictor.contract.inputs]
-    return [{name: row[name] for name in names if name in row} for row in sent(entry)]
+def inputs(predictor: "Predictor", rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a model reads of rows as the caller sent them."""
+    names = [column.name for column in predictor.contract.inputs]
+    return [{name: row[name] for name in names if name in row} for row in rows]
 
 
 def _written(when: float) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from model.outcomes import Outcome
-from model.watched import HELD_OUT, SPLIT, Watched
+from model.watched import Watched
 from monitoring.support import Support
-from monitoring.truth import ACTUAL
+from monitoring.truth import ACTUAL, held_out
 from monitoring.verdict import Figure, Performance
 from validation.contract import Column
 
@@ -59,8 +59,7 @@ class Estimator(ABC, Generic[OutcomeT]):
         self.watched = watched
         self.outcome = cast("OutcomeT", watched.outcome)
         self.contract = watched.columns()
-        held_out = reference[(reference[SPLIT] == HELD_OUT).to_numpy()]
-        self.held_out = held_out.assign(**{ACTUAL: held_out[self.contract.target.name]})
+        self.held_out = held_out(self.contract, reference)
         self.support = Support(watched, columns, reference, self.effects(reference))
 
     @abstractmethod
