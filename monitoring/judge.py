@@ -14,14 +14,14 @@ import pandas as pd
 from scipy import stats
 
 from model.watched import Watched
-from monitoring import answers, columns, estimates, live, season, separable
-from monitoring.estimates import ACTUAL, Estimator
+from monitoring import answers, columns, estimates, live, season, separable, truth
+from monitoring.estimates import Estimator
 from monitoring.params import MonitorParams
 from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
 from validation.errors import TableError
 
-_OTHER_TESTS = 6
-"""Predictions, all columns together, the estimate, the truth, coverage and slices."""
+_OTHER_TESTS = 7
+"""Predictions, all columns together, the estimate, the truth, its bias, coverage and slices."""
 _MOST_TOLD = 2
 _FEWEST_LABELLED = 100
 
@@ -124,11 +124,11 @@ class _Comparison:
                 value=rise,
                 threshold=self._params.degradation,
             )
-        if ACTUAL in window:
-            labelled = window[window[ACTUAL].notna()]
-            if len(labelled) >= _FEWEST_LABELLED:
-                yield from self._in_truth(estimator, labelled)
-                yield from self._uncovered(estimator, labelled)
+        labelled = truth.labelled(estimator.watched, window)
+        if len(labelled) >= _FEWEST_LABELLED:
+            yield from self._in_truth(estimator, labelled)
+            yield from self._biased(estimator, labelled)
+            yield from self._uncovered(estimator, labelled)
 
     def _uncovered(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
         """Whether intervals or sets hold surely more seldom than they say, and than they did on held-out rows."""
@@ -163,6 +163,23 @@ class _Comparison:
                 sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {now.value:.0%} above "
                 "what the model says of these rows.",
                 value=now.value,
+                threshold=self._params.degradation,
+            )
+
+    def _biased(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
+        """Whether answers surely lean one way, and so far that it harms.
+
+        Errors of one direction add up where their sizes hide in each other's spread: a creeping change is seen here
+        days before the mean loss shows it.
+        """
+        bias = estimator.bias(labelled)
+        if bias.rise > self._params.degradation and bias.chance < self._chance:
+            yield Finding(
+                kind="bias",
+                harmful=True,
+                sentence=f"Of {len(labelled):,} rows {bias.sentence}: that alone makes the {estimator.main} "
+                f"{bias.rise:.0%} worse.",
+                value=bias.rise,
                 threshold=self._params.degradation,
             )
 

@@ -12,7 +12,7 @@ from model.loss import Loss
 from model.watched import Watched
 from monitoring import answers, intervals
 from monitoring.journal import PREDICTION_ID
-from monitoring.truth import ACTUAL, held_out
+from monitoring.truth import ACTUAL, encoded, held_out
 from monitoring.verdict import Coverage, Figure, LiveSlice, Performance
 from validation.contract import Column, Kind
 
@@ -59,19 +59,6 @@ def judge(watched: Watched, rows: pd.DataFrame) -> Judged:
 def judge_reference(watched: Watched, reference: pd.DataFrame) -> Judged:
     """The same of the reference rows that the model did not learn from."""
     return judge(watched, held_out(watched.columns(), reference))
-
-
-def encoded(watched: Watched, actual: pd.Series) -> np.ndarray:
-    """True values as losses take them: numbers, or places of classes; NaN of none that the model knows; (rows,)."""
-    target = watched.columns().target
-    if target.continuous:
-        return actual.to_numpy(dtype=float, na_value=np.nan)
-    if watched.bounds:
-        numbers = actual.to_numpy(dtype=float, na_value=np.nan)
-        return np.where(np.isfinite(numbers), np.searchsorted(watched.bounds, numbers, side="right"), np.nan)
-    places = {name: float(place) for place, name in enumerate(watched.outcome.subjects)}
-    texts = actual.astype("str").str.lower() if target.kind is Kind.FLAG else actual.astype("str")
-    return texts.map(places).to_numpy(dtype=float, na_value=np.nan)
 
 
 def performance(before: Judged, live: Judged) -> Performance | None:

@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.record import Role
-from model.watched import HELD_OUT, SPLIT
+from model.watched import HELD_OUT, SPLIT, Watched
 from monitoring import journal
 from monitoring.store import Store
-from validation.contract import Contract
+from validation.contract import Contract, Kind
 from validation.errors import StoreError
 
 FOLDER = "outcomes"
@@ -132,6 +133,24 @@ def held_out(contract: Contract, reference: pd.DataFrame) -> pd.DataFrame:
     """The reference rows that a model did not learn from, with their true values as ACTUAL."""
     rows = reference[(reference[SPLIT] == HELD_OUT).to_numpy()]
     return rows.assign(**{ACTUAL: rows[contract.target.name]})
+
+
+def encoded(watched: Watched, actual: pd.Series) -> np.ndarray:
+    """True values as losses take them: numbers, or places of classes; NaN of none that the model knows; (rows,)."""
+    target = watched.columns().target
+    if target.continuous:
+        return actual.to_numpy(dtype=float, na_value=np.nan)
+    if watched.bounds:
+        numbers = actual.to_numpy(dtype=float, na_value=np.nan)
+        return np.where(np.isfinite(numbers), np.searchsorted(watched.bounds, numbers, side="right"), np.nan)
+    places = {name: float(place) for place, name in enumerate(watched.outcome.subjects)}
+    texts = actual.astype("str").str.lower() if target.kind is Kind.FLAG else actual.astype("str")
+    return texts.map(places).to_numpy(dtype=float, na_value=np.nan)
+
+
+def labelled(watched: Watched, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose true value is known, and one that the model can answer."""
+    return rows[np.isfinite(encoded(watched, rows[ACTUAL]))] if ACTUAL in rows else rows[:0]
 
 
 def _of_file(store: Store, name: str) -> Iterator[tuple[Identity, Any]]:

@@ -18,6 +18,7 @@ Kind = Literal[
     "multivariate",
     "estimate",
     "performance",
+    "bias",
     "coverage",
     "slice",
 ]

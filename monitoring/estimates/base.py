@@ -10,7 +10,7 @@ import pandas as pd
 from model.outcomes import Outcome
 from model.watched import Watched
 from monitoring.support import Support
-from monitoring.truth import ACTUAL, held_out
+from monitoring.truth import held_out, labelled
 from monitoring.verdict import Figure, Performance
 from validation.contract import Column
 
@@ -41,6 +41,20 @@ class Expected(NamedTuple):
 
     known: np.ndarray
     beyond: np.ndarray
+
+
+class Bias(NamedTuple):
+    """What all answers are wrong by in the same direction.
+
+    Attributes:
+        rise: by how much it alone raises the mean loss, relative.
+        chance: how likely as much is of answers that are right on average.
+        sentence: which way, for people; a clause.
+    """
+
+    rise: float
+    chance: float
+    sentence: str
 
 
 Parts = Mapping[str, np.ndarray]
@@ -74,6 +88,10 @@ class Estimator(ABC, Generic[OutcomeT]):
     def expected(self, rows: pd.DataFrame, variance: np.ndarray) -> Parts:
         """What rows are expected to contribute, if a variance of shape (rows,) is added to that of their effects."""
 
+    @abstractmethod
+    def bias(self, rows: pd.DataFrame) -> Bias:
+        """What rows with `ACTUAL` are wrong by on average, beyond what held-out rows are."""
+
     def losses(self, rows: pd.DataFrame) -> np.ndarray:
         """The true loss of each row, shape (rows,)."""
         return self.true(rows)[self.main][:, 0]
@@ -86,10 +104,10 @@ class Estimator(ABC, Generic[OutcomeT]):
     def performance(self, window: pd.DataFrame, stuck: Collection[str] = ()) -> list[Performance]:
         """Every measure before, as estimated and, where enough labels have come, in truth; the main one first."""
         before, estimated = self.true(self.held_out), self.expected(window, self.support.variance(window, stuck))
-        labelled = window[window[ACTUAL].notna()] if ACTUAL in window else window[:0]
-        enough = len(labelled) >= _FEWEST_LABELLED
-        true = self.true(labelled) if enough else {}
-        of_them = self.expected(labelled, self.support.variance(labelled, stuck)) if enough else {}
+        known = labelled(self.watched, window)
+        enough = len(known) >= _FEWEST_LABELLED
+        true = self.true(known) if enough else {}
+        of_them = self.expected(known, self.support.variance(known, stuck)) if enough else {}
         return [
             self._compared(name, before[name], estimated[name], true.get(name), of_them.get(name))
             for name in sorted(self.measures, key=lambda name: name != self.main)

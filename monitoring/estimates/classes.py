@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from model.outcomes import Binary, Multiclass
 from model.watched import Watched
 from monitoring import answers
-from monitoring.estimates.base import Estimator, Measure, Parts, mean
-from monitoring.truth import ACTUAL
-from validation.contract import Column, Kind
+from monitoring.estimates.base import Bias, Estimator, Measure, Parts, mean
+from monitoring.truth import ACTUAL, encoded
+from validation.contract import Column
 
 _CERTAIN = 1e-9
 
@@ -55,13 +56,37 @@ class Classes(Estimator[Binary | Multiclass]):
 
     def true(self, rows: pd.DataFrame) -> Parts:
         """By the class that each row was of."""
-        return self._parts(rows, np.eye(len(self.outcome.classes))[self._places(rows[ACTUAL])])
+        return self._parts(rows, self._came(rows))
 
     def expected(self, rows: pd.DataFrame, variance: np.ndarray) -> Parts:
         """By the probabilities, which are less certain where log-odds vary (MacKay, "The evidence framework", 1992)."""
         shares = np.clip(self._shares(rows), _CERTAIN, None)
         certain = shares ** (1 / np.sqrt(1 + np.pi * variance / 8))[:, None]
         return self._parts(rows, certain / certain.sum(axis=1, keepdims=True))
+
+    def bias(self, rows: pd.DataFrame) -> Bias:
+        """How often each class came, beside the sum of its probabilities (calibration in the large).
+
+        What it costs is the divergence of the shares that came from those that were expected (Kullback and Leibler,
+        1951): as much log loss would be saved by answers that know them.
+        """
+        usual, came = self._surplus(self.held_out), self._surplus(rows)
+        surplus = came.mean(axis=0) - usual.mean(axis=0)
+        spread = sum(np.cov(each.T, bias=True) / len(each) for each in (usual, came))
+        chance = float(stats.chi2.sf(surplus @ np.linalg.pinv(spread) @ surplus, len(surplus) - 1))
+        expected = np.clip(self._shares(rows).mean(axis=0), _CERTAIN, None)
+        shares = np.clip(expected + surplus, _CERTAIN, None)
+        cost = float(stats.entropy(shares, expected))
+        loss = float(self.expected_losses(rows).known.mean())
+        most = int(np.argmax(np.abs(surplus)))
+        name, way = self.outcome.classes[most], "more" if surplus[most] > 0 else "less"
+        clause = f"'{name}' came {way} often than its probabilities say ({shares[most]:.1%}, not {expected[most]:.1%})"
+        return Bias(cost / max(loss, _CERTAIN), chance, clause)
+
+    def _surplus(self, rows: pd.DataFrame) -> np.ndarray:
+        """1 where a class came, less its probability; shape (rows, classes)."""
+        surplus: np.ndarray = self._came(rows) - self._shares(rows)
+        return surplus
 
     def _parts(self, rows: pd.DataFrame, classes: np.ndarray) -> Parts:
         """What rows contribute that are of each class to these shares, shape (rows, classes)."""
@@ -76,10 +101,8 @@ class Classes(Estimator[Binary | Multiclass]):
         shares: np.ndarray = self.outcome.shares(answers.scores(rows))
         return shares
 
-    def _places(self, actual: pd.Series) -> np.ndarray:
-        """The place of each true class, shape (rows,)."""
-        target = self.contract.target
-        if self.watched.bounds:
-            return np.searchsorted(self.watched.bounds, actual.to_numpy(dtype=float), side="right")
-        labels = actual.astype("str").str.lower() if target.kind is Kind.FLAG else actual.astype("str")
-        return pd.Index(list(self.outcome.classes)).get_indexer(pd.Index(labels))
+    def _came(self, rows: pd.DataFrame) -> np.ndarray:
+        """1 for the class that came, 0 for others; shape (rows, classes)."""
+        places = encoded(self.watched, rows[ACTUAL]).astype(int)
+        came: np.ndarray = np.eye(len(self.outcome.classes))[places]
+        return came

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.linear_model import PoissonRegressor
 
 from model.outcomes import Regression
 from model.watched import Watched
 from monitoring import answers
-from monitoring.estimates.base import Estimator, Measure, Parts, mean
+from monitoring.estimates.base import Bias, Estimator, Measure, Parts, mean
 from monitoring.truth import ACTUAL
 from validation.contract import Column
 
@@ -49,7 +50,7 @@ class Numbers(Estimator[Regression]):
     def __init__(self, watched: Watched, columns: list[Column], reference: pd.DataFrame) -> None:
         """See `Estimator`."""
         super().__init__(watched, columns, reference)
-        errors = self._errors(self.held_out)
+        errors = np.abs(self._errors(self.held_out))
         self._small = float(np.quantile(np.abs(answers.scores(self.held_out)[:, 0]), _SMALL))
         self._sizes, self._squares = (_Power(self._causes(self.held_out), losses) for losses in (errors, errors**2))
 
@@ -61,7 +62,7 @@ class Numbers(Estimator[Regression]):
 
     def true(self, rows: pd.DataFrame) -> Parts:
         """The absolute and squared errors, and the size of the values."""
-        errors = self._errors(rows)
+        errors = np.abs(self._errors(rows))
         sizes = np.abs(rows[ACTUAL].to_numpy(dtype=float))
         return _parts(errors, errors**2, sizes)
 
@@ -70,6 +71,21 @@ class Numbers(Estimator[Regression]):
         causes, values = self._causes(rows), np.abs(answers.scores(rows)[:, 0])
         added = variance * values**2 if self._logarithmic else variance
         return _parts(np.sqrt(self._sizes(causes) ** 2 + _NORMAL * added), self._squares(causes) + added, values)
+
+    def bias(self, rows: pd.DataFrame) -> Bias:
+        """The mean error, in units of the expected size of each; as if it came to the errors of held-out rows."""
+        usual, now = self._relative(self.held_out), self._relative(rows)
+        mean, error = now.mean() - usual.mean(), np.hypot(*(each.std() / np.sqrt(len(each)) for each in (usual, now)))
+        rise = float(np.abs(usual + mean).mean() / max(np.abs(usual).mean(), _LEAST)) - 1
+        off = self._errors(rows).mean() / max(float(np.abs(answers.scores(rows)[:, 0]).mean()), _LEAST)
+        chance = float(2 * stats.norm.sf(abs(mean) / max(error, _LEAST)))
+        way = "above" if off > 0 else "below"
+        return Bias(rise, chance, f"true values are on average {abs(off):.1%} {way} the answers")
+
+    def _relative(self, rows: pd.DataFrame) -> np.ndarray:
+        """Errors with their sign, in units of the size that is expected of each; shape (rows,)."""
+        relative: np.ndarray = self._errors(rows) / np.maximum(self._sizes(self._causes(rows)), _LEAST)
+        return relative
 
     def _causes(self, rows: pd.DataFrame) -> np.ndarray:
         """The logarithms of half widths and of values, shape (rows, 2); values near 0 have the errors of small ones."""
@@ -86,7 +102,8 @@ class Numbers(Estimator[Regression]):
 
     @staticmethod
     def _errors(rows: pd.DataFrame) -> np.ndarray:
-        errors: np.ndarray = np.abs(rows[ACTUAL].to_numpy(dtype=float) - answers.scores(rows)[:, 0])
+        """True values less answers, shape (rows,)."""
+        errors: np.ndarray = rows[ACTUAL].to_numpy(dtype=float) - answers.scores(rows)[:, 0]
         return errors
 
 

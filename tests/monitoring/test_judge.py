@@ -129,7 +129,33 @@ def test_a_changed_truth_is_an_alarm_once_labels_come_and_not_before(task: Task)
     verdict = model(task).judged(rows)
     assert verdict.status == "alarm"
     # sets of two classes are wide enough to hold all the same
-    assert kinds(verdict) == {"performance", *(["coverage"] if task != "binary" else [])}
+    assert kinds(verdict) == {"performance", "bias", *(["coverage"] if task != "binary" else [])}
+
+
+@pytest.mark.parametrize(("task", "factor"), [("regression", 1.02), ("regression", 0.98), ("binary", 1.2)])
+def test_what_leans_one_way_is_found_before_the_mean_loss_shows_it(task: Task, factor: float) -> None:
+    for seed in range(5):
+        verdict = model(task).judged(answers(task, seed, factor=factor))
+        assert "bias" in kinds(verdict)
+        assert "performance" not in kinds(verdict)
+    assert {"regression": "above" if factor > 1 else "below", "binary": "less often than its probabilities say"}[
+        task
+    ] in verdict.sentence
+
+
+@pytest.mark.parametrize(("task", "factor"), [("regression", 1.005), ("binary", 1.03), ("multiclass", 1.02)])
+def test_a_lean_that_costs_little_is_none(task: Task, factor: float) -> None:
+    """Ten thousand rows show it surely."""
+    assert model(task).judged(answers(task, count=10_000, factor=factor)).status == "ok"
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_true_values_that_are_no_class_of_the_model_are_left_out(task: Task) -> None:
+    rows = answers(task)
+    strange = rows.assign(**{ACTUAL: rows[ACTUAL].astype("str").mask(_chosen(rows, 0.2), "perhaps")})
+    verdict = model(task).judged(strange)
+    assert verdict.status == "ok", verdict.sentence
+    assert verdict.performance[0].labelled == int((strange[ACTUAL] != "perhaps").sum())
 
 
 @pytest.mark.parametrize("task", TASKS)
