@@ -101,8 +101,7 @@ def bring(store: Store, contract: Contract, address: str, secret: str = "") -> B
     if refused:
         done.refusals = _refuse(store, refused, address)
     if changed:
-        number = 1 + len(store.names(truth.FOLDER, ".parquet"))
-        truth.write(store, f"{number:06d}-{_digest(sorted(map(repr, changed.items())))}", changed)
+        truth.write(store, f"{_next(store):06d}-{_digest(sorted(map(repr, changed.items())))}", changed)
     _count_joined(store, good, done)
     return done
 
@@ -212,6 +211,12 @@ def _read(column: Column, cell: Any) -> Any:
     if column.numeric:
         return read
     return read if column.kind is Kind.CATEGORY else value
+
+
+def _next(store: Store) -> int:
+    """The number of the next file of true values: above all that are there, since the later one counts."""
+    numbers = (name.rpartition("/")[2].partition("-")[0] for name in store.names(truth.FOLDER, ".parquet"))
+    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def _refuse(store: Store, refused: Sequence[tuple[int, str, str]], address: str) -> str:

@@ -66,6 +66,15 @@ def test_the_later_value_counts_and_how_many_were_corrected_is_said(store: Store
     assert known(store)["id-1"] == 120.0
 
 
+@pytest.mark.parametrize("value", range(10, 18))
+def test_the_later_value_counts_also_after_a_file_was_removed(store: Store, value: int) -> None:
+    for identity in ("id-2", "id-3", "id-1"):
+        told(store, f"prediction_id,price\n{identity},{value}\n")
+    store.remove(store.names("outcomes")[0])
+    told(store, f"prediction_id,price\nid-1,{value + 100}\n")
+    assert known(store)["id-1"] == value + 100
+
+
 def test_outcomes_may_come_before_their_predictions(store: Store, tmp_path: Path) -> None:
     assert told(store, "prediction_id,price\nid-7,700\n").waiting == 1
     write(tmp_path / "journal/c.jsonl", [record(7)])
