@@ -35,23 +35,46 @@ def load(store: Store, model: str, version: str) -> Reference:
     Raises:
         StoreError: they are in neither place, or cannot be read.
     """
-    name = f"reference/{version}.parquet"
-    content = store.read(name)
-    if content is not None:
-        return read(content, f"{name} of {store.address}")
-    left = Path("data") / model / "reference.parquet"
-    there = ""
-    if left.exists():
-        content = left.read_bytes()
-        found = read(content, str(left))
-        if (found.watched.model, found.watched.version) == (model, version):
-            store.write_bytes(name, content)
+    name, left = _name(version), Path("data") / model / "reference.parquet"
+    others = []
+    if (content := store.read(name)) is not None:
+        kept = read(content, f"{name} of {store.address}")
+        if _is_of(kept, model, version):
+            return kept
+        others.append(f"{name} of the watch store {store.address} is of version {kept.watched.version}")
+    else:
+        others.append(f"the watch store {store.address} has none")
+    if (found := keep(store, version, left)) is not None:
+        if _is_of(found, model, version):
             return found
-        there = f", and {left} is of version {found.watched.version}"
+        others.append(f"{left} is of version {found.watched.version}")
     raise StoreError(
-        f"There are no reference rows of '{model}' {version}: the watch store {store.address} has none{there}. Run "
-        f"this where the version was trained, or copy the reference.parquet of that training to {name} in the store."
+        f"There are no reference rows of '{model}' {version}: {', and '.join(others)}. Run this where the version was "
+        f"trained, or copy the reference.parquet of that training to {name} in the store."
     )
+
+
+def keep(store: Store, version: str, left: Path) -> Reference | None:
+    """Put the rows that training left into the watch store, if they are of this version.
+
+    Args:
+        store: of the model.
+        version: whose rows are wanted.
+        left: where training wrote them.
+
+    Returns:
+        The rows at `left`, of whatever version; None if there are none.
+
+    Raises:
+        StoreError: they cannot be read, or the store not be written.
+    """
+    if not left.exists():
+        return None
+    content = left.read_bytes()
+    found = read(content, str(left))
+    if _is_of(found, store.model, version):
+        store.write_bytes(_name(version), content)
+    return found
 
 
 def read(content: bytes, where: str) -> Reference:
@@ -68,3 +91,11 @@ def read(content: bytes, where: str) -> Reference:
     if SPLIT not in rows:
         raise StoreError(f"{where} has no column '{SPLIT}'. Make it again by training.")
     return Reference(watched, rows)
+
+
+def _name(version: str) -> str:
+    return f"reference/{version}.parquet"
+
+
+def _is_of(found: Reference, model: str, version: str) -> bool:
+    return (found.watched.model, found.watched.version) == (model, version)

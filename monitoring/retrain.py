@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from model import receipts
 from model.receipts import Registered
-from monitoring import published, runs
+from monitoring import published, reference, runs
 from monitoring.runs import Run, Trigger
 from monitoring.store import Store
 from problems import base, parameters
@@ -124,7 +124,7 @@ def learn(wanted: Wanted, labelled: Labelled) -> None:
         except _NothingToDo as why:
             _say(f"nothing to learn: {why}")
             return
-        _train(wanted, file, lock, "--learn")
+        _train(store, wanted, file, lock, "--learn")
 
 
 def _start(store: Store, wanted: Wanted) -> Start:
@@ -177,8 +177,7 @@ def _file(wanted: Wanted, rows: pd.DataFrame, params: RetrainParams) -> Path | N
 def _decided(store: Store, run: Run, wanted: Wanted, file: Path | None, lock: int) -> Registered:
     """Train and have the registry decide; raises _NothingToDo if it had decided on the same before."""
     before = receipts.read_registered(wanted.model)
-    _keep_reference(store, before)
-    _train(wanted, file, lock, because=f"retraining {run.id}, {run.trigger}: {run.because}")
+    _train(store, wanted, file, lock, because=f"retraining {run.id}, {run.trigger}: {run.because}")
     after = receipts.read_registered(wanted.model)
     if after is None:
         raise StoreError(f"Training left no receipt at {receipts.registered(wanted.model)}; run it again.")
@@ -210,11 +209,12 @@ def _array(values: pd.Series) -> pa.Array:
         return pa.array(values.map(str, na_action="ignore"), from_pandas=True)
 
 
-def _train(wanted: Wanted, file: Path | None, lock: int, *options: str, because: str = "") -> None:
+def _train(store: Store, wanted: Wanted, file: Path | None, lock: int, *options: str, because: str = "") -> None:
     """Run the pipeline as a person would; raises StoreError with its last words if it fails.
 
     It keeps the lock if this process is killed.
     """
+    _keep_reference(store, receipts.read_registered(wanted.model))
     given = [f"--labelled={file}"] if file else []
     given += [f"--data={wanted.data}"] if wanted.data else []
     with subprocess.Popen(
@@ -235,11 +235,8 @@ def _train(wanted: Wanted, file: Path | None, lock: int, *options: str, because:
 
 def _keep_reference(store: Store, receipt: Registered | None) -> None:
     """Keep the rows that a champion's answers are compared with: the next training replaces them in data/."""
-    if receipt is None or not receipt.promoted:
-        return
-    name, rows = f"reference/{receipt.bundle}.parquet", Path(receipt.reference)
-    if rows.exists() and store.read(name) is None:
-        store.write_bytes(name, rows.read_bytes())
+    if receipt is not None and receipt.promoted:
+        reference.keep(store, receipt.bundle, Path(receipt.reference))
 
 
 def _told(receipt: Registered) -> str:
