@@ -40,8 +40,9 @@ def main(model: str, days: int | None = None, until: str = "") -> int:
         raise SettingsError(f"A window has one day or more, not {days}.")
     store = Store(model)
     compact.compact(lines.journal(), [model])
-    last = _day(until) if until else max(journal.days(store), default=None)
-    made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC)
+    last = _day(until) if until else _last(store, now.date() + datetime.timedelta(days=1))
+    made = now.isoformat(timespec="seconds")
     watch = Watch(_Journalled(store, model), params, published.previous(store), made)
     verdict = watch.look(Span(last, days)) if last else None
     if verdict is None:
@@ -70,6 +71,19 @@ class _Journalled:
 
     def rivals(self, watched: Watched, first: datetime.date, last: datetime.date) -> list[Rival]:
         return rivals.compare(self._store, watched, first, last)
+
+
+def _last(store: Store, tomorrow: datetime.date) -> datetime.date | None:
+    """The last day with answers. Later days than tomorrow, which clocks that are a little ahead may have, are left out.
+
+    One record of a clock that is years ahead would be the last one for years.
+    """
+    days = journal.days(store)
+    ahead = [day for day in days if day > tomorrow]
+    if ahead:
+        count = f"{len(ahead):,} day{'s' if len(ahead) > 1 else ''}"
+        print(f"{store.model}: answers of {count} yet to come, from {ahead[0]} on, are left out: a clock was wrong.")
+    return max((day for day in days if day <= tomorrow), default=None)
 
 
 def _day(text: str) -> datetime.date:

@@ -81,6 +81,21 @@ def test_too_few_rows_exit_with_4_and_days_before_are_added_up_to_a_week(here: P
     assert (verdict().first, verdict().rows) == ("2024-12-26", 600)
 
 
+def test_answers_of_a_clock_that_is_years_ahead_are_left_out_and_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered(here, back=0)
+    tomorrow = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
+    ahead = tomorrow + datetime.timedelta(days=2_000)
+    kept.journal(here / "stores/journal", MODEL.watched, ahead, kept.day(0, 1))
+    assert main(["drift", NAME]) == 0
+    assert verdict().last == kept.LAST.isoformat()
+    assert f"answers of 1 day yet to come, from {ahead} on, are left out" in capsys.readouterr().out
+    kept.journal(here / "stores/journal", MODEL.watched, tomorrow, kept.day(0, 700))
+    assert main(["drift", NAME]) == 0
+    assert (verdict().last, verdict().rows) == (tomorrow.isoformat(), 700)
+
+
 def test_no_answers_at_all_exit_with_4(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drift", NAME]) == 4
     assert "no answers" in capsys.readouterr().out
