@@ -8,7 +8,9 @@ one may well have an input that is called `time` or `version`.
 
 import dataclasses
 import datetime
-from collections.abc import Iterator, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +35,8 @@ SCORES, KEYS, ROW = "record.scores", "record.keys", "record.row"
 """Columns of the store only: what a record has, as lists and as JSON."""
 KEY = "key."
 """What the columns of key hashes begin with."""
+MOST_DAYS = 7
+"""So far back rows are looked for where few are answered a day."""
 _IDENTITY = [PREDICTION_ID, VERSION, ROLE]
 
 
@@ -89,26 +93,55 @@ def days(store: Store) -> list[datetime.date]:
 
 
 def versions(store: Store, day: datetime.date) -> dict[str, int]:
-    """How many answers each version gave by itself on a day, the last to answer at the end; raises StoreError."""
-    parts = [_read(store, name, [*_IDENTITY, TIME]) for name in store.names(day_folder(day), ".parquet")]
+    """How many answers each version gave by itself on a day, the most first; raises StoreError."""
+    parts = [_read(store, name, _IDENTITY) for name in store.names(day_folder(day), ".parquet")]
     if not parts:
         return {}
     records = pd.concat(parts, ignore_index=True).drop_duplicates(_IDENTITY)
-    answered = records[(records[ROLE] == "").to_numpy()].sort_values(TIME, kind="stable")[VERSION]
-    counts = answered.value_counts()
-    return {str(version): int(counts[version]) for version in answered.drop_duplicates(keep="last")}
+    counts = records[(records[ROLE] == "").to_numpy()][VERSION].value_counts()
+    return {str(version): int(count) for version, count in counts.items()}
 
 
-def champion(store: Store, last: datetime.date) -> str:
-    """The version that answered last by itself, up to a day; raises StoreError if none did."""
-    for day in reversed([day for day in days(store) if day <= last]):
-        found = pd.concat(_chosen(store, day, None, ""), ignore_index=True)
-        if len(found):
-            return str(found.sort_values(TIME, kind="stable")[VERSION].iloc[-1])
-    raise StoreError(
-        f"The watch store {store.address} has no answers of '{store.model}'. `python -m monitoring compact` brings "
-        "them from the journal."
-    )
+def leading(counts: Iterable[Mapping[str, int]], fewest: int) -> str | None:
+    """The version to judge: the first that has enough answers, counted back from the last day.
+
+    A few answers are not enough to be it: of a version that somebody asked for by its name, of one that is tried before
+    a rollout, or of one that has just begun.
+
+    Args:
+        counts: of answers by version, a day each, the last day first; see `versions`.
+        fewest: how many are enough.
+
+    Returns:
+        Where none has enough, the version with the most; None if there are no answers at all.
+    """
+    sums = Counter[str]()
+    for of_day in counts:
+        sums.update(of_day)
+        if sums and sums.most_common(1)[0][1] >= fewest:
+            break
+    return sums.most_common(1)[0][0] if sums else None
+
+
+def champion(store: Store, last: datetime.date, fewest: int) -> str:
+    """The version that answers by itself, see `leading`, on the last days with answers, up to a week of them.
+
+    Args:
+        store: of the model.
+        last: the last day that counts.
+        fewest: how many answers are enough.
+
+    Raises:
+        StoreError: there are no answers, or the store cannot be read.
+    """
+    found = (versions(store, day) for day in reversed(days(store)) if day <= last)
+    version = leading(itertools.islice(filter(None, found), MOST_DAYS), fewest)
+    if version is None:
+        raise StoreError(
+            f"The watch store {store.address} has no answers of '{store.model}'. `python -m monitoring compact` brings "
+            "them from the journal."
+        )
+    return version
 
 
 def ids(store: Store) -> Iterator[pd.DataFrame]:

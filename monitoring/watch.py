@@ -9,6 +9,7 @@ import pandas as pd
 
 from model.watched import Watched
 from monitoring import advice, live
+from monitoring.journal import MOST_DAYS, leading
 from monitoring.judge import Window, judge
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
@@ -16,15 +17,12 @@ from monitoring.truth import ACTUAL
 from monitoring.verdict import Day, Finding, Rival, Verdict
 from validation.errors import StoreError
 
-_MOST_DAYS = 7
-"""A window reaches so far back for enough rows."""
-
 
 class Answers(Protocol):
     """What a model answered."""
 
     def versions(self, day: datetime.date) -> dict[str, int]:
-        """How many answers of a day (UTC) each version gave by itself; the one that answered last is the last."""
+        """How many answers of a day (UTC) each version gave by itself."""
 
     def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
         """What a version answered on a day: its inputs in storage types, scores, and `ACTUAL` where it is known."""
@@ -65,7 +63,7 @@ class Watch:
         self._references: dict[str, Reference] = {}
 
     def look(self, span: Span) -> Verdict | None:
-        """The verdict on the answers of the version that answered last.
+        """The verdict on the answers of the version that answers, see `journal.leading`.
 
         Returns:
             None if nothing was answered on any of the days of which figures are kept.
@@ -73,12 +71,13 @@ class Watch:
         Raises:
             StoreError: there are no reference rows of that version.
         """
-        kept = [span.last - datetime.timedelta(back) for back in range(max(self._params.days, span.days or _MOST_DAYS))]
+        kept = [span.last - datetime.timedelta(back) for back in range(max(self._params.days, span.days or MOST_DAYS))]
         counts = {day: found for day in reversed(kept) if (found := self._answers.versions(day))}
         if not counts:
             return None
-        version = list(counts[max(counts)])[-1]
-        window = kept[: span.days or self._enough([counts.get(day, {}).get(version, 0) for day in kept[:_MOST_DAYS]])]
+        near = [counts[day] for day in kept[: span.days or MOST_DAYS] if day in counts] or [counts[max(counts)]]
+        version = leading(near, self._params.fewest_rows) or ""
+        window = kept[: span.days or self._enough([counts.get(day, {}).get(version, 0) for day in kept[:MOST_DAYS]])]
         tables = [self._rows(day, version) for day in reversed(window) if version in counts.get(day, {})]
         rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         verdict = self._judged(version, rows, window[-1], span.last)

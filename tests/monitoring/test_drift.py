@@ -137,6 +137,28 @@ def test_a_version_is_judged_by_its_own_rows(here: Path) -> None:
     assert [(day.status, list(day.versions)) for day in found.days] == [("alarm", [VERSION]), ("ok", [newer.version])]
 
 
+def test_a_few_answers_of_another_version_make_nobody_blind(here: Path) -> None:
+    answered(here, back=0)
+    other = msgspec.structs.replace(MODEL.watched, version="fedcba9876543210")  # which has no reference rows here
+    kept.journal(here / "stores/journal", other, kept.LAST, kept.day(0, 30))
+    kept.journal(here / "stores/journal", other, kept.LAST + datetime.timedelta(1), kept.day(-1, 1))
+    for asked in ([], ["--until", kept.LAST.isoformat(), "--days", "1"]):
+        assert main(["drift", NAME, *asked]) == 0
+        assert (verdict().version, verdict().rows) == (VERSION, 600)
+
+
+def test_a_version_that_has_replaced_another_is_judged_from_when_it_has_enough_rows(here: Path) -> None:
+    newer = msgspec.structs.replace(MODEL.watched, version="fedcba9876543210")
+    Store(NAME).write_bytes(f"reference/{newer.version}.parquet", kept.reference(MODEL._replace(watched=newer)))
+    answered(here, back=2, count=3_000)
+    found = []
+    for back in (1, 0):
+        kept.journal(here / "stores/journal", newer, kept.LAST - datetime.timedelta(back), kept.day(back, 400))
+        assert main(["drift", NAME]) == 0
+        found.append((verdict().version, verdict().rows, verdict().first))
+    assert found == [(VERSION, 3_000, "2024-12-26"), (newer.version, 800, "2024-12-27")]
+
+
 def test_a_verdict_that_cannot_be_read_is_made_anew(here: Path) -> None:
     answered(here, back=0)
     Store(NAME).write_bytes("verdict.json", b'{"of": "another time"}')
