@@ -91,14 +91,14 @@ def _add_compare(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from monitoring import journal, reference, rivals
+    from monitoring import counts, reference, rivals
     from monitoring.params import MonitorParams
     from monitoring.store import Store
     from problems import parameters
 
     store, last = Store(options.model), datetime.datetime.now(datetime.UTC).date()
     params = parameters.section(options.model, "monitor", MonitorParams)
-    version = journal.champion(store, last, params.fewest_rows)
+    version = counts.champion(store, last, params.fewest_rows)
     watched = reference.load(store, options.model, version).watched
     found = rivals.compare(store, watched, last - datetime.timedelta(days=options.days - 1), last)
     print("\n".join(rival.sentence for rival in found) or f"No version answered beside {version}.")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from model.watched import Watched
-from monitoring import compact, journal, lines, published, reference, rivals, truth
+from monitoring import compact, counts, journal, lines, published, reference, report, rivals, truth
+from monitoring.counts import Counts
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
 from monitoring.store import REPORT, Store
@@ -60,11 +61,13 @@ class _Journalled:
         self._store, self._model = store, model
         self._truth = Truth(truth.read(store))
 
-    def versions(self, day: datetime.date) -> dict[str, int]:
-        return journal.versions(self._store, day)
+    def counted(self, day: datetime.date) -> Counts:
+        return counts.of_day(self._store, day, self._truth)
 
-    def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
-        return truth.with_truth(self._store, watched.columns(), day, day, version=watched.version, known=self._truth)
+    def rows(self, day: datetime.date, watched: Watched, share: float) -> pd.DataFrame:
+        contract = watched.columns()
+        rows = journal.load(self._store, contract, day, day, version=watched.version, share=share)
+        return truth.joined(rows, contract, self._truth)
 
     def reference(self, version: str) -> Reference:
         return reference.load(self._store, self._model, version)
@@ -95,7 +98,7 @@ def _day(text: str) -> datetime.date:
 
 def _say(verdict: Verdict, store: Store) -> None:
     window = verdict.first if verdict.first == verdict.last else f"{verdict.first} to {verdict.last}"
-    print(f"{verdict.model} {verdict.version}, {window}, {verdict.rows:,} rows")
+    print(f"{verdict.model} {verdict.version}, {window}, {report.rows(verdict)}")
     print(verdict.sentence)
     for finding in verdict.findings:
         print(f"- {'harmful: ' if finding.harmful else ''}{finding.sentence} {finding.advice}")

@@ -8,9 +8,7 @@ one may well have an input that is called `time` or `version`.
 
 import dataclasses
 import datetime
-import itertools
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -35,9 +33,8 @@ SCORES, KEYS, ROW = "record.scores", "record.keys", "record.row"
 """Columns of the store only: what a record has, as lists and as JSON."""
 KEY = "key."
 """What the columns of key hashes begin with."""
-MOST_DAYS = 7
-"""So far back rows are looked for where few are answered a day."""
 _IDENTITY = [PREDICTION_ID, VERSION, ROLE]
+_HASHES = 2.0**64
 
 
 def day_folder(day: datetime.date) -> str:
@@ -53,6 +50,7 @@ def load(
     *,
     version: str | None = None,
     role: Role | None = "",
+    share: float = 1.0,
 ) -> pd.DataFrame:
     """The answered rows of some days, each once, the earliest first.
 
@@ -66,6 +64,8 @@ def load(
         last: the last one, which belongs to them.
         version: only what this one answered; None for all.
         role: "" for answers of the model itself, "challenger" or "shadow" for those; None for all.
+        share: of the rows, chosen by a hash of their ids: the same ones each time, those of a smaller share among those
+            of a larger one, and an answer together with that of a shadow.
 
     Returns:
         A frame with an index from 0, also where there are no rows:
@@ -78,7 +78,7 @@ def load(
     Raises:
         StoreError: the store cannot be read.
     """
-    found = [part for day in _days(first, last) for part in _chosen(store, day, version, role)]
+    found = [part for day in _days(first, last) for part in _chosen(store, day, version, role, share)]
     records = pd.concat(found, ignore_index=True) if found else _nothing()
     records = records.drop_duplicates(_IDENTITY).sort_values(TIME, kind="stable", ignore_index=True)
     rows = msgspec.json.decode("[" + ",".join(records[ROW]) + "]", type=list[dict[str, Any]])
@@ -92,62 +92,15 @@ def days(store: Store) -> list[datetime.date]:
     return sorted(datetime.date.fromisoformat(folder.removeprefix("day=")) for folder in folders)
 
 
-def versions(store: Store, day: datetime.date) -> dict[str, int]:
-    """How many answers each version gave by itself on a day, the most first; raises StoreError."""
-    parts = [_read(store, name, _IDENTITY) for name in store.names(day_folder(day), ".parquet")]
-    if not parts:
-        return {}
-    records = pd.concat(parts, ignore_index=True).drop_duplicates(_IDENTITY)
-    counts = records[(records[ROLE] == "").to_numpy()][VERSION].value_counts()
-    return {str(version): int(count) for version, count in counts.items()}
-
-
-def leading(counts: Iterable[Mapping[str, int]], fewest: int) -> str | None:
-    """The version to judge: the first that has enough answers, counted back from the last day.
-
-    A few answers are not enough to be it: of a version that somebody asked for by its name, of one that is tried before
-    a rollout, or of one that has just begun.
-
-    Args:
-        counts: of answers by version, a day each, the last day first; see `versions`.
-        fewest: how many are enough.
-
-    Returns:
-        Where none has enough, the version with the most; None if there are no answers at all.
-    """
-    sums = Counter[str]()
-    for of_day in counts:
-        sums.update(of_day)
-        if sums and sums.most_common(1)[0][1] >= fewest:
-            break
-    return sums.most_common(1)[0][0] if sums else None
-
-
-def champion(store: Store, last: datetime.date, fewest: int) -> str:
-    """The version that answers by itself, see `leading`, on the last days with answers, up to a week of them.
-
-    Args:
-        store: of the model.
-        last: the last day that counts.
-        fewest: how many answers are enough.
-
-    Raises:
-        StoreError: there are no answers, or the store cannot be read.
-    """
-    found = (versions(store, day) for day in reversed(days(store)) if day <= last)
-    version = leading(itertools.islice(filter(None, found), MOST_DAYS), fewest)
-    if version is None:
-        raise StoreError(
-            f"The watch store {store.address} has no answers of '{store.model}'. `python -m monitoring compact` brings "
-            "them from the journal."
-        )
-    return version
-
-
-def ids(store: Store) -> Iterator[pd.DataFrame]:
-    """PREDICTION_ID, VERSION, ROLE and KEYS of all records, file by file; raises StoreError."""
-    for name in store.names(FOLDER, ".parquet"):
+def ids(store: Store, day: datetime.date | None = None) -> Iterator[pd.DataFrame]:
+    """PREDICTION_ID, VERSION, ROLE and KEYS of the records of a day, or of all; file by file; raises StoreError."""
+    for name in store.names(FOLDER if day is None else day_folder(day), ".parquet"):
         yield _read(store, name, [*_IDENTITY, KEYS])
+
+
+def hashed(prediction_ids: pd.Series) -> np.ndarray:
+    """A number for each id, the same in every run, evenly from 0 to 2**64; uint64, shape (rows,)."""
+    return np.asarray(pd.util.hash_array(prediction_ids.to_numpy(dtype=object), categorize=False))
 
 
 def keys(texts: Sequence[str]) -> list[dict[str, str]]:
@@ -194,7 +147,9 @@ def _days(first: datetime.date, last: datetime.date) -> Iterator[datetime.date]:
     return (first + datetime.timedelta(days) for days in range((last - first).days + 1))
 
 
-def _chosen(store: Store, day: datetime.date, version: str | None, role: Role | None) -> Iterator[pd.DataFrame]:
+def _chosen(
+    store: Store, day: datetime.date, version: str | None, role: Role | None, share: float
+) -> Iterator[pd.DataFrame]:
     for name in store.names(day_folder(day), ".parquet"):
         part = _read(store, name)
         chosen = np.full(len(part), True)
@@ -202,6 +157,8 @@ def _chosen(store: Store, day: datetime.date, version: str | None, role: Role | 
             chosen &= (part[VERSION] == version).to_numpy()
         if role is not None:
             chosen &= (part[ROLE] == role).to_numpy()
+        if share < 1:
+            chosen &= hashed(part[PREDICTION_ID]) < share * _HASHES
         yield part[chosen]
 
 

@@ -14,6 +14,7 @@ class MonitorParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         fewest_rows: of a window; with fewer there is no verdict.
+        most_rows: of a window that are looked at; of more an even sample is.
         fewest_reference: rows to compare a window with, of the same season or of any.
         season_weeks: how many weeks before and after its days belong to the season of a window.
         quiet_days: the mean number of days between false findings of unchanged rows, one window a day, all tests.
@@ -35,6 +36,7 @@ class MonitorParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     fewest_rows: Rows = 500
+    most_rows: Rows = 100_000
     fewest_reference: Rows = 1_000
     season_weeks: Annotated[int, msgspec.Meta(ge=0, le=26)] = 3
     quiet_days: Positive = 1_000

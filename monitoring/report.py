@@ -24,6 +24,7 @@ def html(verdict: Verdict) -> str:
     page = _templates.get_template("report.html.jinja")
     return page.render(
         verdict=verdict,
+        rows=rows(verdict),
         word=_WORDS[verdict.status],
         chart=charts.of_days(verdict.days),
         columns=verdict.columns[:MOST_COLUMNS],
@@ -31,6 +32,11 @@ def html(verdict: Verdict) -> str:
         width=charts.WIDTH,
         height=charts.HEIGHT,
     )
+
+
+def rows(verdict: Verdict) -> str:
+    """How many rows a verdict is on, and of how many they are a sample."""
+    return f"{verdict.rows:,}{f' of {verdict.answered:,}' if verdict.answered > verdict.rows else ''} rows"
 
 
 def number(value: float | None) -> str:

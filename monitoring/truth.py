@@ -98,6 +98,14 @@ class Truth:
         places = (next(self.matches(*row), None) for row in zip(ids, keys, strict=True))
         return [None if place is None else self._values[place] for place in places]
 
+    def knows(self, ids: pd.Series, keys: pd.Series) -> np.ndarray:
+        """Whether the true value of each record is known; `journal.PREDICTION_ID` and `journal.KEYS`, shape (rows,)."""
+        found = np.array([name in self._by_id for name in ids.tolist()], dtype=bool)
+        if self._by_keys:  # these take longer
+            hashes = journal.keys(keys.tolist())
+            found |= np.array([next(self.matches("", each), None) is not None for each in hashes], dtype=bool)
+        return found
+
 
 def with_truth(
     store: Store,
@@ -107,7 +115,7 @@ def with_truth(
     *,
     version: str | None = None,
     role: Role | None = "",
-    known: Truth | None = None,
+    share: float = 1.0,
 ) -> pd.DataFrame:
     """The answered rows of some days, as `journal.load` gives them, and ACTUAL in the target's storage type.
 
@@ -118,13 +126,17 @@ def with_truth(
         last: the last one.
         version: as `journal.load` has it.
         role: as well.
-        known: the true values of the store, for those who read many days one by one; they are read where left out.
+        share: as `journal.load` has it.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    rows = journal.load(store, contract, first, last, version=version, role=role)
-    known = Truth(read(store)) if known is None else known
+    rows = journal.load(store, contract, first, last, version=version, role=role, share=share)
+    return joined(rows, contract, Truth(read(store)))
+
+
+def joined(rows: pd.DataFrame, contract: Contract, known: Truth) -> pd.DataFrame:
+    """Rows that `journal.load` gave, and their true values as ACTUAL; for those who read many days one by one."""
     values = known.values(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
     return rows.assign(**{ACTUAL: journal.stored(contract.target, values)})
 

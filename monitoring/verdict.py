@@ -186,7 +186,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         model, version: of which; only answers of this version are judged.
         made: when, RFC 3339 in UTC.
         first, last: the days of the window, ISO 8601, both within it.
-        rows: how many answers it has.
+        rows: how many answers of it were looked at.
+        answered: how many it has; more than `rows` where these are a sample.
         status, sentence: the verdict, in a word and in a sentence.
         findings: the harmful ones first.
         reference: what the window was compared with, in words.
@@ -206,6 +207,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     first: str
     last: str
     rows: int
+    answered: int = 0
     status: Status
     sentence: str
     findings: list[Finding] = []

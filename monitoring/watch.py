@@ -1,7 +1,7 @@
 """From days of answers to a verdict: on the latest of them, and day by day."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -9,7 +9,7 @@ import pandas as pd
 
 from model.watched import Watched
 from monitoring import advice, live
-from monitoring.journal import MOST_DAYS, leading
+from monitoring.counts import MOST_DAYS, Counts, leading
 from monitoring.judge import Window, judge
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
@@ -21,11 +21,14 @@ from validation.errors import StoreError
 class Answers(Protocol):
     """What a model answered."""
 
-    def versions(self, day: datetime.date) -> dict[str, int]:
-        """How many answers of a day (UTC) each version gave by itself."""
+    def counted(self, day: datetime.date) -> Counts:
+        """The answers of a day (UTC)."""
 
-    def rows(self, day: datetime.date, watched: Watched) -> pd.DataFrame:
-        """What a version answered on a day: its inputs in storage types, scores, and `ACTUAL` where it is known."""
+    def rows(self, day: datetime.date, watched: Watched, share: float) -> pd.DataFrame:
+        """What a version answered on a day: its inputs in storage types, scores, and `ACTUAL` where it is known.
+
+        With a share below 1 these are an even sample, see `journal.load`.
+        """
 
     def reference(self, version: str) -> Reference:
         """What a version is compared with; raises StoreError if there is nothing."""
@@ -59,11 +62,11 @@ class Watch:
             made: the time of this run, RFC 3339.
         """
         self._answers, self._params, self._previous, self._made = answers, params, previous, made
-        self._rows_of: dict[tuple[datetime.date, str], pd.DataFrame] = {}
+        self._counts: dict[datetime.date, Counts] = {}
         self._references: dict[str, Reference] = {}
 
     def look(self, span: Span) -> Verdict | None:
-        """The verdict on the answers of the version that answers, see `journal.leading`.
+        """The verdict on the answers of the version that answers, see `counts.leading`.
 
         Returns:
             None if nothing was answered on any of the days of which figures are kept.
@@ -72,45 +75,57 @@ class Watch:
             StoreError: there are no reference rows of that version.
         """
         kept = [span.last - datetime.timedelta(back) for back in range(max(self._params.days, span.days or MOST_DAYS))]
-        counts = {day: found for day in reversed(kept) if (found := self._answers.versions(day))}
-        if not counts:
+        self._counts = {day: found for day in reversed(kept) if (found := self._answers.counted(day)).answers}
+        if not self._counts:
             return None
-        near = [counts[day] for day in kept[: span.days or MOST_DAYS] if day in counts] or [counts[max(counts)]]
-        version = leading(near, self._params.fewest_rows) or ""
-        window = kept[: span.days or self._enough([counts.get(day, {}).get(version, 0) for day in kept[:MOST_DAYS]])]
-        tables = [self._rows(day, version) for day in reversed(window) if version in counts.get(day, {})]
-        rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-        verdict = self._judged(version, rows, window[-1], span.last)
+        near = [day for day in kept[: span.days or MOST_DAYS] if day in self._counts] or [max(self._counts)]
+        version = leading((self._counts[day].answers for day in near), self._params.fewest_rows) or ""
+        window = kept[: span.days or self._enough([self._answered(day, version) for day in kept[:MOST_DAYS]])]
+        verdict = self._of_window(version, window[::-1])
         return msgspec.structs.replace(
-            self._in_truth(verdict, version, rows, window),
+            verdict,
             findings=[self._told(verdict, finding) for finding in verdict.findings],
-            days=list(self._series(counts, set(window)))[-self._params.days :],
+            days=list(self._series(verdict, set(window)))[-self._params.days :],
         )
+
+    def _answered(self, day: datetime.date, version: str) -> int:
+        return self._counts[day].answers.get(version, 0) if day in self._counts else 0
 
     def _enough(self, rows: list[int]) -> int:
         """How many days back there are enough of these rows a day."""
         sums = pd.Series(rows).cumsum()
         return min(int((sums < self._params.fewest_rows).sum()) + 1, len(rows))
 
-    def _rows(self, day: datetime.date, version: str) -> pd.DataFrame:
-        if (day, version) not in self._rows_of:
-            self._rows_of[day, version] = self._answers.rows(day, self._reference(version).watched)
-        return self._rows_of[day, version]
+    def _rows(self, days: Sequence[datetime.date], version: str) -> pd.DataFrame:
+        """What a version answered on these days, or a sample: of each day the same share."""
+        share = min(self._params.most_rows / max(sum(self._answered(day, version) for day in days), 1), 1.0)
+        watched = self._reference(version).watched
+        tables = [self._answers.rows(day, watched, share) for day in days if self._answered(day, version)]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def _reference(self, version: str) -> Reference:
         if version not in self._references:
             self._references[version] = self._answers.reference(version)
         return self._references[version]
 
-    def _judged(self, version: str, rows: pd.DataFrame, first: datetime.date, last: datetime.date) -> Verdict:
+    def _of_window(self, version: str, days: Sequence[datetime.date]) -> Verdict:
+        """The verdict on these days, without what was before; the first day first."""
+        rows = self._rows(days, version)
+        verdict = self._judged(version, rows, days)
+        return msgspec.structs.replace(
+            self._in_truth(verdict, version, rows, days), answered=sum(self._answered(day, version) for day in days)
+        )
+
+    def _judged(self, version: str, rows: pd.DataFrame, days: Sequence[datetime.date]) -> Verdict:
         reference = self._reference(version)
-        window = Window(rows, first.isoformat(), last.isoformat(), self._made)
+        window = Window(rows, days[0].isoformat(), days[-1].isoformat(), self._made)
         return judge(reference.watched, reference.rows, window, self._params)
 
-    def _in_truth(self, verdict: Verdict, version: str, rows: pd.DataFrame, window: list[datetime.date]) -> Verdict:
+    def _in_truth(self, verdict: Verdict, version: str, rows: pd.DataFrame, days: Sequence[datetime.date]) -> Verdict:
         """The verdict with what true values say beside performance: coverage, parts of the rows, other versions."""
         watched, reference = self._reference(version)
-        rivals = self._answers.rivals(watched, window[-1], window[0])
+        beside = any(self._counts[day].beside for day in days if day in self._counts)
+        rivals = self._answers.rivals(watched, days[0], days[-1]) if beside else []
         if not _labelled(rows):
             return msgspec.structs.replace(verdict, rivals=rivals)
         now, before = live.judge(watched, rows), live.judge_reference(watched, reference)
@@ -128,35 +143,35 @@ class Watch:
         same = [each for each in before.findings if (each.kind, each.column) == (finding.kind, finding.column)]
         return min(same[0].since or before.first, verdict.first) if same else verdict.first
 
-    def _series(self, counts: dict[datetime.date, dict[str, int]], fresh: set[datetime.date]) -> Iterator[Day]:
+    def _series(self, verdict: Verdict, fresh: Collection[datetime.date]) -> Iterator[Day]:
         """Each day by itself; those of the last verdict stay if neither rows nor labels have come since."""
         known = {day.day: day for day in self._previous.days} if self._previous else {}
-        for day, versions in counts.items():
-            version = max(versions, key=lambda name: versions[name])
-            try:
-                rows = self._rows(day, version)
-            except StoreError:
-                continue  # a version of before the watch store: its days have no figures
+        for day, (answers, labelled, _) in self._counts.items():
+            version = max(answers, key=answers.__getitem__)
             before = known.get(day.isoformat())
-            if before is None or day in fresh or (before.versions, before.labelled) != (versions, _labelled(rows)):
-                before = self._day(day, version, versions)
+            if before is None or day in fresh or (before.versions, before.labelled) != (answers, labelled[version]):
+                try:
+                    before = self._day(day, version, verdict)
+                except StoreError:
+                    continue  # a version of before the watch store: its days have no figures
             yield before
 
-    def _day(self, day: datetime.date, version: str, versions: dict[str, int]) -> Day:
-        """The figures of a day, by the version that answered most rows."""
-        rows = self._rows(day, version)
-        found = self._judged(version, rows, day, day)
-        main = found.performance[0] if found.performance else None
+    def _day(self, day: datetime.date, version: str, verdict: Verdict) -> Day:
+        """The figures of a day, by the version that answered most rows; `verdict` may be on the same."""
+        if (verdict.version, verdict.first, verdict.last) != (version, day.isoformat(), day.isoformat()):
+            verdict = self._judged(version, self._rows([day], version), [day])
+        main = verdict.performance[0] if verdict.performance else None
+        counts = self._counts[day]
         return Day(
             day=day.isoformat(),
-            rows=sum(versions.values()),
-            versions=versions,
-            status=found.status,
-            psi={column.name: column.psi for column in found.columns},
-            divergence=found.divergence,
+            rows=sum(counts.answers.values()),
+            versions=counts.answers,
+            status=verdict.status,
+            psi={column.name: column.psi for column in verdict.columns},
+            divergence=verdict.divergence,
             estimated=main.estimated if main else None,
             true=main.true if main else None,
-            labelled=_labelled(rows),
+            labelled=counts.labelled[version],
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring import published
@@ -135,6 +136,26 @@ def test_a_version_is_judged_by_its_own_rows(here: Path) -> None:
     found = verdict()
     assert (found.version, found.rows) == (newer.version, 900)
     assert [(day.status, list(day.versions)) for day in found.days] == [("alarm", [VERSION]), ("ok", [newer.version])]
+
+
+def test_of_many_rows_an_even_sample_is_judged_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = yaml.safe_load((here / "params.yaml").read_text())
+    document["defaults"]["monitor"]["most_rows"] = 1_000
+    (here / "params.yaml").write_text(yaml.safe_dump(document))
+    truth = [answered(here, back, count) for back, count in ((1, 3_000), (0, 1_000))]
+    labelled(truth[0])
+    found = []
+    for _ in range(2):
+        assert main(["drift", NAME, "--days", "2"]) == 0
+        found.append(msgspec.structs.replace(verdict(), made=""))
+    assert found[0] == found[1]
+    assert found[0].answered == 4_000
+    assert found[0].rows == pytest.approx(1_000, abs=140)
+    assert found[0].performance[0].labelled == pytest.approx(750, abs=100)  # as many of each day as it has
+    assert [(day.rows, day.labelled) for day in found[0].days] == [(3_000, 3_000), (1_000, 0)]
+    told = f"{found[0].rows:,} of 4,000 rows"
+    assert told in capsys.readouterr().out
+    assert told in (here / "stores/watch" / NAME / "report.html").read_text()
 
 
 def test_a_few_answers_of_another_version_make_nobody_blind(here: Path) -> None:

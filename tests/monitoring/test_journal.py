@@ -167,7 +167,6 @@ def test_a_shadow_and_the_champion_answer_one_id_and_each_is_kept(tmp_path: Path
     assert ids(tmp_path, role="shadow") == ["id-1"]
     assert ids(tmp_path, role=None) == ["id-1", "id-1", "id-2"]
     assert ids(tmp_path, role=None, version="b" * 16) == ["id-1", "id-2"]
-    assert journal.champion(Store(MODEL, str(tmp_path / "watch")), NEXT, fewest=2) == VERSION
 
 
 def test_named_models_are_brought_by_themselves_and_the_others_are_not_lost(tmp_path: Path) -> None:
@@ -188,21 +187,6 @@ def test_days_without_records_have_the_same_columns_and_types(tmp_path: Path) ->
     assert len(nothing) == 0
     assert dict(nothing.dtypes) == {name: something.dtypes[name] for name in nothing}
     assert str(something["listed"].dtype) == "datetime64[s]"
-    with pytest.raises(StoreError, match="monitoring compact"):
-        journal.champion(Store(MODEL, str(tmp_path / "elsewhere")), NEXT, fewest=1)
-
-
-def test_the_champion_is_who_has_enough_answers_and_not_who_answered_last(tmp_path: Path) -> None:
-    other, before = "b" * 16, DAY - datetime.timedelta(days=1)
-    answered = [record(number, day=before) for number in range(20)]
-    answered += [record(number, version=other) for number in range(20, 30)]
-    write(tmp_path / "journal/a.jsonl", [*answered, record(30, day=NEXT), record(31, day=NEXT)])
-    brought(tmp_path)
-    store = Store(MODEL, str(tmp_path / "watch"))
-    assert [journal.champion(store, NEXT, fewest) for fewest in (1, 2, 3, 10, 11, 100)] == [
-        VERSION, VERSION, other, other, VERSION, VERSION,
-    ]  # fmt: skip
-    assert journal.champion(store, before, fewest=100) == VERSION
 
 
 def test_a_damaged_note_is_told_and_can_be_removed(tmp_path: Path) -> None:
