@@ -1,5 +1,6 @@
 """python -m monitoring outcomes MODEL TABLE: true values, which come late, are joined with the answers."""
 
+import datetime
 import hashlib
 import math
 from collections import defaultdict
@@ -24,6 +25,7 @@ SECRET = "BOXWOOD_JOURNAL_SECRET"  # noqa: S105  # the setting's name
 REFUSED = "outcomes_refused"
 """The folder of rows that were not taken, and why; keys are not among them, which the store has as hashes only."""
 _ID = "prediction_id"
+_OUTCOME = "outcome"
 _MOST_REASONS = 3
 
 
@@ -63,6 +65,7 @@ class Brought:
         told += f" Without a true value yet: {_counted(self.empty, 'row')}." if self.empty else ""
         if self.shared:
             told += f" {_counted(self.shared, 'key')} with several answers: each of these got the value."
+            told += " Retraining takes the last."
         if self.refused:
             reasons = "; ".join(f"{reason} ({count:,})" for reason, count in [*self.reasons.items()][:_MOST_REASONS])
             told += f" Refused: {_counted(self.refused, 'row')}, because {reasons}. {self.refusals} has all of them."
@@ -107,7 +110,10 @@ def bring(store: Store, contract: Contract, address: str, secret: str = "") -> B
 
 
 def labelled(store: Store) -> pd.DataFrame:
-    """All answered rows whose true values have come, the earliest first, for training.
+    """Answered rows whose true values have come, the earliest first, for training.
+
+    Each true value is there once, with the last answer that it is of: who asks about one booking a thousand times has
+    brought one row to learn from. Rows of one day are held at once, and the labelled ones of all days.
 
     Returns:
         What `journal.load` gives of the answers that callers got, and the target under its own name.
@@ -117,12 +123,21 @@ def labelled(store: Store) -> pd.DataFrame:
         StoreError: the store cannot be read.
     """
     contract = base.load(store.model).contract
-    days = journal.days(store)
-    if not days:
+    known = Truth(truth.read(store))
+    found = [rows for day in journal.days(store) if len(rows := _labelled_on(store, contract, day, known))]
+    if not found:
         return pd.DataFrame({column.name: [] for column in (*contract.inputs, contract.target)})
-    rows = truth.with_truth(store, contract, days[0], days[-1], role=None)
-    rows = rows[rows[truth.ACTUAL].notna() & (rows[journal.ROLE] != "shadow")]
-    return rows.rename(columns={truth.ACTUAL: contract.target.name}).reset_index(drop=True)
+    rows = pd.concat(found, ignore_index=True).drop_duplicates(_OUTCOME, keep="last", ignore_index=True)
+    return rows.drop(columns=_OUTCOME).rename(columns={truth.ACTUAL: contract.target.name})
+
+
+def _labelled_on(store: Store, contract: Contract, day: datetime.date, known: Truth) -> pd.DataFrame:
+    """The labelled rows of a day that callers got, and which true value they have as _OUTCOME."""
+    rows = journal.load(store, contract, day, day, role=None)
+    rows = truth.joined(rows[(rows[journal.ROLE] != "shadow").to_numpy()].reset_index(drop=True), contract, known)
+    rows = rows[rows[truth.ACTUAL].notna().to_numpy()]
+    places = known.places(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
+    return rows.assign(**{_OUTCOME: pd.Series(places, index=rows.index, dtype="int64")})
 
 
 class _Mistake(ValueError):

@@ -95,8 +95,11 @@ class Truth:
 
     def values(self, ids: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[Any]:
         """The true value of each row, None where it is not known."""
-        places = (next(self.matches(*row), None) for row in zip(ids, keys, strict=True))
-        return [None if place is None else self._values[place] for place in places]
+        return [None if place is None else self._values[place] for place in self.places(ids, keys)]
+
+    def places(self, ids: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[int | None]:
+        """Which outcome each row has, None where it has none; rows with one place share one true value."""
+        return [next(self.matches(*row), None) for row in zip(ids, keys, strict=True)]
 
     def knows(self, ids: pd.Series, keys: pd.Series) -> np.ndarray:
         """Whether the true value of each record is known; `journal.PREDICTION_ID` and `journal.KEYS`, shape (rows,)."""

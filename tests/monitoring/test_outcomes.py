@@ -211,3 +211,17 @@ def test_training_gets_every_labelled_answer_once_the_earliest_first(tmp_path: P
     found = outcomes.labelled(store)
     assert found["record.prediction_id"].tolist() == ["id-2", "id-1", "id-3"]
     assert found["price"].tolist() == [202.0, 101.0, 303.0]
+
+
+def test_training_gets_a_true_value_of_many_answers_once_with_the_last_of_them(tmp_path: Path) -> None:
+    store = Store("flights", str(tmp_path / "watch"))
+    keys = record(7).keys  # one booking, asked for again and again
+    asked = [record(number, day=DAY - datetime.timedelta(days=number % 2)) for number in range(50)]
+    answered = [*(msgspec.structs.replace(each, keys=keys) for each in asked), record(50), record(51)]
+    write(tmp_path / "journal/a.jsonl", [msgspec.structs.replace(each, model="flights") for each in answered])
+    compact(Journal(str(tmp_path / "journal")), [], store.address)
+    place = truth.Identity(keys=tuple(keys.items()))
+    truth.write(store, "000001-a", {place: 500.0, truth.Identity("id-50"): 60.0, truth.Identity("id-51"): 61.0})
+    found = outcomes.labelled(store)
+    assert found["record.prediction_id"].tolist() == ["id-48", "id-50", "id-51"]
+    assert found["price"].tolist() == [500.0, 60.0, 61.0]
