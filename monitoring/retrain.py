@@ -7,6 +7,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -86,11 +88,11 @@ def main(wanted: Wanted, labelled: Labelled) -> Run:
     """
     params = parameters.section(wanted.model, "retrain", RetrainParams)
     store = Store(wanted.model)
-    with _alone(wanted.model) as lock:
-        for left in runs.interrupted(store):
+    with _alone(wanted.model) as (lock, where):
+        for left in runs.interrupted(store, where):
             _say(f"run {left.id} never ended; it is marked as interrupted")
         start = _start(store, wanted)
-        run = runs.begun(store, wanted.model, start.trigger, start.because)
+        run = runs.begun(store, start.trigger, start.because, where)
         _say(start.because)
         try:
             rows = _rows(store, start, labelled)
@@ -103,7 +105,7 @@ def main(wanted: Wanted, labelled: Labelled) -> Run:
         except KeyboardInterrupt:
             runs.ended(store, run, "interrupted", ["somebody stopped it"])
             raise
-        except BoxwoodError as error:
+        except (BoxwoodError, OSError) as error:
             run = runs.ended(store, run, "failed", [str(error)])
     _say(f"{run.status}: {'; '.join(run.reasons)}")
     return run
@@ -118,7 +120,7 @@ def learn(wanted: Wanted, labelled: Labelled) -> None:
     """
     params = parameters.section(wanted.model, "retrain", RetrainParams)
     store = Store(wanted.model)
-    with _alone(wanted.model) as lock:
+    with _alone(wanted.model) as (lock, _):
         try:
             file = _file(wanted, _rows(store, _start(store, wanted), labelled), params)
         except _NothingToDo as why:
@@ -256,16 +258,26 @@ def _members(receipt: Registered | None) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _alone(model: str) -> Iterator[int]:
-    """One retraining of a model at a time, with its lock; raises StoreError while another runs in this folder."""
+def _alone(model: str) -> Iterator[tuple[int, str]]:
+    """One retraining of a model at a time; raises StoreError while another runs in this folder.
+
+    Gives the lock, and the name of the folder that it is for, which the lock's file has. The machine's name would not do:
+    some platforms call all containers alike.
+    """
     path = FOLDER / model / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(f"'{model}' is being retrained in this folder already; nothing was changed.") from error
-        yield lock.fileno()
+        lock.seek(0)
+        name = lock.read()
+        if not name:
+            name = f"{socket.gethostname()}-{secrets.token_hex(8)}"
+            lock.write(name)
+            lock.flush()
+        yield lock.fileno(), name
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,8 @@ from validation.errors import StoreError
 Status = Literal["running", "promoted", "refused", "nothing to do", "failed", "interrupted"]
 Trigger = Literal["verdict", "schedule"]
 FOLDER = "runs"
+LONGEST = datetime.timedelta(days=2)
+"""A run of another folder that began before that is taken for one that was killed."""
 _SUFFIX = ".json"
 _HEADS = ("run", "status", "began by", "seconds", "labelled", "version", "why")
 
@@ -29,6 +31,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         labelled: rows whose true values are known.
         rows: of the table and these, as far as they satisfy the contract.
         data: the hash of all of them.
+        where: the folder that it runs in, as its lock names it.
         version, registry_version: of the model that came of it.
     """
 
@@ -45,13 +48,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     data: str | None = None
     version: str | None = None
     registry_version: str | None = None
+    where: str = ""
 
 
-def begun(store: Store, model: str, trigger: Trigger, because: str) -> Run:
+def begun(store: Store, trigger: Trigger, because: str, where: str = "") -> Run:
     """A new run, as the store has it from now on; raises StoreError if it cannot be written."""
     now = datetime.datetime.now(datetime.UTC)
     name = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
-    run = Run(id=name, model=model, started=_text(now), trigger=trigger, because=because)
+    run = Run(id=name, model=store.model, started=_text(now), trigger=trigger, because=because, where=where)
     _write(store, run)
     return run
 
@@ -69,9 +73,22 @@ def ended(store: Store, run: Run, status: Status, reasons: list[str], **members:
     return changed(store, run, status=status, reasons=reasons, ended=now, **members)
 
 
-def interrupted(store: Store) -> list[Run]:
-    """Mark runs that never ended, and return them; to be called by who alone may run. Raises StoreError."""
-    left = [run for run in listed(store) if run.status == "running"]
+def interrupted(store: Store, where: str) -> list[Run]:
+    """Mark runs that never ended, and return them.
+
+    Those of this folder, to be called by who holds its lock; and those of other folders, which may be on other machines
+    and running, after `LONGEST`.
+
+    Args:
+        store: of the model; several machines may share it.
+        where: the folder, see `Run`.
+
+    Raises:
+        StoreError: a document cannot be read or written.
+    """
+    oldest = datetime.datetime.now(datetime.UTC) - LONGEST
+    running = [run for run in listed(store) if run.status == "running"]
+    left = [run for run in running if run.where == where or datetime.datetime.fromisoformat(run.started) < oldest]
     reason = "it ended without a word: it was killed, or the machine was"
     return [changed(store, run, status="interrupted", reasons=[reason]) for run in left]
 

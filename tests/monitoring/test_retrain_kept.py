@@ -1,5 +1,7 @@
 """What a retraining keeps and leaves when it gets no further than training: here there is none to be called."""
 
+import errno
+import os
 from pathlib import Path
 
 import msgspec
@@ -8,7 +10,7 @@ import pytest
 
 from model import receipts
 from model.receipts import Registered
-from monitoring import reference, retrain
+from monitoring import reference, retrain, runs
 from monitoring.retrain import Wanted
 from monitoring.store import Store
 from tests.monitoring import kept, made
@@ -87,3 +89,32 @@ def test_rows_in_the_store_under_a_wrong_name_are_not_taken(store: Store) -> Non
     assert reference.load(store, "flights", OLD).watched.version == OLD
     LEFT.unlink()
     assert reference.load(store, "flights", OLD).watched.version == OLD
+
+
+def full(_: Store) -> pd.DataFrame:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_an_end_with_its_reason(store: Store) -> None:
+    assert retrain.main(WANTED, full).status == "failed"
+    [run] = runs.listed(store)
+    assert (run.status, run.reasons) == ("failed", ["[Errno 28] No space left on device"])
+
+
+def test_a_run_that_another_machine_has_begun_goes_on(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrain.main(WANTED, labelled)
+    [own] = runs.listed(store)
+    other = runs.begun(store, "schedule", "x", "another folder")
+    runs.changed(store, own, status="running", ended="")  # as if it had been killed
+    retrain.main(WANTED, labelled)
+    statuses = {run.id: run.status for run in runs.listed(store)}
+    assert (statuses[own.id], statuses[other.id]) == ("interrupted", "running")
+    monkeypatch.setenv("BOXWOOD_WATCH", str(tmp_path / "stores/watch"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    retrain.main(WANTED, labelled)
+    places = [run.where for run in runs.listed(store)]
+    assert places[0] == places[2] != places[3]

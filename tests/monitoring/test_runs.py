@@ -1,5 +1,6 @@
 """The list of retraining runs."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_runs_are_listed_in_the_order_in_which_they_began(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    first = runs.begun(store, "flights", "schedule", "a schedule")
+    first = runs.begun(store, "schedule", "a schedule")
     runs.ended(store, first, "refused", ["worse: rmse 3 instead of 2"], labelled=1_200, registry_version="7")
-    second = runs.begun(store, "flights", "verdict", "an alarm")
+    second = runs.begun(store, "verdict", "an alarm")
     assert [run.id for run in runs.listed(store)] == [first.id, second.id]
     assert main(["runs", "flights"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
@@ -30,12 +31,22 @@ def test_runs_are_listed_in_the_order_in_which_they_began(store: Store, capsys: 
 
 
 def test_a_run_that_never_ended_is_marked_and_others_stay(store: Store) -> None:
-    ended = runs.ended(store, runs.begun(store, "flights", "schedule", "x"), "promoted", ["better"])
-    left = runs.begun(store, "flights", "schedule", "x")
-    assert [run.id for run in runs.interrupted(store)] == [left.id]
+    ended = runs.ended(store, runs.begun(store, "schedule", "x", "here"), "promoted", ["better"])
+    left = runs.begun(store, "schedule", "x", "here")
+    assert [run.id for run in runs.interrupted(store, "here")] == [left.id]
     assert [run.status for run in runs.listed(store)] == ["promoted", "interrupted"]
     assert runs.listed(store)[0] == ended
-    assert runs.interrupted(store) == []
+    assert runs.interrupted(store, "here") == []
+
+
+def test_a_run_of_another_folder_is_taken_for_running_for_two_days(store: Store) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    there = runs.begun(store, "schedule", "x", "there")
+    assert runs.interrupted(store, "here") == []
+    began = [(now - datetime.timedelta(hours=hours)).isoformat() for hours in (49, 47)]
+    late, _ = (runs.changed(store, runs.begun(store, "schedule", "x", "there"), started=each) for each in began)
+    assert [run.id for run in runs.interrupted(store, "here")] == [late.id]
+    assert there.id in [run.id for run in runs.interrupted(store, "there")]
 
 
 def test_a_damaged_document_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
