@@ -8,13 +8,13 @@
     <model>/verdict.json, report.html, metrics.prom the last verdict
     _journal/*.json                                 up to where the journal was read
 
-Files appear whole or not at all: a local one under another name first, one of a bucket as the bucket does it.
+Files appear whole or not at all: a local one under another name first, one of a bucket in one request, or in parts that
+the bucket joins.
 """
 
 import os
 import secrets
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import fsspec
 import pandas as pd
@@ -40,24 +40,15 @@ class Store:
         self._root = f"{root.rstrip('/')}/{model}"
         self._local = "file" in self._files.protocol
 
-    def write(self, name: str, put: Callable[[BinaryIO], object]) -> None:
-        """Write a file, whole or not at all.
-
-        Args:
-            name: its path below the model's folder.
-            put: writes the content.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all; raises StoreError."""
         path = self._path(name)
         folder, _, file = path.rpartition("/")
         temporary = f"{folder}/.{file}.{secrets.token_hex(4)}" if self._local else path
         try:
             self._files.makedirs(folder, exist_ok=True)
             try:
-                with self._files.open(temporary, "wb") as stream:
-                    put(stream)
+                self._files.pipe_file(temporary, content)  # a stream of a bucket is kept as far as it came
                 if self._local:
                     os.replace(temporary, path)  # noqa: PTH105  # both are texts, as fsspec has them
             finally:
@@ -66,13 +57,9 @@ class Store:
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error}.") from error
 
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all; raises StoreError."""
-        self.write(name, lambda stream: stream.write(content))
-
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a Parquet file, whole or not at all; raises StoreError."""
-        self.write(name, lambda stream: table.to_parquet(stream, index=False))
+        self.write_bytes(name, table.to_parquet(index=False))
 
     def read(self, name: str) -> bytes | None:
         """A file's content; None if there is no such file. Raises StoreError."""
