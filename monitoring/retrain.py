@@ -261,7 +261,7 @@ def _members(receipt: Registered | None) -> dict[str, object]:
 def _alone(model: str) -> Iterator[tuple[int, str]]:
     """One retraining of a model at a time; raises StoreError while another runs in this folder.
 
-    Gives the lock, and the name of the folder that it is for, which the lock's file has. The machine's name would not do:
+    Gives the lock, and the name of the folder that it is for, which the lock's file has. A machine's name would not do:
     some platforms call all containers alike.
     """
     path = FOLDER / model / "lock"

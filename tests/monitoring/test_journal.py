@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from monitoring import journal
 from monitoring.compact import Compacted, compact
 from monitoring.lines import Journal
 from monitoring.store import Store
-from tests import remotes, strategies
+from tests import strategies
 from tests.monitoring.records import CONTRACT, DAY, MODEL, VERSION, record, write
 from tests.project import ROOT
 from training.data import tables
@@ -198,16 +197,6 @@ def test_a_damaged_note_is_told_and_can_be_removed(tmp_path: Path) -> None:
     (tmp_path / "watch/_journal/all.json").unlink()
     brought(tmp_path)
     assert ids(tmp_path) == ["id-1"]
-
-
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with remotes.storage(tmp_path_factory.mktemp("s3")) as found, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**found.keys, "AWS_ENDPOINT_URL": found.url}.items():
-            patch.setenv(name, value)
-        files = fsspec.filesystem("s3")
-        files.mkdir("watching")
-        yield "s3://watching"
 
 
 def test_journal_and_store_may_be_in_a_bucket(bucket: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import resource
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from monitoring.store import Store
-from tests import remotes
 from validation.errors import StoreError
 
 GOOD = pd.DataFrame({"a": [1, 2]})
@@ -18,18 +16,10 @@ BAD = pd.DataFrame({"a": pd.Series([1, "two"], dtype="object")})
 """Parquet has no column of both: found while it is written."""
 
 
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with remotes.storage(tmp_path_factory.mktemp("s3")) as found, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**found.keys, "AWS_ENDPOINT_URL": found.url}.items():
-            patch.setenv(name, value)
-        yield "s3://stored"
-
-
 @pytest.fixture(params=["folder", "memory", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     addresses = {"folder": str(tmp_path / "watch"), "memory": f"memory://{secrets.token_hex(4)}"}
-    address = addresses.get(request.param) or request.getfixturevalue("bucket")
+    address = addresses.get(request.param) or f"{request.getfixturevalue('bucket')}/stored"
     return Store("flats", address)
 
 
