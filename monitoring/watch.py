@@ -149,7 +149,11 @@ class Watch:
         for day, (answers, labelled, _) in self._counts.items():
             version = max(answers, key=answers.__getitem__)
             before = known.get(day.isoformat())
-            if before is None or day in fresh or (before.versions, before.labelled) != (answers, labelled[version]):
+            if (
+                before is None
+                or day in fresh
+                or (before.versions, before.labelled) != (answers, labelled.get(version, 0))
+            ):
                 try:
                     before = self._day(day, version, verdict)
                 except StoreError:
@@ -171,7 +175,7 @@ class Watch:
             divergence=verdict.divergence,
             estimated=main.estimated if main else None,
             true=main.true if main else None,
-            labelled=counts.labelled[version],
+            labelled=counts.labelled.get(version, 0),
         )
 
 
