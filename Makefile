@@ -112,9 +112,10 @@ bento: train ## build the Bento of what PROBLEM names
 	@$(MAKE) --no-print-directory --silent $(BENTO)
 	@echo "bento: $$(cat $(BENTO)), as built from this code and this model"
 
+# a Bento is the same whatever settings this shell has: they are for those who serve it
 $(BENTO): $(CODE) $(TAGS)
 	@models=$$(cat $(TAGS)); echo "bento: building with $$models"; \
-	bentoml build --output tag --arg models=$$models | sed -n 's/^__tag__://p' > $@.part; \
+	env $(addprefix -u ,$(filter BOXWOOD_%,$(.VARIABLES))) bentoml build --output tag --arg models=$$models | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
 push: $(DEV)/.ready scm ## give the table and what was made of it to the DVC remote

@@ -155,14 +155,15 @@ class _Comparison:
         true, said = estimator.losses(labelled), estimator.expected_losses(labelled).known
         before = estimator.held_out
         now, then = _rise(true, said), _rise(estimator.losses(before), estimator.expected_losses(before).known)
-        error = float(np.hypot(now.error, then.error * (1 + now.value)))
-        if now.value - stats.norm.isf(self._chance) * error > self._params.degradation:
+        ratio = (1 + now.value) / (1 + then.value)  # a model that is less sure than it says was so from the start
+        rise, error = ratio - 1, float(np.hypot(now.error, then.error * ratio)) / (1 + then.value)
+        if rise - stats.norm.isf(self._chance) * error > self._params.degradation:
             yield Finding(
                 kind="performance",
                 harmful=True,
-                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {now.value:.0%} above "
-                "what the model says of these rows.",
-                value=now.value,
+                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {rise:.0%} above "
+                "what is to be expected of these rows.",
+                value=rise,
                 threshold=self._params.degradation,
             )
 
