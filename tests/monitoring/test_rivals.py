@@ -130,7 +130,7 @@ def test_every_version_that_answered_beside_the_champion_is_compared(tmp_path: P
     shadows = [record(number, role="shadow", version=OTHER) for number in range(1, 301)]
     own = [record(number, role="challenger", version="c" * 16) for number in range(301, 320)]
     write(tmp_path / "journal/a.jsonl", [*records, *shadows, *own])
-    compact(Journal(str(tmp_path / "journal")), [], str(tmp_path / "watch"))
+    compact(Journal(str(tmp_path / "journal")), str(tmp_path / "watch"))
     store = Store(MODEL, str(tmp_path / "watch"))
     (tmp_path / "table.csv").write_text(
         "prediction_id,price\n" + "".join(f"id-{n},{100 * n + 7}\n" for n in range(1, 201))
