@@ -186,7 +186,8 @@ test: setup ## the tests, with coverage; five minutes on two cores
 	@coverage report
 
 test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
-	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
+	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
 heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
