@@ -119,7 +119,7 @@ class _Comparison:
             yield Finding(
                 kind="estimate",
                 harmful=True,
-                sentence=f"The {estimator.main} is expected to be {rise:.0%} above what it would be of rows that the "
+                sentence=f"The {estimator.called} is expected to be {rise:.0%} above what it would be of rows that the "
                 "model knows: some of these are beyond what it learned from.",
                 value=rise,
                 threshold=self._params.degradation,
@@ -161,7 +161,7 @@ class _Comparison:
             yield Finding(
                 kind="performance",
                 harmful=True,
-                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {rise:.0%} above "
+                sentence=f"The {estimator.called} of {len(labelled):,} rows with true values is {rise:.0%} above "
                 "what is to be expected of these rows.",
                 value=rise,
                 threshold=self._params.degradation,
@@ -178,7 +178,7 @@ class _Comparison:
             yield Finding(
                 kind="bias",
                 harmful=True,
-                sentence=f"Of {len(labelled):,} rows {bias.sentence}: that alone makes the {estimator.main} "
+                sentence=f"Of {len(labelled):,} rows {bias.sentence}: that alone makes the {estimator.called} "
                 f"{bias.rise:.0%} worse.",
                 value=bias.rise,
                 threshold=self._params.degradation,
