@@ -112,9 +112,10 @@ bento: train ## build the Bento of what PROBLEM names
 	@$(MAKE) --no-print-directory --silent $(BENTO)
 	@echo "bento: $$(cat $(BENTO)), as built from this code and this model"
 
+# a Bento is the same whatever settings this shell has: they are for those who serve it
 $(BENTO): $(CODE) $(TAGS)
 	@models=$$(cat $(TAGS)); echo "bento: building with $$models"; \
-	bentoml build --output tag --arg models=$$models | sed -n 's/^__tag__://p' > $@.part; \
+	env $(addprefix -u ,$(filter BOXWOOD_%,$(.VARIABLES))) bentoml build --output tag --arg models=$$models | sed -n 's/^__tag__://p' > $@.part; \
 	mv $@.part $@
 
 push: $(DEV)/.ready scm ## give the table and what was made of it to the DVC remote
@@ -185,7 +186,8 @@ test: setup ## the tests, with coverage; five minutes on two cores
 	@coverage report
 
 test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
-	@pytest -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
+	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
+	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
 heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \

@@ -6,20 +6,32 @@ import os
 import sys
 from typing import Any
 
-from validation.errors import BoxwoodError
+from problems import base
+from validation.errors import BoxwoodError, StoreError
 
 FINE, FAILED = 0, 1
+_ASKED = {"shadow": "asked beside the champion", "challenger": "answered a share"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of ours become a sentence and exit code 1."""
     options = _parser().parse_args(arguments)
     try:
+        if "model" in options:
+            _check(options.model)
         code: int = options.run(options)
     except (BoxwoodError, OSError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return FAILED
     return code
+
+
+def _check(model: str) -> None:
+    """Refuse a mistyped name, which would look like a model without answers; raises ContractError."""
+    from monitoring.store import Store
+
+    if model not in base.names() and not (model.isidentifier() and Store(model).names("")):
+        base.load(model)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,7 +47,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_compact(commands: Any) -> None:
     command = commands.add_parser("compact", help="bring what is new in the journal into the watch store")
-    command.add_argument("models", nargs="*", metavar="MODEL", help="whose records; all, if none is named")
     command.add_argument("--journal", default="", help="its address; BOXWOOD_JOURNAL, else stores/journal")
     command.set_defaults(run=_compact)
 
@@ -43,7 +54,10 @@ def _add_compact(commands: Any) -> None:
 def _compact(options: argparse.Namespace) -> int:
     from monitoring import compact, lines
 
-    print(compact.compact(lines.journal(options.journal), options.models))
+    done = compact.compact(lines.journal(options.journal))
+    if options.journal and not done.files:
+        raise StoreError(f"There is no journal at {options.journal}.")
+    print(done)
     return FINE
 
 
@@ -75,7 +89,6 @@ def _add_outcomes(commands: Any) -> None:
 def _outcomes(options: argparse.Namespace) -> int:
     from monitoring import outcomes
     from monitoring.store import Store
-    from problems import base
 
     contract = base.load(options.model).contract
     brought = outcomes.bring(Store(options.model), contract, options.table, os.environ.get(outcomes.SECRET, ""))
@@ -101,7 +114,8 @@ def _compare(options: argparse.Namespace) -> int:
     version = counts.champion(store, last, params.fewest_rows)
     watched = reference.load(store, options.model, version).watched
     found = rivals.compare(store, watched, last - datetime.timedelta(days=options.days - 1), last)
-    print("\n".join(rival.sentence for rival in found) or f"No version answered beside {version}.")
+    told = [f"{_ASKED[rival.role]}: {rival.sentence}" for rival in found]
+    print("\n".join(told or [f"No version answered beside {version}."]))
     return FINE
 
 

@@ -17,14 +17,15 @@ _OF: Mapping[Kind, str] = {
     "predictions": "Look at the columns that changed: the answers follow them.",
     "multivariate": "Look at the columns that are named, together: each by itself may be as before.",
     "estimate": "Look at the columns that left what training knew, and bring true values for these rows.",
-    "performance": "Retrain: `python -m monitoring retrain`. If a column changed on the same day, look at it first.",
-    "bias": "Retrain: `python -m monitoring retrain`. Look also whether true values and answers are of the same "
+    "performance": "Retrain: python -m monitoring retrain MODEL. If a column changed on the same day, look at it "
+    "first.",
+    "bias": "Retrain: python -m monitoring retrain MODEL. Look also whether true values and answers are of the same "
     "unit and the same thing.",
     "coverage": "Do not lean on intervals or sets until a retraining has measured them again.",
     "slice": "Look whether these rows changed; a retraining weighs them by how many there are.",
 }
 
 
-def of(finding: Finding) -> str:
+def of(model: str, finding: Finding) -> str:
     """A sentence or two."""
-    return _OF[finding.kind]
+    return _OF[finding.kind].replace("MODEL", model)

@@ -8,14 +8,15 @@ import pandas as pd
 from scipy import stats
 
 from model import psi
+from model.reference import SEVERAL
 from model.watched import Watched
 from monitoring.params import MonitorParams
 from monitoring.verdict import ColumnDrift, Finding, Kind
 from validation import contract as contracts
 from validation.contract import Column
 
-TESTS_A_COLUMN = 9
-"""How many findings a column may have, among which the budget of false ones is divided."""
+TESTS_A_COLUMN = 7
+"""How many findings a number may have, and a name fewer, among which the budget of false ones is divided."""
 _LEAST = 1e-9
 _BINS, _NAMES, _BLOCKS, _TOLD = 10, 30, 20, 5
 _FEWEST = 20
@@ -248,10 +249,11 @@ def _names(
     strange = there[~there.isin(known)]
     earlier = old.dropna()
     unseen_before = int((~earlier.isin(known)).sum())
-    names = list(map(str, strange.value_counts().index[:_TOLD]))
+    counts = strange.value_counts()
+    names = list(map(str, counts.index[(counts >= SEVERAL).to_numpy()][:_TOLD]))  # a rarer one may identify a person
     share = len(strange) / len(there)
     rise = share - unseen_before / max(len(earlier), 1)
-    told = ", ".join(map(repr, names))
+    told = ", ".join(map(repr, names)) or f"each of them in fewer than {SEVERAL} rows"
     sentence = f"{share:.1%} of the rows have names that training did not see: {told}"
     chance = _rarer(len(strange), len(there), unseen_before, len(earlier))
     tests.append(Test("new_names", rise, params.new_names, chance, sentence, beyond=True))

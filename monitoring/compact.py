@@ -68,24 +68,22 @@ class Compacted:
         return told + "".join(f"; {count:,} {what} passed over" for what, count in passed.items() if count) + "."
 
 
-def compact(journal: Journal, models: Collection[str], store: str = "") -> Compacted:
+def compact(journal: Journal, store: str = "") -> Compacted:
     """Bring what is new in a journal into the watch store.
 
     Args:
         journal: where the service writes; it may be writing.
-        models: whose records to bring; all, if none is named.
         store: the address of the watch store, see `Store`.
 
     Raises:
         StoreError: the journal cannot be read or the store not be written; what was done until then stays.
     """
-    notes = _Notes(Store(NOTES, store), models)
+    notes = _Notes(Store(NOTES, store))
     sizes = journal.sizes()
     notes.see(sizes)
     done = Compacted(len(sizes), defaultdict(int))
     for part in journal.parts({path: each.bytes for path, each in notes.read.items()}):
-        wanted = [record for record in part.records if not models or record.model in models]
-        for (model, day), records in _by_day(wanted, done).items():
+        for (model, day), records in _by_day(part.records, done).items():
             Store(model, store).write_table(f"{day_folder(day)}/{_name(part)}.parquet", _table(records))
             done.records[model] += len(records)
         notes.note(part)
@@ -94,10 +92,12 @@ def compact(journal: Journal, models: Collection[str], store: str = "") -> Compa
 
 
 class _Notes:
-    """Up to where the journal was read, for these models: each choice of models has a reader of its own."""
+    """Up to where the journal was read."""
 
-    def __init__(self, store: Store, models: Collection[str]) -> None:
-        self._store, self._name = store, f"{'+'.join(sorted(models)) or 'all'}.json"
+    _name = "read.json"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._today = datetime.datetime.now(datetime.UTC).date()
         content = store.read(self._name)
         try:

@@ -21,6 +21,9 @@ EXIT: Mapping[Status, int] = {"ok": 0, "changed": 0, "alarm": 3, "too_few_rows":
 """For schedulers: 1 and 2 are failures of the command itself."""
 
 
+_MOST_DAYS = 366
+
+
 def main(model: str, days: int | None = None, until: str = "") -> int:
     """Bring what is new in the journal, judge the latest answers, write the verdict, and say it.
 
@@ -37,10 +40,10 @@ def main(model: str, days: int | None = None, until: str = "") -> int:
         StoreError: the store or the journal cannot be read, or there are no reference rows.
     """
     params = parameters.section(model, "monitor", MonitorParams)
-    if days is not None and days < 1:
-        raise SettingsError(f"A window has one day or more, not {days}.")
+    if days is not None and not 1 <= days <= _MOST_DAYS:
+        raise SettingsError(f"A window has from one day to {_MOST_DAYS:,}, not {days:,}.")
     store = Store(model)
-    compact.compact(lines.journal(), [model])
+    compact.compact(lines.journal())
     now = datetime.datetime.now(datetime.UTC)
     last = _day(until) if until else _last(store, now.date() + datetime.timedelta(days=1))
     made = now.isoformat(timespec="seconds")
@@ -91,9 +94,12 @@ def _last(store: Store, tomorrow: datetime.date) -> datetime.date | None:
 
 def _day(text: str) -> datetime.date:
     try:
-        return datetime.date.fromisoformat(text)
+        day = datetime.date.fromisoformat(text)
     except ValueError as error:
         raise SettingsError(f"'{text}' is no date like 2026-11-30.") from error
+    if day > (today := datetime.datetime.now(datetime.UTC).date()):
+        raise SettingsError(f"{day} is still to come; it is {today} in UTC.")  # and would end an alarm
+    return day
 
 
 def _say(verdict: Verdict, store: Store) -> None:

@@ -119,7 +119,7 @@ class _Comparison:
             yield Finding(
                 kind="estimate",
                 harmful=True,
-                sentence=f"The {estimator.main} is expected to be {rise:.0%} above what it would be of rows that the "
+                sentence=f"The {estimator.called} is expected to be {rise:.0%} above what it would be of rows that the "
                 "model knows: some of these are beyond what it learned from.",
                 value=rise,
                 threshold=self._params.degradation,
@@ -155,14 +155,15 @@ class _Comparison:
         true, said = estimator.losses(labelled), estimator.expected_losses(labelled).known
         before = estimator.held_out
         now, then = _rise(true, said), _rise(estimator.losses(before), estimator.expected_losses(before).known)
-        error = float(np.hypot(now.error, then.error * (1 + now.value)))
-        if now.value - stats.norm.isf(self._chance) * error > self._params.degradation:
+        ratio = (1 + now.value) / (1 + then.value)  # a model that is less sure than it says was so from the start
+        rise, error = ratio - 1, float(np.hypot(now.error, then.error * ratio)) / (1 + then.value)
+        if rise - stats.norm.isf(self._chance) * error > self._params.degradation:
             yield Finding(
                 kind="performance",
                 harmful=True,
-                sentence=f"The {estimator.main} of {len(labelled):,} rows with true values is {now.value:.0%} above "
-                "what the model says of these rows.",
-                value=now.value,
+                sentence=f"The {estimator.called} of {len(labelled):,} rows with true values is {rise:.0%} above "
+                "what is to be expected of these rows.",
+                value=rise,
                 threshold=self._params.degradation,
             )
 
@@ -177,7 +178,7 @@ class _Comparison:
             yield Finding(
                 kind="bias",
                 harmful=True,
-                sentence=f"Of {len(labelled):,} rows {bias.sentence}: that alone makes the {estimator.main} "
+                sentence=f"Of {len(labelled):,} rows {bias.sentence}: that alone makes the {estimator.called} "
                 f"{bias.rise:.0%} worse.",
                 value=bias.rise,
                 threshold=self._params.degradation,

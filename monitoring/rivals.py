@@ -9,16 +9,18 @@ import math
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import pandas as pd
 
-from model.record import SHADOW
+from model.record import SHADOW, Role
 from model.watched import Watched
-from monitoring import intervals, live, truth
+from monitoring import intervals, live, reference, truth
 from monitoring.journal import PREDICTION_ID, ROLE, TIME, VERSION
 from monitoring.live import Judged
 from monitoring.store import Store
 from monitoring.verdict import Figure, Rival
+from validation.errors import StoreError
 
 EQUAL = 0.01
 """A difference up to this share of the champion's loss is none."""
@@ -26,6 +28,19 @@ _FEWEST = 100
 """Of fewer labelled rows nothing is decided: their intervals are not to be trusted."""
 _MOST = 1_000_000
 _ROLES: tuple[Literal["shadow", "challenger"], ...] = ("shadow", "challenger")
+
+
+class Beside(NamedTuple):
+    """A version that answers beside the champion.
+
+    Attributes:
+        version, role: by which its rows are known.
+        watched: what says what its scores mean; None where that is not known.
+    """
+
+    version: str
+    role: Literal["shadow", "challenger"]
+    watched: Watched | None
 
 
 class Difference(NamedTuple):
@@ -59,16 +74,25 @@ def compare(
         StoreError: the store cannot be read.
     """
     rows = truth.with_truth(store, watched.columns(), first, last, role=None)
-    return [rival(watched, rows, version, role, equal) for version, role in _rivals(watched, rows)]
+    return [
+        rival(watched, rows, Beside(version, role, _known(store, watched, version)), equal)
+        for version, role in _rivals(watched, rows)
+    ]
 
 
-def rival(
-    watched: Watched, rows: pd.DataFrame, version: str, role: Literal["shadow", "challenger"], equal: float = EQUAL
-) -> Rival:
-    """One of them; `rows` are those of both, as `truth.with_truth` gives them for all roles."""
-    own = rows[((rows[VERSION] == version) & (rows[ROLE] == role)).to_numpy()]
-    champion = rows[((rows[VERSION] == watched.version) & (rows[ROLE] == "")).to_numpy()]
-    theirs, ours = live.judge(watched, own), live.judge(watched, champion)
+def rival(watched: Watched, rows: pd.DataFrame, beside: Beside, equal: float = EQUAL) -> Rival:
+    """One of them.
+
+    Args:
+        watched: the champion.
+        rows: of both, as `truth.with_truth` gives them for all roles.
+        beside: whose to compare.
+        equal: see `compare`.
+    """
+    (version, role, known), own = beside, _of(rows, beside.version, beside.role)
+    reason = _incomparable(watched, beside)
+    by = watched if known is None or reason else msgspec.structs.replace(watched, outcome=known.outcome)
+    ours, theirs = live.judge(watched, _of(rows, watched.version, "")), live.judge(by, own[:0] if reason else own)
     difference = _paired(ours, theirs) if role == SHADOW else _apart(ours, theirs)
     enough, sentence = _decided(version, theirs.loss.name, difference, equal)
     return Rival(
@@ -81,7 +105,7 @@ def rival(
         challenger=difference and difference.challenger,
         difference=difference and difference.figure,
         enough=enough,
-        sentence=sentence,
+        sentence=reason or sentence,
     )
 
 
@@ -89,6 +113,40 @@ def _rivals(watched: Watched, rows: pd.DataFrame) -> Iterator[tuple[str, Literal
     for role in _ROLES:
         versions = sorted(set(rows[VERSION][(rows[ROLE] == role).to_numpy()]) - {watched.version})
         yield from ((version, role) for version in versions)
+
+
+def _known(store: Store, watched: Watched, version: str) -> Watched | None:
+    """What says what the scores of a version mean: a number is a number, but the order of classes is its own."""
+    if watched.columns().target.continuous:
+        return watched
+    try:
+        return reference.load(store, watched.model, version).watched
+    except StoreError:
+        return None
+
+
+def _incomparable(watched: Watched, beside: Beside) -> str:
+    """Why the two cannot be compared, as a sentence; empty where they can."""
+    other = beside.watched
+    if other is None:
+        return (
+            f"Nothing can be said of {beside.version}: its reference rows, which say what its scores mean, are not in "
+            "the watch store. Run this where it was trained."
+        )
+    theirs, ours = (sorted(each.outcome.subjects) for each in (other, watched))
+    if (theirs, other.bounds) == (ours, watched.bounds):
+        return ""
+    classes = (
+        f"{', '.join(theirs)}, and the champion {', '.join(ours)}" if theirs != ours else "classes of other bounds"
+    )
+    return f"Nothing can be said of {beside.version}: it answers {classes}."
+
+
+def _of(rows: pd.DataFrame, version: str, role: Role) -> pd.DataFrame:
+    """The rows that a version answered in a role, with as many scores as it gives."""
+    own = rows[((rows[VERSION] == version) & (rows[ROLE] == role)).to_numpy()]
+    others = [name for name in own.columns if name.startswith("score_") and own[name].isna().all()]
+    return own.drop(columns=others) if len(own) else own
 
 
 def _paired(ours: Judged, theirs: Judged) -> Difference | None:

@@ -6,7 +6,7 @@
     <model>/reference/<version>.parquet             rows to compare with
     <model>/runs/<id>.json                          retraining runs
     <model>/verdict.json, report.html, metrics.prom the last verdict
-    _journal/*.json                                 up to where the journal was read
+    _journal/read.json                              up to where the journal was read
 
 Files appear whole or not at all: a local one under another name first, one of a bucket in one request, or in parts that
 the bucket joins.

@@ -64,7 +64,7 @@ class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True):
         psi: the population stability index.
         missing, missing_before: shares of rows without a value.
         cardinality: how many names there are for each one in as many rows of the reference; None of numbers.
-        new_names: names that training did not see, the most common first.
+        new_names: names that training did not see, the most common first; those in at least five rows.
         new_share: the share of rows that have such a name.
         outside: the share of rows beyond what training saw; None of names.
         mean, spread, skew: differences from the reference, in its standard deviations (skew: in units of skewness);
@@ -164,7 +164,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
         status: the verdict on this day alone.
         psi: by column.
         divergence: of the predictions.
-        before, estimated, true: the main metric, see `Performance`.
+        estimated, true: the main metric, see `Performance`.
         labelled: rows whose truth is known.
     """
 

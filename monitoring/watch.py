@@ -134,7 +134,8 @@ class Watch:
 
     def _told(self, verdict: Verdict, finding: Finding) -> Finding:
         """A finding with what to do, and the day since which it is found in each verdict."""
-        return msgspec.structs.replace(finding, since=self._since(verdict, finding), advice=advice.of(finding))
+        told = advice.of(verdict.model, finding)
+        return msgspec.structs.replace(finding, since=self._since(verdict, finding), advice=told)
 
     def _since(self, verdict: Verdict, finding: Finding) -> str:
         before = self._previous

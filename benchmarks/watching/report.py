@@ -12,9 +12,12 @@ _NEEDS_LABELS = "labels"
 _OFTEN = 0.05
 """Alarms on a larger share of undisturbed days say nothing of changes."""
 _NEAR = 0.1
+_HARM = 0.05
+"""The rise of an error from which on it is an alarm, see `MonitorParams.degradation`."""
 _NOTE = """\
 Cells are the days until the first alarm, the day of the change being day 1; where labels are needed they come a day
-later. Of a creeping change they also say how far the true error had risen by then. In brackets: of a watcher that
+later. Of a creeping change they also say how far the true error had risen by then, and how many days they were since it
+had risen by 5 %, counted alike. In brackets: of a watcher that
 raises an alarm on more than one undisturbed day in 20. "Season": given the reference rows of Boxwood's season."""
 
 
@@ -48,6 +51,11 @@ class Watch:
         """How far the error is above that of the same day in an unchanged world, whose rows are the same draws."""
         return day.true / self._of_day[day.case.day].true - 1
 
+    def harmful_from(self, found: Said) -> int:
+        """The day on which the true rise first was above `_HARM`, of the time that a scenario was played."""
+        days = [each for each in self.days(found.case.scenario) if each.case.start == found.case.start]
+        return next(each.case.day for each in days if self.true_rise(each) > _HARM)
+
     def estimated_rise(self, day: Said, estimator: str) -> float:
         """The same of the error as it was estimated."""
         return day.estimates[estimator] / self._of_day[day.case.day].estimates[estimator] - 1
@@ -76,7 +84,9 @@ def _found(watch: Watch, scenario: Scenario, watcher: str) -> str:
     late = watcher.endswith(_NEEDS_LABELS)
     text = _range([each.case.after + 1 + late for each in known])
     if scenario.creeps:
-        text += f", at {np.median([watch.true_rise(each) for each in known]):+.0%}"
+        rises = np.median([watch.true_rise(each) for each in known])
+        since = [each.case.day - watch.harmful_from(each) + 1 + late for each in known]
+        text += f", at {rises:+.0%}, {_range(since)} since +{_HARM:.0%}"
     if len(known) < len(first):
         text += f", {len(known)} times of {len(first)}"
     return f"({text})" if watch.false_alarms(watcher) > _OFTEN else text

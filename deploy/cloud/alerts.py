@@ -1,5 +1,6 @@
 """Makes in Cloud Monitoring what `alerts.yaml` says, and changes what is there already; or removes it."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ _LABEL = "boxwood"
 """Of what was made here: the label by which it is found again. Nothing without it is touched."""
 _COLLECTIONS = ("alertPolicies", "uptimeCheckConfigs", "notificationChannels")
 """What refers to others comes first, since nothing can be removed that is referred to."""
+_LONGEST = 63
 Say = Callable[[str], None]
 
 
@@ -41,7 +43,8 @@ def apply(config: Config, cloud: CloudRun, notify: Sequence[str], say: Say) -> N
     Args:
         config: whose services.
         cloud: knows their addresses.
-        notify: who is told: e-mail addresses, and https addresses that get a POST.
+        notify: who is told: e-mail addresses, and https addresses that get a POST; where nobody is named, it stays as
+            it is.
         say: hears what was done.
 
     Raises:
@@ -51,7 +54,7 @@ def apply(config: Config, cloud: CloudRun, notify: Sequence[str], say: Say) -> N
     monitoring = Monitoring(config.project)
     channels = [_put(monitoring, "notificationChannels", to, _channel(to), say)["name"] for to in notify]
     if not channels:
-        say("nobody is told: name an e-mail address or a webhook with --notify")
+        say("who is told stays as it is, at first nobody: name an e-mail address or a webhook with --notify")
     there = False
     for service in config.services:
         running = cloud.service(service.name) if service.transport != "page" else None
@@ -90,8 +93,9 @@ def _watch(
         policies = dict(Alerts.read(text, **names, CHECK=check["name"].rpartition("/")[2]).policies)
     else:
         del policies["uptime"]
+    told = {"notificationChannels": channels} if channels else {}  # who is told stays as it is
     for name, policy in policies.items():
-        _put(monitoring, "alertPolicies", f"{service.name}-{name}", {**policy, "notificationChannels": channels}, say)
+        _put(monitoring, "alertPolicies", f"{service.name}-{name}", policy | told, say)
 
 
 def _put_service(monitoring: Monitoring, name: str, objectives: Mapping[str, Document], say: Say) -> None:
@@ -173,8 +177,13 @@ def _channel(to: str) -> Document:
 
 
 def _label(key: str) -> str:
-    """A key as the value of a label may be: small letters, digits and hyphens, at most 63."""
-    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in key.lower())[-63:]
+    """A key as the value of a label may be: small letters, digits and hyphens, at most 63; others get their hash."""
+    plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in key.lower())
+    return (
+        plain
+        if plain == key and len(plain) <= _LONGEST
+        else f"{plain[9 - _LONGEST :]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    )
 
 
 def _named(document: object, names: Mapping[str, str]) -> object:

@@ -67,6 +67,8 @@ class Estimator(ABC, Generic[OutcomeT]):
     measures: Mapping[str, Measure]
     main: ClassVar[str]
     """The measure whose rows are losses: by their mean an alarm is decided."""
+    called: ClassVar[str]
+    """What people call it."""
 
     def __init__(self, watched: Watched, columns: list[Column], reference: pd.DataFrame) -> None:
         """Learn from the reference how large errors are; see `of`."""

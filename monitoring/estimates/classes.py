@@ -35,7 +35,7 @@ def _area(parts: np.ndarray) -> float:
 class Classes(Estimator[Binary | Multiclass]):
     """The log loss and the accuracy of a classification, and of two classes the area under the ROC curve."""
 
-    main = "log_loss"
+    main, called = "log_loss", "log loss"
     _all: ClassVar[Mapping[str, Measure]] = {
         "log_loss": Measure("lower", mean),
         "accuracy": Measure("higher", mean),

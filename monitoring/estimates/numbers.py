@@ -45,7 +45,7 @@ class Numbers(Estimator[Regression]):
     """The mean absolute and squared errors of a regression."""
 
     measures = _MEASURES
-    main = "mae"
+    main, called = "mae", "mean absolute error"
 
     def __init__(self, watched: Watched, columns: list[Column], reference: pd.DataFrame) -> None:
         """See `Estimator`."""

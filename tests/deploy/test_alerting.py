@@ -35,6 +35,7 @@ def run(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_is_of_metrics_that_there_are(
     rule: dict[str, Any], watched_service: httpx.Client, row: dict[str, Any]

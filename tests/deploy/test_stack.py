@@ -114,6 +114,7 @@ def test_mlflows_server_is_of_the_version_of_its_clients() -> None:
     assert SERVICES["mlflow"]["image"].endswith(f":v{version}-full")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("board", DASHBOARDS, ids=lambda board: str(board.stem))
 def test_a_dashboard_shows_metrics_that_there_are(
     board: Path, watched_service: httpx.Client, row: dict[str, Any]

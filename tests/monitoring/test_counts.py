@@ -23,7 +23,7 @@ OTHER = "b" * 16
 
 
 def brought(folder: Path) -> Store:
-    compact(Journal(str(folder / "journal")), [], str(folder / "watch"))
+    compact(Journal(str(folder / "journal")), str(folder / "watch"))
     return Store(MODEL, str(folder / "watch"))
 
 

@@ -188,7 +188,7 @@ def test_a_verdict_that_cannot_be_read_is_made_anew(here: Path) -> None:
 
 
 def test_what_is_asked_wrongly_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for asked, said in ((["--until", "tomorrow"], "'tomorrow' is no date"), (["--days", "0"], "one day or more")):
+    for asked, said in ((["--until", "tomorrow"], "'tomorrow' is no date"), (["--days", "0"], "from one day to 366")):
         assert main(["drift", NAME, *asked]) == 1
         assert said in capsys.readouterr().err
 
@@ -197,6 +197,7 @@ def test_reference_rows_of_the_last_training_are_kept(here: Path, capsys: pytest
     store, left = Store(NAME), here / "data" / NAME / "reference.parquet"
     store.remove(f"reference/{VERSION}.parquet")
     answered(here, back=0)
+    assert main(["compact"]) == 0
     assert main(["drift", NAME]) == 1
     assert f"no reference rows of '{NAME}' {VERSION}" in capsys.readouterr().err
     left.parent.mkdir(parents=True)

@@ -33,8 +33,8 @@ from validation.values import reader
 NEXT = DAY + datetime.timedelta(days=1)
 
 
-def brought(folder: Path, *models: str) -> Compacted:
-    return compact(Journal(str(folder / "journal")), models, str(folder / "watch"))
+def brought(folder: Path) -> Compacted:
+    return compact(Journal(str(folder / "journal")), str(folder / "watch"))
 
 
 def loaded(folder: Path, **chosen: Any) -> Any:
@@ -135,7 +135,7 @@ def test_hourly_files_of_cloud_logging_are_read(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_before_it_noted_what_it_read_leaves_no_record_twice(tmp_path: Path) -> None:
     write(tmp_path / "journal/a.jsonl", [record(1), record(2)])
     brought(tmp_path)
-    (tmp_path / "watch/_journal/all.json").unlink()  # the data was written, the note was not
+    (tmp_path / "watch/_journal/read.json").unlink()  # the data was written, the note was not
     write(tmp_path / "journal/a.jsonl", [record(3)], "ab")
     brought(tmp_path)
     assert ids(tmp_path) == ["id-1", "id-2", "id-3"]
@@ -168,11 +168,9 @@ def test_a_shadow_and_the_champion_answer_one_id_and_each_is_kept(tmp_path: Path
     assert ids(tmp_path, role=None, version="b" * 16) == ["id-1", "id-2"]
 
 
-def test_named_models_are_brought_by_themselves_and_the_others_are_not_lost(tmp_path: Path) -> None:
+def test_each_model_has_a_folder_of_its_own(tmp_path: Path) -> None:
     write(tmp_path / "journal/a.jsonl", [record(1), msgspec.structs.replace(record(2), model="rents")])
-    assert brought(tmp_path, "rents").records == {"rents": 1}
-    assert ids(tmp_path) == []
-    brought(tmp_path)
+    assert brought(tmp_path).records == {MODEL: 1, "rents": 1}
     assert ids(tmp_path) == ["id-1"]
     rents = journal.load(Store("rents", str(tmp_path / "watch")), CONTRACT, DAY, DAY)
     assert rents[journal.PREDICTION_ID].tolist() == ["id-2"]
@@ -191,10 +189,10 @@ def test_days_without_records_have_the_same_columns_and_types(tmp_path: Path) ->
 def test_a_damaged_note_is_told_and_can_be_removed(tmp_path: Path) -> None:
     write(tmp_path / "journal/a.jsonl", [record(1)])
     brought(tmp_path)
-    (tmp_path / "watch/_journal/all.json").write_bytes(b"{")
+    (tmp_path / "watch/_journal/read.json").write_bytes(b"{")
     with pytest.raises(StoreError, match="Remove it"):
         brought(tmp_path)
-    (tmp_path / "watch/_journal/all.json").unlink()
+    (tmp_path / "watch/_journal/read.json").unlink()
     brought(tmp_path)
     assert ids(tmp_path) == ["id-1"]
 
@@ -203,6 +201,6 @@ def test_journal_and_store_may_be_in_a_bucket(bucket: str, tmp_path: Path) -> No
     write(tmp_path / "a.jsonl", [record(1), record(2)])
     fsspec.filesystem("s3").put(str(tmp_path / "a.jsonl"), "watching/journal/a.jsonl")
     for _ in range(2):
-        compact(Journal(f"{bucket}/journal"), [], f"{bucket}/watch")
+        compact(Journal(f"{bucket}/journal"), f"{bucket}/watch")
     found = journal.load(Store(MODEL, f"{bucket}/watch"), CONTRACT, DAY, NEXT)
     assert found[journal.PREDICTION_ID].tolist() == ["id-1", "id-2"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.watched import score_columns
 from monitoring.estimates import ACTUAL
 from monitoring.verdict import Kind, Verdict
 from problems.base import Task
@@ -147,6 +148,32 @@ def test_what_leans_one_way_is_found_before_the_mean_loss_shows_it(task: Task, f
 def test_a_lean_that_costs_little_is_none(task: Task, factor: float) -> None:
     """Ten thousand rows show it surely."""
     assert model(task).judged(answers(task, count=10_000, factor=factor)).status == "ok"
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_model_that_always_was_too_sure_is_no_alarm(task: Task) -> None:
+    """Its log loss is far above what its probabilities say, on held-out rows and now."""
+    sure, rows = model(task), answers(task)
+    verdict = made.Model(sure.watched, _sharper(sure.reference)).judged(_sharper(rows))
+    assert verdict.status == "ok", verdict.sentence
+    assert made.Model(sure.watched, sure.reference).judged(_sharper(rows)).status == "alarm"
+
+
+def _sharper(rows: pd.DataFrame) -> pd.DataFrame:
+    names = score_columns(sum(str(name).startswith("score") for name in rows.columns))
+    shares = rows[names].to_numpy()
+    whole = np.column_stack([1 - shares, shares]) if len(names) == 1 else shares
+    sharp = whole**3 / (whole**3).sum(axis=1, keepdims=True)
+    return rows.assign(**dict(zip(names, sharp[:, -len(names) :].T, strict=True)))
+
+
+def test_names_of_few_rows_are_not_told() -> None:
+    """One may be a person's."""
+    names = [f"Jane Doe {place}" for place in range(ROWS)]
+    verdict = model().judged(answers(town=lambda rows: rows["town"].where(~_chosen(rows, 0.1), names)))
+    [finding] = [each for each in verdict.findings if each.kind == "new_names"]
+    assert "each of them in fewer than 5 rows" in finding.sentence
+    assert "Jane" not in msgspec.json.encode(verdict).decode()
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])

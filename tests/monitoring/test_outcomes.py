@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Store:
     again = record(5)
     write(tmp_path / "journal/a.jsonl", [*(record(number) for number in (1, 2, 3, 4))])
     write(tmp_path / "journal/b.jsonl", [msgspec.structs.replace(again, keys=record(4).keys)])
-    compact(Journal(str(tmp_path / "journal")), [], str(tmp_path / "watch"))
+    compact(Journal(str(tmp_path / "journal")), str(tmp_path / "watch"))
     return Store(MODEL, str(tmp_path / "watch"))
 
 
@@ -78,7 +78,7 @@ def test_the_later_value_counts_also_after_a_file_was_removed(store: Store, valu
 def test_outcomes_may_come_before_their_predictions(store: Store, tmp_path: Path) -> None:
     assert told(store, "prediction_id,price\nid-7,700\n").waiting == 1
     write(tmp_path / "journal/c.jsonl", [record(7)])
-    compact(Journal(str(tmp_path / "journal")), [], store.address)
+    compact(Journal(str(tmp_path / "journal")), store.address)
     assert known(store) == {"id-7": 700.0}
 
 
@@ -204,7 +204,7 @@ def test_training_gets_every_labelled_answer_once_the_earliest_first(tmp_path: P
     answered = [record(1, day=later), record(2, day=earlier), record(3, role="challenger", version="b" * 16)]
     answered += [record(1, day=later, role="shadow", version="b" * 16), record(4)]
     write(tmp_path / "journal/a.jsonl", [msgspec.structs.replace(each, model="flights") for each in answered])
-    compact(Journal(str(tmp_path / "journal")), [], store.address)
+    compact(Journal(str(tmp_path / "journal")), store.address)
     table = tmp_path / "table.csv"
     table.write_text("prediction_id,price\nid-1,101\nid-2,202\nid-3,303\n")
     bring(store, base.load("flights").contract, str(table))
@@ -219,7 +219,7 @@ def test_training_gets_a_true_value_of_many_answers_once_with_the_last_of_them(t
     asked = [record(number, day=DAY - datetime.timedelta(days=number % 2)) for number in range(50)]
     answered = [*(msgspec.structs.replace(each, keys=keys) for each in asked), record(50), record(51)]
     write(tmp_path / "journal/a.jsonl", [msgspec.structs.replace(each, model="flights") for each in answered])
-    compact(Journal(str(tmp_path / "journal")), [], store.address)
+    compact(Journal(str(tmp_path / "journal")), store.address)
     place = truth.Identity(keys=tuple(keys.items()))
     truth.write(store, "000001-a", {place: 500.0, truth.Identity("id-50"): 60.0, truth.Identity("id-51"): 61.0})
     found = outcomes.labelled(store)

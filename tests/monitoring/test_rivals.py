@@ -1,27 +1,34 @@
 """Two versions on the same rows, or on rows of their own: when there is enough to decide, and what is decided."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
+from model.outcomes import Multiclass
+from model.outcomes.sets import Sets
 from model.record import Role
+from model.watched import Watched
 from monitoring import rivals
 from monitoring.compact import compact
 from monitoring.journal import PREDICTION_ID, ROLE, TIME, VERSION
 from monitoring.lines import Journal
 from monitoring.outcomes import bring
-from monitoring.rivals import rival
+from monitoring.rivals import Beside, rival
 from monitoring.store import Store
 from monitoring.truth import ACTUAL
 from monitoring.verdict import Rival
+from tests.monitoring import made
 from tests.monitoring.records import CONTRACT, DAY, MODEL, record, watched, write
 from tests.monitoring.records import VERSION as CHAMPION
 
 OTHER = "b" * 16
 SEEDS = 200
+BESIDE, CHALLENGER = Beside(OTHER, "shadow", watched()), Beside(OTHER, "challenger", watched())
 
 
 def answers(
@@ -47,12 +54,15 @@ def answers(
 def shadowed(seed: int, rows: int, champion: float, shadow: float) -> Rival:
     truth = np.random.default_rng(seed).uniform(50, 150, rows)
     both = [answers(seed, rows, champion, CHAMPION, "", truth), answers(seed, rows, shadow, OTHER, "shadow", truth)]
-    return rival(watched(), pd.concat(both, ignore_index=True), OTHER, "shadow")
+    return rival(watched(), pd.concat(both, ignore_index=True), BESIDE)
 
 
 def shared(seed: int, rows: int, champion: float, challenger: float) -> Rival:
-    both = [answers(seed, 9 * rows, champion, CHAMPION, ""), answers(seed, rows, challenger, OTHER, "challenger")]
-    return rival(watched(), pd.concat(both, ignore_index=True), OTHER, "challenger")
+    both = [
+        answers(seed, 9 * rows, champion, CHAMPION, ""),
+        answers(seed, rows, challenger, OTHER, "challenger"),
+    ]
+    return rival(watched(), pd.concat(both, ignore_index=True), CHALLENGER)
 
 
 @pytest.mark.parametrize("compared", [shadowed, shared])
@@ -90,7 +100,7 @@ def test_equal_answers_are_told_to_be_as_good() -> None:
     truth = np.linspace(50, 150, 1_000)
     champion = answers(1, 1_000, 10.0, CHAMPION, "", truth)
     same = champion.assign(**{VERSION: OTHER, ROLE: "shadow"})
-    found = rival(watched(), pd.concat([champion, same], ignore_index=True), OTHER, "shadow")
+    found = rival(watched(), pd.concat([champion, same], ignore_index=True), BESIDE)
     assert found.enough
     assert "is as good as the champion within 1%" in found.sentence
 
@@ -100,7 +110,7 @@ def test_few_labelled_rows_decide_nothing() -> None:
     assert not found.enough
     assert "at least 100 are wanted" in found.sentence
     rows = answers(1, 50, 10.0, OTHER, "shadow").assign(**{ACTUAL: np.nan})
-    nothing = rival(watched(), rows, OTHER, "shadow")
+    nothing = rival(watched(), rows, BESIDE)
     assert (nothing.rows, nothing.labelled, nothing.difference) == (50, 0, None)
     assert "no true values" in nothing.sentence
 
@@ -109,7 +119,7 @@ def test_a_callers_rows_are_one_voice_among_challengers_too() -> None:
     champion, other = answers(1, 900, 10.0, CHAMPION, ""), answers(1, 300, 10.0, OTHER, "challenger")
     many = pd.concat([champion, *[other] * 9], ignore_index=True)
     keyed = many.assign(**{"key.flat": many[PREDICTION_ID]})
-    loose, careful = (rival(watched(), rows, OTHER, "challenger").difference for rows in (many, keyed))
+    loose, careful = (rival(watched(), rows, CHALLENGER).difference for rows in (many, keyed))
     assert loose is not None
     assert careful is not None
     assert careful.high - careful.low > 1.5 * (loose.high - loose.low)  # type: ignore[operator]
@@ -120,7 +130,7 @@ def test_every_version_that_answered_beside_the_champion_is_compared(tmp_path: P
     shadows = [record(number, role="shadow", version=OTHER) for number in range(1, 301)]
     own = [record(number, role="challenger", version="c" * 16) for number in range(301, 320)]
     write(tmp_path / "journal/a.jsonl", [*records, *shadows, *own])
-    compact(Journal(str(tmp_path / "journal")), [], str(tmp_path / "watch"))
+    compact(Journal(str(tmp_path / "journal")), str(tmp_path / "watch"))
     store = Store(MODEL, str(tmp_path / "watch"))
     (tmp_path / "table.csv").write_text(
         "prediction_id,price\n" + "".join(f"id-{n},{100 * n + 7}\n" for n in range(1, 201))
@@ -134,3 +144,40 @@ def test_every_version_that_answered_beside_the_champion_is_compared(tmp_path: P
     assert found[0].champion is not None
     assert found[0].champion.value == pytest.approx(7)
     assert found[0].enough
+
+
+def classes(labels: Sequence[str], version: str) -> Watched:
+    """A version that answers these classes in this order."""
+    return msgspec.structs.replace(
+        made.model("multiclass").watched,
+        version=version,
+        outcome=Multiclass(tuple(labels), 1.0, (0.0,) * len(labels), None, Sets(0.9, 0.9)),
+    )
+
+
+def answered(labels: Sequence[str], version: str, role: Role) -> pd.DataFrame:
+    """A thousand answers of which four in five are right, by their order of classes."""
+    random = np.random.default_rng(1)
+    actual = random.choice(["a", "b", "c"], 1_000)
+    said = np.where(random.random(1_000) < 0.8, actual, "a")
+    scores = np.where(np.array(list(labels))[None, :] == said[:, None], 0.8, 0.2 / (len(labels) - 1))
+    named = {f"score_{place}": column for place, column in enumerate(scores.T)}
+    identity = {VERSION: version, PREDICTION_ID: [str(place) for place in range(1_000)], ROLE: role}
+    return pd.DataFrame({**named, TIME: pd.Timestamp("2026-11-30", tz="UTC"), **identity, ACTUAL: actual})
+
+
+def test_each_version_is_read_by_its_own_order_of_classes() -> None:
+    ours, theirs = answered("abc", CHAMPION, ""), answered("cab", OTHER, "shadow")
+    both = pd.concat([ours, theirs], ignore_index=True)
+    found = rival(classes("abc", CHAMPION), both, Beside(OTHER, "shadow", classes("cab", OTHER)))
+    assert found.enough
+    assert "is as good as the champion" in found.sentence
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_versions_that_answer_other_classes_are_not_compared(known: bool) -> None:
+    ours, theirs = answered("abc", CHAMPION, ""), answered("abcd", OTHER, "shadow")
+    beside = Beside(OTHER, "shadow", classes("abcd", OTHER) if known else None)
+    found = rival(classes("abc", CHAMPION), pd.concat([ours, theirs], ignore_index=True), beside)
+    assert (found.enough, found.rows, found.difference) == (False, 1_000, None)
+    assert ("a, b, c, d, and the champion a, b, c" if known else "Run this where it was trained") in found.sentence

@@ -58,6 +58,7 @@ def test_the_bento_holds_what_serving_needs_and_nothing_else(trained: Project, b
     assert [model["tag"] for model in recorded["services"][0]["models"]] == [f"flights:{version}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", ["pinned by the receipt", pytest.param("pinned by an argument", marks=pytest.mark.slow)]
 )

@@ -16,6 +16,8 @@ from tritonclient import grpc as triton
 from model import bundle
 from model.outcomes import Multiclass
 from model.predictor import Predictor, open_predictor
+from model.watched import HELD_OUT, SPLIT
+from monitoring import live, reference
 from problems import base
 from tests.data import flats
 from tests.generated import generated
@@ -287,6 +289,13 @@ def test_the_bundle_proves_every_class(priced: Project, model: Predictor) -> Non
     seen = bundle.read(priced.folder / PLACE.bundle).reference.predictions
     assert seen is not None
     assert set(getattr(seen, "shares", ())) == set(LABELS)
+
+
+def test_who_watches_judges_numbers_by_the_bounds(priced: Project, metrics: Any) -> None:
+    watched, rows = reference.read((priced.folder / PLACE.reference).read_bytes(), str(PLACE.reference))
+    found = live.judge_reference(watched, rows)
+    assert len(found.losses) == (rows[SPLIT] == HELD_OUT).sum()
+    assert found.losses.mean() == pytest.approx(metrics["scores"]["model"]["log_loss"]["value"], rel=1e-6)
 
 
 @pytest.mark.parametrize("risen", [1.01, 2.0])

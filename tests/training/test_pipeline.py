@@ -242,6 +242,7 @@ def test_another_registry_gets_the_model_too(project: Project) -> None:
     assert project.receipt("registered")["registry"] == elsewhere
 
 
+@pytest.mark.slow
 def test_registering_and_packaging_again_changes_nothing(project: Project) -> None:
     receipts = [project.folder / PLACE.registered, project.folder / PLACE.packaged]
     before = [path.read_text() for path in receipts]

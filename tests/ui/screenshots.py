@@ -46,6 +46,7 @@ def _tabs(visitor: Visitor, target: Path) -> None:
     _take(visitor, target / "what-if.png", visitor.tab("What if").locator(".curve"))
     visitor.tab("Ask")
     page.get_by_role("button", name="Another", exact=True).click()
+    visitor.settle()
     _take(visitor, target / "compare.png", visitor.tab("Compare").locator(".waterfall"), full=True)
     visitor.tab("Many")
     page.locator("#upload input[type=file]").set_input_files(
@@ -54,6 +55,7 @@ def _tabs(visitor: Visitor, target: Path) -> None:
     page.get_by_role("button", name="Predict all rows").click()
     _take(visitor, target / "many.png", page.locator("#download"), full=True)
     _take(visitor, target / "model.png", visitor.tab("Model").locator(".chain"), full=True)
+    _take(visitor, target / "watch.png", visitor.tab("Watch").locator("section.watch"), full=True)
 
 
 def _table() -> bytes:

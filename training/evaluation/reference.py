@@ -41,6 +41,7 @@ def write(workspace: Workspace, predictor: Predictor, silver: pd.DataFrame, spli
         judged.importance.columns,
         judged.loss,
         predictor.model.fitted.vocabularies,
+        predictor.model.fitted.bounds,
     )
     tables.write(
         workspace.reference,

@@ -78,6 +78,8 @@ def _at_level(
     Where they are is what a model of the older rows alone gets wrong of them on average. All else that it knows stays
     true after a shock that moves all targets alike, and a few new rows need not teach it again.
     """
+    if not tasks.of(problem, rows).has_level:
+        return None
     older = rows[~new]
     target = problem.contract.target.name
     try:

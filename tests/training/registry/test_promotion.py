@@ -196,6 +196,7 @@ def test_nothing_is_promoted_while_another_run_is_in_progress(registry: Registry
         assert "Another run is in progress" in registry.command("promote 3", fails=True)
 
 
+@pytest.mark.slow
 def test_figures_are_told_of_what_is_served(registry: Registry, story: Story) -> None:
     registry.command("promote 3")
     printed = registry.project.training("report flights")
@@ -207,6 +208,7 @@ def test_figures_are_told_of_what_is_served(registry: Registry, story: Story) ->
     assert len(set(rmse)) == 2
 
 
+@pytest.mark.slow
 def test_mistakes_are_sentences(story: Story) -> None:
     printed = story[0].command("promote 9", "diff 1", "rollback 4", fails=True)
     assert "has no version '9'. There are: 1, 2, 3, 4." in printed

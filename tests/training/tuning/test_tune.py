@@ -123,6 +123,7 @@ def test_a_killed_study_goes_on_and_its_best_is_written(tuned: tuple[Project, st
     assert result(project)["best"] == written["booster"]
 
 
+@pytest.mark.slow
 def test_the_test_split_is_never_read(tuned: tuple[Project, str], poor: Project, tmp_path: Path) -> None:
     """With other targets in every row of the test: the same study, the same losses, the same gain."""
     project = poor.copy(tmp_path / "project").uncounted()

@@ -96,6 +96,7 @@ class Task(ABC, Generic[OutcomeT]):
         baseline: the name of the baseline that knows the targets only.
         prior_rows: how many rows of the overall mean the lookup mixes a group's mean with.
         in_folds: whether models of it are cross-validated.
+        has_level: whether targets have one, see `level`.
     """
 
     objective: ClassVar[str]
@@ -104,6 +105,7 @@ class Task(ABC, Generic[OutcomeT]):
     baseline: ClassVar[str]
     prior_rows: ClassVar[int]
     in_folds: ClassVar[bool]
+    has_level: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, silver: pd.DataFrame, bounds: Sequence[float] | None = None) -> None:
         """Look at the targets of all rows; raises TableError if nothing can be learned from them."""

@@ -38,6 +38,7 @@ class RegressionTask(Task[Regression]):
     baseline = "mean"
     prior_rows = 0
     in_folds = False
+    has_level = True
 
     def encode(self, silver: pd.DataFrame) -> np.ndarray:
         """The numbers; raises TableError if one is too large to learn."""
