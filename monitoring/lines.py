@@ -1,6 +1,7 @@
 """Records of the journal, wherever its lines lie: in files of the service, or in a bucket that Cloud Logging fills."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ ADDRESS = "BOXWOOD_JOURNAL"
 DEFAULT = "stores/journal"
 _SUFFIXES = (".jsonl", ".json")
 """Of the service's files, and of those that Cloud Logging writes each hour."""
+_ENDED_SECONDS = 86_400
+"""A file that nobody has written to for so long gets no more lines: the service begins another each day."""
 _PART_BYTES = 8 << 20
 """How much of a file is held at once."""
 
@@ -35,7 +38,7 @@ class Skipped:
     """Lines that are no records.
 
     Attributes:
-        torn: no JSON: a crash or a full disk cut them off.
+        torn: no JSON: a crash cut them off.
         foreign: other lines of a structured log, and records that this code cannot read.
     """
 
@@ -83,7 +86,9 @@ class Journal:
         return {str(path): int(each["size"]) for path, each in found.items() if str(path).endswith(_SUFFIXES)}
 
     def parts(self, read: Mapping[str, int]) -> Iterator[Part]:
-        """What was written since, file by file; a line whose end is not written yet is left for the next time.
+        """What was written since, file by file.
+
+        A line whose end is not written yet is left for the next time, until the file gets no more lines.
 
         Args:
             read: up to which byte each file was read.
@@ -100,21 +105,21 @@ class Journal:
             try:
                 with files.open(path, "rb") as file:
                     file.seek(start)
-                    yield from self._of_file(path, start, file)
+                    yield from self._of_file(files, path, start, file)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise StoreError(f"{path} cannot be read: {error}.") from error
 
-    def _of_file(self, path: str, start: int, file: Any) -> Iterator[Part]:
+    def _of_file(self, files: Any, path: str, start: int, file: Any) -> Iterator[Part]:
         rest = b""
         while more := file.read(_PART_BYTES):
             whole, newline, rest = (rest + more).rpartition(b"\n")
             if newline:
                 yield self._part(path, start, whole + newline)
                 start += len(whole) + 1
-        if rest and (last := _read_whole(rest)) is not None:
-            yield Part(path, start, start + len(rest), [last])
+        if rest and (_is_whole(rest) or _is_ended(files, path)):
+            yield self._part(path, start, rest)
 
     def _part(self, path: str, start: int, lines: bytes) -> Part:
         records = [record for line in lines.split(b"\n") if line.strip() and (record := self._read(line)) is not None]
@@ -149,13 +154,21 @@ def _decoded(line: bytes) -> Record:
     return msgspec.convert({"time": entry.timestamp, **entry.payload}, Record)
 
 
-def _read_whole(line: bytes) -> Record | None:
-    """A last line without its end, if it is whole all the same: no beginning of a JSON object is one."""
+def _is_whole(line: bytes) -> bool:
+    """Whether a last line without its end is a whole record: no beginning of a JSON object is one."""
     try:
-        record = _decoded(line)
+        return _decoded(line).event == EVENT
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return record if record.event == EVENT else None
+        return False
+
+
+def _is_ended(files: Any, path: str) -> bool:
+    """Whether a file gets no more lines."""
+    try:
+        changed = files.modified(path)
+    except NotImplementedError:  # of addresses that do not say so
+        return False
+    return bool(time.time() - changed.timestamp() > _ENDED_SECONDS)
 
 
 def journal(address: str = "") -> Journal:

@@ -15,7 +15,7 @@ import msgspec
 from model.record import CHALLENGER, SHADOW, Record, as_text
 from serving import settings
 from serving.description import Challenger
-from serving.journal import Entry, inputs, sent
+from serving.journal_entry import Entry, inputs, sent
 from serving.models import Models
 from serving.served_model import ServedModel
 from serving.telemetry import ChallengerMetrics

@@ -6,20 +6,20 @@ whole lines at once. What does not fit is dropped and counted. Nothing here fail
 
 import collections
 import datetime
-import itertools
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
 
-from model.record import EVENT, KeyHash, Record, Role
-from serving.journal_files import STANDARD_OUTPUT, Files, StandardOutput
+from model.record import EVENT, SHADOW, KeyHash, Record, Role
+from serving import journal_files
+from serving.journal_entry import Entry, inputs, keys, sent
+from serving.journal_files import Sink
 from serving.settings import Settings
 from serving.telemetry import JournalMetrics
 from validation.decode import Decoded
@@ -31,46 +31,15 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 1.0
 """How long an answered row may wait until it is written: what a crash loses at most."""
+_STOP_SECONDS = 3.0
+"""How long the end of a worker may wait for a sink that hangs: most of its grace is its requests'."""
 _PART = 32
 """Rows after which the thread lets others have the interpreter: a millisecond or less."""
 _QUIET_SECONDS = 60.0
 """A failure that goes on is logged once in so many seconds."""
+_LOST = "journal rows are lost"
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("boxwood.journal")
-
-
-class Sink(Protocol):
-    """Where lines go."""
-
-    def write(self, lines: bytes) -> None:
-        """Write whole lines, all of them or none that a reader would take; raises OSError."""
-
-    def close(self) -> None:
-        """Release what is open."""
-
-
-class Entry(NamedTuple):
-    """What a request leaves.
-
-    Attributes:
-        predictor: what answered.
-        rows: all rows of the request, as they came.
-        decoded: which of them are good, and their keys.
-        scores: of the good rows, shape (rows, outputs).
-        answers: to them; those of a table are there as ids alone.
-        places: which of the good rows to write.
-        when: seconds since 1970.
-        role: of what answered.
-    """
-
-    predictor: "Predictor"
-    rows: Sequence[Any] | Table
-    decoded: Decoded
-    scores: np.ndarray
-    answers: Sequence[Prediction] | Sequence[str]
-    places: Sequence[int]
-    when: float
-    role: Role
 
 
 class Shadow(Protocol):
@@ -115,7 +84,8 @@ class Journal:
         self._dropped = self._sampled_out = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._logged = -_QUIET_SECONDS
+        self._taken = 0
+        self._logged: dict[str, float] = {}
         self._metrics = JournalMetrics()
 
     def start(self) -> None:
@@ -123,10 +93,12 @@ class Journal:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left, and end."""
+        """Write what is left, and end; what a sink that hangs does not take by then is lost."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_SECONDS)
+            if self._thread.is_alive():
+                _log.error("journal rows are lost: what takes them hangs")
 
     def add(
         self,
@@ -167,29 +139,64 @@ class Journal:
 
     def _flush(self) -> None:
         """Write all entries; whatever goes wrong is counted, and the next second is another try."""
-        written = failed = 0
         try:
-            lines = [_encode(record) for record in self._records()]
-            written = len(lines)
-            if lines:
-                self._sink.write(b"\n".join([*lines, b""]))
-        except Exception as error:  # noqa: BLE001  # of the disk, or of a value that cannot be written: no request's business
-            written, failed = 0, max(written, 1)
-            self._complain(error)
+            self._sink.clean()
+        except Exception as error:  # noqa: BLE001  # nothing of what is to be written
+            self._complain("old journal files cannot be removed", error)
+        self._taken = 0
+        written = self._write(self._lines())
         self._room = self._most
         dropped, self._dropped = self._dropped, 0
         sampled_out, self._sampled_out = self._sampled_out, 0
+        failed = self._taken - written
         self._metrics.count(written=written, failed=failed, dropped=dropped, sampled_out=sampled_out)
 
-    def _records(self) -> list[Record]:
-        records: list[Record] = []
+    def _lines(self) -> list[tuple[bytes, bool]]:
+        """A line of each record, and whether it is an answer that a caller got; without what cannot be written."""
+        lines: list[tuple[bytes, bool]] = []
         for part in self._parts():
-            answered = [(entry, self._of(entry)) for entry in part]
-            records += itertools.chain.from_iterable(made for _, made in answered)
-            if self._shadow is not None:
-                records += self._shadow.records(answered)
+            self._taken += sum(len(entry.places) for entry in part)
+            for record in self._records(part):
+                try:
+                    lines.append((_encode(record), record.role != SHADOW))
+                except Exception as error:  # noqa: BLE001  # a caller may have sent what is no JSON
+                    self._complain(_LOST, error)
             time.sleep(0)  # a turn for the event loop, which waits for the interpreter
-        return records
+        return lines
+
+    def _write(self, lines: Sequence[tuple[bytes, bool]]) -> int:
+        """Write lines, and say how many of them are answers that callers got."""
+        if not lines:
+            return 0
+        try:
+            count = self._sink.write([line for line, _ in lines])
+            if count < len(lines):
+                self._complain(_LOST, OSError(f"{count} of {len(lines)} lines were written; the disk is full"))
+        except Exception as error:  # noqa: BLE001  # of the disk: no request's business
+            self._complain(_LOST, error)
+            return 0
+        return sum(answered for _, answered in lines[:count])
+
+    def _records(self, part: Sequence[Entry]) -> list[Record]:
+        answered = [made for entry in part for made in self._answered(entry)]
+        records = [record for _, made in answered for record in made]
+        if self._shadow is None:
+            return records
+        try:
+            return records + self._shadow.records(answered)
+        except Exception as error:  # noqa: BLE001  # the answers that callers got are to be written all the same
+            self._complain(_LOST, error)
+            return records
+
+    def _answered(self, entry: Entry) -> list[tuple[Entry, list[Record]]]:
+        """An entry and its records; where they cannot be made, those of each place that has one."""
+        try:
+            return [(entry, self._of(entry))]
+        except Exception as error:  # noqa: BLE001  # a row costs no other its record
+            if len(entry.places) == 1:
+                self._complain(_LOST, error)
+                return []
+        return [made for place in entry.places for made in self._answered(entry._replace(places=[place]))]
 
     def _parts(self) -> Iterator[list[Entry]]:
         """The entries, `_PART` rows at a time; large ones are divided."""
@@ -212,7 +219,7 @@ class Journal:
         predictor, places = entry.predictor, entry.places
         when = _written(entry.when)
         scores = entry.scores if len(places) == len(entry.scores) else entry.scores[np.asarray(places)]
-        keys = entry.decoded.keys
+        rows = sent(entry)
         return [
             Record(
                 event=EVENT,
@@ -223,35 +230,28 @@ class Journal:
                 row=row,
                 scores=score,
                 prediction=answer.prediction,
-                keys=self._hash(keys[place]) if place < len(keys) else {},
+                keys=self._hash(sent_keys),
                 role=entry.role,
             )
-            for place, row, score, answer in zip(
-                places, inputs(predictor, sent(entry)), scores.tolist(), predictor.outcome.answers(scores), strict=True
+            for place, row, sent_keys, score, answer in zip(
+                places,
+                inputs(predictor, rows),
+                keys(predictor, rows),
+                scores.tolist(),
+                predictor.outcome.answers(scores),
+                strict=True,
             )
         ]
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, event: str, error: Exception) -> None:
         now = time.monotonic()
-        if now - self._logged >= _QUIET_SECONDS:
-            self._logged = now
-            _log.error("journal rows are lost", exc_info=error)
-
-
-def sent(entry: Entry) -> list[dict[str, Any]]:
-    """The rows of an entry's places as the caller sent them, with their keys."""
-    positions = [entry.decoded.positions[place] for place in entry.places]
-    return entry.rows.rows(np.array(positions)) if isinstance(entry.rows, Table) else [entry.rows[p] for p in positions]
+        if now >= self._logged.get(event, now):
+            self._logged[event] = now + _QUIET_SECONDS
+            _log.error(event, exc_info=error)
 
 
 def _id(answer: Prediction | str) -> str:
     return answer if isinstance(answer, str) else answer.prediction_id
-
-
-def inputs(predictor: "Predictor", rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a model reads of rows as the caller sent them."""
-    names = [column.name for column in predictor.contract.inputs]
-    return [{name: row[name] for name in names if name in row} for row in rows]
 
 
 def _written(when: float) -> str:
@@ -264,16 +264,8 @@ def begun(settings: Settings, shadow: Shadow | None = None) -> Journal | None:
     """The journal that the settings ask for, writing; None if they ask for none. Raises SettingsError."""
     if not settings.journal:
         return None
-    sink: Sink = StandardOutput()
-    if settings.journal != STANDARD_OUTPUT:
-        sink = Files(
-            Path(settings.journal),
-            file_megabytes=settings.journal_file_mb,
-            megabytes=settings.journal_mb,
-            days=settings.journal_days,
-        )
     journal = Journal(
-        sink,
+        journal_files.opened(settings),
         share=settings.journal_percent / 100,
         rows_per_second=settings.journal_rows_per_second,
         secret=settings.journal_secret,

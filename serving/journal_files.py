@@ -2,32 +2,59 @@
 
 import contextlib
 import datetime
+import fcntl
 import os
 import secrets
+import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from serving.retention import SUFFIX, Retention
+from serving.settings import Settings
 from validation.errors import SettingsError
 
 STANDARD_OUTPUT = "stdout"
 """What names it in the settings."""
-SUFFIX = ".jsonl"
 _DAY_SECONDS = 86_400
 _MEGABYTE = 10**6
-_CLEAN_SECONDS = 60.0
-_JUMP_SECONDS = 300.0
-"""A clock that has moved so far against the machine's own has jumped: ages by it mean nothing."""
+
+
+class Sink(Protocol):
+    """Where lines go. They come without their ends."""
+
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Write lines; how many of them are there whole, from the first one on. Raises OSError where none is."""
+
+    def clean(self) -> None:
+        """Remove what is not to be kept; called each second, whether there are lines or not. Raises OSError."""
+
+    def close(self) -> None:
+        """Release what is open."""
 
 
 class StandardOutput:
-    """Lines of a structured log, as platforms collect them."""
+    """Lines of a structured log, as platforms collect them; the output of all workers."""
 
-    def write(self, lines: bytes) -> None:
-        """Write lines; raises OSError."""
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Write lines; raises OSError.
+
+        A pipe takes PIPE_BUF bytes in one piece (POSIX, write), so no line of another program gets into so short a one.
+        Of a longer one the lock keeps other workers away.
+        """
+        sys.stdout.flush()
+        output = sys.stdout.fileno()
+        with _alone(output):
+            for part in _together(lines, select.PIPE_BUF):
+                rest = part
+                while rest:
+                    rest = rest[os.write(output, rest) :]
+        return len(lines)
+
+    def clean(self) -> None:
+        """Who collects the log keeps it."""
 
     def close(self) -> None:
         """Leave it open: it is everybody's."""
@@ -36,8 +63,8 @@ class StandardOutput:
 class Files:
     """Files of JSON lines in a folder, each of one worker; a new one each day, and where one is full.
 
-    A line that was written is whole: lines are written by one call, and a file whose last line may be torn gets no
-    further one. What is too old, or too much, is removed, the oldest first.
+    Lines are whole: those that a full disk cut off are taken back, and only a crash can leave a torn one, as a file's
+    last. What is too old, or too much, is removed, the oldest first.
     """
 
     def __init__(
@@ -47,26 +74,31 @@ class Files:
         file_megabytes: int,
         megabytes: int,
         days: int,
+        workers: int = 1,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """Write to `folder`.
 
         Args:
             folder: made if it is not there.
-            file_megabytes: a larger file gets no more lines.
-            megabytes: the most that all files of the folder hold together, those of other workers too.
+            file_megabytes: a larger file gets no more lines; nor does one that has half of a worker's share of all.
+            megabytes: the most that all files of the folder hold together, those of other workers too; a single line
+                that is larger than half of a worker's share may be more.
             days: how long a file is kept after its last line.
+            workers: how many write to the folder.
             clock: seconds since 1970.
+            elapsed: seconds that do not jump.
 
         Raises:
             SettingsError: the folder cannot be written to.
         """
         self._folder = folder
-        self._file_bytes, self._bytes = file_megabytes * _MEGABYTE, megabytes * _MEGABYTE
-        self._seconds = days * _DAY_SECONDS
+        self._file_bytes = min(file_megabytes * _MEGABYTE, megabytes * _MEGABYTE // (2 * workers))
+        # each worker's file may become full until one of them opens another and looks again
+        most = megabytes * _MEGABYTE - workers * self._file_bytes
         self._clock = clock
-        self._offset = clock() - time.monotonic()
-        self._cleaned = -_CLEAN_SECONDS
+        self._kept = Retention(folder, most_bytes=most, seconds=days * _DAY_SECONDS, clock=clock, elapsed=elapsed)
         self._file: int | None = None
         self._path = folder
         self._day = ""
@@ -79,18 +111,22 @@ class Files:
                 "service may write to, or none."
             ) from error
 
-    def write(self, lines: bytes) -> None:
-        """Write lines to the current file, or to a new one; raises OSError, and nobody reads what was cut off."""
-        file = self._file
-        if file is None or self._is_over(file, len(lines)):
-            file = self._open()
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Write lines to the current file, or to new ones; see `Sink`."""
+        written = 0
         try:
-            if os.write(file, lines) < len(lines):
-                raise OSError(f"{self._path} took a part of the lines only: the disk is full, or the file too large")
+            for part in _together(lines, self._file_bytes):
+                written += self._append(part)
         except OSError:
-            self.close()  # its last line may be torn
-            raise
-        self._clean()
+            if not written:
+                raise
+        return written
+
+    def clean(self) -> None:
+        """Remove what is too old or too much; raises OSError for what cannot be removed."""
+        if self._file is not None and self._day != self._today():
+            self.close()  # nothing may be written for long, and then it is a file as any other
+        self._kept.clean(None if self._file is None else self._path)
 
     def close(self) -> None:
         """Close the current file; one without a line is removed."""
@@ -102,6 +138,23 @@ class Files:
                 self._path.unlink(missing_ok=True)
         os.close(file)
 
+    def _append(self, lines: bytes) -> int:
+        """Append lines, and say how many are whole; what was cut off is taken back. Raises OSError."""
+        file = self._file
+        if file is None or self._is_over(file, len(lines)):
+            file = self._open()
+        try:
+            count = os.write(file, lines)
+        except OSError:
+            self.close()
+            raise
+        if count < len(lines):  # the disk is full
+            whole = lines.rfind(b"\n", 0, count) + 1
+            with contextlib.suppress(OSError):
+                os.ftruncate(file, os.fstat(file).st_size - count + whole)
+            self.close()  # where that failed, its last line is torn
+        return lines.count(b"\n", 0, count)
+
     def _is_over(self, file: int, more: int) -> bool:
         """Whether the current file is full, of another day, or gone: somebody may remove folders."""
         status = os.fstat(file)
@@ -110,6 +163,8 @@ class Files:
 
     def _open(self) -> int:
         self.close()
+        with contextlib.suppress(OSError):  # `clean` says it once a minute, and lines are written all the same
+            self._kept.clean(None, at_once=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._day = self._today()
         # the time for people, chance for other workers and for clocks that go back
@@ -121,24 +176,46 @@ class Files:
     def _today(self) -> str:
         return f"{_instant(self._clock()):%Y%m%d}"
 
-    def _clean(self) -> None:
-        """Remove what is too old or too much, once a minute."""
-        now = time.monotonic()
-        if now - self._cleaned < _CLEAN_SECONDS:
-            return
-        self._cleaned = now
-        files = []
-        for path in self._folder.glob(f"*{SUFFIX}"):
-            with contextlib.suppress(FileNotFoundError):  # another worker removed it
-                status = path.stat()
-                files.append((status.st_mtime, status.st_size, path))
-        jumped = abs(self._clock() - now - self._offset) > _JUMP_SECONDS
-        oldest = -float("inf") if jumped else self._clock() - self._seconds
-        room = self._bytes
-        for written, size, path in sorted(files, reverse=True):
-            room -= size
-            if path != self._path and (written < oldest or room < 0):
-                path.unlink(missing_ok=True)
+
+def opened(settings: Settings) -> Sink:
+    """What `BOXWOOD_JOURNAL` names, which is not nothing; raises SettingsError."""
+    if settings.journal == STANDARD_OUTPUT:
+        return StandardOutput()
+    return Files(
+        Path(settings.journal),
+        file_megabytes=settings.journal_file_mb,
+        megabytes=settings.journal_mb,
+        days=settings.journal_days,
+        workers=settings.workers,
+    )
+
+
+def _together(lines: Sequence[bytes], most: int) -> Iterator[bytes]:
+    """Lines with their ends, joined to at most so many bytes; a longer line is by itself."""
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if part and size + len(line) >= most:
+            yield b"\n".join([*part, b""])
+            part, size = [], 0
+        part.append(line)
+        size += len(line) + 1
+    if part:
+        yield b"\n".join([*part, b""])
+
+
+@contextlib.contextmanager
+def _alone(output: int) -> Iterator[None]:
+    """Keep other processes that do the same away; where the output cannot be locked, nothing is done."""
+    locked = False
+    with contextlib.suppress(OSError):
+        fcntl.lockf(output, fcntl.LOCK_EX)  # of the process: workers share what they inherited
+        locked = True
+    try:
+        yield
+    finally:
+        if locked:
+            fcntl.lockf(output, fcntl.LOCK_UN)
 
 
 def _instant(seconds: float) -> datetime.datetime:

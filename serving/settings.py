@@ -67,8 +67,8 @@ class Settings:
         journal: where answered rows are recorded: a folder, "stdout", or "" for nowhere.
         journal_percent: the share of them that is recorded.
         journal_rows_per_second: the most that a worker records; more are dropped and counted.
-        journal_file_mb: from what size on a file of the journal gets no more lines.
-        journal_mb: the most megabytes of all files in the folder; the oldest are removed.
+        journal_file_mb: from what size on a file of the journal gets no more lines; at most half of a worker's share.
+        journal_mb: the most megabytes that all files in the folder hold together; the oldest are removed.
         journal_days: how many days a file is kept.
         journal_secret: what key columns are hashed with in the journal; they are left out without one.
         challenger: what the second version of a model does: "shadow" is asked for the rows that are recorded, "ab"

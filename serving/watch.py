@@ -3,13 +3,16 @@
     <model>/verdict.json     a document; the service knows its head only
     <model>/metrics.prom     Prometheus' text format; all families begin with boxwood_watch_
 
-A file is read again when it was replaced. One that is damaged counts as none, and is logged once.
+A file is read again when it was replaced. One that is damaged counts as none, and is logged once. The folder may be of
+another machine's: while it hangs, what was read last is passed on.
 """
 
 import asyncio
+import concurrent.futures
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,6 +27,8 @@ _NAME = re.compile("boxwood_watch_[a-z0-9_]+")
 _TYPE = "gauge"
 _MOST_BYTES = 16 * 2**20
 """A larger file is damaged or no verdict; workers would hold it."""
+_PATIENCE_SECONDS = 0.5
+"""How long a request waits for a file: probes of readiness, which ask for a model's description, give up after 1."""
 _log = logging.getLogger("boxwood.watch")
 T = TypeVar("T")
 
@@ -55,7 +60,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """Reads the folder of a watch store, in threads: it may be of another machine's, and slow."""
+    """Passes on what is in the folder of a watch store."""
 
     def __init__(self, folder: str, models: Collection[str]) -> None:
         """Pass on what is said of these models.
@@ -65,13 +70,15 @@ class Watch:
             models: their names.
         """
         self.folder = folder
-        self._verdicts = {name: _File(Path(folder, name, VERDICT), _verdict) for name in models if folder}
-        self._metrics = {name: _File(Path(folder, name, METRICS), _families) for name in models if folder}
+        verdicts = {name: _File(Path(folder, name, VERDICT), _verdict) for name in models if folder}
+        self._verdicts = {name: _Latest(str(file.path), file.content) for name, file in verdicts.items()}
+        self._files = {name: _File(Path(folder, name, METRICS), _families) for name in models if folder}
+        self._metrics = _Latest(f"{METRICS} of {folder}", self._exposition)
 
     async def verdict(self, model: str, version: str = "") -> Verdict | None:
         """The last verdict on a model, if it is on this version of it; None if there is none that can be read."""
-        file = self._verdicts.get(model)
-        last = None if file is None else await asyncio.to_thread(file.content)
+        latest = self._verdicts.get(model)
+        last = None if latest is None else await latest.value()
         return None if last is None or version not in ("", last.summary.version) else last
 
     def why_none(self, model: str, version: str = "") -> str:
@@ -88,11 +95,11 @@ class Watch:
 
     async def exposition(self) -> bytes:
         """The metrics of all models in Prometheus' text format, each family once; a model's own samples only."""
-        return await asyncio.to_thread(self._exposition) if self._metrics else b""
+        return (await self._metrics.value() or b"") if self._files else b""
 
     def _exposition(self) -> bytes:
         merged: dict[str, Metric] = {}
-        for model, file in self._metrics.items():
+        for model, file in self._files.items():
             for family in file.content() or ():
                 whole = merged.setdefault(family.name, Metric(family.name, family.documentation, _TYPE))
                 whole.samples += [sample for sample in family.samples if sample.labels.get("model") == model]
@@ -101,11 +108,53 @@ class Watch:
         return generate_latest(_Collected(list(merged.values())))
 
 
+class _Latest(Generic[T]):
+    """What a function gives, called in a thread of its own; what it gave last, where it takes long.
+
+    The thread is no executor's, whose others would wait behind it, and for which the process would wait at its end.
+    """
+
+    def __init__(self, name: str, read: Callable[[], T]) -> None:
+        self._name, self._read = name, read
+        self._reading: concurrent.futures.Future[T] | None = None
+        self._hangs = False
+        self._last: T | None = None
+
+    async def value(self) -> T | None:
+        """What it gives; None if it takes long, and did so from the first time on."""
+        if self._reading is None or self._reading.done():
+            self._reading, self._hangs = self._begun(), False
+        elif self._hangs:
+            return self._last
+        reading = self._reading
+        await asyncio.wait([asyncio.wrap_future(reading)], timeout=_PATIENCE_SECONDS)
+        if reading.done():
+            return reading.result()
+        if not self._hangs:
+            self._hangs = True
+            _log.warning("%s takes long to be read; until then the last that was read is passed on", self._name)
+        return self._last
+
+    def _begun(self) -> "concurrent.futures.Future[T]":
+        reading: concurrent.futures.Future[T] = concurrent.futures.Future()
+        reading.set_running_or_notify_cancel()  # nobody who leaves cancels it for the others
+
+        def read() -> None:
+            try:
+                self._last = self._read()
+                reading.set_result(self._last)
+            except Exception as error:  # noqa: BLE001  # whoever waits gets it
+                reading.set_exception(error)
+
+        threading.Thread(target=read, name="watch", daemon=True).start()
+        return reading
+
+
 class _File(Generic[T]):
     """A file that is replaced from time to time, and what was read from it last."""
 
     def __init__(self, path: Path, read: Callable[[bytes], T]) -> None:
-        self._path = path
+        self.path = path
         self._read = read
         self._last: tuple[tuple[int, int, int] | None, T | None] = None, None
 
@@ -113,7 +162,7 @@ class _File(Generic[T]):
         """What is in it; None if it is not there, or damaged."""
         state, content = self._last
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 now = status.st_mtime_ns, status.st_ino, status.st_size
                 if now != state:
@@ -121,7 +170,7 @@ class _File(Generic[T]):
                     self._last = now, content
         except OSError as error:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                _log.warning("%s cannot be read: %s", self._path, error)
+                _log.warning("%s cannot be read: %s", self.path, error)
             return None
         return content
 
@@ -131,7 +180,7 @@ class _File(Generic[T]):
                 raise ValueError(f"it has more than {_MOST_BYTES} bytes")
             return self._read(content)
         except Exception as error:  # noqa: BLE001 whatever a parser finds wrong: the file is another program's
-            _log.warning("%s is damaged and left out: %s", self._path, error)
+            _log.warning("%s is damaged and left out: %s", self.path, error)
             return None
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,18 @@ def test_lines_that_are_no_records_are_passed_over_and_counted(tmp_path: Path) -
     assert (done.torn, done.foreign, done.unreadable) == (2, 2, 1)
     assert "2 torn lines passed over" in str(done)
     assert ids(tmp_path) == ["id-1", "id-2"]
+
+
+def test_a_torn_end_of_a_file_that_gets_no_more_lines_is_counted_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal/a.jsonl"
+    write(path, [record(1)])
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(record(2))[:50])
+    assert brought(tmp_path).torn == 0, "the rest of it may come"
+    yesterday = time.time() - 90_000
+    os.utime(path, (yesterday, yesterday))
+    assert [brought(tmp_path).torn for _ in range(2)] == [1, 0]
+    assert ids(tmp_path) == ["id-1"]
 
 
 def test_hourly_files_of_cloud_logging_are_read(tmp_path: Path) -> None:

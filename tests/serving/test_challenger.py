@@ -28,6 +28,7 @@ from tests.serving.rpc.over_grpc import infer, infer_call
 from tests.serving.rpc.over_grpc import message as message_of
 from tests.serving.rpc.test_open_inference import INFER
 from tests.serving.test_journal import Lines, records, served, tensors
+from tests.serving.test_journal_failures import outcomes
 from tests.serving.test_versions import IMPORT
 from validation.errors import SettingsError
 from validation.table import Table
@@ -290,8 +291,9 @@ def test_a_shadow_may_refuse_or_fail(
 ) -> None:
     champion = open_predictor(keyed)
     rows = [{**row, versions.KEY.name: "b-1"}, row]
-    own = (champion.version, "")
+    own, before = (champion.version, ""), outcomes()
     assert kept(champion, predictor, rows) == [own, own, (predictor.version, SHADOW)]
+    assert outcomes() - before == {"written": 2}, "nobody was answered by a shadow"
 
     def broken(columns: Any, state: Any) -> Any:
         raise ZeroDivisionError

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,12 @@ class Lines:
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    def write(self, lines: bytes) -> None:
-        self.records += [_read(line) for line in lines.splitlines()]
+    def write(self, lines: Sequence[bytes]) -> int:
+        self.records += [_read(line) for line in lines]
+        return len(lines)
+
+    def clean(self) -> None:
+        """It holds a test's."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -141,6 +144,20 @@ def left(predictor: Predictor, rows: list[dict[str, Any]] | Table, times: int = 
     return sink.records
 
 
+@pytest.mark.parametrize("count", [1, 20, 300])
+def test_keys_of_tables_are_recorded_however_long_they_are(
+    bundle: Path, tmp_path: Path, row: dict[str, Any], count: int
+) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        inputs = tensors([{**row, "travel_code": 100 + place} for place in range(count)])
+        assert (await client.post("/v2/models/flights/infer", json={"inputs": inputs})).status_code == 200
+
+    limits = {"BOXWOOD_JOURNAL_ROWS_PER_SECOND": "5000", "BOXWOOD_JOURNAL_SECRET": "s"}
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path), **limits)
+    expected = [KeyHash("s")({"travel_code": 100 + place}) for place in range(count)]
+    assert [record.keys for record in records(tmp_path)] == expected
+
+
 def test_no_more_is_recorded_than_it_may_take(predictor: Predictor, row: dict[str, Any]) -> None:
     assert len(left(predictor, [row], times=100, rows_per_second=7)) == 7
 
@@ -164,50 +181,6 @@ def test_a_share_of_the_rows_is_recorded(predictor: Predictor, row: dict[str, An
     taken = left(predictor, [row], times=4_000, share=0.25, rows_per_second=10_000)
     assert 850 < len(taken) < 1_150  # five deviations of a binomial
     assert len(left(predictor, [row] * 1_000, share=0.25, rows_per_second=10_000)) in (250, 251)
-
-
-class Broken(Lines):
-    """A sink that fails at first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failed, self.wrote = threading.Event(), threading.Event()
-
-    def write(self, lines: bytes) -> None:
-        if not self.failed.is_set():
-            self.failed.set()
-            raise OSError("No space left on device")
-        super().write(lines)
-        self.wrote.set()
-
-
-def test_a_failure_is_no_requests_trouble_and_not_the_end(
-    bundle: Path, tmp_path: Path, row: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    async def ask(client: httpx.AsyncClient) -> None:
-        for path in tmp_path.iterdir():
-            path.unlink()
-        tmp_path.rmdir()
-        tmp_path.write_text("a file where the folder was")
-        answer = await client.post(PREDICT, json={"instances": [row]})
-        assert answer.status_code == 200
-
-    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path))
-    assert "journal rows are lost" in caplog.text
-
-
-def test_the_next_second_is_another_try(predictor: Predictor, row: dict[str, Any]) -> None:
-    sink = Broken()
-    kept = Journal(sink)
-    decoded = predictor.decode([row])
-    scores = predictor.scores(decoded.inputs)
-    kept.add(predictor, [row], decoded, scores, predictor.ids(1))
-    kept.start()
-    assert sink.failed.wait(60)
-    while not sink.wrote.wait(0.01):
-        kept.add(predictor, [row], decoded, scores, ["after"])
-    kept.stop()
-    assert {record.prediction_id for record in sink.records} == {"after"}
 
 
 def test_a_folder_that_cannot_be_written_to_ends_the_start(tmp_path: Path) -> None:

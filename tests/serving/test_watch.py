@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,35 @@ def test_a_file_that_cannot_be_read_is_none(bundle: Path, tmp_path: Path, caplog
     served([bundle], question, BOXWOOD_WATCH=str(tmp_path))
     assert "verdict.json cannot be read" in caplog.text
     assert "metrics.prom cannot be read" in caplog.text
+
+
+def test_a_folder_that_hangs_holds_up_nothing_and_what_was_read_last_is_passed_on(
+    bundle: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "flights"
+
+    async def question(client: httpx.AsyncClient) -> None:
+        write(folder, "verdict.json", verdict("v1"))
+        write(folder, "metrics.prom", GAUGES.format(model="flights", rows=5))
+        assert (await client.get(PATH)).json()["verdict"]["version"] == "v1"
+        assert "boxwood_watch_rows" in (await client.get("/metrics")).text
+        for name in ("verdict.json", "metrics.prom"):
+            (folder / name).unlink()
+            os.mkfifo(folder / name)  # whoever opens it waits for a writer
+        described = await asyncio.gather(*(client.get(PATH) for _ in range(60)))
+        assert {answer.json()["verdict"]["version"] for answer in described} == {"v1"}
+        assert "boxwood_watch_rows" in (await client.get("/metrics")).text
+        assert await asyncio.to_thread(lambda: "free") == "free"
+        for name in ("verdict.json", "metrics.prom"):
+            (folder / name).rename(tmp_path / name)
+        write(folder, "verdict.json", verdict("v2"))
+        for name in ("verdict.json", "metrics.prom"):
+            (tmp_path / name).write_bytes(b"")  # and now they go on
+        while (await client.get(PATH)).json().get("verdict", {}).get("version") != "v2":
+            pass
+
+    served([bundle], question, BOXWOOD_WATCH=str(tmp_path), BOXWOOD_JOURNAL=str(tmp_path / "journal"))
+    assert caplog.text.count("verdict.json takes long to be read") == 1
 
 
 def test_without_a_store_a_sentence_says_what_to_do(bundle: Path) -> None:
