@@ -7,10 +7,12 @@ import msgspec
 from model.outcomes import Outcome
 from validation.contract import Contract, described
 
+VERDICT, REPORT, METRICS = "verdict.json", "report.html", "metrics.prom"
+"""What is written of a verdict into a model's folder of the watch store; the service reads the first and the last."""
 METADATA = b"boxwood"
 """The key of `Watched`, as JSON, in the metadata of a Parquet file of reference rows."""
-SPLIT, HELD_OUT, EARLIER = "split", "test", "earlier"
-"""The column that says whether the model learned from a row, and its two values."""
+SPLIT, HELD_OUT, EARLIER = "reference.split", "test", "earlier"
+"""The column that says whether the model learned from a row, and its two values; no contract has names with dots."""
 
 
 class Watched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,4 +44,4 @@ class Watched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def score_columns(outputs: int) -> list[str]:
     """The columns that hold the scores of reference rows and of compacted records."""
-    return [f"score_{place}" for place in range(outputs)]
+    return [f"score.{place}" for place in range(outputs)]

@@ -14,7 +14,7 @@ _BINS = 20
 
 def scores(table: pd.DataFrame) -> np.ndarray:
     """The scores of reference rows or of records, shape (rows, outputs)."""
-    outputs = sum(name.startswith("score_") for name in table.columns)
+    outputs = sum(name.startswith("score.") for name in table.columns)
     return table[score_columns(outputs)].to_numpy(dtype=float)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from model.watched import Watched
+from model.watched import REPORT, Watched
 from monitoring import compact, counts, journal, lines, published, reference, report, rivals, truth
 from monitoring.counts import Counts
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
-from monitoring.store import REPORT, Store
+from monitoring.store import Store
 from monitoring.truth import Truth
 from monitoring.verdict import Rival, Status, Verdict
 from monitoring.watch import Span, Watch

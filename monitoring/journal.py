@@ -71,7 +71,7 @@ def load(
         A frame with an index from 0, also where there are no rows:
 
         - the contract's inputs, in storage types as silver has them;
-        - `score_0`, …: see `Predictor.scores`, float64; NaN where a version has fewer;
+        - `score.0`, …: see `Predictor.scores`, float64; NaN where a version has fewer;
         - TIME (datetime64[us, UTC]), VERSION, PREDICTION_ID, ROLE (str), PREDICTION (float64 or str, as the target);
         - `key.<column>` for each key column that some record has: its hash, None where there is none.
 

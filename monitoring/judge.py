@@ -214,6 +214,7 @@ class _Comparison:
             "reference_rows": len(self._compared.rows),
             "divergence": self._divergence,
             "divergence_threshold": self._params.divergence,
+            "psi_threshold": self._params.psi,
             "separable": self._separable,
         }
 

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from model.watched import METRICS, REPORT, VERDICT
 from monitoring import exposition, report
-from monitoring.store import METRICS, REPORT, VERDICT, Store
+from monitoring.store import Store
 from monitoring.verdict import Verdict
 
 

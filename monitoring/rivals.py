@@ -145,7 +145,7 @@ def _incomparable(watched: Watched, beside: Beside) -> str:
 def _of(rows: pd.DataFrame, version: str, role: Role) -> pd.DataFrame:
     """The rows that a version answered in a role, with as many scores as it gives."""
     own = rows[((rows[VERSION] == version) & (rows[ROLE] == role)).to_numpy()]
-    others = [name for name in own.columns if name.startswith("score_") and own[name].isna().all()]
+    others = [name for name in own.columns if name.startswith("score.") and own[name].isna().all()]
     return own.drop(columns=others) if len(own) else own
 
 

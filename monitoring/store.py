@@ -23,7 +23,6 @@ from validation.errors import StoreError
 
 ADDRESS = "BOXWOOD_WATCH"
 DEFAULT = "stores/watch"
-VERDICT, REPORT, METRICS = "verdict.json", "report.html", "metrics.prom"
 
 
 class Store:

@@ -22,7 +22,7 @@ from validation.contract import Contract, Kind
 from validation.errors import StoreError
 
 FOLDER = "outcomes"
-ACTUAL = "actual"
+ACTUAL = "record.actual"
 """The column of true values, missing where they have not come; reference rows have the target under its own name."""
 _ID, _KEYS, _VALUE = "outcome.prediction_id", "outcome.keys", "outcome.value"
 _encode = msgspec.json.Encoder(order="sorted").encode

@@ -193,6 +193,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         reference: what the window was compared with, in words.
         reference_rows: how many rows that is.
         columns: the most important first.
+        psi_threshold: from which on a column has drifted.
         divergence, divergence_threshold: of the predictions from those of the reference (Jensen-Shannon).
         separable: how well a classifier tells window from reference (ROC AUC); 0.5 is not at all.
         performance: the main metric first.
@@ -216,6 +217,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[ColumnDrift] = []
     divergence: float | None = None
     divergence_threshold: float | None = None
+    psi_threshold: float | None = None
     separable: Figure | None = None
     performance: list[Performance] = []
     coverage: Coverage | None = None

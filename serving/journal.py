@@ -264,6 +264,8 @@ def begun(settings: Settings, shadow: Shadow | None = None) -> Journal | None:
     """The journal that the settings ask for, writing; None if they ask for none. Raises SettingsError."""
     if not settings.journal:
         return None
+    if not settings.journal_secret:
+        _log.info("keys are not recorded without BOXWOOD_JOURNAL_SECRET: true values will be joined by prediction_id")
     journal = Journal(
         journal_files.opened(settings),
         share=settings.journal_percent / 100,

@@ -22,7 +22,8 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-VERDICT, METRICS = "verdict.json", "metrics.prom"
+from model.watched import METRICS, VERDICT
+
 _NAME = re.compile("boxwood_watch_[a-z0-9_]+")
 _TYPE = "gauge"
 _MOST_BYTES = 16 * 2**20

@@ -90,6 +90,7 @@ class Verdict(_Document):
     status: str
     sentence: str
     reference: str = ""
+    psi_threshold: float = 0.25
     findings: tuple[Finding, ...] = ()
     columns: tuple[ColumnDrift, ...] = ()
     performance: tuple[Performance, ...] = ()

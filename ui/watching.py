@@ -10,8 +10,6 @@ from ui.watched import Day, Figure, Verdict
 WORDS = {"ok": "As before", "changed": "Changed", "alarm": "Alarm", "too_few_rows": "Too few rows"}
 """Each status of a verdict, for people."""
 _LABELS = 6
-_MUCH = 0.25
-"""The population stability index from which a shift is called large; bars of columns end at twice of it."""
 
 
 class Point(NamedTuple):
@@ -75,9 +73,9 @@ def performance(verdict: Verdict) -> Chart | None:
     return Chart(value_axis(numbers, number), lines, labels)
 
 
-def bar(psi: float) -> float:
-    """The length of a column's bar, from 0 to 1."""
-    return min(psi / (2 * _MUCH), 1.0)
+def bar(psi: float, threshold: float) -> float:
+    """The length of a column's bar, from 0 to 1; it ends at twice the threshold."""
+    return min(psi / (2 * threshold), 1.0)
 
 
 def _at(place: int, days: Sequence[Day]) -> float:

@@ -15,6 +15,7 @@ import pandas as pd
 from benchmarks.watching import market
 from benchmarks.watching.scenarios import Case
 from benchmarks.watching.trained import Trained, trained
+from model.watched import SPLIT
 from monitoring import season
 from monitoring.estimates import ACTUAL
 from monitoring.judge import Window, judge
@@ -73,7 +74,7 @@ def judged(seed: int, folder: Path, case: Case) -> Said:
         case,
         verdict.status,
         {"Boxwood": any(not _by_labels(each) for each in harmful), "Boxwood, labels": any(map(_by_labels, harmful))},
-        float(np.abs(answered[ACTUAL] - answered["score_0"]).mean()),
+        float(np.abs(answered[ACTUAL] - answered["score.0"]).mean()),
         {"Boxwood": np.nan if estimate is None else estimate.value},
     )
 
@@ -109,7 +110,7 @@ def _hand_over(cases: Sequence[Case], model: Trained, seed: int, folder: Path) -
     numbers = [column.name for column in looked_at if column.kind is not Kind.CATEGORY]
     names = [column.name for column in looked_at if column.kind is Kind.CATEGORY]
     (folder / "columns.json").write_text(json.dumps({"numbers": numbers, "names": names}))
-    named = {"score_0": "prediction", contract.target.name: ACTUAL}
+    named = {"score.0": "prediction", contract.target.name: "actual", ACTUAL: "actual", SPLIT: "split"}
     reference = model.reference.rename(columns=named)
     reference.to_parquet(folder / "reference.parquet")
     days = [model.answer(market.day(seed, case.day, case.world)).assign(_day=case.name) for case in cases]

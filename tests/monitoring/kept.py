@@ -32,7 +32,7 @@ def journal(folder: Path, watched: Watched, day: datetime.date, rows: pd.DataFra
     """Write answers of a day as the service does; returns the true value of each `prediction_id`."""
     names = [column.name for column in watched.columns().inputs]
     sent = json.loads(rows[names].to_json(orient="records", date_format="iso"))
-    scores = rows[[name for name in map(str, rows) if name.startswith("score_")]].to_numpy(dtype=float)
+    scores = rows[[name for name in map(str, rows) if name.startswith("score.")]].to_numpy(dtype=float)
     records = [
         Record(
             event=EVENT,

@@ -25,9 +25,9 @@ def numbers(rows: int, error: float, seed: int = 0, bias: float = 0.0) -> pd.Dat
         {
             "district": random.choice(["North", "South"], rows),
             "balcony": pd.array(random.choice([True, False], rows), dtype="boolean"),
-            "score_0": value,
-            "score_1": value - 16.449,
-            "score_2": value + 16.449,
+            "score.0": value,
+            "score.1": value - 16.449,
+            "score.2": value + 16.449,
             PREDICTION_ID: [f"{seed}-{place}" for place in range(rows)],
             ACTUAL: value + bias + random.normal(0, error, rows),
         }
@@ -49,7 +49,7 @@ def test_performance_is_that_of_held_out_rows_and_of_labelled_ones() -> None:
     assert found is not None
     assert (found.metric, found.labelled) == ("mae", 1_000)
     assert found.before.value == pytest.approx(10 * np.sqrt(2 / np.pi), rel=0.04)
-    errors = (rows[ACTUAL] - rows["score_0"]).abs()
+    errors = (rows[ACTUAL] - rows["score.0"]).abs()
     assert found.true is not None
     assert found.true.value == pytest.approx(errors.mean())
     assert found.true.low is not None
@@ -84,7 +84,7 @@ def test_coverage_of_intervals_falls_when_errors_grow() -> None:
 def test_coverage_of_sets_and_log_loss_of_labels() -> None:
     probability = np.array([0.95, 0.95, 0.6, 0.6] * 10)
     sold = pd.Series([True, False, True, False] * 10, dtype="boolean")
-    rows = pd.DataFrame({"score_0": probability, ACTUAL: sold, PREDICTION_ID: range(40)})
+    rows = pd.DataFrame({"score.0": probability, ACTUAL: sold, PREDICTION_ID: range(40)})
     model = watched(LABELS, binary(mass=0.8))  # 0.6 is uncertain: both labels are in the set
     judged = live.judge(model, rows)
     expected = -np.log(np.where(sold.to_numpy(dtype=bool), probability, 1 - probability))
@@ -101,7 +101,7 @@ def test_labels_that_the_model_does_not_know_are_left_out() -> None:
     model = msgspec.structs.replace(
         watched(contract), outcome=outcome, loss={"name": "log_loss", "objective": "multiclass"}
     )
-    scores = {"score_0": [0.7, 0.2, 0.1], "score_1": [0.2, 0.3, 0.1], "score_2": [0.1, 0.5, 0.8]}
+    scores = {"score.0": [0.7, 0.2, 0.1], "score.1": [0.2, 0.3, 0.1], "score.2": [0.1, 0.5, 0.8]}
     judged = live.judge(model, pd.DataFrame({**scores, ACTUAL: ["a", "b", "unheard of"]}))
     np.testing.assert_allclose(judged.losses, -np.log([0.7, 0.3]))
     assert judged.covered is not None
@@ -110,7 +110,7 @@ def test_labels_that_the_model_does_not_know_are_left_out() -> None:
 
 def test_a_target_with_bins_is_judged_by_its_classes() -> None:
     model = msgspec.structs.replace(watched(LABELS, binary()), bounds=[100.0])
-    rows = pd.DataFrame({"score_0": [0.9, 0.9], ACTUAL: [99.9, 100.0]})
+    rows = pd.DataFrame({"score.0": [0.9, 0.9], ACTUAL: [99.9, 100.0]})
     np.testing.assert_allclose(live.judge(model, rows).losses, -np.log([0.1, 0.9]))
 
 

@@ -41,7 +41,7 @@ def answers(
     value = actual + random.normal(0, error, rows)
     return pd.DataFrame(
         {
-            **{f"score_{place}": value for place in range(3)},
+            **{f"score.{place}": value for place in range(3)},
             TIME: pd.Timestamp("2026-11-30", tz="UTC"),
             VERSION: version,
             PREDICTION_ID: [f"{own}{place}" for place in range(rows)],
@@ -161,7 +161,7 @@ def answered(labels: Sequence[str], version: str, role: Role) -> pd.DataFrame:
     actual = random.choice(["a", "b", "c"], 1_000)
     said = np.where(random.random(1_000) < 0.8, actual, "a")
     scores = np.where(np.array(list(labels))[None, :] == said[:, None], 0.8, 0.2 / (len(labels) - 1))
-    named = {f"score_{place}": column for place, column in enumerate(scores.T)}
+    named = {f"score.{place}": column for place, column in enumerate(scores.T)}
     identity = {VERSION: version, PREDICTION_ID: [str(place) for place in range(1_000)], ROLE: role}
     return pd.DataFrame({**named, TIME: pd.Timestamp("2026-11-30", tz="UTC"), **identity, ACTUAL: actual})
 
