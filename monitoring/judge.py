@@ -131,19 +131,21 @@ class _Comparison:
             yield from self._uncovered(estimator, labelled)
 
     def _uncovered(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
-        """Whether intervals or sets hold surely more seldom than they say, and than they did on held-out rows."""
+        """Whether intervals or sets of these very rows hold surely more seldom than is to be expected of them."""
         now, before = (live.judge(estimator.watched, rows) for rows in (labelled, estimator.held_out))
         if now.covered is None or before.covered is None or now.promised is None or not len(now.covered):
             return
-        stated, share = min(now.promised, float(before.covered.mean())), float(now.covered.mean())
-        chance = float(stats.binom.cdf(int(now.covered.sum()), len(now.covered), stated))
-        if stated - share > self._params.degradation and chance < self._chance:
+        short = _short(now.covered, estimator.expected_coverage(now.rows))
+        then = _short(before.covered, estimator.expected_coverage(before.rows))
+        value, error = short.value - then.value, float(np.hypot(short.error, then.error))
+        if value > self._params.degradation and value > stats.norm.isf(self._chance) * error:
+            share = float(now.covered.mean())
             yield Finding(
                 kind="coverage",
                 harmful=True,
                 sentence=f"{share:.0%} of {len(now.covered):,} true values are where the answers say; "
-                f"{now.promised:.0%} should be.",
-                value=stated - share,
+                f"{share + value:.0%} are to be expected of these rows.",
+                value=value,
                 threshold=self._params.degradation,
             )
 
@@ -220,14 +222,24 @@ class _Comparison:
 
 
 class _Rise(NamedTuple):
-    """How far the mean of losses is above that of others, relative, and its standard error."""
+    """How far something is above what is expected, and its standard error."""
 
     value: float
     error: float
 
 
+def _short(covered: np.ndarray, expected: np.ndarray) -> _Rise:
+    """How far the share that is covered is below what is expected of the same rows, and its standard error."""
+    share = float(covered.mean())
+    variance = max(float((expected * (1 - expected)).mean()), share * (1 - share))
+    return _Rise(float(expected.mean()) - share, float(np.sqrt(variance / len(expected))))
+
+
 def _rise(losses: np.ndarray, others: np.ndarray) -> _Rise:
-    """Of the same rows, shape (rows,) each: what is due to which rows these are drops out (a ratio estimator)."""
+    """How far the mean of losses is above that of others, relative.
+
+    Of the same rows, shape (rows,) each: what is due to which rows these are drops out (a ratio estimator).
+    """
     value = float(losses.mean() / others.mean()) - 1
     left = losses - (1 + value) * others
     return _Rise(value, float(left.std() / np.sqrt(len(left)) / others.mean()))

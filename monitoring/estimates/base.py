@@ -94,6 +94,10 @@ class Estimator(ABC, Generic[OutcomeT]):
     def bias(self, rows: pd.DataFrame) -> Bias:
         """What rows with `ACTUAL` are wrong by on average, beyond what held-out rows are."""
 
+    @abstractmethod
+    def expected_coverage(self, rows: pd.DataFrame) -> np.ndarray:
+        """How probable it is that the interval or set of each row has the truth, shape (rows,)."""
+
     def losses(self, rows: pd.DataFrame) -> np.ndarray:
         """The true loss of each row, shape (rows,)."""
         return self.true(rows)[self.main][:, 0]

@@ -83,6 +83,13 @@ class Classes(Estimator[Binary | Multiclass]):
         clause = f"'{name}' came {way} often than its probabilities say ({shares[most]:.1%}, not {expected[most]:.1%})"
         return Bias(cost / max(loss, _CERTAIN), chance, clause)
 
+    def expected_coverage(self, rows: pd.DataFrame) -> np.ndarray:
+        """The probabilities of the classes in the set, together."""
+        scores, shares = answers.scores(rows), self._shares(rows)
+        inside = [self.outcome.covered(scores, np.full(len(rows), float(place))) for place in range(shares.shape[1])]
+        expected: np.ndarray = (np.column_stack(inside) * shares).sum(axis=1)
+        return expected
+
     def _surplus(self, rows: pd.DataFrame) -> np.ndarray:
         """1 where a class came, less its probability; shape (rows, classes)."""
         surplus: np.ndarray = self._came(rows) - self._shares(rows)

@@ -82,6 +82,13 @@ class Numbers(Estimator[Regression]):
         way = "above" if off > 0 else "below"
         return Bias(rise, chance, f"true values are on average {abs(off):.1%} {way} the answers")
 
+    def expected_coverage(self, rows: pd.DataFrame) -> np.ndarray:
+        """The share of held-out errors that would be in the interval, each in units of its expected size."""
+        scores, usual = answers.scores(rows), np.sort(np.abs(self._relative(self.held_out)))
+        reach = (scores[:, 2] - scores[:, 1]) / 2 / np.maximum(self._sizes(self._causes(rows)), _LEAST)
+        expected: np.ndarray = np.searchsorted(usual, reach, side="right") / len(usual)
+        return expected
+
     def _relative(self, rows: pd.DataFrame) -> np.ndarray:
         """Errors with their sign, in units of the size that is expected of each; shape (rows,)."""
         relative: np.ndarray = self._errors(rows) / np.maximum(self._sizes(self._causes(rows)), _LEAST)
