@@ -62,8 +62,8 @@ class Settings:
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
         grpc_port: its port; 0 for no gRPC.
-        max_grpc_connection_seconds: how long a connection of gRPC gets new calls, so that a client that balances looks for
-            new servers; 0 for ever.
+        max_grpc_connection_seconds: how long a connection of gRPC gets new calls, so that a client that balances looks
+            for new servers; 0 for ever.
         transport: "http" or "grpc": which of them a worker alone serves at the one port that its platform gives it.
         http_port: where HTTP then is for the machine itself, if that port is gRPC's.
         image: the image that the service was started from, for the lineage of its models.

@@ -1,4 +1,4 @@
-"""A pod without a cluster: the process of the image with a manifest's environment, its probes, and how it is stopped."""
+"""A pod without a cluster: the process of the image with a manifest's environment, and its probes."""
 
 import contextlib
 import os

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import httpx
 import kubernetes_validate
 import pytest
 import yaml
-from importlib_resources import files
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 

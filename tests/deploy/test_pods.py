@@ -40,7 +40,7 @@ def container() -> dict[str, Any]:
 
 @pytest.fixture
 def pods(trained: Project, bento: str, container: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., Pod]]:
-    """Starts pods of the Deployment, which are ready in the time that their startup probe has; they end with the test."""
+    """Starts pods of the Deployment, ready in the time that their startup probe gives; they end with the test."""
     with ExitStack() as running:
 
         def start(**more: str) -> Pod:
