@@ -75,6 +75,9 @@ def _strict(schema: Any) -> Any:
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    if isinstance(schema.get("anyOf"), list):  # pydantic says by a null that a field may be left out
+        kinds = [each for each in schema["anyOf"] if each != {"type": "null"}]
+        schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     kept = {name: part for name, part in schema.items() if name not in _DROPPED or isinstance(part, dict)}
     changed = {name: _strict(part) for name, part in kept.items()}
     if isinstance(schema.get("properties"), dict):
