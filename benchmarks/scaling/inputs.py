@@ -51,7 +51,7 @@ _PLATFORMS = {
     "run-request-memory": Input(0.0000025, "USD a GiB-second, billed by request", _RUN),
     "run-million": Input(0.40, "USD a million requests, billed by request", _RUN),
     "run-quota": Input(1_000, "instances of a service", "quotas of Cloud Run, 1 vCPU and 1 GiB; regions differ"),
-    "node": Input(0.337968, "USD an hour of n2d-standard-8", _NODE),
+    "node": Input(0.388472, "USD an hour of n2-standard-8", _NODE),
     "node-pods": Input(7, "pods of one vCPU on it", "8 vCPU less one for the node itself"),
     "cluster": Input(0.10, "USD an hour of GKE's control plane", "price list of GKE, as of 2025"),
     "nodes": Input(5_000, "nodes of a cluster", "Kubernetes, Considerations for large clusters"),

@@ -42,7 +42,7 @@ def test_figures_of_another_machine_and_other_prices_are_taken(tmp_path: Path) -
     text = printed(str(slower), "--node", "1", "--loads", "100000")
     assert "| workers over HTTP | 21 |" in text
     assert "| Kubernetes on them | 2,263 USD a month |" in text  # 3 nodes and the control plane, of 730 hours
-    assert "| `--node` | 1 | USD an hour of n2d-standard-8 | the command line |" in text
+    assert "| `--node` | 1 | USD an hour of n2-standard-8 | the command line |" in text
 
 
 @given(loads)
