@@ -17,6 +17,8 @@ from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
 """How many pipelined requests may wait for their answers on a connection; with more it is closed."""
+_LAST_SECONDS = 1
+"""How long a connection without a request stays open once the server ends."""
 
 
 def install(settings: Settings) -> None:
@@ -41,6 +43,7 @@ class Connection(HttpToolsProtocol):
         self._seconds = settings.max_request_seconds
         self._too_many = False
         self._arriving = False
+        self._ending = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,11 +81,34 @@ class Connection(HttpToolsProtocol):
         self._unwatch()
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """A request can be answered; once the server ends, its answer says that it is the last one."""
+        super().on_headers_complete()
+        if self._ending and self.cycle is not None:
+            self.cycle.keep_alive = False
+
     def on_message_complete(self) -> None:
         """The last byte of a request has arrived."""
         self._arriving = False
         self._unwatch()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server ends: one more request is answered.
+
+        uvicorn closes a connection that has none at once, and under load that is under a request that is on its way:
+        its caller gets no answer, and may not know whether to ask again.
+        """
+        self._ending = True
+        last: RequestResponseCycle | None = self.cycle
+        if last is None or last.response_complete:
+            self.loop.call_later(_LAST_SECONDS, self._shut)
+        else:
+            super().shutdown()
+
+    def _shut(self) -> None:
+        if not self._arriving:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""

@@ -124,9 +124,11 @@ def _health_handler(probes: health.aio.HealthServicer, arriving: Messages) -> gr
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
-    """The limits that gRPC itself enforces: sizes of messages, and idle or dead connections."""
+    """The limits that gRPC itself enforces: sizes of messages, and idle, dead or old connections."""
     seconds = settings.max_request_seconds
+    age = settings.max_grpc_connection_seconds
     return [
+        *([("grpc.max_connection_age_ms", 1_000 * age)] if age else []),
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", settings.max_body_bytes),
         ("grpc.max_send_message_length", -1),

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -205,3 +206,15 @@ def test_an_address_that_grpc_alone_does_not_take_ends_the_start(trained: Projec
     printed = refused_start(bento, tmp_path, free_port(), {**variables, "BOXWOOD_GRPC_PORT": str(free_port())})
     assert "Not starting: gRPC cannot be served" in printed
     assert "Failed to bind to address 0x7f.1:" in printed
+
+
+def test_an_old_connection_of_grpc_ends_so_that_its_client_looks_for_new_servers(trained: Project, bento: str) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    variables = {"BOXWOOD_GRPC_PORT": address.split(":")[1], "BOXWOOD_MAX_GRPC_CONNECTION_SECONDS": "1"}
+    states: SimpleQueue[grpc.ChannelConnectivity] = SimpleQueue()
+    with trained.start_alone(bento, **variables), grpc.insecure_channel(address) as channel:
+        channel.subscribe(states.put)
+        for awaited in (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE):
+            assert channel.unary_unary(f"{SERVICE}/ServerReady")(b"", timeout=60)
+            while states.get(timeout=60) is not awaited:
+                pass

@@ -1,0 +1,118 @@
+"""What the arithmetic starts from: measured figures, our own settings, prices and limits of platforms."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from deploy.config import Run
+from serving.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks/results.md"
+_AUTOSCALER = ROOT / "deploy/kubernetes/plain/autoscaler.yaml"
+_BYTES = "one row of flights, measured on a running service on 2026-11-30"
+_RUN = "price list of Cloud Run, Tier 1, as of 2025"
+_NODE = "price list of Compute Engine, us-central1, as of 2025"
+
+
+class Input(NamedTuple):
+    """A number that a flag replaces.
+
+    Attributes:
+        value: the number.
+        unit: what it counts.
+        source: where it is from, and of when.
+    """
+
+    value: float
+    unit: str
+    source: str
+
+
+def defaults(results: str) -> dict[str, Input]:
+    """All inputs by their names; `results` is the text that `make bench` wrote."""
+    return {**_measured(results), **_own(), **_PLATFORMS}
+
+
+_PLATFORMS = {
+    "core": Input(1.0, "of a measured core is a vCPU", "an assumption: measure it on the platform"),
+    "request-bytes": Input(308, "bytes, HTTP", _BYTES),
+    "answer-bytes": Input(373, "bytes, HTTP", _BYTES),
+    "line-bytes": Input(414, "bytes of the journal a row", _BYTES),
+    "series": Input(187, "series of a worker that is asked over HTTP and gRPC", _BYTES),
+    "image-mb": Input(249, "MB beyond the base", "podman's size of the image, docs/explanation/speed.md"),
+    "ready": Input(2.5, "seconds from a container's start until it answers", "docs/explanation/speed.md, the image"),
+    "run-cpu": Input(0.000018, "USD a vCPU-second, billed by instance", _RUN),
+    "run-memory": Input(0.000002, "USD a GiB-second, billed by instance", _RUN),
+    "run-request-cpu": Input(0.000024, "USD a vCPU-second, billed by request", _RUN),
+    "run-request-memory": Input(0.0000025, "USD a GiB-second, billed by request", _RUN),
+    "run-million": Input(0.40, "USD a million requests, billed by request", _RUN),
+    "run-quota": Input(1_000, "instances of a service", "quotas of Cloud Run, 1 vCPU and 1 GiB; regions differ"),
+    "node": Input(0.388472, "USD an hour of n2-standard-8", _NODE),
+    "node-pods": Input(7, "pods of one vCPU on it", "8 vCPU less one for the node itself"),
+    "cluster": Input(0.10, "USD an hour of GKE's control plane", "price list of GKE, as of 2025"),
+    "nodes": Input(5_000, "nodes of a cluster", "Kubernetes, Considerations for large clusters"),
+    "log-gib": Input(0.50, "USD a GiB of Cloud Logging", "price list of Cloud Logging, as of 2025"),
+    "log-free": Input(50, "GiB a month of it for nothing", "price list of Cloud Logging, as of 2025"),
+    "prometheus": Input(2_000_000, "series in one Prometheus", "a rule of thumb: about 16 GiB of memory"),
+    "reaction": Input(
+        60, "seconds until more pods answer", "a scrape, the adapter's minute, a look, a start; not measured"
+    ),
+}
+
+
+def _own() -> dict[str, Input]:
+    """Our own settings."""
+    run, autoscaler = Run(), yaml.safe_load(_AUTOSCALER.read_text())["spec"]
+    [processor] = autoscaler["metrics"]
+    share = processor["resource"]["target"]["averageUtilization"] / 100
+    mebibytes = {name: float(text.removesuffix("Mi")) for name, text in (("s", run.memory), ("m", run.metrics.memory))}
+    collector = float(run.metrics.cpu.removesuffix("m")) / 1_000
+    ours, pods = "deploy/cloudrun.yaml", "deploy/kubernetes"
+    return {
+        "share": Input(share, "of what a worker can do, for peaks and lost pods", f"{pods}, the autoscaler"),
+        "least-pods": Input(autoscaler["minReplicas"], "pods at least", pods),
+        "most-pods": Input(autoscaler["maxReplicas"], "pods at most", pods),
+        "most-instances": Input(run.max_instances, "instances at most", ours),
+        "concurrency": Input(run.concurrency, "requests in flight in an instance at most", ours),
+        "vcpus": Input(float(run.cpu) + collector, "vCPUs of an instance with its collector", ours),
+        "gibibytes": Input(sum(mebibytes.values()) / 1_024, "GiB of an instance with its collector", ours),
+        "journal-rows": Input(Settings().journal_rows_per_second, "rows a second a worker records", "default setting"),
+        "scrape": Input(15, "seconds between two scrapes", f"{pods}/monitored"),
+    }
+
+
+def _measured(results: str) -> dict[str, Input]:
+    """What `make bench` measured of one worker."""
+    source = "benchmarks/results.md"
+    http = _row(results, "Single rows over HTTP", "Boxwood, alone")
+    typed = _row(results, "Single rows over gRPC", "Boxwood, typed")
+    [explained] = re.findall(r"^\| 1 \| 2 \| ([\d,]+) \|", _section(results, "Explanations"), re.MULTILINE)
+    rate, p99 = _number(http["32 connections"]), re.findall(r"p99 ([\d.]+) ms", http["32 connections"])[0]
+    return {
+        "rate": Input(rate, "single rows a second of a worker over HTTP, 32 connections", source),
+        "p99": Input(float(p99), "ms, 99 % of their answers", source),
+        "typed": Input(_number(typed["calls"]), "the same over typed gRPC, 32 calls", source),
+        "explained": Input(_number(explained), "explanations a second, one row each", source),
+    }
+
+
+def _row(results: str, title: str, name: str) -> Mapping[str, str]:
+    """A row of the first table of a section, by the heads of its columns."""
+    lines = [line for line in _section(results, title).splitlines() if line.startswith("| ")]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    [found] = [row for row in table if row[0] == name]
+    return dict(zip(table[0], found, strict=True))
+
+
+def _section(results: str, title: str) -> str:
+    [found] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", results, re.DOTALL | re.MULTILINE)
+    return str(found)
+
+
+def _number(text: str) -> float:
+    """The number that a text begins with."""
+    return float(re.findall(r"^[\d,.]+", text)[0].replace(",", ""))

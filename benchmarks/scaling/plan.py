@@ -1,0 +1,129 @@
+"""The arithmetic: what a load takes on Cloud Run and on Kubernetes, and at which load a limit is reached."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+MONTH = 730 * 3_600
+"""Seconds."""
+_GIB = 2**30
+
+
+class Plan(NamedTuple):
+    """What one load takes.
+
+    Attributes:
+        load: requests a second, a row each.
+        workers: that answer it over HTTP, each at the share of its rate that is planned for.
+        typed, explained: the workers that it would take over typed gRPC, and if each request were an explanation.
+        in_flight: requests in flight in a worker, of the concurrency that an instance has.
+        by_instance, by_request: USD a month on Cloud Run, under its two ways to bill.
+        nodes: that have room for the workers as pods.
+        cluster: USD a month for them and the control plane.
+        gigabits: a second, of requests and answers.
+        series: in Prometheus.
+        samples: that it takes a second.
+        rows: that the journal records a second, with its default settings.
+        recorded: which share of all rows that is.
+        log: GiB of them a month; as a structured log they cost `logging` USD.
+        pulled: GB that the nodes pull for a new image.
+        refused: requests until more pods answer, if the load doubles at once on Kubernetes.
+        waiting: requests that wait for a start, if it does on Cloud Run.
+    """
+
+    load: float
+    workers: int
+    typed: int
+    explained: int
+    in_flight: float
+    by_instance: float
+    by_request: float
+    nodes: int
+    cluster: float
+    gigabits: float
+    series: float
+    samples: float
+    rows: float
+    recorded: float
+    log: float
+    logging: float
+    pulled: float
+    refused: float
+    waiting: float
+
+
+class Limit(NamedTuple):
+    """A limit, and the load at which it is reached."""
+
+    load: float
+    what: str
+    remedy: str
+
+
+def planned(load: float, given: Mapping[str, float]) -> Plan:
+    """What a load takes; `given` has every input by its name."""
+    usable = _usable(given)
+    workers = max(math.ceil(load / usable), 1)
+    pods = max(workers, int(given["least-pods"]))
+    nodes = math.ceil(pods / given["node-pods"])
+    series = pods * given["series"]
+    rows = min(load, workers * given["journal-rows"])
+    log = rows * given["line-bytes"] * MONTH / _GIB
+    does = given["rate"] * given["core"]
+    return Plan(
+        load=load,
+        workers=workers,
+        typed=math.ceil(load / (usable * given["typed"] / given["rate"])),
+        explained=math.ceil(load / (usable * given["explained"] / given["rate"])),
+        in_flight=load / workers * given["p99"] / 1_000,
+        by_instance=workers * _instance(given, "run"),
+        by_request=workers * _instance(given, "run-request") + load * MONTH / 1e6 * given["run-million"],
+        nodes=nodes,
+        cluster=(nodes * given["node"] + given["cluster"]) * MONTH / 3_600,
+        gigabits=load * (given["request-bytes"] + given["answer-bytes"]) * 8 / 1e9,
+        series=series,
+        samples=series / given["scrape"],
+        rows=rows,
+        recorded=rows / load,
+        log=log,
+        logging=max(0.0, log - given["log-free"]) * given["log-gib"],
+        pulled=nodes * given["image-mb"] / 1_000,
+        refused=max(0.0, 2 * load - pods * does) * given["reaction"],
+        waiting=max(0.0, 2 * load - workers * does) * given["ready"],
+    )
+
+
+def limits(given: Mapping[str, float]) -> list[Limit]:
+    """All limits, the first that is reached first."""
+    usable = _usable(given)
+    free = given["log-free"] * _GIB / MONTH / given["line-bytes"]
+    found = [
+        Limit(free, f"the {given['log-free']:g} GiB of log a month that cost nothing", "`BOXWOOD_JOURNAL_PERCENT`"),
+        Limit(
+            given["journal-rows"], f"the {given['journal-rows']:g} rows a second that a worker records",
+            "none: it is there to bound the log; verdicts need thousands of rows a day",
+        ),
+        Limit(given["most-instances"] * usable, f"`max_instances: {given['most-instances']:g}` of Cloud Run", "ours"),
+        Limit(given["most-pods"] * usable, f"`maxReplicas: {given['most-pods']:g}` of the autoscalers", "ours"),
+        Limit(given["run-quota"] * usable, f"{given['run-quota']:,.0f} instances of a service", "ask for more"),
+        Limit(
+            given["prometheus"] / given["series"] * usable, f"{given['prometheus']:,.0f} series in one Prometheus",
+            "record sums without `pod`, or more than one Prometheus",
+        ),
+        Limit(
+            given["nodes"] * given["node-pods"] * usable, f"{given['nodes']:,.0f} nodes of a cluster",
+            "more clusters",
+        ),
+    ]  # fmt: skip
+    return sorted(found)
+
+
+def _usable(given: Mapping[str, float]) -> float:
+    """Requests a second that are planned for a worker: what its processor does, or what its concurrency lets in."""
+    let_in = given["concurrency"] / given["p99"] * 1_000
+    return min(given["rate"] * given["core"] * given["share"], let_in)
+
+
+def _instance(given: Mapping[str, float], price: str) -> float:
+    """USD a month for an instance that always has a request."""
+    return MONTH * (given["vcpus"] * given[f"{price}-cpu"] + given["gibibytes"] * given[f"{price}-memory"])
