@@ -1,12 +1,10 @@
 """The Predictor: decoded rows in, answers and explanations out. It knows no transport and no table."""
 
-import ctypes
 import itertools
 import secrets
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import lightgbm as lgb
 import msgspec
@@ -19,6 +17,7 @@ from model.features import FeatureMatrix
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
+from model.trees import TreeScorer
 from problems.base import owners
 from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
@@ -29,10 +28,6 @@ from validation.lookup import Lookup
 from validation.table import Table
 from validation.values import quoted
 from validation.wire import ClassContributions, Explanation, Explanations, Prediction, Predictions
-
-_FLOAT64 = 1
-"""C_API_DTYPE_FLOAT64"""
-_AT, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 
 
 class Predictor:
@@ -65,9 +60,9 @@ class Predictor:
         self._matrix = FeatureMatrix(model.problem, model.fitted)
         self.outcome = model.outcome
         self._booster = _booster(model, BOOSTER, model.outcome.raw_scores)
-        self._raw = _Scorer(self._booster, raw_score=True)
+        self._raw = TreeScorer(self._booster, raw_score=True)
         spread = _booster(model, SPREAD, 1) if SPREAD in model.boosters else None
-        self._spread = None if spread is None else _Scorer(spread, raw_score=False)
+        self._spread = None if spread is None else TreeScorer(spread, raw_score=False)
         self._inputs = [column.name for column in self.contract.inputs]
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
@@ -240,54 +235,6 @@ class Predictor:
 def open_predictor(directory: Path) -> Predictor:
     """Read, audit and construct the model in a bundle directory; raises BundleError."""
     return Predictor.of(bundles.read(directory))
-
-
-class _Scorer:
-    """What `Booster.predict` returns, to the bit, without its 0.05 ms of preparations.
-
-    LightGBM's C API has a call that prepares once and scores single rows, but its Python package wraps none; so this
-    borrows the package's library and handle, the two names with underscores. LightGBM locks what was prepared: several
-    threads may call this.
-    """
-
-    def __init__(self, booster: lgb.Booster, *, raw_score: bool) -> None:
-        self._booster = booster  # what is prepared points into it
-        self._features, self._outputs = booster.num_feature(), booster.num_model_per_iteration()
-        # 0 and 1 are C_API_PREDICT_NORMAL and C_API_PREDICT_RAW_SCORE; from the first tree on, as many as are best
-        self._what = int(raw_score), 0, booster.best_iteration
-        # one thread: with two, batches wait for the second far longer than they gain
-        self._how = b"num_threads=1"
-        self._prepared, self._length = ctypes.c_void_p(), ctypes.byref(ctypes.c_int64())
-        prepare = _prototype("LGBM_BoosterPredictForMatSingleRowFastInit", _AT, *(_INT,) * 5, _TEXT, _AT)
-        self._score_row = _prototype("LGBM_BoosterPredictForMatSingleRowFast", _AT, _AT, _AT, _AT)
-        self._score_rows = _prototype("LGBM_BoosterPredictForMat", _AT, _AT, *(_INT,) * 7, _TEXT, _AT, _AT)
-        into = ctypes.byref(self._prepared)
-        self._check(prepare(booster._handle, *self._what, _FLOAT64, self._features, self._how, into))
-        weakref.finalize(self, lgb.basic._LIB.LGBM_FastConfigFree, self._prepared).atexit = False
-
-    def __call__(self, matrix: np.ndarray) -> np.ndarray:
-        """Scores of a model matrix of float64, shape (rows, features): shape (rows,), or (rows, outputs) if several."""
-        rows = np.ascontiguousarray(matrix)
-        scores = np.empty(len(matrix) if self._outputs == 1 else (len(matrix), self._outputs))
-        data, into = rows.ctypes.data, scores.ctypes.data
-        if len(rows) == 1:
-            self._check(self._score_row(self._prepared, data, self._length, into))
-        elif len(rows):  # LightGBM refuses a matrix without rows
-            shape = len(rows), self._features, 1  # row-major
-            handle = self._booster._handle
-            self._check(self._score_rows(handle, data, _FLOAT64, *shape, *self._what, self._how, self._length, into))
-        return scores
-
-    def _check(self, status: int) -> None:
-        if status != 0:
-            raise lgb.basic.LightGBMError(lgb.basic._LIB.LGBM_GetLastError().decode())
-
-
-def _prototype(name: str, *arguments: Any) -> Any:
-    """A function of LightGBM's library with a prototype of our own, which nobody else sees or changes."""
-    function = lgb.basic._LIB[name]
-    function.argtypes = arguments
-    return function
 
 
 def _ranges(contract: Contract, reference: Reference) -> dict[str, tuple[float, float]]:

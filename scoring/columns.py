@@ -1,0 +1,129 @@
+"""Columns between Arrow and the decoder: what a file holds as requests would bring it, and keys as they came."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from validation.contract import Column, Kind
+from validation.decode import texts
+from validation.parsing import parse_text
+from validation.table import Values
+from validation.values import LARGEST_INTEGER, reader
+
+STORED = {
+    Kind.INTEGER: pa.int64(),
+    Kind.REAL: pa.float64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.CATEGORY: pa.string(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+}
+"""The types in which answers hold values of a kind."""
+_COUNTED = {Kind.DATE: pa.int32(), Kind.TIMESTAMP: pa.int64()}
+"""How Arrow counts days and microseconds."""
+_FEW = 0.5
+"""Up to this share of distinct texts a column is read by them."""
+
+
+def values(column: Column, array: pa.Array) -> Values:
+    """A column of a typed file, as requests would bring it: a number as a number, a text as a text.
+
+    Args:
+        column: which one it is.
+        array: of any type; what no request can hold is left for the decoder to refuse.
+    """
+    kind = array.type
+    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
+        return _chosen(array)
+    if pa.types.is_dictionary(kind):
+        return values(column, array.dictionary_decode())
+    if _is_text(kind):
+        return _texts(array)
+    if pa.types.is_decimal(kind):
+        return [None if cell is None else _number(cell) for cell in array.to_pylist()]
+    if pa.types.is_floating(kind):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    if array.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None and column.kind is Kind.DATE  # a day of its zone
+    if pa.types.is_temporal(kind) and not zoned and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    listed: list[Any] = array.to_pylist()
+    return listed
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _number(cell: Any) -> float | int:
+    whole = cell.is_finite() and cell == cell.to_integral_value()
+    return int(cell) if whole else float(cell)
+
+
+def _texts(array: pa.Array) -> list[Any]:
+    """Texts as Python has them; each distinct one is made once, which is what takes the time."""
+    coded = array.dictionary_encode()
+    return _chosen(coded) if len(coded.dictionary) <= _FEW * len(array) else array.to_pylist()
+
+
+def _chosen(array: pa.DictionaryArray, read: Callable[[str], Any] = str) -> list[Any]:
+    """The value of each cell, of which each distinct text is read once."""
+    names = array.dictionary.to_pylist()
+    distinct = texts([*(None if name is None else read(name) for name in names), None])
+    places = pc.fill_null(array.indices.cast(pa.int64()), len(names)).to_numpy()
+    chosen: list[Any] = distinct[places].tolist()
+    return chosen
+
+
+def parsed(column: Column, array: pa.StringArray) -> Values:
+    """A column of a text file, as requests would bring what its texts stand for; an empty one is missing.
+
+    Texts that are no values of the column's kind stay texts, and the decoder refuses them in its words.
+    """
+    if column.numeric:
+        numbers = _plain_numbers(column, array)
+        if numbers is not None:
+            return numbers
+
+    def read(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            return parse_text(column, text)
+        return text
+
+    return _chosen(array.dictionary_encode(), read)
+
+
+def _plain_numbers(column: Column, array: pa.StringArray) -> np.ndarray | None:
+    """Numbers as Arrow reads them at once, NaN where missing; None where it might read them otherwise than we do."""
+    filled = pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
+    try:
+        numbers = np.asarray(pc.cast(filled, pa.float64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        return None
+    odd = np.isnan(numbers).sum() != filled.null_count  # "nan" is a text for a missing one, "nan(1)" is not
+    odd |= bool((np.signbit(numbers) & (numbers == 0)).any())
+    odd |= column.kind is Kind.INTEGER and bool((np.abs(numbers) >= LARGEST_INTEGER).any())
+    return None if odd else numbers
+
+
+def kept(column: Column, array: pa.Array, brought: Values) -> pa.Array:
+    """A key column of good rows, in the type in which answers hold it.
+
+    Args:
+        column: which key.
+        array: as the file has it.
+        brought: the same as requests would bring it.
+    """
+    kind = STORED[column.kind]
+    if column.kind is Kind.CATEGORY:  # echoed as it was sent
+        return array.cast(kind)
+    if isinstance(brought, np.ndarray):
+        return pa.array(brought, from_pandas=True).cast(kind)
+    read = reader(column)
+    counted = [None if value is None else read(value) for value in brought]
+    return pa.array(counted, _COUNTED.get(column.kind, pa.float64())).cast(kind)

@@ -1,0 +1,254 @@
+"""What there is to score: files of an address, cut into parts that are read as streams of record batches."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from scoring import delimited
+from scoring.batches import demand
+from scoring.manifest import InputFile, Partition
+from scoring.places import is_local, opened
+from validation.contract import Contract
+from validation.errors import StoreError, TableError
+
+BATCH = 1 << 16
+"""Rows that are decoded and scored at a time."""
+PARQUET, ARROW, STREAM, CSV = "parquet", "arrow", "stream", "csv"
+_SUFFIXES = {".parquet": PARQUET, ".pq": PARQUET, ".csv": CSV, ".tsv": CSV, ".txt": CSV}
+_MAGIC = ((b"PAR1", PARQUET), (b"ARROW1", ARROW), (b"\xff\xff\xff\xff", STREAM))
+_BUFFER = 1 << 22
+"""What is read of a column of a file at a time."""
+_STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
+"""What file systems say of a file that changes when it does, the best first."""
+
+
+class Rows(NamedTuple):
+    """Rows of a part: a batch, the place of each in its file, and the cells of lines that have too many or too few."""
+
+    batch: pa.RecordBatch
+    places: np.ndarray
+    ragged: dict[int, int]
+
+
+class Inputs:
+    """The files at an address: a file, a folder or a pattern with `*`; names that begin with `_` or `.` are no input."""
+
+    def __init__(self, address: str, contract: Contract, dropped: Sequence[str] = (), root: str = "") -> None:
+        """Open the address; raises StoreError.
+
+        Args:
+            address: where the files are, as fsspec has addresses.
+            contract: whose columns they have.
+            dropped: columns that are left out.
+            root: the path that the address leads to, where `listed` has found it before.
+        """
+        self.address = address
+        self.files, found = opened(address)
+        self.root = root or found
+        self._contract, self._dropped = contract, dropped
+        self._known = [column.name for column in (*contract.inputs, *contract.keys)]
+
+    def listed(self) -> list[InputFile]:
+        """The files, by name; raises TableError if there is none and StoreError if it cannot be said."""
+        try:
+            if "*" in self.root:
+                self.root, found = self._globbed()
+            else:
+                found = self.files.find(self.root, detail=True)
+        except OSError as error:
+            raise StoreError(f"{self.address} cannot be listed: {error}.") from error
+        named = {name: self._below(name) for name in sorted(found)}
+        chosen = {name: below for name, below in named.items() if not _is_hidden(below)}
+        if not chosen:
+            raise TableError(f"There is no file to score at {self.address}.")
+        return [self._described(name, below, found[name]) for name, below in chosen.items()]
+
+    def _globbed(self) -> tuple[str, dict[str, Any]]:
+        root = self.root.split("*", 1)[0].rpartition("/")[0]
+        found = self.files.glob(self.root, detail=True)
+        return root, {name: told for name, told in found.items() if told["type"] == "file"}
+
+    def _below(self, name: str) -> str:
+        return name.removeprefix(self.root).removeprefix("/")
+
+    def _described(self, name: str, below: str, told: dict[str, Any]) -> InputFile:
+        stamp = next((str(told[key]) for key in _STAMPS if told.get(key)), "")
+        with self._reading(name), self.files.open(name, "rb") as file:
+            return InputFile(below, int(told["size"]), stamp, _format(name, file.read(8)))
+
+    def partitions(self, files: Sequence[InputFile], rows: int) -> list[Partition]:
+        """Cut files into parts of so many rows, the same ones every time.
+
+        Raises:
+            TableError: a file has not the columns of the contract, or cannot be read.
+        """
+        return [part for place, file in enumerate(files) for part in self._cut(place, file, rows)]
+
+    def _cut(self, place: int, file: InputFile, rows: int) -> Iterator[Partition]:
+        name = self.path(file)
+        with self._reading(name), self._opened(file) as source:
+            if file.format == CSV:
+                found = delimited.header(source, self._known, name)
+                demand(self._contract, found.names, name, self._dropped)
+                for span in delimited.spans(source, found.end, rows):
+                    yield Partition(place, span.first, span.rows, span.start, span.stop)
+                return
+            if file.format == STREAM:
+                stream = pa.ipc.open_stream(source)
+                demand(self._contract, stream.schema.names, name, self._dropped)
+                if count := sum(map(len, stream)):
+                    yield Partition(place, 0, count)
+                return
+            if file.format == PARQUET:
+                whole = pq.ParquetFile(source)
+                names, total = whole.schema_arrow.names, whole.metadata.num_rows
+            else:
+                whole = pa.ipc.open_file(source)
+                names, total = whole.schema.names, sum(_sizes(whole))
+            demand(self._contract, names, name, self._dropped)
+        for first in range(0, total, rows):
+            yield Partition(place, first, min(rows, total - first))
+
+    def read(self, file: InputFile, part: Partition) -> Iterator[Rows]:
+        """The rows of a part; raises TableError if they cannot be read."""
+        name = self.path(file)
+        with self._reading(name), self._opened(file) as source:
+            if file.format == CSV:
+                yield from self._texts(source, part, name)
+                return
+            yield from _placed(_READERS[file.format](source, part, self._names), part)
+
+    def _texts(self, source: Any, part: Partition, name: str) -> Iterator[Rows]:
+        header = delimited.header(source, self._known, name)
+        span = delimited.Span(part.start, part.stop, part.first, part.rows)
+        read = delimited.read(source, header, span, name)
+        table = read.table.select(self._names(read.table.schema.names)).combine_chunks()
+        ragged, done = read.ragged, 0
+        for batch in table.to_batches(max_chunksize=BATCH):
+            yield Rows(batch, read.places[done : done + len(batch)], ragged)
+            ragged, done = {}, done + len(batch)
+        if ragged:  # there are no other rows
+            yield Rows(pa.RecordBatch.from_pylist([], table.schema), read.places, ragged)
+
+    def _names(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self._known and name not in self._dropped]
+
+    def path(self, file: InputFile) -> str:
+        """The path of a file."""
+        return f"{self.root}/{file.path}" if file.path else self.root
+
+    def _opened(self, file: InputFile) -> Any:
+        path = self.path(file)
+        if file.format == CSV:
+            return self.files.open(path, "rb", block_size=_BUFFER)
+        if is_local(self.files):
+            return pa.OSFile(path)
+        return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(self.files)).open_input_file(path)
+
+    def _reading(self, name: str) -> "_Reading":
+        return _Reading(name)
+
+
+class _Reading:
+    """Errors of a file that is read, as sentences."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, pa.ArrowException | OSError) and not isinstance(error, GeneratorExit):
+            raise TableError(f"{self._name} cannot be read: {error}.") from error
+
+
+def _is_hidden(below: str) -> bool:
+    return any(name.startswith(("_", ".")) for name in below.split("/"))
+
+
+def _format(name: str, start: bytes) -> str:
+    """The format of a file by its first bytes, or of a text by its name."""
+    for magic, found in _MAGIC:
+        if start.startswith(magic):
+            return found
+    suffix = "." + name.rpartition(".")[2].lower()
+    if _SUFFIXES.get(suffix) == CSV:
+        return CSV
+    raise TableError(
+        f"{name} is no table that is read here: Parquet, Arrow (file or stream), or CSV (.csv, .tsv, .txt; not compressed)."
+    )
+
+
+def _sizes(whole: Any) -> list[int]:
+    """The rows of each row group or record batch."""
+    if isinstance(whole, pq.ParquetFile):
+        return [whole.metadata.row_group(place).num_rows for place in range(whole.metadata.num_row_groups)]
+    return [whole.get_batch(place).num_rows for place in range(whole.num_record_batches)]
+
+
+def _within(sizes: Sequence[int], part: Partition) -> tuple[list[int], int]:
+    """Which row groups or record batches hold a part, and how many rows of them come before it."""
+    starts = [0, *itertools.accumulate(sizes)]
+    stop = part.first + (part.rows)
+    chosen = [place for place, start in enumerate(starts[:-1]) if start < stop and starts[place + 1] > part.first]
+    return chosen, part.first - starts[chosen[0]]
+
+
+def _parquet(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+    schema = pq.read_schema(source)
+    columns = names(schema.names)
+    texts = [
+        name
+        for name in columns
+        if pa.types.is_string(schema.field(name).type) or pa.types.is_large_string(schema.field(name).type)
+    ]
+    file = pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False, buffer_size=_BUFFER)
+    groups, skipped = _within(_sizes(file), part)
+    batches = file.iter_batches(batch_size=BATCH, row_groups=groups, columns=columns, use_threads=False)
+    return _cut_out(batches, skipped, part.rows)
+
+
+def _arrow(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+    file = pa.ipc.open_file(source)
+    columns = names(file.schema.names)
+    groups, skipped = _within(_sizes(file), part)
+    return _cut_out((file.get_batch(place).select(columns) for place in groups), skipped, part.rows)
+
+
+def _stream(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+    file = pa.ipc.open_stream(source)
+    columns = names(file.schema.names)
+    return (batch.select(columns) for batch in file)
+
+
+_READERS = {PARQUET: _parquet, ARROW: _arrow, STREAM: _stream}
+
+
+def _cut_out(batches: Iterator[pa.RecordBatch], skipped: int, rows: int) -> Iterator[pa.RecordBatch]:
+    """So many rows of batches, after those that are skipped."""
+    for batch in batches:
+        if skipped >= len(batch):
+            skipped -= len(batch)
+            continue
+        cut = batch.slice(skipped, rows)
+        skipped, rows = 0, rows - len(cut)
+        yield cut
+        if not rows:
+            return
+
+
+def _placed(batches: Iterator[pa.RecordBatch], part: Partition) -> Iterator[Rows]:
+    """The batches in pieces of at most `BATCH` rows, with the places of these."""
+    done = part.first
+    for batch in batches:
+        for start in range(0, len(batch), BATCH):
+            piece = batch.slice(start, BATCH)
+            yield Rows(piece, np.arange(done, done + len(piece)), {})
+            done += len(piece)

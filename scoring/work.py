@@ -1,0 +1,131 @@
+"""One partition: read, answered, written whole, and noted. This is what worker processes do."""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.predictor import open_predictor
+from scoring import manifest
+from scoring.batches import REFUSED, ROW, Answered, Scorer
+from scoring.inputs import CSV, Inputs, Rows
+from scoring.manifest import Done, Output, Plan
+from scoring.places import Place, digest
+
+QUARANTINE = "_quarantine"
+_FILE = ("file", pa.dictionary(pa.int32(), pa.string()))
+
+
+class Work:
+    """What scores the partitions of one run, one after the other."""
+
+    def __init__(self, bundle: Path, plan: Plan, out: str) -> None:
+        """Open the model and both ends; raises BundleError or StoreError."""
+        predictor = open_predictor(bundle)
+        self._scorers = {text: Scorer(predictor, explain=plan.explain, text=text) for text in (False, True)}
+        self._plan = plan
+        self._inputs = Inputs(plan.source, predictor.contract, plan.dropped, plan.root)
+        self._place = Place(out)
+
+    def score(self, number: int) -> Done:
+        """Score a partition and note it.
+
+        Raises:
+            TableError: it cannot be read; nothing of it is there.
+            StoreError: it cannot be written; nothing of it is there either.
+        """
+        part = self._plan.partitions[number]
+        file = self._plan.inputs[part.file]
+        scorer = self._scorers[file.format == CSV]
+        name, refused = f"part-{number:05}.parquet", f"{QUARANTINE}/part-{number:05}.parquet"
+        good = bad = 0
+        with self._place.writing(name) as answers, self._place.writing(refused) as reasons:
+            with _Table(answers, scorer.schema, file.path) as table, _Table(reasons, REFUSED, file.path) as others:
+                for rows in self._inputs.read(file, part):
+                    answered = scorer.answers(rows.batch, rows.places)
+                    table.add(answered.answers)
+                    others.add(*_reasons(answered, rows))
+                    good, bad = good + len(answered.answers), bad + answered.bad + len(rows.ragged)
+            written = _output(name, answers), _output(refused, reasons) if bad else None
+            if not bad:
+                reasons.unlink()
+        done = Done(number, good, bad, *written)
+        manifest.note(self._place, done)
+        return done
+
+
+def _reasons(answered: Answered, rows: Rows) -> Iterator[pa.RecordBatch]:
+    yield answered.refused
+    if rows.ragged:
+        told = [
+            {ROW: place, "reason": f"the line has {cells} cells, and the header has another number of them"}
+            for place, cells in rows.ragged.items()
+        ]
+        yield pa.RecordBatch.from_pylist(told, REFUSED)
+
+
+class _Table:
+    """A Parquet file of record batches, each with the name of the file that its rows came from."""
+
+    def __init__(self, path: Path, schema: pa.Schema, file: str) -> None:
+        self._schema = pa.schema([_FILE, *schema])
+        self._name = pa.array([file], pa.string())
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", compression_level=1)
+
+    def add(self, *batches: pa.RecordBatch) -> None:
+        """Write batches."""
+        for batch in batches:
+            if len(batch):
+                codes = pa.repeat(pa.scalar(0, pa.int32()), len(batch))
+                file = pa.DictionaryArray.from_arrays(codes, self._name)
+                self._writer.write_batch(pa.RecordBatch.from_arrays([file, *batch.columns], schema=self._schema))
+
+    def __enter__(self) -> "_Table":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
+        try:
+            with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
+                self._writer.close()
+        finally:
+            self._sink.close()
+
+
+def _output(name: str, path: Path) -> Output:
+    with path.open("rb") as file:
+        return Output(name, *digest(file))
+
+
+_work: Any = None
+"""Of this process."""
+
+
+def begin(bundle: Path, plan: Plan, out: str) -> None:
+    """Begin as a worker process, which ends with its parent."""
+    global _work  # noqa: PLW0603 a pool has no other place for what its tasks share
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the parent decides
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    pa.set_cpu_count(1)
+    _work = Work(bundle, plan, out)
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)  # killed as it is: its files have no names yet
+
+
+def score(number: int) -> Done:
+    """Score a partition in a worker process; see `Work.score`."""
+    done: Done = _work.score(number)
+    return done
