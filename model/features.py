@@ -1,5 +1,6 @@
 """From a problem's columns to the model matrix, the same way in training and in serving."""
 
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -167,6 +168,10 @@ def _names(values: np.ndarray) -> list[str]:
     return sorted(names)
 
 
+def _looked_up(codes: Mapping[str, float], names: np.ndarray) -> np.ndarray:
+    return np.fromiter(map(codes.get, names, itertools.repeat(np.nan)), dtype=np.float64, count=len(names))
+
+
 class FeatureMatrix:
     """Turns columns into the float64 matrix of one fitted problem."""
 
@@ -198,7 +203,7 @@ class FeatureMatrix:
         matrix = np.empty((rows, len(self.names)), dtype=np.float64)
         for place, (name, values) in enumerate(features.items()):
             codes = self._codes.get(name)
-            matrix[:, place] = values if codes is None else [codes.get(value, np.nan) for value in values]
+            matrix[:, place] = values if codes is None else _looked_up(codes, values)
         for place, fill in self._fills.items():
             matrix[np.isnan(matrix[:, place]), place] = fill
         return matrix

@@ -25,7 +25,7 @@ ROW = "row"
 REFUSED = pa.schema(
     [(ROW, pa.int64()), ("column", pa.string()), ("reason", pa.string()), ("expected", pa.list_(pa.string()))]
 )
-"""A refused row has a line a reason: its place, the column (null if it is not about one), and what may have been meant."""
+"""A line a reason why a row is refused: its place, the column (null: none), and what may have been meant."""
 _VERSION = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -172,7 +172,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _refused(reasons: Sequence[RowError], places: np.ndarray) -> pa.RecordBatch:
-    rows = places[[reason.row for reason in reasons]] if reasons else []
+    rows = places[np.array([reason.row for reason in reasons], dtype=np.intp)]
     cells = [
         pa.array(rows, pa.int64()),
         pa.array([reason.column for reason in reasons], pa.string()),

@@ -37,27 +37,30 @@ def values(column: Column, array: pa.Array) -> Values:
         array: of any type; what no request can hold is left for the decoder to refuse.
     """
     kind = array.type
-    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
-        return _chosen(array)
     if pa.types.is_dictionary(kind):
-        return values(column, array.dictionary_decode())
-    if _is_text(kind):
+        return _chosen(array) if is_text(kind.value_type) else values(column, array.dictionary_decode())
+    if is_text(kind):
         return _texts(array)
+    if _is_array(column, array):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
     if pa.types.is_decimal(kind):
         return [None if cell is None else _number(cell) for cell in array.to_pylist()]
-    if pa.types.is_floating(kind):
-        return np.asarray(array.to_numpy(zero_copy_only=False))
-    if array.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        return np.asarray(array.to_numpy(zero_copy_only=False))
-    zoned = pa.types.is_timestamp(kind) and kind.tz is not None and column.kind is Kind.DATE  # a day of its zone
-    if pa.types.is_temporal(kind) and not zoned and not pa.types.is_time(kind) and not pa.types.is_duration(kind):
-        return np.asarray(array.to_numpy(zero_copy_only=False))
     listed: list[Any] = array.to_pylist()
     return listed
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def is_text(kind: pa.DataType) -> bool:
+    """Whether these are texts of any size."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_array(column: Column, array: pa.Array) -> bool:
+    """Whether NumPy holds all that a column has: it has no missing integers, and no days of a time zone."""
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        return kind.tz is None or column.kind is not Kind.DATE
+    whole = array.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+    return bool(whole or pa.types.is_floating(kind) or pa.types.is_date(kind))
 
 
 def _number(cell: Any) -> float | int:

@@ -66,24 +66,18 @@ def spans(file: Any, start: int, rows: int) -> Iterator[Span]:
     for ends, counted in _records(file, start):
         until, before, at = np.cumsum(counted), 0, 0
         while at < len(ends):
-            fits = min(
-                np.searchsorted(until, rows - count + before, "right"),
-                np.searchsorted(ends, begun + MOST_BYTES, "right"),
-            )
-            fits = max(int(fits), at if count else at + 1)  # a single record may be larger
+            by_rows = int(np.searchsorted(until, rows - count + before, "right"))
+            by_bytes = int(np.searchsorted(ends, begun + MOST_BYTES, "right"))
+            fits = max(min(by_rows, by_bytes), at if count else at + 1)  # a single record may be larger
             if fits > at:
-                count, before, stop, at = (
-                    count + int(until[fits - 1]) - before,
-                    int(until[fits - 1]),
-                    ends[fits - 1],
-                    fits,
-                )
+                count, before = count + int(until[fits - 1]) - before, int(until[fits - 1])
+                stop, at = int(ends[fits - 1]), fits
             if at < len(ends):
                 if count:
-                    yield Span(begun, int(stop), first, count)
-                begun, first, count = int(stop), first + count, 0
+                    yield Span(begun, stop, first, count)
+                begun, first, count = stop, first + count, 0
     if count:
-        yield Span(begun, int(stop), first, count)
+        yield Span(begun, stop, first, count)
 
 
 def _records(file: Any, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -112,7 +106,8 @@ def _rows(lengths: np.ndarray, newlines: np.ndarray, content: np.ndarray, tail: 
     if len(newlines) and newlines[0] == 0:
         before = before.copy()
         before[0] = tail[0] if tail else _NEWLINE
-    return ((lengths > 2) | ((lengths == 2) & (before != _RETURN))).astype(np.int64)
+    filled: np.ndarray = ((lengths > 2) | ((lengths == 2) & (before != _RETURN))).astype(np.int64)
+    return filled
 
 
 def read(file: Any, found: Header, span: Span, name: str) -> Part:

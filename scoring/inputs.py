@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from scoring import delimited
 from scoring.batches import demand
+from scoring.columns import is_text
 from scoring.manifest import InputFile, Partition
 from scoring.places import is_local, opened
 from validation.contract import Contract
@@ -37,7 +38,7 @@ class Rows(NamedTuple):
 
 
 class Inputs:
-    """The files at an address: a file, a folder or a pattern with `*`; names that begin with `_` or `.` are no input."""
+    """The files at an address: a file, a folder or a pattern with `*`; names that begin with `_` or `.` are none."""
 
     def __init__(self, address: str, contract: Contract, dropped: Sequence[str] = (), root: str = "") -> None:
         """Open the address; raises StoreError.
@@ -63,6 +64,8 @@ class Inputs:
                 found = self.files.find(self.root, detail=True)
         except OSError as error:
             raise StoreError(f"{self.address} cannot be listed: {error}.") from error
+        if list(found) == [self.root]:
+            self.root = self.root.rpartition("/")[0] or "/"
         named = {name: self._below(name) for name in sorted(found)}
         chosen = {name: below for name, below in named.items() if not _is_hidden(below)}
         if not chosen:
@@ -141,7 +144,7 @@ class Inputs:
 
     def path(self, file: InputFile) -> str:
         """The path of a file."""
-        return f"{self.root}/{file.path}" if file.path else self.root
+        return f"{self.root.rstrip('/')}/{file.path}"
 
     def _opened(self, file: InputFile) -> Any:
         path = self.path(file)
@@ -182,7 +185,8 @@ def _format(name: str, start: bytes) -> str:
     if _SUFFIXES.get(suffix) == CSV:
         return CSV
     raise TableError(
-        f"{name} is no table that is read here: Parquet, Arrow (file or stream), or CSV (.csv, .tsv, .txt; not compressed)."
+        f"{name} is no table that is read here: Parquet, Arrow (file or stream), or CSV (.csv, .tsv, .txt, and not "
+        "compressed)."
     )
 
 
@@ -204,11 +208,7 @@ def _within(sizes: Sequence[int], part: Partition) -> tuple[list[int], int]:
 def _parquet(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
     schema = pq.read_schema(source)
     columns = names(schema.names)
-    texts = [
-        name
-        for name in columns
-        if pa.types.is_string(schema.field(name).type) or pa.types.is_large_string(schema.field(name).type)
-    ]
+    texts = [name for name in columns if is_text(schema.field(name).type)]
     file = pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False, buffer_size=_BUFFER)
     groups, skipped = _within(_sizes(file), part)
     batches = file.iter_batches(batch_size=BATCH, row_groups=groups, columns=columns, use_threads=False)

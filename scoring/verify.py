@@ -73,7 +73,8 @@ def _rows(place: Place, plan: Plan, done: Done) -> Iterator[str]:
     good = _places(place, done.answers)
     bad = np.unique(_places(place, done.quarantine)) if done.quarantine else np.empty(0, dtype=np.int64)
     if (len(good), len(bad)) != (done.good, done.bad):
-        yield f"Partition {done.partition} has {len(good):,} answers and {len(bad):,} refused rows; the manifest says others."
+        told = f"{len(good):,} answers and {len(bad):,} refused rows"
+        yield f"Partition {done.partition} has {told}; the manifest says others."
     if not np.array_equal(np.sort(np.concatenate([good, bad])), np.arange(part.first, part.first + part.rows)):
         yield f"Partition {done.partition} has not each row of its part once, from {part.first:,} on."
 

@@ -1,5 +1,6 @@
 """Numbers: a value with its prediction interval."""
 
+import itertools
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -129,7 +130,8 @@ class Regression(
     def difficulty(self, spread: np.ndarray, columns: Columns) -> np.ndarray:
         """The scale of each row's error, before the trend is put back; shape (rows,)."""
         for column, factors in self.factors.items():
-            spread = spread * np.array([factors.get(value, 1.0) for value in columns[column]])
+            values = columns[column]
+            spread = spread * np.fromiter(map(factors.get, values, itertools.repeat(1.0)), np.float64, len(values))
         return spread
 
     def answers(self, scores: np.ndarray) -> list[Answer]:
