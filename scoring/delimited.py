@@ -37,16 +37,16 @@ class Span(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The rows of a part: columns of texts, the place of each row, and the cells of those that have too many or few."""
+    """The rows of a part: columns of texts, the place of each row, and by their places why other lines are none."""
 
     table: pa.Table
     places: np.ndarray
-    ragged: dict[int, int]
+    ragged: dict[int, str]
 
 
 def header(file: Any, known: Sequence[str], name: str) -> Header:
     """Read the header with the delimiter that finds most known columns; raises TableError if there is none."""
-    end = next((ends[rows == 1][0] for ends, rows in _records(file, 0) if rows.any()), None)
+    end = next((ends[rows == 1][0] for ends, rows in _records(file, 0, name) if rows.any()), None)
     if end is None:
         raise TableError(f"{name} has no header: the file is empty.")
     file.seek(0)
@@ -60,10 +60,10 @@ def header(file: Any, known: Sequence[str], name: str) -> Header:
     return Header(split[mark], mark, int(end))
 
 
-def spans(file: Any, start: int, rows: int) -> Iterator[Span]:
-    """Cut the records from a byte on into parts of so many, or of fewer where they are long."""
+def spans(file: Any, start: int, rows: int, name: str) -> Iterator[Span]:
+    """Cut the records from a byte on into parts of so many, or of fewer where they are long; raises TableError."""
     begun, first, count, stop = start, 0, 0, start
-    for ends, counted in _records(file, start):
+    for ends, counted in _records(file, start, name):
         until, before, at = np.cumsum(counted), 0, 0
         while at < len(ends):
             by_rows = int(np.searchsorted(until, rows - count + before, "right"))
@@ -80,7 +80,7 @@ def spans(file: Any, start: int, rows: int) -> Iterator[Span]:
         yield Span(begun, stop, first, count)
 
 
-def _records(file: Any, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _records(file: Any, start: int, name: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The ends of the records of each block, and whether each is a row: an empty line is none."""
     file.seek(start)
     quotes, last, at = 0, start, start
@@ -96,6 +96,8 @@ def _records(file: Any, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield ends, _rows(np.diff(ends, prepend=last), newlines, content, tail)
         last = int(ends[-1]) if len(ends) else last
         at, tail = at + len(block), block[-1:]
+    if quotes % 2:  # all behind it would be one cell
+        raise TableError(f"{name} has a quote that is not closed. A quote in a cell is written twice, in quotes.")
     if at > last:  # the last line has no end
         yield np.array([at]), np.array([1])
 
@@ -143,4 +145,5 @@ def read(file: Any, found: Header, span: Span, name: str) -> Part:
             "quote is not closed, or stands in a cell without quotes."
         )
     places = np.delete(np.arange(rows), [*ragged]) + span.first
-    return Part(table, places, {place + span.first: cells for place, cells in ragged.items()})
+    told = f"cells, and the header {len(found.names)}"
+    return Part(table, places, {span.first + at: f"the line has {cells} {told}" for at, cells in ragged.items()})

@@ -30,11 +30,17 @@ _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", 
 
 
 class Rows(NamedTuple):
-    """Rows of a part: a batch, the place of each in its file, and the cells of lines that have too many or too few."""
+    """Rows of a part.
+
+    Attributes:
+        batch: the rows.
+        places: the place of each in its file.
+        ragged: why lines are no rows, by their places: those that have other cells than the header.
+    """
 
     batch: pa.RecordBatch
     places: np.ndarray
-    ragged: dict[int, int]
+    ragged: dict[int, str]
 
 
 class Inputs:
@@ -99,7 +105,7 @@ class Inputs:
             if file.format == CSV:
                 found = delimited.header(source, self._known, name)
                 demand(self._contract, found.names, name, self._dropped)
-                for span in delimited.spans(source, found.end, rows):
+                for span in delimited.spans(source, found.end, rows, name):
                     yield Partition(place, span.first, span.rows, span.start, span.stop)
                 return
             if file.format == STREAM:

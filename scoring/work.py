@@ -65,10 +65,7 @@ class Work:
 def _reasons(answered: Answered, rows: Rows) -> Iterator[pa.RecordBatch]:
     yield answered.refused
     if rows.ragged:
-        told = [
-            {ROW: place, "reason": f"the line has {cells} cells, and the header has another number of them"}
-            for place, cells in rows.ragged.items()
-        ]
+        told = [{ROW: place, "reason": reason} for place, reason in rows.ragged.items()]
         yield pa.RecordBatch.from_pylist(told, REFUSED)
 
 

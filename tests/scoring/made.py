@@ -1,0 +1,70 @@
+"""Tables of flights to score, and what scoring them should give."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.predictor import Predictor
+
+Row = dict[str, Any]
+
+
+def rows(predictor: Predictor, count: int, seed: int = 1) -> list[Row]:
+    """Good rows, as requests carry them."""
+    random = np.random.default_rng(seed)
+    names = predictor.model.fitted.vocabularies
+    columns = {
+        **{name: random.choice(known, count).tolist() for name, known in names.items()},
+        "duration_hours": random.uniform(0.5, 4, count).tolist(),
+        "distance_km": random.uniform(200, 2_000, count).tolist(),
+        "date": (np.datetime64("2022-01-01") + random.integers(0, 365, count)).astype(str).tolist(),
+        "travel_code": list(range(count)),
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def table(found: list[Row]) -> pa.Table:
+    """The same as an Arrow table."""
+    return pa.Table.from_pylist(found)
+
+
+def write(path: Path, found: list[Row], **options: Any) -> None:
+    """Write rows in the format of a path's suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrow = table(found)
+    match path.suffix:
+        case ".parquet":
+            pq.write_table(arrow, path, **options)
+        case ".arrow":
+            with pa.ipc.new_file(path, arrow.schema) as file:
+                file.write_table(arrow, **options)
+        case ".arrows":
+            with pa.ipc.new_stream(path, arrow.schema) as stream:
+                stream.write_table(arrow, **options)
+        case _:
+            with path.open("w", newline="") as text:
+                writer = csv.DictWriter(text, [*found[0]], **options)
+                writer.writeheader()
+                writer.writerows(found)
+
+
+def answers(out: Path) -> pa.Table:
+    """All answers of an output, in the order of its partitions."""
+    return pa.concat_tables([pq.read_table(path).unify_dictionaries() for path in sorted(out.glob("part-*.parquet"))])
+
+
+def refused(out: Path) -> list[Row]:
+    """All reasons of an output."""
+    lines: list[Row] = []
+    for path in sorted(out.glob("_quarantine/*.parquet")):
+        lines += pq.read_table(path).to_pylist()
+    return lines
+
+
+def scores(found: pa.Table) -> np.ndarray:
+    """Prediction, low and high, shape (rows, 3)."""
+    return np.stack([found[name].to_numpy() for name in ("prediction", "interval_low", "interval_high")], axis=1)

@@ -1,0 +1,378 @@
+"""A run from files to files: any format, once and no more, after kills, and with whatever goes wrong."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model.predictor import Predictor
+from scoring import __main__ as commands
+from scoring import manifest
+from scoring.places import Place
+from tests.project import ROOT
+from tests.scoring import made
+
+SMALL = ("--rows", "700", "--workers", "1")
+
+
+def score(source: object, out: object, bundle: Path, *options: str) -> int:
+    return commands.main(["score", str(source), str(out), "--model", str(bundle), *(options or SMALL)])
+
+
+def verify(out: object) -> int:
+    return commands.main(["verify", str(out)])
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
+
+
+def expected(predictor: Predictor, rows: list[made.Row]) -> np.ndarray:
+    return predictor.scores(predictor.decode(rows).inputs)
+
+
+@pytest.fixture(scope="module")
+def rows(predictor: Predictor) -> list[made.Row]:
+    return made.rows(predictor, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("in.parquet", {"row_group_size": 1_000}),
+        ("in.parquet", {"row_group_size": 5_000}),
+        ("in.csv", {}),
+        ("in.tsv", {"delimiter": "\t"}),
+        ("in.arrow", {"max_chunksize": 451}),
+        ("in.arrows", {"max_chunksize": 451}),
+    ],
+)
+def test_every_format_is_scored_once(
+    name: str, options: dict[str, Any], rows: list[made.Row], predictor: Predictor, bundle: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made.write(tmp_path / name, rows, **options)
+    out = tmp_path / "out"
+    assert score(tmp_path / name, out, bundle) == 0
+    answers = made.answers(out)
+    assert made.scores(answers).tobytes() == np.ascontiguousarray(expected(predictor, rows)).tobytes()
+    assert answers["key_travel_code"].to_pylist() == [row["travel_code"] for row in rows]
+    assert answers["row"].to_pylist() == list(range(3_000))
+    assert set(answers["file"].to_pylist()) == {name}
+    assert set(answers["model_version"].to_pylist()) == {predictor.version}
+    assert verify(out) == 0
+    assert "3,000 rows are scored by flights" in capsys.readouterr().out
+
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert score(tmp_path / name, out, bundle) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert not (out / "_done").exists()
+
+
+def test_a_folder_of_several_files_on_several_processes(
+    rows: list[made.Row], predictor: Predictor, bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in/a.csv", rows[:1_000])
+    made.write(tmp_path / "in/below/b.parquet", rows[1_000:2_500])
+    made.write(tmp_path / "in/c.arrow", rows[2_500:])
+    for ignored in ("in/_SUCCESS", "in/.hidden.csv", "in/_old/a.csv"):
+        (tmp_path / ignored).parent.mkdir(exist_ok=True)
+        (tmp_path / ignored).write_text("x")
+    assert score(tmp_path / "in", tmp_path / "out", bundle, "--rows", "400", "--workers", "2") == 0
+    answers = made.answers(tmp_path / "out")
+    files = answers["file"].to_pylist()
+    assert [files.count(name) for name in ("a.csv", "below/b.parquet", "c.arrow")] == [1_000, 1_500, 500]
+    assert (made.scores(answers) == expected(predictor, rows)).all()
+    assert verify(tmp_path / "out") == 0
+    assert score(f"{tmp_path}/in/*.csv", tmp_path / "some", bundle) == 0
+    assert (made.scores(made.answers(tmp_path / "some")) == expected(predictor, rows[:1_000])).all()
+
+
+def test_bad_rows_are_in_the_quarantine_and_nowhere_else(
+    rows: list[made.Row], predictor: Predictor, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = [{**row} for row in rows[:1_500]]
+    for place in range(0, 1_500, 5):
+        changed[place]["distance_km"] = -1.0
+    changed[701]["cabin"] = "busines"
+    made.write(tmp_path / "in.csv", changed)
+    lines = (tmp_path / "in.csv").read_text().splitlines()
+    lines[1 + 3] += ",1,2"
+    lines.insert(700, "")  # no row
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 0
+    reasons = made.refused(tmp_path / "out")
+    bad = {*range(0, 1_500, 5), 701, 3}
+    assert {reason["row"] for reason in reasons} == bad
+    told = {reason["row"]: (reason["column"], reason["reason"]) for reason in reasons}
+    assert told[5] == ("distance_km", "-1 is below the minimum of 0 km")
+    assert told[701] == ("cabin", "'busines' is not a cabin that the model knows")
+    assert told[3] == (None, "the line has 10 cells, and the header 8")
+    good = [place for place in range(1_500) if place not in bad]
+    answers = made.answers(tmp_path / "out")
+    assert answers["row"].to_pylist() == good
+    assert (made.scores(answers) == expected(predictor, [changed[place] for place in good])).all()
+    assert verify(tmp_path / "out") == 0
+    assert "302 are refused, with the reasons in _quarantine" in capsys.readouterr().out
+
+
+def test_texts_of_a_csv_file_are_values_by_the_contract(
+    rows: list[made.Row], predictor: Predictor, bundle: Path, tmp_path: Path
+) -> None:
+    texts = [" 1.5", "+1.5", "1.5e0", "2023", "x", "", "nan", "nan(1)", "inf", "1,250.5", "-0"]
+    values = [1.5, 1.5, 1.5, 2023, None, None, None, None, None, None, 0.0]
+    changed = [{**row, "duration_hours": text} for row, text in zip(rows, texts, strict=False)]
+    made.write(tmp_path / "in.csv", changed)
+    assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 0
+    good = [place for place, value in enumerate(values) if value is not None and value <= 48]
+    answers = made.answers(tmp_path / "out")
+    assert answers["row"].to_pylist() == good
+    asked = [{**rows[place], "duration_hours": values[place]} for place in good]
+    assert (made.scores(answers) == expected(predictor, asked)).all()
+    told = {reason["row"]: reason["reason"] for reason in made.refused(tmp_path / "out")}
+    assert told[4] == "'x' is not a number"
+    assert told[5] == told[6] == "null is not allowed here"
+    assert told[9] == "1250.5 is above the maximum of 48 h"
+
+
+def running(source: Path, out: Path, bundle: Path, *options: str, **how: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "scoring", "score", str(source), str(out), "--model", str(bundle), *options]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **how)
+
+
+def test_a_killed_run_goes_on_and_comes_to_the_same(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    made.write(tmp_path / "in.parquet", rows * 20)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    options = ("--rows", "500", "--workers", "2")
+    assert score(tmp_path / "in.parquet", whole, bundle, "--rows", "500", "--workers", "1") == 0
+    for target in (3, 30):
+        process = running(tmp_path / "in.parquet", out, bundle, *options)
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("_done/*.json"))) < target:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        psutil.wait_procs(family, timeout=60)
+        assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family)
+        assert json.loads((out / "_manifest.json").read_text())["status"] == "running"
+        assert verify(out) == 1
+    there = {done.answers.path: (out / done.answers.path).stat().st_mtime_ns for done in noted(out)}
+    assert len(there) >= 30
+    assert running(tmp_path / "in.parquet", out, bundle, *options).wait() == 0
+    assert {name: (out / name).stat().st_mtime_ns for name in there} == there
+    assert contents(out) == contents(whole)
+    assert verify(out) == 0
+    assert not list(out.rglob(".tmp-*"))
+
+
+def noted(out: Path) -> list[manifest.Done]:
+    return list(manifest.noted(Place(str(out))).values())
+
+
+def test_two_runs_at_a_time_are_one_too_many(
+    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path / "in.csv", rows[:10])
+    with Place(str(tmp_path / "out")).alone():
+        assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 1
+    assert "Another run is writing to" in capsys.readouterr().err
+    assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 0
+
+
+def _no_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
+    rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in/a.csv", rows[:100])
+    made.write(tmp_path / "in/b.csv", rows)
+    out = tmp_path / "out"
+    process = running(tmp_path / "in", out, bundle, "--workers", "1", preexec_fn=_no_room)
+    told = process.communicate()[1]
+    assert process.returncode == 1
+    assert told.startswith(f"score: There is no room for {out}/part-00001.parquet: File too large.")
+    assert sorted(contents(out)) == ["part-00000.parquet"]
+    assert not list(out.rglob(".tmp-*"))
+    assert score(tmp_path / "in", out, bundle, "--workers", "1") == 0
+    assert verify(out) == 0
+
+
+def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user mounts no file systems")
+    try:
+        made.write(tmp_path / "in.parquet", rows)
+        process = running(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1")
+        assert "There is no room for" in process.communicate()[1]
+        assert process.returncode == 1
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        assert score(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1") == 0
+        assert verify(disk / "out") == 0
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_part_that_cannot_be_read_keeps_the_others_from_nothing(
+    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out"
+    made.write(path, rows, row_group_size=700, compression="gzip")
+    good, when = path.read_bytes(), path.stat()
+    offset = pq.read_metadata(path).row_group(2).column(0).data_page_offset
+    path.write_bytes(good[: offset + 8] + b"\0" * 64 + good[offset + 72 :])
+    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+    assert score(path, out, bundle) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"score: 1 of 5 partitions cannot be read. The first: {path} cannot be read: ")
+    assert sorted(contents(out)) == [f"part-0000{place}.parquet" for place in (0, 1, 3, 4)]
+    path.write_bytes(good)
+    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+    assert score(path, out, bundle) == 0
+    assert verify(out) == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda path: path.write_text("a,b\n1,2\n"), "has no column 'origin', which the model needs; it has 'a', 'b'"),
+        (lambda path: path.write_bytes(b""), "is empty"),
+        (lambda path: path.write_bytes(b"PAR1" + b"x" * 50), "cannot be read: "),
+        (lambda path: path.rename(path.with_suffix(".zip")), "is no table that is read here"),
+        (lambda path: path.unlink(), "There is no file to score at"),
+    ],
+)
+def test_a_wrong_input_changes_nothing(
+    spoil: Callable[[Path], object], sentence: str, rows: list[made.Row], bundle: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made.write(tmp_path / "in/a.csv", rows[:10])
+    spoil(tmp_path / "in/a.csv")
+    assert score(tmp_path / "in", tmp_path / "out", bundle) == 1
+    assert sentence in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_columns_that_the_model_does_not_know_are_dropped_by_name(
+    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path / "in.parquet", [{**row, "price": 1.0, "note": "x"} for row in rows[:20]])
+    assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 1
+    assert "To leave it out: --drop price note" in capsys.readouterr().err
+    assert score(tmp_path / "in.parquet", tmp_path / "out", bundle, "--drop", "price", "note") == 0
+    assert verify(tmp_path / "out") == 0
+
+
+def test_an_output_is_of_one_model_and_one_input(
+    rows: list[made.Row], bundle: Path, narrower: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "in/a.csv", tmp_path / "out"
+    made.write(source, rows[:10])
+    assert score(source.parent, out, bundle) == 0
+    before = contents(out)
+
+    def refused(*options: str, model: Path = bundle) -> str:
+        assert score(source.parent, out, model, *options) == 1
+        assert contents(out) == before
+        return capsys.readouterr().err
+
+    assert "is of the model flights:" in refused(model=narrower)
+    assert "was begun without --explain" in refused("--explain")
+    assert "was begun without --drop" in refused("--drop", "note")
+    made.write(tmp_path / "in/b.csv", rows[:10])
+    assert "is of another input: b.csv is new" in refused()
+    (tmp_path / "in/b.csv").unlink()
+    made.write(source, rows[:11])
+    assert "is of another input: a.csv has changed" in refused()
+    assert score(source, tmp_path / "in", bundle) == 1
+    assert "has files of something else, as a.csv" in capsys.readouterr().err
+    assert score(tmp_path / "in", tmp_path / "in/out", bundle) == 1
+    assert "lies in the input" in capsys.readouterr().err
+
+
+def test_verify_finds_what_is_wrong(
+    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path / "in.parquet", rows)
+    assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 0
+
+    def told(spoil: Callable[[Path], object]) -> str:
+        shutil.copytree(tmp_path / "out", tmp_path / "spoiled")
+        spoil(tmp_path / "spoiled")
+        assert verify(tmp_path / "spoiled") == 1
+        shutil.rmtree(tmp_path / "spoiled")
+        return capsys.readouterr().err
+
+    def half(out: Path) -> None:
+        """One partition with half of its rows, and a manifest that vouches for it."""
+        path = out / "part-00001.parquet"
+        pq.write_table(pq.read_table(path).slice(0, 350), path)
+        found = json.loads((out / "_manifest.json").read_text())
+        with path.open("rb") as file:
+            from scoring.places import digest
+
+            size, sha256 = digest(file)
+        found["done"][1] |= {"good": 350, "answers": {"path": path.name, "size": size, "sha256": sha256}}
+        (out / "_manifest.json").write_text(json.dumps(found))
+
+    assert "part-00001.parquet is not there" in told(lambda out: (out / "part-00001.parquet").unlink())
+    assert "part-00001.parquet was changed" in told(lambda out: (out / "part-00001.parquet").write_bytes(b"x"))
+    assert "is in no partition" in told(lambda out: shutil.copy(out / "part-00001.parquet", out / "part-00009.parquet"))
+    assert "Partition 1 has not each row of its part once" in told(half)
+    assert "is no manifest of this release" in told(lambda out: (out / "_manifest.json").write_text("{}"))
+    assert "There is no _manifest.json" in told(lambda out: (out / "_manifest.json").unlink())
+
+
+def test_from_bucket_to_bucket(
+    rows: list[made.Row], predictor: Predictor, bundle: Path, bucket: str, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in/a.parquet", rows[:2_000], row_group_size=500)
+    made.write(tmp_path / "in/b.csv", rows[2_000:])
+    store = fsspec.filesystem("s3")
+    store.put(str(tmp_path / "in"), f"{bucket}/tables", recursive=True)
+    options = ("--rows", "600", "--workers", "2")
+    assert score(f"{bucket}/tables", f"{bucket}/out", bundle, *options) == 0
+    assert verify(f"{bucket}/out") == 0
+    names = sorted(name for name in store.find(f"{bucket}/out") if name.endswith(".parquet"))
+    answers = pa.concat_tables(pq.read_table(store.open(name)) for name in names)
+    assert (made.scores(answers) == expected(predictor, rows)).all()
+    before = {name: store.info(name)["LastModified"] for name in store.find(f"{bucket}/out")}
+    assert score(f"{bucket}/tables", f"{bucket}/out", bundle, *options) == 0
+    assert {name: store.info(name)["LastModified"] for name in store.find(f"{bucket}/out")} == before
+    store.pipe_file(f"{bucket}/tables/b.csv", (tmp_path / "in/b.csv").read_bytes() + b"\n")
+    assert score(f"{bucket}/tables", f"{bucket}/out", bundle, *options) == 1
+    assert score(f"{bucket}/no/such", tmp_path / "out", bundle) == 1
+
+
+def test_models_are_found_by_their_names(
+    rows: list[made.Row], bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    project = bundle.parents[2]
+    version = json.loads((bundle / "manifest.json").read_text())["version"]
+    made.write(tmp_path / "in.csv", rows[:10])
+    monkeypatch.chdir(project)
+    for place, name in enumerate(("flights", f"flights:{version}")):
+        assert commands.main(["score", f"{tmp_path}/in.csv", f"{tmp_path}/{place}", "--model", name]) == 0
+    assert contents(tmp_path / "0") == contents(tmp_path / "1")
+    assert commands.main(["score", f"{tmp_path}/in.csv", f"{tmp_path}/2", "--model", "flights:0"]) == 1
+    assert "There is no model 'flights:0'" in capsys.readouterr().err
