@@ -94,12 +94,13 @@ class Scorer:
         """
         demand(self.predictor.contract, batch.schema.names)
         places = np.arange(len(batch)) + first if isinstance(first, int) else first
-        table = self._table(batch)
+        table = self.table(batch)
         decoded = self.predictor.decode(table)
         refused = _refused(self._reasons(table, decoded), places)
         return Answered(self._answers(batch, table, decoded, places), refused, len(batch) - len(decoded.positions))
 
-    def _table(self, batch: pa.RecordBatch) -> Table:
+    def table(self, batch: pa.RecordBatch) -> Table:
+        """The columns of a batch that a model takes, as requests would bring them."""
         brought = columns.parsed if self._text else columns.values
         there = [column for column in self._taken if column.name in batch.schema.names]
         return Table({column.name: brought(column, batch.column(column.name)) for column in there}, len(batch))

@@ -47,7 +47,7 @@ class Work:
         scorer = self._scorers[file.format == CSV]
         name, refused = f"part-{number:05}.parquet", f"{QUARANTINE}/part-{number:05}.parquet"
         good = bad = 0
-        with self._place.writing(name) as answers, self._place.writing(refused) as reasons:
+        with self._place.writing(refused) as reasons, self._place.writing(name) as answers:
             with _Table(answers, scorer.schema, file.path) as table, _Table(reasons, REFUSED, file.path) as others:
                 for rows in self._inputs.read(file, part):
                     answered = scorer.answers(rows.batch, rows.places)

@@ -67,8 +67,10 @@ def test_empty_lines_are_no_rows_and_ragged_ones_are_told() -> None:
     ],
 )
 def test_what_is_no_csv_is_refused(content: bytes, sentence: str) -> None:
-    file = io.BytesIO(content)
-    with pytest.raises(TableError, match=sentence):
+    def read(file: io.BytesIO) -> None:
         header = delimited.header(file, ["a", "b"], "it")
         for span in delimited.spans(file, header.end, 10, "it"):
             delimited.read(file, header, span, "it")
+
+    with pytest.raises(TableError, match=sentence):
+        read(io.BytesIO(content))

@@ -166,14 +166,15 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(rows: list[made.Row], bundle
             assert time.monotonic() < deadline
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        process.wait()
+        process.communicate()
         psutil.wait_procs(family, timeout=60)
         assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family)
         assert json.loads((out / "_manifest.json").read_text())["status"] == "running"
         assert verify(out) == 1
     there = {done.answers.path: (out / done.answers.path).stat().st_mtime_ns for done in noted(out)}
     assert len(there) >= 30
-    assert running(tmp_path / "in.parquet", out, bundle, *options).wait() == 0
+    process = running(tmp_path / "in.parquet", out, bundle, *options)
+    assert (process.communicate()[1], process.returncode) == ("", 0)
     assert {name: (out / name).stat().st_mtime_ns for name in there} == there
     assert contents(out) == contents(whole)
     assert verify(out) == 0
@@ -207,7 +208,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
     process = running(tmp_path / "in", out, bundle, "--workers", "1", preexec_fn=_no_room)
     told = process.communicate()[1]
     assert process.returncode == 1
-    assert told.startswith(f"score: There is no room for {out}/part-00001.parquet: File too large.")
+    assert told.startswith(f"score: There is no room at {out}: File too large.")
     assert sorted(contents(out)) == ["part-00000.parquet"]
     assert not list(out.rglob(".tmp-*"))
     assert score(tmp_path / "in", out, bundle, "--workers", "1") == 0
@@ -223,7 +224,7 @@ def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) 
     try:
         made.write(tmp_path / "in.parquet", rows)
         process = running(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1")
-        assert "There is no room for" in process.communicate()[1]
+        assert "There is no room at" in process.communicate()[1]
         assert process.returncode == 1
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
         assert score(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1") == 0
