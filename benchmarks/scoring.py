@@ -2,8 +2,8 @@
 
     python -m benchmarks.scoring [--model FOLDER] [--rows 1000000 5000000] [--workers 2] [--repeats 3]
 
-A table of flights is made of the rows that the pipeline left (`make train`), with distances of its own for each row. The
-same processors then do both: `python -m scoring score` as a whole command, from its start to the manifest, and
+A table of flights is made of the rows that the pipeline left (`make train`), with distances of its own for each row.
+The same processors then do both: `python -m scoring score` as a whole command, from its start to the manifest, and
 `Booster.predict` of the model's booster, which reads nothing, decodes nothing and writes nothing. Rows are told for a
 second of each, the ratio, and the peak memory of the largest process and of all together.
 """
@@ -68,8 +68,7 @@ def command(source: Path, out: Path, model: Path, workers: int) -> Measured:
 def _sizes(process: psutil.Popen) -> list[float]:
     sizes = [0.0]
     try:
-        for each in (process, *process.children(recursive=True)):
-            sizes.append(each.memory_info().rss / 1e6)
+        sizes.extend(each.memory_info().rss / 1e6 for each in (process, *process.children(recursive=True)))
     except psutil.Error:  # one has just ended
         return sizes
     return sizes

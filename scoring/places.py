@@ -161,8 +161,8 @@ class Place:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StoreError(
-                    f"There is no room at {self.address}: {os.strerror(error.errno)}. What is whole stays; make room, and the "
-                    "same command goes on."
+                    f"There is no room at {self.address}: {os.strerror(error.errno)}. What is whole stays; make room, "
+                    "and the same command goes on."
                 ) from error
             raise StoreError(f"{path} cannot be written or read: {error}.") from error
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from model import bundle as bundles
-from scoring import manifest
+from scoring import manifest, worker
 from scoring.inputs import Inputs
 from scoring.manifest import COMPLETE, NOTES, RUNNING, Done, Manifest, Plan
 from scoring.places import Place, opened
@@ -146,13 +146,13 @@ def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tupl
     if workers <= 1:
         yield from _scored_here(wanted, plan, numbers)
         return
-    from scoring import work
-
-    context = multiprocessing.get_context("spawn")  # a copy of this process would have locks of threads that it lacks
+    # copies of a process that has imported everything and has no threads yet: LightGBM takes seconds to import
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scoring.work"])
     begun = (wanted.bundle, plan, wanted.out)
-    pool = concurrent.futures.ProcessPoolExecutor(workers, context, work.begin, begun)
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, worker.begin, begun)
     try:
-        tasks = {pool.submit(work.score, number): number for number in numbers}
+        tasks = {pool.submit(worker.score, number): number for number in numbers}
         for task in concurrent.futures.as_completed(tasks):
             try:
                 yield tasks[task], task.result()

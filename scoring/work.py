@@ -1,14 +1,8 @@
-"""One partition: read, answered, written whole, and noted. This is what worker processes do."""
+"""One partition: read, answered, written whole, and noted. This is what workers do."""
 
 import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,29 +94,3 @@ class _Table:
 def _output(name: str, path: Path) -> Output:
     with path.open("rb") as file:
         return Output(name, *digest(file))
-
-
-_work: Any = None
-"""Of this process."""
-
-
-def begin(bundle: Path, plan: Plan, out: str) -> None:
-    """Begin as a worker process, which ends with its parent."""
-    global _work  # noqa: PLW0603 a pool has no other place for what its tasks share
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the parent decides
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    pa.set_cpu_count(1)
-    _work = Work(bundle, plan, out)
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)  # killed as it is: its files have no names yet
-
-
-def score(number: int) -> Done:
-    """Score a partition in a worker process; see `Work.score`."""
-    done: Done = _work.score(number)
-    return done
