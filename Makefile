@@ -18,6 +18,7 @@ BASE ?= docker.io/library/python:3.11-slim
 
 DEV := .venv
 SERVING := .venv-serving
+ENGINES := .venv-engines
 # always this folder's: an activated environment may be of another copy of the project
 export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
@@ -64,7 +65,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup train tune draft scm serve ui drift bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines train tune draft scm serve ui drift bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -91,6 +92,14 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@echo 'setup: installing the serving environment'
 	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(SERVING)
 	@VIRTUAL_ENV=$(SERVING) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/serving.txt
+	@touch $@
+
+engines: $(ENGINES)/.ready ## an environment with Spark and Dask, for scoring on a cluster
+
+$(ENGINES)/.ready: requirements/engines.txt $(DEV)/.ready
+	@echo 'setup: installing Spark and Dask (half a gigabyte)'
+	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(ENGINES)
+	@VIRTUAL_ENV=$(ENGINES) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/engines.txt
 	@touch $@
 
 train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
@@ -185,7 +194,7 @@ test: setup ## the tests, with coverage; five minutes on two cores
 	@coverage combine --quiet
 	@coverage report
 
-test-heavy: setup browser-tools ## the tests that take longer or need more of the machine
+test-heavy: setup engines browser-tools ## the tests that take longer or need more of the machine
 	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
 	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
@@ -217,9 +226,9 @@ proto: $(DEV)/.ready ## generate serving/rpc/protos again: Python of the standar
 	@python -m serving.contract_proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
-	@cd requirements && for name in dev serving ui; do \
+	@cd requirements && for name in dev serving engines ui; do \
 	  case $$name in dev) what='../pyproject.toml --group ../pyproject.toml:dev';; \
-	    serving) what='../pyproject.toml -c dev.txt';; *) what="--group ../pyproject.toml:$$name -c dev.txt";; esac; \
+	    serving) what='../pyproject.toml -c dev.txt';; engines) what='../pyproject.toml --group ../pyproject.toml:engines -c dev.txt';; *) what="--group ../pyproject.toml:$$name -c dev.txt";; esac; \
 	  uv pip compile $$what --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --quiet --output-file $$name.txt; done; \
 	  echo uv | uv pip compile - -c dev.txt --universal --python-version 3.11 --generate-hashes \

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from validation.errors import BoxwoodError
+from validation.errors import BoxwoodError, SettingsError
 
 FINE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -40,6 +40,9 @@ def _add_score(commands: Any) -> None:
     command.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are left out")
     command.add_argument("--rows", type=_count, default=0, help="of a partition, 262,144 by default")
     command.add_argument("--workers", type=_count, default=0, help="processes, one a processor by default")
+    command.add_argument("--engine", choices=["spark", "dask"], help="score on a cluster; needs one of the next two")
+    command.add_argument("--master", default="local[*]", help="Spark's; local[*] by default")
+    command.add_argument("--scheduler", default="", help="Dask's, as tcp://host:8786")
     command.set_defaults(run=_score)
 
 
@@ -55,10 +58,15 @@ _count.__name__ = "number above 0"  # what argparse calls it
 
 def _score(options: argparse.Namespace) -> int:
     from scoring import models, run
+    from scoring.engines import Engine
 
+    if options.engine == "dask" and not options.scheduler:
+        raise SettingsError("--engine dask needs --scheduler: its address, as tcp://host:8786.")
+    address = options.scheduler if options.engine == "dask" else options.master
+    engine = Engine(options.engine, address) if options.engine else None
     wanted = run.Wanted(
         options.source, options.out, models.find(options.model), options.explain, tuple(options.drop),
-        options.rows or run.ROWS, options.workers,
+        options.rows or run.ROWS, options.workers, engine,
     )  # fmt: skip
     found = run.score(wanted)
     print(f"score: {run.summary(found)}")

@@ -15,6 +15,8 @@ import msgspec
 
 from model import bundle as bundles
 from scoring import manifest, worker
+from scoring.engines import Engine
+from scoring.engines.job import Job
 from scoring.inputs import Inputs
 from scoring.manifest import COMPLETE, NOTES, RUNNING, Done, Manifest, Plan
 from scoring.places import Place, opened
@@ -35,6 +37,7 @@ class Wanted:
         dropped: columns of the input to leave out.
         rows: of a partition.
         workers: processes; 0 for one a processor.
+        engine: what scores in place of processes of this machine.
     """
 
     source: str
@@ -44,6 +47,7 @@ class Wanted:
     dropped: Sequence[str] = ()
     rows: int = ROWS
     workers: int = 0
+    engine: Engine | None = None
 
 
 def score(wanted: Wanted) -> Manifest:
@@ -142,6 +146,9 @@ def _finished(wanted: Wanted, plan: Plan, done: Mapping[int, Done]) -> dict[int,
 
 def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Done | TableError]]:
     """What comes of partitions, in the order in which they end; the first error of the output ends all."""
+    if wanted.engine is not None and numbers:
+        yield from wanted.engine.scored(Job(wanted.bundle.resolve(), msgspec.json.encode(plan), wanted.out), numbers)
+        return
     workers = min(wanted.workers or _processors(), len(numbers))
     if workers <= 1:
         yield from _scored_here(wanted, plan, numbers)

@@ -1,0 +1,32 @@
+"""Partitions on Dask: a task each, on whichever worker is free."""
+
+from collections.abc import Iterator, Sequence
+
+from distributed import Client, as_completed
+from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
+
+from scoring.engines.job import Job
+from scoring.manifest import Done
+from validation.errors import BoxwoodError, StoreError, TableError
+
+_TRIES = 3
+"""How often a partition is tried again where writing it failed."""
+
+
+def scored(scheduler: str, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int, Done | TableError]]:
+    """Score partitions; see `Engine.scored`. `scheduler` is Dask's, as tcp://host:8786."""
+    try:
+        with Client(scheduler) as client:
+            tasks = client.map(job, numbers, pure=False, retries=_TRIES)
+            for task in as_completed(tasks):
+                yield task.result()
+    except BoxwoodError:
+        raise
+    except KilledWorker as error:
+        raise StoreError(
+            f"Dask's workers ended before a partition did, {_TRIES} times and more, as where memory is short (--rows). "
+            "The same command goes on."
+        ) from error
+    except (CommClosedError, OSError, TimeoutError) as error:
+        raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. The same command goes on.") from error
