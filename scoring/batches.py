@@ -14,16 +14,12 @@ import pyarrow as pa
 from model import tabular
 from model.predictor import Predictor, open_predictor
 from scoring import columns
-from validation.contract import Contract
 from validation.decode import MOST_ERRORS, Decoded
-from validation.errors import TableError
 from validation.table import Table
-from validation.values import quoted
 from validation.wire import RowError
 
-ROW = "row"
 REFUSED = pa.schema(
-    [(ROW, pa.int64()), ("column", pa.string()), ("reason", pa.string()), ("expected", pa.list_(pa.string()))]
+    [(columns.ROW, pa.int64()), ("column", pa.string()), ("reason", pa.string()), ("expected", pa.list_(pa.string()))]
 )
 """A line a reason why a row is refused: its place, the column (null: none), and what may have been meant."""
 _VERSION = pa.dictionary(pa.int32(), pa.string())
@@ -80,7 +76,9 @@ class Scorer:
         kinds |= {f"key_{key.name}": columns.STORED[key.kind] for key in contract.keys}
         fields = [(name, kinds[name]) for name in tabular.columns(outcome, contract)]
         shap = [("base_value", pa.float64()), *((f"contribution_{name}", pa.float64()) for name in self._inputs)]
-        return pa.schema([(ROW, pa.int64()), *fields, ("model_version", _VERSION), *(shap if self._explain else ())])
+        return pa.schema(
+            [(columns.ROW, pa.int64()), *fields, ("model_version", _VERSION), *(shap if self._explain else ())]
+        )
 
     def answers(self, batch: pa.RecordBatch, first: int | np.ndarray = 0) -> Answered:
         """Judge and answer the rows of a batch.
@@ -92,7 +90,7 @@ class Scorer:
         Raises:
             TableError: its columns are not those of the contract.
         """
-        demand(self.predictor.contract, batch.schema.names)
+        columns.demand(self.predictor.contract, batch.schema.names)
         places = np.arange(len(batch)) + first if isinstance(first, int) else first
         table = self.table(batch)
         decoded = self.predictor.decode(table)
@@ -109,7 +107,7 @@ class Scorer:
         """The record batch of the good rows."""
         scores = self.predictor.scores(decoded.inputs)
         rows = len(scores)
-        cells: dict[str, pa.Array] = {ROW: pa.array(places[decoded.positions], pa.int64())}
+        cells: dict[str, pa.Array] = {columns.ROW: pa.array(places[decoded.positions], pa.int64())}
         for name, found in tabular.answers(self.predictor.outcome, scores).items():
             cells[name] = pa.array(found, self.schema.field(name).type)
         cells["warnings"] = _warnings(decoded.warnings, rows)
@@ -149,27 +147,6 @@ class Scorer:
             again = self.predictor.decode(table.rows(places))
             reasons += [RowError(int(places[one.row]), one.column, one.message, one.expected) for one in again.errors]
         return reasons
-
-
-def demand(contract: Contract, names: Sequence[str], where: str = "The table", dropped: Sequence[str] = ()) -> None:
-    """Raise TableError if a table with columns of these names cannot be one of the contract."""
-    known = [column.name for column in (*contract.inputs, *contract.keys)]
-    missing = [c.name for c in contract.inputs if not c.nullable and c.name not in names]
-    if missing:
-        raise TableError(f"{where} has no column {quoted(missing[0])}, which the model needs; it has {_listed(names)}.")
-    doubled = next((name for name in names if list(names).count(name) > 1), None)
-    if doubled is not None:
-        raise TableError(f"{where} has two columns {quoted(doubled)}.")
-    others = [name for name in names if name not in known and name not in dropped]
-    if others:
-        raise TableError(
-            f"{where} has the column {quoted(others[0])}, which is none of the model's: {', '.join(known)}. "
-            f"To leave it out: --drop {' '.join(others[:8])}"
-        )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(quoted, names[:20])) + (", …" if len(names) > 20 else "")
 
 
 def _refused(reasons: Sequence[RowError], places: np.ndarray) -> pa.RecordBatch:

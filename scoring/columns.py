@@ -1,19 +1,22 @@
-"""Columns between Arrow and the decoder: what a file holds as requests would bring it, and keys as they came."""
+"""Columns between Arrow and the decoder: which there must be, what they hold as requests would bring it, and keys."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from validation.contract import Column, Kind
+from validation.contract import Column, Contract, Kind
 from validation.decode import texts
+from validation.errors import TableError
 from validation.parsing import parse_text
 from validation.table import Values
-from validation.values import LARGEST_INTEGER, reader
+from validation.values import LARGEST_INTEGER, quoted, reader
 
+ROW = "row"
+"""The column of answers and reasons that says which row of the input they are about."""
 STORED = {
     Kind.INTEGER: pa.int64(),
     Kind.REAL: pa.float64(),
@@ -27,6 +30,27 @@ _COUNTED = {Kind.DATE: pa.int32(), Kind.TIMESTAMP: pa.int64()}
 """How Arrow counts days and microseconds."""
 _FEW = 0.5
 """Up to this share of distinct texts a column is read by them."""
+
+
+def demand(contract: Contract, names: Sequence[str], where: str = "The table", dropped: Sequence[str] = ()) -> None:
+    """Raise TableError if a table with columns of these names cannot be one of the contract."""
+    known = [column.name for column in (*contract.inputs, *contract.keys)]
+    missing = [c.name for c in contract.inputs if not c.nullable and c.name not in names]
+    if missing:
+        raise TableError(f"{where} has no column {quoted(missing[0])}, which the model needs; it has {_listed(names)}.")
+    doubled = next((name for name in names if list(names).count(name) > 1), None)
+    if doubled is not None:
+        raise TableError(f"{where} has two columns {quoted(doubled)}.")
+    others = [name for name in names if name not in known and name not in dropped]
+    if others:
+        raise TableError(
+            f"{where} has the column {quoted(others[0])}, which is none of the model's: {', '.join(known)}. "
+            f"To leave it out: --drop {' '.join(others[:8])}"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(quoted, names[:20])) + (", …" if len(names) > 20 else "")
 
 
 def values(column: Column, array: pa.Array) -> Values:

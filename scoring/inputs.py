@@ -11,8 +11,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from scoring import delimited
-from scoring.batches import demand
-from scoring.columns import is_text
+from scoring.columns import demand, is_text
 from scoring.manifest import InputFile, Partition
 from scoring.places import is_local, opened
 from validation.contract import Contract
@@ -67,7 +66,7 @@ class Inputs:
             if "*" in self.root:
                 self.root, found = self._globbed()
             else:
-                found = self.files.find(self.root, detail=True)
+                found = self._found()
         except OSError as error:
             raise StoreError(f"{self.address} cannot be listed: {error}.") from error
         if list(found) == [self.root]:
@@ -77,6 +76,15 @@ class Inputs:
         if not chosen:
             raise TableError(f"There is no file to score at {self.address}.")
         return [self._described(name, below, found[name]) for name, below in chosen.items()]
+
+    def _found(self) -> dict[str, Any]:
+        """What is known of each file at the address, by its path."""
+        try:
+            told = self.files.info(self.root)
+        except FileNotFoundError:
+            return {}
+        found: dict[str, Any] = self.files.find(self.root, detail=True) if told["type"] != "file" else {self.root: told}
+        return found
 
     def _globbed(self) -> tuple[str, dict[str, Any]]:
         root = self.root.split("*", 1)[0].rpartition("/")[0]
@@ -89,7 +97,7 @@ class Inputs:
     def _described(self, name: str, below: str, told: dict[str, Any]) -> InputFile:
         stamp = next((str(told[key]) for key in _STAMPS if told.get(key)), "")
         with self._reading(name), self.files.open(name, "rb") as file:
-            return InputFile(below, int(told["size"]), stamp, _format(name, file.read(8)))
+            return InputFile(below, int(told["size"] or 0), stamp, _format(name, file.read(8)))
 
     def partitions(self, files: Sequence[InputFile], rows: int) -> list[Partition]:
         """Cut files into parts of so many rows, the same ones every time.

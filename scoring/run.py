@@ -156,7 +156,7 @@ def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tupl
     # copies of a process that has imported everything and has no threads yet: LightGBM takes seconds to import
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scoring.work"])
-    begun = (wanted.bundle, plan, wanted.out)
+    begun = (wanted.bundle, plan, wanted.out, dict(os.environ))
     pool = concurrent.futures.ProcessPoolExecutor(workers, context, worker.begin, begun)
     try:
         tasks = {pool.submit(worker.score, number): number for number in numbers}

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from scoring import manifest
-from scoring.batches import ROW
+from scoring.columns import ROW
 from scoring.manifest import COMPLETE, Done, Manifest, Output, Plan
 from scoring.places import Place
 

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from model.predictor import open_predictor
 from scoring import manifest
-from scoring.batches import REFUSED, ROW, Answered, Scorer
+from scoring.batches import REFUSED, Answered, Scorer
+from scoring.columns import ROW
 from scoring.inputs import CSV, Inputs, Rows
 from scoring.manifest import Done, Output, Plan
 from scoring.places import Place, digest

@@ -12,6 +12,7 @@ from model import bundle as bundles
 from model.features import FeatureMatrix
 from model.outcomes.regression import Regression
 from model.predictor import Predictor
+from model.trees import TreeScorer
 from problems.base import Problem, owners
 from tests.project import Project
 from training.data import tables
@@ -60,6 +61,18 @@ def test_values_far_from_training_are_named_in_answers_and_explanations(
         "date: 2093-05-12",
     ]
     assert predictor.explain([far]).explanations[0].warnings == answer.warnings
+
+
+def test_many_rows_are_scored_as_lightgbm_scores_them(predictor: Predictor) -> None:
+    """They are brought into an order for that, whatever they hold."""
+    for text in predictor.model.boosters.values():
+        booster = lgb.Booster(model_str=text)
+        random = np.random.default_rng(5)
+        matrix = random.uniform(-1, 30, (6_000, booster.num_feature())).round(1)
+        matrix[random.random(matrix.shape) < 0.05] = np.nan
+        for raw in (True, False):
+            scores = TreeScorer(booster, raw_score=raw)(matrix)
+            assert scores.tobytes() == np.asarray(booster.predict(matrix, raw_score=raw)).tobytes()
 
 
 def test_bad_rows_are_refused(predictor: Predictor, row: dict[str, Any]) -> None:

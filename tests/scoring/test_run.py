@@ -185,6 +185,32 @@ def noted(out: Path) -> list[manifest.Done]:
     return list(manifest.noted(Place(str(out))).values())
 
 
+def test_a_worker_that_is_killed_is_a_sentence_and_the_run_goes_on(
+    rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in.parquet", rows * 10)
+    out, options = tmp_path / "out", ("--rows", "500", "--workers", "2")
+    process = running(tmp_path / "in.parquet", out, bundle, *options)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("_done/*.json")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if not child.children()]
+    max(workers, key=lambda child: child.create_time()).kill()
+    assert "A worker ended before its partition did" in process.communicate()[1]
+    assert process.returncode == 1
+    assert score(tmp_path / "in.parquet", out, bundle, *options) == 0
+    assert verify(out) == 0
+
+
+def test_no_rows_are_no_partitions(bundle: Path, rows: list[made.Row], tmp_path: Path) -> None:
+    made.write(tmp_path / "in/a.csv", rows[:1])
+    (tmp_path / "in/a.csv").write_text((tmp_path / "in/a.csv").read_text().splitlines()[0])
+    assert score(tmp_path / "in", tmp_path / "out", bundle) == 0
+    assert verify(tmp_path / "out") == 0
+    assert contents(tmp_path / "out") == {}
+
+
 def test_two_runs_at_a_time_are_one_too_many(
     rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
