@@ -1,0 +1,158 @@
+"""Spark and Dask, as real clusters of several processes: the same answers, and machines that are lost in the middle."""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from model.predictor import open_predictor
+from scoring.__main__ import main
+from tests.project import ROOT, free_port
+from tests.scoring import made
+
+PYTHON = ROOT / ".venv-engines/bin/python"
+PARTITIONS, ROWS = 60, 10_000
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.exists(), reason="Spark and Dask are not here: make engines"),
+]
+
+
+@pytest.fixture(scope="module")
+def source(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of as many partitions as a machine can be lost in the middle of, with a bad row in each."""
+    path = tmp_path_factory.mktemp("engines") / "in.parquet"
+    rows = made.rows(open_predictor(bundle), ROWS - 1)
+    made.write(path, [*rows, {**rows[0], "duration_hours": -1.0}] * PARTITIONS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(source: Path, bundle: Path) -> Path:
+    """The output of this machine."""
+    out = source.with_name("alone")
+    assert main(["score", str(source), str(out), "--model", str(bundle), "--rows", str(ROWS)]) == 0
+    return out
+
+
+def scoring(source: Path, out: Path, bundle: Path, *engine: str) -> subprocess.Popen[str]:
+    command = [
+        PYTHON,
+        "-m",
+        "scoring",
+        "score",
+        source,
+        out,
+        "--model",
+        bundle,
+        "--rows",
+        str(ROWS),
+        "--engine",
+        *engine,
+    ]
+    return subprocess.Popen(command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True)
+
+
+def _environment() -> dict[str, str]:
+    """Machines of a cluster find the project, and each other by an address of this one."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+def in_the_middle(process: subprocess.Popen[str], out: Path) -> None:
+    """Wait until some partitions are there; the others are not."""
+    deadline = time.monotonic() + 240
+    while len(list(out.glob("_done/*.json"))) < 4:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert json.loads((out / "_manifest.json").read_text())["status"] == "running"
+
+
+def assert_the_same(out: Path, alone: Path) -> None:
+    """The same files with the same rows, each once."""
+    assert main(["verify", str(out)]) == 0
+    names = sorted(path.relative_to(alone) for path in alone.rglob("*.parquet"))
+    assert sorted(path.relative_to(out) for path in out.rglob("*.parquet")) == names
+    assert all(pq.read_table(out / name).equals(pq.read_table(alone / name)) for name in names)
+
+
+def test_a_lost_executor_of_spark_loses_nothing(source: Path, alone: Path, bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = scoring(source, out, bundle, "spark", "--master", "local-cluster[2,1,1024]")
+    in_the_middle(process, out)
+    executors = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in child.cmdline()
+    ]
+    assert len(executors) == 2
+    executors[0].kill()
+    told = process.communicate()[1]
+    assert process.returncode == 0, told
+    assert_the_same(out, alone)
+
+
+@contextlib.contextmanager
+def dask(folder: Path) -> Iterator[tuple[str, Callable[..., subprocess.Popen[bytes]]]]:
+    """The address of a scheduler, and what starts its processes; all end with it."""
+    port, processes = free_port(), list[subprocess.Popen[bytes]]()
+
+    def started(*arguments: str) -> subprocess.Popen[bytes]:
+        with (folder / f"dask-{len(processes)}.log").open("wb") as log:
+            command = [str(PYTHON.with_name("dask")), *arguments, "--no-dashboard"]
+            processes.append(subprocess.Popen(command, cwd=folder, env=_environment(), stdout=log, stderr=log))
+        return processes[-1]
+
+    started("scheduler", "--host", "127.0.0.1", "--port", str(port))
+    try:
+        yield f"tcp://127.0.0.1:{port}", started
+    finally:
+        for process in processes:
+            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
+                child.kill()
+            process.kill()
+            process.wait()
+
+
+def test_a_lost_worker_of_dask_loses_nothing(source: Path, alone: Path, bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with dask(tmp_path) as (address, started):
+        workers = [started("worker", address, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+        process = scoring(source, out, bundle, "dask", "--scheduler", address)
+        in_the_middle(process, out)
+        workers[0].kill()
+        told = process.communicate()[1]
+        assert process.returncode == 0, told
+    assert_the_same(out, alone)
+
+
+def test_without_its_scheduler_a_run_ends_with_a_sentence_and_goes_on_here(
+    source: Path, alone: Path, bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with dask(tmp_path) as (address, started):
+        started("worker", address, "--nthreads", "1", "--no-nanny")
+        process = scoring(source, out, bundle, "dask", "--scheduler", address)
+        in_the_middle(process, out)
+    told = process.communicate()[1]
+    assert process.returncode == 1, told
+    assert "The same command goes on" in told
+    assert main(["score", str(source), str(out), "--model", str(bundle), "--rows", str(ROWS)]) == 0
+    assert_the_same(out, alone)
+
+
+@pytest.mark.parametrize(("engine", "sentence"), [("spark", "Spark at nowhere gave up"), ("dask", "needs --scheduler")])
+def test_an_engine_that_is_not_there_is_said(
+    engine: str, sentence: str, source: Path, bundle: Path, tmp_path: Path
+) -> None:
+    address = ("--master", "nowhere") if engine == "spark" else ()
+    process = scoring(source, tmp_path / "out", bundle, engine, *address)
+    assert sentence in process.communicate()[1]
+    assert process.returncode == 1
