@@ -43,20 +43,8 @@ def alone(source: Path, bundle: Path) -> Path:
 
 
 def scoring(source: Path, out: Path, bundle: Path, *engine: str) -> subprocess.Popen[str]:
-    command = [
-        PYTHON,
-        "-m",
-        "scoring",
-        "score",
-        source,
-        out,
-        "--model",
-        bundle,
-        "--rows",
-        str(ROWS),
-        "--engine",
-        *engine,
-    ]
+    asked = [str(source), str(out), "--model", str(bundle), "--rows", str(ROWS), "--engine", *engine]
+    command = [str(PYTHON), "-m", "scoring", "score", *asked]
     return subprocess.Popen(command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True)
 
 
