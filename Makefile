@@ -29,6 +29,9 @@ endif
 override export PROBLEM := $(value PROBLEM)
 override export TARGET := $(value TARGET)
 override export SHEET := $(value SHEET)
+override export IN := $(value IN)
+override export OUT := $(value OUT)
+override export MODEL := $(value MODEL)
 # make takes no blanks and colons in the names of targets; so these are relative too
 FILED := $(shell printf %s '$(subst ','\'',$(PROBLEM))' | tr -c 'a-z0-9_@,' '+')
 BENTO := stores/bentoml/bento-$(FILED).tag
@@ -65,7 +68,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup engines train tune draft scm serve ui drift bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -153,6 +156,9 @@ serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train
 
 drift: $(DEV)/.ready ## judge the latest answers of PROBLEM: ARGS='--days N --until DATE'
 	@python -m monitoring drift "$$PROBLEM" $(ARGS)
+
+score: $(DEV)/.ready ## score the table IN into OUT with the model MODEL (what PROBLEM packaged last): ARGS='--explain --drop COLUMN'
+	@python -m scoring score "$$IN" "$$OUT" --model "$${MODEL:-$$PROBLEM}" $(ARGS)
 
 ui: free-ui-port ## the demo page alone on UI_PORT, of the service at API
 	@exec python -m ui --api $(API) --host $(HOST) --port $(UI_PORT)

@@ -14,7 +14,7 @@ def find(named: str) -> Path:
     """The folder of a bundle.
 
     Args:
-        named: "flights" for the one that is served, "flights:<version>" for another of the store, or a folder.
+        named: a problem for the model that is served, "problem:version" for another of the store, or a folder.
 
     Raises:
         StoreError: there is none.

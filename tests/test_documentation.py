@@ -261,7 +261,7 @@ def test_nothing_outside_its_problem_knows_a_problems_columns(flights: Problem) 
     names = {column.name for column in flights.contract.columns} | {c.source for c in flights.contract.columns}
     words = {"from", "to", "time", "date", "agency", "distance", "price", "origin"}  # of English and of Python
     telling = re.compile("|".join(rf"\b{name}\b" for name in sorted(names - words)))
-    for folder in ("validation", "model", "training", "serving"):
+    for folder in ("validation", "model", "training", "serving", "scoring"):
         for path in set((ROOT / folder).rglob("*.py")) - set((ROOT / "training/data/simulators").iterdir()):
             code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
             assert not telling.search(code), f"{path}: {telling.search(code)}"
