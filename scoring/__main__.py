@@ -62,7 +62,8 @@ def _score(options: argparse.Namespace) -> int:
     )  # fmt: skip
     found = run.score(wanted)
     print(f"score: {run.summary(found)}")
-    return FINE
+    good, bad = run.counts(found)
+    return FAILED if bad and not good else FINE
 
 
 def _add_verify(commands: Any) -> None:

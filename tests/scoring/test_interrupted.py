@@ -17,12 +17,15 @@ from tests.scoring import made
 from tests.scoring.runs import contents, running, score, verify
 
 
-def test_a_killed_run_goes_on_and_comes_to_the_same(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
-    made.write(tmp_path / "in.parquet", rows * 20)
+@pytest.mark.parametrize("kills", [(3,), pytest.param((3, 20, 60), marks=pytest.mark.slow)])
+def test_a_killed_run_goes_on_and_comes_to_the_same(
+    kills: tuple[int, ...], rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in.parquet", rows * 5 * kills[0] * len(kills))
     whole, out = tmp_path / "whole", tmp_path / "out"
     options = ("--rows", "500", "--workers", "2")
     assert score(tmp_path / "in.parquet", whole, bundle, "--rows", "500", "--workers", "1") == 0
-    for target in (3, 30):
+    for target in kills:
         process = running(tmp_path / "in.parquet", out, bundle, *options)
         deadline = time.monotonic() + 120
         while len(list(out.glob("_done/*.json"))) < target:
@@ -36,7 +39,7 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(rows: list[made.Row], bundle
         assert json.loads((out / "_manifest.json").read_text())["status"] == "running"
         assert verify(out) == 1
     there = {done.answers.path: (out / done.answers.path).stat().st_mtime_ns for done in noted(out)}
-    assert len(there) >= 30
+    assert len(there) >= kills[-1]
     process = running(tmp_path / "in.parquet", out, bundle, *options)
     assert (process.communicate()[1], process.returncode) == ("", 0)
     assert {name: (out / name).stat().st_mtime_ns for name in there} == there
@@ -49,6 +52,7 @@ def noted(out: Path) -> list[manifest.Done]:
     return list(manifest.noted(Place(str(out))).values())
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_a_sentence_and_the_run_goes_on(
     rows: list[made.Row], bundle: Path, tmp_path: Path
 ) -> None:

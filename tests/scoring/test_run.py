@@ -146,6 +146,13 @@ def test_a_wrong_input_changes_nothing(
     assert not list((tmp_path / "out").rglob("*"))
 
 
+def test_a_table_without_a_good_row_fails(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    made.write(tmp_path / "in.parquet", [{**row, "distance_km": -1.0} for row in rows[:30]])
+    for _ in range(2):
+        assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 1
+    assert verify(tmp_path / "out") == 0
+
+
 def test_columns_that_the_model_does_not_know_are_dropped_by_name(
     rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
