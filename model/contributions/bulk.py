@@ -1,9 +1,10 @@
 """SHAP values of many rows, gathered from tables."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,9 @@ from model.contributions.trees import Forest, NotTabulated, Split, read_forest
 _CELLS = 2048
 """Of a table, at most, unless a path of many features needs more by itself."""
 _MOST_CELLS = 1 << 16
-_MOST_KEPT = 1 << 26
-"""Bytes of tables that are kept; what is above is made again for each call."""
-_CHUNK, _CHUNK_BYTES = 32, 1 << 26
+_CHUNK, _CHUNK_BYTES = 64, 1 << 26
 """Groups whose tables are made together, and the bytes that making them takes."""
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 """Numbers of a block of rows: a core's cache holds them and a table."""
 _ROWS = 1 << 16
 """Rows for which tables that are not kept are made once."""
@@ -38,19 +37,20 @@ class _Block(NamedTuple):
 class BulkContributions:
     """A model's contributions as tables. It holds no state between calls and may be called from several threads.
 
-    SHAP values as TreeSHAP finds them (Lundberg et al., 2018), and LightGBM's `pred_contrib`, to about 14 digits. A row's
-    contributions depend only on which conditions of each path it satisfies; so leaves of few features share a table
-    with the sum of their contributions in each of its cells, and a row takes one line of each table. FastTreeSHAP (Yang,
-    2021) computes each leaf's contributions by pattern once, and WOODELF (2025) gathers them for many rows.
+    SHAP values as TreeSHAP finds them (Lundberg et al., 2018), and LightGBM's `pred_contrib`, to about 14 digits. What
+    a row gets depends only on which conditions of each path it satisfies: FastTreeSHAP (Yang, 2021) computes that once
+    by pattern for each leaf, and WOODELF (Nadel and Wettenstein, 2025) gathers it for many rows. Here leaves of few
+    features, of several trees too, share a table of the sums in each of its cells, and a row takes one line of each.
     """
 
-    def __init__(self, text: str, owners: np.ndarray | None = None) -> None:
+    def __init__(self, text: str, owners: np.ndarray | None = None, kept: int = 1 << 26) -> None:
         """Make the tables; this takes as long as LightGBM takes to explain one or two thousand rows.
 
         Args:
             text: of the model, `Booster.model_to_string()`.
             owners: which column a feature's contribution belongs to, shape (features, columns): contributions are
                 summed by it. By default each feature is a column.
+            kept: bytes of tables that are kept, at most; the others are made again for each call.
 
         Raises:
             NotTabulated: the model has linear leaves, leaves without rows, or paths of more than 16 features.
@@ -62,7 +62,7 @@ class BulkContributions:
         self._counts = {feature: bins.count for feature, bins in self._bins.items()}
         parts = sorted(_parts(_groups(forest, self._bins, self._counts), self._owners), key=self._size)
         sizes = np.cumsum([self._size(part) for part in parts])
-        fit = int(np.searchsorted(sizes, _MOST_KEPT, side="right"))
+        fit = int(np.searchsorted(sizes, kept, side="right"))
         self._kept = [self._chunk(part) for part in parts[:fit]]
         self._others = parts[fit:]
         self._base = np.zeros(forest.outputs)
@@ -85,18 +85,20 @@ class BulkContributions:
             Shape (rows, outputs, columns + 1), the base value last.
         """
         found = np.empty((len(matrix), self.outputs, self.columns + 1))
-        with ThreadPoolExecutor(threads) as pool:
+        with contextlib.ExitStack() as stack:
+            each = map if threads == 1 else stack.enter_context(ThreadPoolExecutor(threads)).map
             for first in range(0, len(matrix), _ROWS):
                 part = slice(first, first + _ROWS)
-                self._explain(matrix[part], found[part], pool)
+                self._explain(matrix[part], found[part], each)
         return found
 
-    def _explain(self, rows: np.ndarray, into: np.ndarray, pool: ThreadPoolExecutor) -> None:
+    def _explain(self, rows: np.ndarray, into: np.ndarray, each: Callable[..., Iterable[Any]]) -> None:
         size = max(_BLOCK // self.columns, 256)
         parts = [slice(first, first + size) for first in range(0, len(rows), size)]
-        blocks = list(pool.map(self._block, [rows[part] for part in parts]))
-        for chunk in (self._chunk(part) for part in self._others):
-            list(pool.map(chunk.add, *zip(*blocks, strict=True)))
+        blocks = list(each(self._block, [rows[part] for part in parts]))
+        for groups in self._others:
+            chunk = self._chunk(groups)
+            list(each(chunk.add, *zip(*blocks, strict=True)))
         for part, block in zip(parts, blocks, strict=True):
             into[part, :, :-1] = block.total.transpose(1, 0, 2)
         into[:, :, -1] = self._base

@@ -9,12 +9,14 @@ _MOST = 1 << 20
 def contributions(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The SHAP values of leaves for every pattern of satisfied conditions.
 
-    The path-dependent game of a leaf gives a set of features that are known the product of its value, of 1 or 0 for each
-    known feature (its condition holds or not), and of the others' shares. The Shapley value of such a product is the
-    integral over t from 0 to 1 of (1 or 0 - share) * product over the other features of (share * (1 - t) + (1 or 0) * t),
-    by Owen's multilinear extension; it is a polynomial of degree depth - 1, so that depth / 2 nodes of Gauss and Legendre give
-    it exactly. Linear TreeSHAP (Yu et al., 2022) uses this polynomial, and WOODELF (2025) the patterns. All terms are
-    positive: nothing cancels, other than where TreeSHAP unwinds a path.
+    The path-dependent game of a leaf: where the values of some features are known, the leaf is worth its value, times 1
+    or 0 for each of them (its condition holds or not), times the shares of the others. The Shapley value of feature i
+    in such a product is, by Owen's multilinear extension, the integral over t from 0 to 1 of
+
+        (held_i - share_i) * product over the others of (share_j * (1 - t) + held_j * t)
+
+    which is a polynomial of degree depth - 1: depth / 2 nodes of Gauss and Legendre give it exactly. Linear TreeSHAP
+    (Yu et al., 2022) evaluates the same polynomial. All factors in the integral are positive, so that nothing cancels.
 
     Args:
         shares: of the training rows that satisfy each condition, among those that come to it; shape (leaves, depth).

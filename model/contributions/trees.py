@@ -49,7 +49,7 @@ class Tree:
 
     @property
     def expected(self) -> float:
-        """The mean of its leaves over the training rows, summed as LightGBM sums it."""
+        """The mean of its leaves over the training rows."""
         if not self.children:
             return float(self.values[0])
         return float(np.sum(np.array(self.leaf_rows) / self.node_rows[0] * self.values))
