@@ -16,11 +16,10 @@ from msgspec import UNSET
 from model import bundle as bundles
 from model.bundle import Bundle
 from model.contributions import Explainer
-from model.features import FeatureMatrix
+from model.features import FeatureMatrix, ownership
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
-from problems.base import owners
 from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
 from validation.decode_columns import ColumnDecoder
@@ -72,7 +71,7 @@ class Predictor:
         self._inputs = [column.name for column in self.contract.inputs]
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
-        owners = _ownership(model.fitted.feature_names, self._inputs)
+        owners = ownership(model.fitted.feature_names, self._inputs)
         self._contributions = Explainer(self._booster, model.boosters[BOOSTER], owners)
 
     @classmethod
@@ -299,16 +298,3 @@ def _booster(model: Model, name: str, outputs: int) -> lgb.Booster:
     if booster.feature_name() != model.fitted.feature_names:
         raise BundleError(f"{name} of '{problem}' was trained on other features than its manifest has.")
     return booster
-
-
-def _ownership(features: Sequence[str], inputs: Sequence[str]) -> np.ndarray:
-    """Which input a feature's contribution belongs to, shape (features, inputs); rows sum to 1."""
-    shares = np.zeros((len(features), len(inputs)))
-    for place, feature in enumerate(features):
-        names = owners(feature)
-        unknown = [name for name in names if name not in inputs]
-        if unknown:
-            raise BundleError(f"Feature {feature!r} belongs to {unknown[0]!r}, which is no input of the contract.")
-        for name in names:
-            shares[place, inputs.index(name)] += 1 / len(names)
-    return shares

@@ -36,7 +36,7 @@ EDGES += [float(np.float32(1e-35)), -float(np.float32(1e-35))]
 
 
 def table(seed: int, rows: int, kinds: list[str]) -> np.ndarray:
-    """A matrix whose columns are numbers, few numbers, numbers with zeros, with gaps, or names; shape (rows, columns)."""
+    """A matrix of numbers, few numbers, numbers with zeros or with gaps, and names; shape (rows, columns)."""
     chance = np.random.default_rng(seed)
     matrix = np.empty((rows, len(kinds)))
     for place, kind in enumerate(kinds):
