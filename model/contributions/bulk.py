@@ -11,12 +11,14 @@ import numpy as np
 from model.contributions import groups as grouped
 from model.contributions.bins import Names, Thresholds, bins_of
 from model.contributions.groups import Group
+from model.contributions.long_paths import LongPath
 from model.contributions.tables import Chunk, chunk_of, size_of
-from model.contributions.trees import Forest, NotTabulated, Split, read_forest
+from model.contributions.trees import Forest, Split, read_forest
 
 _CELLS = 2048
 """Of a table, at most, unless a path of many features needs more by itself."""
-_MOST_CELLS = 1 << 16
+_DEEPEST = 14
+"""Features of a path that has a table, which has a cell for each subset of them."""
 _CHUNK, _CHUNK_BYTES = 64, 1 << 26
 """Groups whose tables are made together, and the bytes that making them takes."""
 _BLOCK = 1 << 16
@@ -53,17 +55,19 @@ class BulkContributions:
             kept: bytes of tables that are kept, at most; the others are made again for each call.
 
         Raises:
-            NotTabulated: the model has linear leaves, leaves without rows, or paths of more than 16 features.
+            NotTabulated: its leaves hold linear models or have no rows, or a feature is a number and a category.
         """
         forest = read_forest(text)
         self._owners = np.eye(forest.features) if owners is None else owners
         self.outputs, self.columns = forest.outputs, self._owners.shape[1]
         self._bins = _bins(forest)
         self._counts = {feature: bins.count for feature, bins in self._bins.items()}
-        parts = sorted(_parts(_groups(forest, self._bins, self._counts), self._owners), key=self._size)
+        groups, long = _groups(forest, self._bins, self._counts)
+        parts = sorted(_parts(groups, self._owners), key=self._size)
         sizes = np.cumsum([self._size(part) for part in parts])
         fit = int(np.searchsorted(sizes, kept, side="right"))
-        self._kept = [self._chunk(part) for part in parts[:fit]]
+        self._kept: list[Chunk | LongPath] = [self._chunk(part) for part in parts[:fit]]
+        self._kept += [LongPath.of(group, leaf, self._counts, self._owners) for group in long for leaf in group.leaves]
         self._others = parts[fit:]
         self._base = np.zeros(forest.outputs)
         for tree in forest.trees:
@@ -126,20 +130,21 @@ def _bins(forest: Forest) -> dict[int, Thresholds | Names]:
     return {feature: bins_of(of_feature) for feature, of_feature in sorted(splits.items())}
 
 
-def _groups(forest: Forest, bins: dict[int, Thresholds | Names], counts: dict[int, int]) -> list[Group]:
-    """The leaves in groups; raises NotTabulated."""
+def _groups(
+    forest: Forest, bins: dict[int, Thresholds | Names], counts: dict[int, int]
+) -> tuple[list[Group], list[Group]]:
+    """The leaves in groups that get a table, and those of long paths, which get none."""
     lefts: dict[Split, int] = {}
     for split in (split for tree in forest.trees for split in tree.splits):
         if split not in lefts:
             packed = np.packbits(bins[split.feature].left(split), bitorder="little")
             lefts[split] = int.from_bytes(packed.tobytes(), "little")
-    found: list[Group] = []
+    found: tuple[list[Group], list[Group]] = [], []
     for tree in forest.trees:
         if tree.children:
-            found += grouped.of_tree(tree, [lefts[split] for split in tree.splits], counts, _CELLS)
-    if any(group.cells > _MOST_CELLS for group in found):
-        raise NotTabulated("Its trees have paths of more than 16 features, whose tables would take too much memory.")
-    return grouped.joined(found, _CELLS)
+            for group in grouped.of_tree(tree, [lefts[split] for split in tree.splits], counts, _CELLS):
+                found[max(len(leaf.conditions) for leaf in group.leaves) > _DEEPEST].append(group)
+    return grouped.joined(found[0], _CELLS), found[1]
 
 
 def _parts(groups: Sequence[Group], owners: np.ndarray) -> Iterator[list[Group]]:

@@ -33,19 +33,32 @@ def contributions(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _contributions(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
     leaves, depth = shares.shape
-    places, weights = np.polynomial.legendre.leggauss((depth + 1) // 2)
-    known = (places + 1) / 2  # t, from 0 to 1 rather than from -1 to 1
-    fails = shares[:, None, :] * (1 - known)[:, None]  # shape (leaves, nodes, depth)
-    holds = fails + known[:, None]
-    products = np.broadcast_to(weights / 2, (leaves, len(known)))[:, :, None]
+    weights, fails, holds = factors(shares)
+    nodes = len(weights)
+    products = np.broadcast_to(weights, (leaves, nodes))[:, :, None]
     for place in range(depth):  # each doubles the patterns
         both = fails[:, :, place, None], holds[:, :, place, None]
         products = np.concatenate([products * factor for factor in both], axis=2)
     found = np.empty((leaves, 1 << depth, depth))
     for place in range(depth):
         # shape (leaves, nodes, higher patterns, 2, lower patterns)
-        halves = products.reshape(leaves, len(known), -1, 2, 1 << place)
+        halves = products.reshape(leaves, nodes, -1, 2, 1 << place)
         own = np.stack([fails[:, :, place], holds[:, :, place]], axis=2)[:, :, None, :, None]
         step = np.stack([-shares[:, place], 1 - shares[:, place]], axis=1) * values[:, None]
         found[:, :, place] = ((halves / own).sum(axis=1) * step[:, None, :, None]).reshape(leaves, -1)
     return found
+
+
+def factors(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The weights of the integral's nodes, and its factors where a condition fails and where it holds.
+
+    Args:
+        shares: shape (..., depth).
+
+    Returns:
+        Shapes (nodes,), (..., nodes, depth) and (..., nodes, depth).
+    """
+    places, weights = np.polynomial.legendre.leggauss((shares.shape[-1] + 1) // 2)
+    known = (places[:, None] + 1) / 2  # t, from 0 to 1 rather than from -1 to 1
+    fails = shares[..., None, :] * (1 - known)
+    return weights / 2, fails, fails + known

@@ -1,5 +1,6 @@
 """Contributions from tables are LightGBM's own, whatever the trees and the rows."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -171,17 +172,31 @@ def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[
     linear = booster(filled, kinds, 3, linear_tree=True, num_leaves=4)
     with pytest.raises(NotTabulated, match="linear models"):
         BulkContributions(linear.model_to_string())
-    deep = ["number"] * 40
-    chain = table(5, 3_000, deep)
-    ends = np.cumprod(chain > -1.5, axis=1).sum(axis=1).astype(float)  # how many columns in turn are large
-    data = lgb.Dataset(chain, ends)
-    long = lgb.train({**SILENT, "min_data_in_leaf": 1, "num_leaves": 60, "feature_fraction": 1}, data, 3)
-    with pytest.raises(NotTabulated, match="more than 16 features"):
-        BulkContributions(long.model_to_string())
-    text = long.model_to_string()
-    explain = Explainer(long, text, np.eye(40))
-    assert_equal(explain(chain), by_lightgbm(long, chain))
-    assert "more than 16 features" in explain.refusal
+    explain = Explainer(linear, linear.model_to_string(), np.eye(5))
+    with pytest.raises(lgb.basic.LightGBMError, match="not implemented for linear trees"):
+        explain(filled)
+    assert "linear models" in explain.refusal
+    model = booster(matrix, kinds, 3)
+    emptied = re.sub("leaf_count=[0-9]+", "leaf_count=0", model.model_to_string())
+    with pytest.raises(NotTabulated, match="no training rows"):
+        BulkContributions(emptied)
+    explain = Explainer(model, emptied, np.eye(5))
+    np.testing.assert_array_equal(explain(matrix), by_lightgbm(model, matrix))
+    assert "no training rows" in explain.refusal
+
+
+@pytest.mark.parametrize("features", [16, 30])
+def test_paths_of_many_features(features: int) -> None:
+    chain = table(5, 3_000, ["number"] * features)
+    large = np.cumprod(chain > -1.5, axis=1).sum(axis=1).astype(float)  # how many columns in turn
+    model = lgb.train({**SILENT, "min_data_in_leaf": 1, "num_leaves": 60}, lgb.Dataset(chain, large), 3)
+    paths = model.predict(chain, pred_contrib=True) != 0
+    assert np.asarray(paths)[:, :-1].sum(axis=1).max() == features  # a path has them all
+    owners = np.linspace(0, 1, 2 * features).reshape(features, 2)
+    expected = by_lightgbm(model, chain)
+    assert_equal(BulkContributions(model.model_to_string())(chain, threads=2), expected)
+    found = BulkContributions(model.model_to_string(), owners)(chain)
+    np.testing.assert_allclose(found[..., :-1], expected[..., :-1] @ owners, atol=1e-9 * np.abs(expected).max())
 
 
 def test_few_rows_are_lightgbms_and_many_come_from_tables(model: lgb.Booster, matrix: np.ndarray) -> None:
