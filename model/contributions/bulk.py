@@ -12,7 +12,7 @@ from model.contributions import groups as grouped
 from model.contributions.bins import Names, Thresholds, bins_of
 from model.contributions.groups import Group
 from model.contributions.long_paths import LongPath
-from model.contributions.tables import Chunk, chunk_of, size_of
+from model.contributions.tables import Chunk, by_column, chunk_of, size_of
 from model.contributions.trees import Forest, Split, read_forest
 
 _CELLS = 2048
@@ -33,7 +33,7 @@ class _Block(NamedTuple):
     bins: dict[int, np.ndarray]
     """By feature, shape (rows,)."""
     total: np.ndarray
-    """Shape (outputs, rows, columns)."""
+    """Shape (outputs, rows, columns), or (outputs, columns, rows) where it is added column by column."""
 
 
 class BulkContributions:
@@ -45,7 +45,7 @@ class BulkContributions:
     features, of several trees too, share a table of the sums in each of its cells, and a row takes one line of each.
     """
 
-    def __init__(self, text: str, owners: np.ndarray | None = None, kept: int = 1 << 26) -> None:
+    def __init__(self, text: str, owners: np.ndarray | None = None, kept: int = 1 << 27) -> None:
         """Make the tables; this takes as long as LightGBM takes to explain one or two thousand rows.
 
         Args:
@@ -83,7 +83,8 @@ class BulkContributions:
 
         Args:
             matrix: of float64, shape (rows, features).
-            threads: at most so many at once; what a row gets does not depend on it, nor on the other rows.
+            threads: at most so many at once. What a row gets does not depend on it, nor on the other rows; but for the
+                last digits where a path has more than 14 features.
 
         Returns:
             Shape (rows, outputs, columns + 1), the base value last.
@@ -97,20 +98,21 @@ class BulkContributions:
         return found
 
     def _explain(self, rows: np.ndarray, into: np.ndarray, each: Callable[..., Iterable[Any]]) -> None:
-        size = max(_BLOCK // self.columns, 256)
+        size = max(_BLOCK // self.columns, 4096)
         parts = [slice(first, first + size) for first in range(0, len(rows), size)]
         blocks = list(each(self._block, [rows[part] for part in parts]))
         for groups in self._others:
             chunk = self._chunk(groups)
             list(each(chunk.add, *zip(*blocks, strict=True)))
         for part, block in zip(parts, blocks, strict=True):
-            into[part, :, :-1] = block.total.transpose(1, 0, 2)
+            into[part, :, :-1] = np.moveaxis(block.total, -1 if by_column(self.columns) else 1, 0)
         into[:, :, -1] = self._base
 
     def _block(self, rows: np.ndarray) -> _Block:
         """Rows with what the tables that are kept give them."""
         bins = {feature: bins.of(rows[:, feature]) for feature, bins in self._bins.items()}
-        block = _Block(bins, np.zeros((self.outputs, len(rows), self.columns)))
+        shape = (self.columns, len(rows)) if by_column(self.columns) else (len(rows), self.columns)
+        block = _Block(bins, np.zeros((self.outputs, *shape)))
         for chunk in self._kept:
             chunk.add(*block)
         return block

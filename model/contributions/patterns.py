@@ -35,14 +35,11 @@ def _contributions(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
     leaves, depth = shares.shape
     weights, fails, holds = factors(shares)
     nodes = len(weights)
-    products = np.broadcast_to(weights, (leaves, nodes))[:, :, None]
-    for place in range(depth):  # each doubles the patterns
-        both = fails[:, :, place, None], holds[:, :, place, None]
-        products = np.concatenate([products * factor for factor in both], axis=2)
+    by_pattern = products(fails, holds) * weights[:, None]
     found = np.empty((leaves, 1 << depth, depth))
     for place in range(depth):
         # shape (leaves, nodes, higher patterns, 2, lower patterns)
-        halves = products.reshape(leaves, nodes, -1, 2, 1 << place)
+        halves = by_pattern.reshape(leaves, nodes, -1, 2, 1 << place)
         own = np.stack([fails[:, :, place], holds[:, :, place]], axis=2)[:, :, None, :, None]
         step = np.stack([-shares[:, place], 1 - shares[:, place]], axis=1) * values[:, None]
         found[:, :, place] = ((halves / own).sum(axis=1) * step[:, None, :, None]).reshape(leaves, -1)
@@ -62,3 +59,12 @@ def factors(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     known = (places[:, None] + 1) / 2  # t, from 0 to 1 rather than from -1 to 1
     fails = shares[..., None, :] * (1 - known)
     return weights / 2, fails, fails + known
+
+
+def products(fails: np.ndarray, holds: np.ndarray) -> np.ndarray:
+    """The products of factors of shape (leaves, nodes, depth), by pattern: shape (leaves, nodes, 2 ** depth)."""
+    found = np.ones((*fails.shape[:2], 1))
+    for place in range(fails.shape[2]):  # each doubles the patterns
+        both = fails[:, :, place, None], holds[:, :, place, None]
+        found = np.concatenate([found * factor for factor in both], axis=2)
+    return found

@@ -9,8 +9,10 @@ import numpy as np
 from model.contributions import patterns
 from model.contributions.groups import Cut, Group, bits
 
-_WHOLE = 2
-"""A table has a number for every column if it would have one for each of so many otherwise: whole rows add faster."""
+_NARROW = 24
+"""Of up to so many columns a table has all, and its lines are added whole; of more its own, added one by one."""
+_SPARSE = 6
+"""If groups together have so many times the features of one, the cells of each are found by itself."""
 
 
 class Table(NamedTuple):
@@ -18,33 +20,51 @@ class Table(NamedTuple):
 
     output: int
     columns: np.ndarray | None
-    """Places of the columns that they give something; None: of all."""
+    """Places of the columns that they give something; None: all."""
     values: np.ndarray
-    """Shape (cells, columns)."""
+    """Shape (cells, columns) of all columns, (columns, cells) of some."""
+    steps: Sequence[tuple[int, np.ndarray]]
+    """Of each feature of the group, what its bins add to the cell, shape (bins,)."""
 
     def add(self, cells: np.ndarray, total: np.ndarray) -> None:
-        """Add what rows get, by their cells of shape (rows,), to a total of shape (rows, columns)."""
-        # cells are below the length: "clip" only saves a copy of what is gathered
-        gathered = self.values.take(cells, axis=0, mode="clip")
+        """Add what rows get, by their cells of shape (rows,), to a total.
+
+        Args:
+            cells: below their count; "clip" only saves a copy of what is gathered.
+            total: shape (rows, columns) for a table of all columns, (columns, rows) for one of some.
+        """
         if self.columns is None:
-            total += gathered
+            total += self.values.take(cells, axis=0, mode="clip")
         else:
-            for place, column in enumerate(self.columns):
-                total[:, column] += gathered[:, place]
+            for column, values in zip(self.columns, self.values, strict=True):
+                total[column] += values.take(cells, mode="clip")
 
 
 class Chunk(NamedTuple):
-    """Several groups, whose cells are found together."""
+    """Several tables."""
 
     steps: Sequence[tuple[int, np.ndarray]]
-    """Of each of their features, what its bins add to the cell in each table, shape (bins, groups)."""
+    """Of each of their features, what its bins add to the cell in each table, shape (bins, tables); none: see those."""
     tables: Sequence[Table]
 
     def add(self, bins: dict[int, np.ndarray], total: np.ndarray) -> None:
-        """Add what rows get, by their bins of each feature, to a total of shape (outputs, rows, columns)."""
-        cells = sum(step.take(bins[feature], axis=0) for feature, step in self.steps)
-        for table, places in zip(self.tables, np.asarray(cells).T, strict=True):
-            table.add(places.astype(np.intp), total[table.output])
+        """Add what rows get, by their bins of each feature, to a total of shape (outputs, rows, columns).
+
+        Of many columns its shape is (outputs, columns, rows), see `by_column`.
+        """
+        if self.steps:
+            cells = sum(step.take(bins[feature], axis=0) for feature, step in self.steps)
+            for table, places in zip(self.tables, np.asarray(cells).T, strict=True):
+                table.add(places.astype(np.intp), total[table.output])
+        else:
+            for table in self.tables:
+                places = np.asarray(sum(step.take(bins[feature]) for feature, step in table.steps))
+                table.add(places, total[table.output])
+
+
+def by_column(columns: int) -> bool:
+    """Whether what rows get is added column by column, since their tables have few of so many columns."""
+    return columns > _NARROW
 
 
 def size_of(group: Group, owners: np.ndarray) -> int:
@@ -55,8 +75,7 @@ def size_of(group: Group, owners: np.ndarray) -> int:
 
 def _columns(group: Group, owners: np.ndarray) -> np.ndarray | None:
     """The columns that a group's table has, None for all."""
-    columns = np.flatnonzero(owners[list(group.cuts)].any(axis=0))
-    return None if len(columns) * _WHOLE >= owners.shape[1] else columns
+    return np.flatnonzero(owners[list(group.cuts)].any(axis=0)) if by_column(owners.shape[1]) else None
 
 
 def chunk_of(groups: Sequence[Group], bins: dict[int, int], owners: np.ndarray) -> Chunk:
@@ -68,19 +87,31 @@ def chunk_of(groups: Sequence[Group], bins: dict[int, int], owners: np.ndarray) 
         owners: which column a feature's contribution belongs to, shape (features, columns).
     """
     of_leaves = iter(_patterns(groups))
-    steps = {f: np.zeros((bins[f], len(groups)), dtype=np.uint16) for group in groups for f in group.cuts}
     tables = []
-    for place, group in enumerate(groups):
+    for group in groups:
         held = {feature: _held(cut, bins[feature]) for feature, cut in group.cuts.items()}
         parts = {feature: _parts(conditions) for feature, conditions in held.items()}
         columns = _columns(group, owners)
         values = _filled(group, held, parts, owners if columns is None else owners[:, columns], of_leaves)
-        step = 1
+        steps, step = [], 1
         for feature, (first, part_of) in reversed(parts.items()):
-            steps[feature][:, place] = part_of * step
+            steps.append((feature, part_of * step))
             step *= len(first)
-        tables.append(Table(group.output, columns, values))
-    return Chunk(list(steps.items()), tables)
+        values = values if columns is None else np.ascontiguousarray(values.T)
+        tables.append(Table(group.output, columns, values, steps))
+    return Chunk(_together(tables, bins), tables)
+
+
+def _together(tables: Sequence[Table], bins: dict[int, int]) -> list[tuple[int, np.ndarray]]:
+    """The steps of all tables side by side, none if most of them would be zeros."""
+    features = {feature for table in tables for feature, _ in table.steps}
+    if len(features) * len(tables) > _SPARSE * sum(len(table.steps) for table in tables):
+        return []
+    steps = {feature: np.zeros((bins[feature], len(tables)), dtype=np.uint16) for feature in features}
+    for place, table in enumerate(tables):
+        for feature, step in table.steps:
+            steps[feature][:, place] = step
+    return sorted(steps.items(), key=lambda item: item[0])
 
 
 def _patterns(groups: Sequence[Group]) -> list[np.ndarray]:
