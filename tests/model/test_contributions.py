@@ -208,7 +208,7 @@ def test_paths_of_many_features(features: int) -> None:
 
 
 def test_a_path_of_thirty_features_is_explained_exactly() -> None:
-    """LightGBM itself is off by 1e-9 there, as its TreeSHAP adds up differences; the truth is computed with fractions."""
+    """LightGBM is off by 1e-9 there, since its TreeSHAP takes differences; the truth is computed with fractions."""
     model, matrix = chain(30)
     rows = matrix[:1]
     found = BulkContributions(model.model_to_string())(rows)[0, 0, :-1]
