@@ -207,6 +207,7 @@ def test_paths_of_many_features(features: int) -> None:
     np.testing.assert_allclose(found[..., :-1], expected[..., :-1] @ owners, atol=1e-9 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_path_of_thirty_features_is_explained_exactly() -> None:
     """LightGBM is off by 1e-9 there, since its TreeSHAP takes differences; the truth is computed with fractions."""
     model, matrix = chain(30)
