@@ -10,7 +10,7 @@ import numpy as np
 
 from problems.base import Problem, owners
 from validation.decode import Columns
-from validation.errors import ContractError
+from validation.errors import BundleError, ContractError
 from validation.values import quoted
 
 _NAME = re.compile(r"[^\s,:\"\[\]{}]+")
@@ -207,3 +207,19 @@ class FeatureMatrix:
         for place, fill in self._fills.items():
             matrix[np.isnan(matrix[:, place]), place] = fill
         return matrix
+
+
+def ownership(features: Sequence[str], inputs: Sequence[str]) -> np.ndarray:
+    """Which input a feature's contribution belongs to, shape (features, inputs); rows sum to 1.
+
+    Raises BundleError for a feature of something that is no input.
+    """
+    shares = np.zeros((len(features), len(inputs)))
+    for place, feature in enumerate(features):
+        names = owners(feature)
+        unknown = [name for name in names if name not in inputs]
+        if unknown:
+            raise BundleError(f"Feature {feature!r} belongs to {unknown[0]!r}, which is no input of the contract.")
+        for name in names:
+            shares[place, inputs.index(name)] += 1 / len(names)
+    return shares

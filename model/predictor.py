@@ -13,12 +13,12 @@ from msgspec import UNSET
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.features import FeatureMatrix
+from model.contributions import Explainer
+from model.features import FeatureMatrix, ownership
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
 from model.trees import TreeScorer
-from problems.base import owners
 from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
 from validation.decode_columns import ColumnDecoder
@@ -66,7 +66,8 @@ class Predictor:
         self._inputs = [column.name for column in self.contract.inputs]
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
-        self._owners = _ownership(model.fitted.feature_names, self._inputs)
+        owners = ownership(model.fitted.feature_names, self._inputs)
+        self._contributions = Explainer(self._booster, model.boosters[BOOSTER], owners)
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
@@ -98,13 +99,19 @@ class Predictor:
         spread = raw if self._spread is None else self._spread(matrix)
         return self.outcome.scores(raw, spread, columns)
 
-    def contributions(self, inputs: Inputs) -> np.ndarray:
+    def contributions(self, inputs: Inputs, threads: int = 1) -> np.ndarray:
         """SHAP values of decoded rows, in the space of the outcome; of several classes, those of the answered one.
+
+        Many rows at once are explained at least 30 times as fast as few, and the same to about 14 digits.
+
+        Args:
+            inputs: the rows.
+            threads: by how many SHAP values are computed.
 
         Returns:
             Shape (rows, inputs + 1), in the order of `Contract.inputs`, the base value last.
         """
-        scores, values = self._explained(inputs)
+        scores, values = self._explained(inputs, threads)
         return self._of_answers(scores, values)
 
     def base_values(self, inputs: Inputs) -> list[float]:
@@ -117,30 +124,12 @@ class Predictor:
         explained: np.ndarray = values[np.arange(len(values)), self.outcome.explained(scores)]
         return explained
 
-    def _explained(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    def _explained(self, inputs: Inputs, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Scores of shape (rows, outputs), and SHAP values of shape (rows, subjects, inputs + 1)."""
         columns, matrix = self._features(inputs)
         raw = self._raw(matrix)
-        values = self.outcome.contributions(self._contributions(matrix), raw, columns, self._inputs)
+        values = self.outcome.contributions(self._contributions(matrix, threads), raw, columns, self._inputs)
         return self._scores(columns, matrix, raw), values
-
-    def _contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """SHAP values of the raw scores, summed to the caller's columns.
-
-        Args:
-            matrix: the model matrix, shape (rows, features).
-
-        Returns:
-            Shape (rows, raw scores, inputs + 1), in the order of `Contract.inputs`, the base value last; they add up to
-            the raw score. TreeSHAP as LightGBM computes it (Lundberg et al., "Consistent Individualized Feature
-            Attribution for Tree Ensembles", 2018).
-        """
-        shape = len(matrix), self.outcome.raw_scores, len(self._inputs) + 1
-        if not len(matrix):  # LightGBM refuses a matrix without rows
-            return np.empty(shape)
-        values = self._booster.predict(matrix, num_threads=1, pred_contrib=True)
-        values = np.reshape(values, (-1, matrix.shape[1] + 1))
-        return np.column_stack([values[:, :-1] @ self._owners, values[:, -1]]).reshape(shape)
 
     def predictions(self, decoded: Decoded, scores: np.ndarray) -> Predictions:
         """The answers to the good rows of a request, given their scores of shape (rows, outputs)."""
@@ -256,16 +245,3 @@ def _booster(model: Model, name: str, outputs: int) -> lgb.Booster:
     if booster.feature_name() != model.fitted.feature_names:
         raise BundleError(f"{name} of '{problem}' was trained on other features than its manifest has.")
     return booster
-
-
-def _ownership(features: Sequence[str], inputs: Sequence[str]) -> np.ndarray:
-    """Which input a feature's contribution belongs to, shape (features, inputs); rows sum to 1."""
-    shares = np.zeros((len(features), len(inputs)))
-    for place, feature in enumerate(features):
-        names = owners(feature)
-        unknown = [name for name in names if name not in inputs]
-        if unknown:
-            raise BundleError(f"Feature {feature!r} belongs to {unknown[0]!r}, which is no input of the contract.")
-        for name in names:
-            shares[place, inputs.index(name)] += 1 / len(names)
-    return shares

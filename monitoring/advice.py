@@ -22,7 +22,6 @@ _OF: Mapping[Kind, str] = {
     "bias": "Retrain: python -m monitoring retrain MODEL. Look also whether true values and answers are of the same "
     "unit and the same thing.",
     "coverage": "Do not lean on intervals or sets until a retraining has measured them again.",
-    "slice": "Look whether these rows changed; a retraining weighs them by how many there are.",
 }
 
 

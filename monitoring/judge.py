@@ -20,8 +20,8 @@ from monitoring.params import MonitorParams
 from monitoring.verdict import ColumnDrift, Figure, Finding, Performance, Status, Verdict
 from validation.errors import TableError
 
-_OTHER_TESTS = 7
-"""Predictions, all columns together, the estimate, the truth, its bias, coverage and slices."""
+_OTHER_TESTS = 6
+"""Predictions, all columns together, the estimate, the truth, its bias and coverage."""
 _MOST_TOLD = 2
 _FEWEST_LABELLED = 100
 

@@ -1,11 +1,10 @@
-"""How good answers were, once their true values have come: performance, coverage, slices, and whether it is worse."""
+"""How good answers were, once their true values have come: losses, coverage and slices."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from model import loss
 from model.loss import Loss
@@ -13,7 +12,7 @@ from model.watched import Watched
 from monitoring import answers, intervals
 from monitoring.journal import PREDICTION_ID
 from monitoring.truth import ACTUAL, encoded, held_out
-from monitoring.verdict import Coverage, Figure, LiveSlice, Performance
+from monitoring.verdict import Coverage, Figure, LiveSlice
 from validation.contract import Column, Kind
 
 FEWEST = 30
@@ -61,19 +60,6 @@ def judge_reference(watched: Watched, reference: pd.DataFrame) -> Judged:
     return judge(watched, held_out(watched.columns(), reference))
 
 
-def performance(before: Judged, live: Judged) -> Performance | None:
-    """The score by the model's own loss, on held-out reference rows and live; None of too few rows."""
-    if min(len(before.losses), len(live.losses)) < FEWEST:
-        return None
-    return Performance(
-        metric=live.loss.name,
-        better="lower",
-        before=intervals.score(before.loss, before.losses).figure(),
-        true=intervals.score(live.loss, live.losses).figure(groups(live.rows)),
-        labelled=len(live.losses),
-    )
-
-
 def coverage(live: Judged) -> Coverage | None:
     """How many true values were in their interval or set; None of too few rows, and without intervals."""
     if live.covered is None or live.promised is None or len(live.covered) < FEWEST:
@@ -88,38 +74,6 @@ def slices(watched: Watched, before: Judged, live: Judged, enough: int) -> list[
         for column, value, places in _parts(list(watched.columns().inputs), live.rows, max(enough, FEWEST))
     ]
     return sorted(found, key=lambda each: -each.true.value)
-
-
-class Degraded(NamedTuple):
-    """How many times as large the loss is as before, and whether it is surely larger than allowed."""
-
-    ratio: Figure
-    surely: bool
-
-
-def degraded(before: Judged, live: Judged, by: float = 0.05, tests: int = 1) -> Degraded | None:
-    """Whether performance fell by surely more than a share; None of too few rows, and of losses that are 0.
-
-    The interval is that of the logarithm of the ratio of two independent means (Fieller's problem, delta method).
-
-    Args:
-        before: held-out reference rows.
-        live: labelled rows.
-        by: the share that is no harm.
-        tests: how many days and slices are looked at: of all of them together, one in 40 is wrong where nothing fell
-            (Bonferroni).
-    """
-    if min(len(before.losses), len(live.losses)) < FEWEST:
-        return None
-    then, now = intervals.score(before.loss, before.losses), intervals.score(live.loss, live.losses)
-    if then.value <= 0 or now.value <= 0:
-        return None
-    group = groups(live.rows)
-    relative = np.hypot(intervals.error(then.influence) / then.value, intervals.error(now.influence, group) / now.value)
-    middle = np.log(now.value / then.value)
-    half = stats.t.ppf(1 - (1 - intervals.LEVEL) / 2 / tests, intervals.degrees(now.influence, group)) * relative
-    ratio = Figure(*(float(np.exp(end)) for end in (middle, middle - half, middle + half)))
-    return Degraded(ratio, ratio.low is not None and ratio.low > 1 + by)
 
 
 def groups(rows: pd.DataFrame) -> np.ndarray | None:

@@ -20,7 +20,6 @@ Kind = Literal[
     "performance",
     "bias",
     "coverage",
-    "slice",
 ]
 
 

@@ -36,7 +36,7 @@ def _add_score(commands: Any) -> None:
     command.add_argument("source", metavar="IN", help="Parquet, CSV or Arrow: a file, a folder or a pattern, anywhere")
     command.add_argument("out", metavar="OUT", help="a folder, or a prefix of a bucket")
     command.add_argument("--model", required=True, help="a problem, problem:version, or the folder of a bundle")
-    command.add_argument("--explain", action="store_true", help="SHAP values beside the answers, which take far longer")
+    command.add_argument("--explain", action="store_true", help="SHAP values beside the answers")
     command.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are left out")
     command.add_argument("--rows", type=_count, default=0, help="of a partition, 262,144 by default")
     command.add_argument("--workers", type=_count, default=0, help="processes, one a processor by default")
@@ -70,7 +70,8 @@ def _score(options: argparse.Namespace) -> int:
     )  # fmt: skip
     found = run.score(wanted)
     print(f"score: {run.summary(found)}")
-    return FINE
+    good, bad = run.counts(found)
+    return FAILED if bad and not good else FINE
 
 
 def _add_verify(commands: Any) -> None:

@@ -17,8 +17,8 @@ from scoring.places import is_local, opened
 from validation.contract import Contract
 from validation.errors import StoreError, TableError
 
-BATCH = 1 << 16
-"""Rows that are decoded and scored at a time."""
+_BATCH, _CELLS = 1 << 16, 1 << 21
+"""Rows that are decoded and scored at a time, and of how many cells: fewer rows of wide tables."""
 PARQUET, ARROW, STREAM, CSV = "parquet", "arrow", "stream", "csv"
 _SUFFIXES = {".parquet": PARQUET, ".pq": PARQUET, ".csv": CSV, ".tsv": CSV, ".txt": CSV}
 _MAGIC = ((b"PAR1", PARQUET), (b"ARROW1", ARROW), (b"\xff\xff\xff\xff", STREAM))
@@ -26,6 +26,10 @@ _BUFFER = 1 << 22
 """What is read of a column of a file at a time."""
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 """What file systems say of a file that changes when it does, the best first."""
+
+
+_Names = Callable[[Sequence[str]], list[str]]
+"""Which of the columns of a file are read."""
 
 
 class Rows(NamedTuple):
@@ -58,6 +62,7 @@ class Inputs:
         self.files, found = opened(address)
         self.root = root or found
         self._contract, self._dropped = contract, dropped
+        self._batch = max(1, min(_BATCH, _CELLS // len(contract.inputs)))
         self._known = [column.name for column in (*contract.inputs, *contract.keys)]
 
     def listed(self) -> list[InputFile]:
@@ -139,7 +144,7 @@ class Inputs:
             if file.format == CSV:
                 yield from self._texts(source, part, name)
                 return
-            yield from _placed(_READERS[file.format](source, part, self._names), part)
+            yield from _placed(_READERS[file.format](source, part, self._names, self._batch), part, self._batch)
 
     def _texts(self, source: Any, part: Partition, name: str) -> Iterator[Rows]:
         header = delimited.header(source, self._known, name)
@@ -147,7 +152,7 @@ class Inputs:
         read = delimited.read(source, header, span, name)
         table = read.table.select(self._names(read.table.schema.names)).combine_chunks()
         ragged, done = read.ragged, 0
-        for batch in table.to_batches(max_chunksize=BATCH):
+        for batch in table.to_batches(max_chunksize=self._batch):
             yield Rows(batch, read.places[done : done + len(batch)], ragged)
             ragged, done = {}, done + len(batch)
         if ragged:  # there are no other rows
@@ -219,24 +224,24 @@ def _within(sizes: Sequence[int], part: Partition) -> tuple[list[int], int]:
     return chosen, part.first - starts[chosen[0]]
 
 
-def _parquet(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+def _parquet(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
     schema = pq.read_schema(source)
     columns = names(schema.names)
     texts = [name for name in columns if is_text(schema.field(name).type)]
     file = pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False, buffer_size=_BUFFER)
     groups, skipped = _within(_sizes(file), part)
-    batches = file.iter_batches(batch_size=BATCH, row_groups=groups, columns=columns, use_threads=False)
+    batches = file.iter_batches(batch_size=most, row_groups=groups, columns=columns, use_threads=False)
     return _cut_out(batches, skipped, part.rows)
 
 
-def _arrow(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+def _arrow(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
     file = pa.ipc.open_file(source)
     columns = names(file.schema.names)
     groups, skipped = _within(_sizes(file), part)
     return _cut_out((file.get_batch(place).select(columns) for place in groups), skipped, part.rows)
 
 
-def _stream(source: Any, part: Partition, names: Callable[[Sequence[str]], list[str]]) -> Iterator[pa.RecordBatch]:
+def _stream(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
     file = pa.ipc.open_stream(source)
     columns = names(file.schema.names)
     return (batch.select(columns) for batch in file)
@@ -258,11 +263,11 @@ def _cut_out(batches: Iterator[pa.RecordBatch], skipped: int, rows: int) -> Iter
             return
 
 
-def _placed(batches: Iterator[pa.RecordBatch], part: Partition) -> Iterator[Rows]:
-    """The batches in pieces of at most `BATCH` rows, with the places of these."""
+def _placed(batches: Iterator[pa.RecordBatch], part: Partition, most: int) -> Iterator[Rows]:
+    """The batches in pieces of so many rows at most, with the places of these."""
     done = part.first
     for batch in batches:
-        for start in range(0, len(batch), BATCH):
-            piece = batch.slice(start, BATCH)
+        for start in range(0, len(batch), most):
+            piece = batch.slice(start, most)
             yield Rows(piece, np.arange(done, done + len(piece)), {})
             done += len(piece)

@@ -216,8 +216,13 @@ class _Progress(contextlib.AbstractContextManager["_Progress"]):
             print(file=sys.stderr)
 
 
+def counts(found: Manifest) -> tuple[int, int]:
+    """How many rows of a complete run are answered, and how many refused."""
+    return sum(done.good for done in found.done), sum(done.bad for done in found.done)
+
+
 def summary(found: Manifest) -> str:
     """What a complete run says."""
-    good, bad = (sum(getattr(done, name) for done in found.done) for name in ("good", "bad"))
+    good, bad = counts(found)
     told = f"{good:,} rows are scored by {found.plan.model}:{found.plan.version} in {len(found.done):,} partitions"
     return f"{told}; {bad:,} are refused, with the reasons in _quarantine" if bad else told

@@ -25,7 +25,7 @@ from validation.contract import Kind
 
 _PEERS = Path(__file__).parents[1] / "peers"
 PEERS = ("evidently", "nannyml")
-_BY_LABELS = ("performance", "bias", "coverage", "slice")
+_BY_LABELS = ("performance", "bias", "coverage")
 _PARAMS = MonitorParams()
 _WORKERS = 2
 

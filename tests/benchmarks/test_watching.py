@@ -85,7 +85,7 @@ def test_the_report_says_when_a_change_was_found_and_by_whom() -> None:
             days.append(Said(case, "alarm" if late else "ok", alarms, 3.0, {"A": 2.1}))
     lines = rendered(days).splitlines()
     assert "| alarms on 100 undisturbed days | 2.5 | 0.0 |" in lines
-    assert f"| {creep.name} | never | 7, at +50% |" in lines
+    assert f"| {creep.name} | never | 7, at +50%, 7 since +5% |" in lines
     assert "| loyalty points double | 0 of 3 days | 0 of 3 days |" in lines
     assert "| A | 100.0% | 5.0% | +5% to +5% |" in lines
     assert f"| {creep.name} | +50% | +0% |" in lines

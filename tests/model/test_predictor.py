@@ -9,6 +9,7 @@ import shap
 from msgspec import UNSET
 
 from model import bundle as bundles
+from model.contributions.explainer import MANY
 from model.features import FeatureMatrix
 from model.outcomes.regression import Regression
 from model.predictor import Predictor
@@ -110,6 +111,14 @@ def test_explanations_equal_shap_and_add_up(predictor: Predictor, rows: list[dic
             assert explanation.contributions[name] == pytest.approx(share, abs=1e-6)
     opened = bundles.read(trained.folder / "data/flights/bundle")
     assert opened.manifest.base_values == pytest.approx([float(np.ravel(explainer.expected_value)[0])])
+
+
+def test_many_rows_are_explained_as_few_are(predictor: Predictor, rows: list[dict[str, Any]]) -> None:
+    few = predictor.contributions(predictor.decode(rows).inputs)
+    many = predictor.contributions(predictor.decode(rows * 10).inputs, threads=2)
+    assert len(many) > MANY
+    greatest = np.abs(few).max(axis=1, keepdims=True)
+    assert np.all(np.abs(many.reshape(10, *few.shape) - few) <= 1e-9 * greatest)
 
 
 def test_serving_sees_the_matrix_that_training_saw(

@@ -41,34 +41,22 @@ def reference(rows: int = 4_000, error: float = 10.0) -> pd.DataFrame:
     return pd.concat([held_out, earlier]).rename(columns={ACTUAL: "price"})
 
 
-def test_performance_is_that_of_held_out_rows_and_of_labelled_ones() -> None:
+def test_losses_are_of_the_rows_that_are_labelled_by_what_the_model_is_judged_by() -> None:
     rows = numbers(2_000, 12.0)
     rows.loc[:999, ACTUAL] = np.nan
-    before, now = live.judge_reference(watched(), reference()), live.judge(watched(), rows)
-    found = live.performance(before, now)
-    assert found is not None
-    assert (found.metric, found.labelled) == ("mae", 1_000)
-    assert found.before.value == pytest.approx(10 * np.sqrt(2 / np.pi), rel=0.04)
-    errors = (rows[ACTUAL] - rows["score.0"]).abs()
-    assert found.true is not None
-    assert found.true.value == pytest.approx(errors.mean())
-    assert found.true.low is not None
-    assert found.true.low < 12 * np.sqrt(2 / np.pi) < (found.true.high or 0)
-
-
-def test_the_root_of_squared_errors_is_judged_where_the_model_was_trained_on_them() -> None:
+    found, errors = live.judge(watched(), rows), (rows[ACTUAL] - rows["score.0"]).abs()
+    assert (found.loss.name, len(found.losses)) == ("mae", 1_000)
+    assert found.losses.mean() == pytest.approx(errors.mean())
+    assert live.judge_reference(watched(), reference()).losses.mean() == pytest.approx(
+        10 * np.sqrt(2 / np.pi), rel=0.04
+    )
     squared = msgspec.structs.replace(watched(), loss={"name": "rmse", "objective": "regression"})
-    found = live.performance(live.judge_reference(squared, reference()), live.judge(squared, numbers(3_000, 10.0)))
-    assert found is not None
-    assert found.metric == "rmse"
-    assert found.before.value == pytest.approx(10, rel=0.05)
+    assert live.judge(squared, rows).loss.name == "rmse"
 
 
 def test_of_few_labelled_rows_nothing_is_said() -> None:
     before, now = live.judge_reference(watched(), reference()), live.judge(watched(), numbers(29, 10.0))
-    assert live.performance(before, now) is None
     assert live.coverage(now) is None
-    assert live.degraded(before, now) is None
     assert live.slices(watched(), before, now, 5) == []
 
 
@@ -128,46 +116,17 @@ def test_slices_are_judged_by_themselves_the_worst_first() -> None:
     assert found[0].before.value < 10
 
 
-@pytest.mark.parametrize(
-    ("error", "tests", "surely"), [(10.0, 1, False), (10.4, 1, False), (13.0, 1, True), (13.0, 200, True)]
-)
-def test_a_loss_is_degraded_if_it_is_surely_more_than_five_per_cent_larger(
-    error: float, tests: int, surely: bool
-) -> None:
-    before = live.judge_reference(watched(), reference())
-    found = live.degraded(before, live.judge(watched(), numbers(2_000, error)), tests=tests)
-    assert found is not None
-    assert found.surely is surely
-    assert found.ratio.value == pytest.approx(error / 10, rel=0.06)
-
-
-def test_more_tests_ask_for_more() -> None:
-    before = live.judge_reference(watched(), reference())
-    now = live.judge(watched(), numbers(1_000, 12.0))
-    one, many = live.degraded(before, now), live.degraded(before, now, tests=10**6)
-    assert one is not None
-    assert many is not None
-    assert (one.surely, many.surely) == (True, False)
-
-
-def test_unchanged_errors_are_rarely_called_worse() -> None:
-    before = live.judge_reference(watched(), reference())
-    found = [live.degraded(before, live.judge(watched(), numbers(500, 10.0, seed))) for seed in range(100)]
-    assert sum(each is not None and each.surely for each in found) <= 1
-
-
 def _keyed(rows: pd.DataFrame, keys: Callable[[int], str | None]) -> pd.DataFrame:
     return rows.assign(**{"key.flat": pd.Series([keys(place) for place in range(len(rows))], index=rows.index)})
 
 
 def test_rows_of_one_key_count_as_one() -> None:
-    single = numbers(400, 10.0)
+    single, before = numbers(400, 10.0), live.judge_reference(watched(), reference())
     repeated = pd.concat([single] * 25, ignore_index=True)
-    narrow, wide = (
-        live.performance(live.judge_reference(watched(), reference()), live.judge(watched(), rows))
-        for rows in (repeated, _keyed(repeated, lambda place: f"{place % 400}"))
+    narrow, wide, alone = (
+        live.slices(watched(), before, live.judge(watched(), rows), 30)[0]
+        for rows in (repeated, _keyed(repeated, lambda place: f"{place % 400}"), single)
     )
-    alone = live.performance(live.judge_reference(watched(), reference()), live.judge(watched(), single))
-    width = [each.true.high - each.true.low for each in (narrow, wide, alone)]  # type: ignore[operator,union-attr]
+    width = [each.true.high - each.true.low for each in (narrow, wide, alone)]  # type: ignore[operator]
     assert width[0] < width[1] / 4
     assert width[1] == pytest.approx(width[2], rel=0.01)

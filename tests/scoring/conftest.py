@@ -6,8 +6,10 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from model.predictor import Predictor
 from tests import remotes
 from tests.project import Project
+from tests.scoring import made
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,9 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         fsspec.get_filesystem_class("s3").clear_instance_cache()  # which may know another module's server
         fsspec.filesystem("s3").mkdir("scored")
         yield "s3://scored"
+
+
+@pytest.fixture(scope="session")
+def rows(predictor: Predictor) -> list[made.Row]:
+    """Three thousand good rows."""
+    return made.rows(predictor, 3_000)

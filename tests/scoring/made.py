@@ -68,3 +68,7 @@ def refused(out: Path) -> list[Row]:
 def scores(found: pa.Table) -> np.ndarray:
     """Prediction, low and high, shape (rows, 3)."""
     return np.stack([found[name].to_numpy() for name in ("prediction", "interval_low", "interval_high")], axis=1)
+
+
+def expected(predictor: Predictor, rows: list[Row]) -> np.ndarray:
+    return predictor.scores(predictor.decode(rows).inputs)

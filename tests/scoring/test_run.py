@@ -1,52 +1,21 @@
-"""A run from files to files: any format, once and no more, after kills, and with whatever goes wrong."""
+"""A run from files to files: any format, once and no more, and what is refused."""
 
 import json
-import os
-import resource
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from model.predictor import Predictor
 from scoring import __main__ as commands
-from scoring import manifest
-from scoring.places import Place
-from tests.project import ROOT
 from tests.scoring import made
-
-SMALL = ("--rows", "700", "--workers", "1")
-
-
-def score(source: object, out: object, bundle: Path, *options: str) -> int:
-    return commands.main(["score", str(source), str(out), "--model", str(bundle), *(options or SMALL)])
-
-
-def verify(out: object) -> int:
-    return commands.main(["verify", str(out)])
-
-
-def contents(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
-
-
-def expected(predictor: Predictor, rows: list[made.Row]) -> np.ndarray:
-    return predictor.scores(predictor.decode(rows).inputs)
-
-
-@pytest.fixture(scope="module")
-def rows(predictor: Predictor) -> list[made.Row]:
-    return made.rows(predictor, 3_000)
+from tests.scoring.runs import contents, score, verify
 
 
 @pytest.mark.parametrize(
@@ -68,7 +37,7 @@ def test_every_format_is_scored_once(
     out = tmp_path / "out"
     assert score(tmp_path / name, out, bundle) == 0
     answers = made.answers(out)
-    assert made.scores(answers).tobytes() == np.ascontiguousarray(expected(predictor, rows)).tobytes()
+    assert made.scores(answers).tobytes() == np.ascontiguousarray(made.expected(predictor, rows)).tobytes()
     assert answers["key_travel_code"].to_pylist() == [row["travel_code"] for row in rows]
     assert answers["row"].to_pylist() == list(range(3_000))
     assert set(answers["file"].to_pylist()) == {name}
@@ -95,10 +64,10 @@ def test_a_folder_of_several_files_on_several_processes(
     answers = made.answers(tmp_path / "out")
     files = answers["file"].to_pylist()
     assert [files.count(name) for name in ("a.csv", "below/b.parquet", "c.arrow")] == [1_000, 1_500, 500]
-    assert (made.scores(answers) == expected(predictor, rows)).all()
+    assert (made.scores(answers) == made.expected(predictor, rows)).all()
     assert verify(tmp_path / "out") == 0
     assert score(f"{tmp_path}/in/*.csv", tmp_path / "some", bundle) == 0
-    assert (made.scores(made.answers(tmp_path / "some")) == expected(predictor, rows[:1_000])).all()
+    assert (made.scores(made.answers(tmp_path / "some")) == made.expected(predictor, rows[:1_000])).all()
 
 
 def test_bad_rows_are_in_the_quarantine_and_nowhere_else(
@@ -124,7 +93,7 @@ def test_bad_rows_are_in_the_quarantine_and_nowhere_else(
     good = [place for place in range(1_500) if place not in bad]
     answers = made.answers(tmp_path / "out")
     assert answers["row"].to_pylist() == good
-    assert (made.scores(answers) == expected(predictor, [changed[place] for place in good])).all()
+    assert (made.scores(answers) == made.expected(predictor, [changed[place] for place in good])).all()
     assert verify(tmp_path / "out") == 0
     assert "302 are refused, with the reasons in _quarantine" in capsys.readouterr().out
 
@@ -141,66 +110,11 @@ def test_texts_of_a_csv_file_are_values_by_the_contract(
     answers = made.answers(tmp_path / "out")
     assert answers["row"].to_pylist() == good
     asked = [{**rows[place], "duration_hours": values[place]} for place in good]
-    assert (made.scores(answers) == expected(predictor, asked)).all()
+    assert (made.scores(answers) == made.expected(predictor, asked)).all()
     told = {reason["row"]: reason["reason"] for reason in made.refused(tmp_path / "out")}
     assert told[4] == "'x' is not a number"
     assert told[5] == told[6] == "null is not allowed here"
     assert told[9] == "1250.5 is above the maximum of 48 h"
-
-
-def running(source: Path, out: Path, bundle: Path, *options: str, **how: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "scoring", "score", str(source), str(out), "--model", str(bundle), *options]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **how)
-
-
-def test_a_killed_run_goes_on_and_comes_to_the_same(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
-    made.write(tmp_path / "in.parquet", rows * 20)
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    options = ("--rows", "500", "--workers", "2")
-    assert score(tmp_path / "in.parquet", whole, bundle, "--rows", "500", "--workers", "1") == 0
-    for target in (3, 30):
-        process = running(tmp_path / "in.parquet", out, bundle, *options)
-        deadline = time.monotonic() + 120
-        while len(list(out.glob("_done/*.json"))) < target:
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        process.communicate()
-        psutil.wait_procs(family, timeout=60)
-        assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family)
-        assert json.loads((out / "_manifest.json").read_text())["status"] == "running"
-        assert verify(out) == 1
-    there = {done.answers.path: (out / done.answers.path).stat().st_mtime_ns for done in noted(out)}
-    assert len(there) >= 30
-    process = running(tmp_path / "in.parquet", out, bundle, *options)
-    assert (process.communicate()[1], process.returncode) == ("", 0)
-    assert {name: (out / name).stat().st_mtime_ns for name in there} == there
-    assert contents(out) == contents(whole)
-    assert verify(out) == 0
-    assert not list(out.rglob(".tmp-*"))
-
-
-def noted(out: Path) -> list[manifest.Done]:
-    return list(manifest.noted(Place(str(out))).values())
-
-
-def test_a_worker_that_is_killed_is_a_sentence_and_the_run_goes_on(
-    rows: list[made.Row], bundle: Path, tmp_path: Path
-) -> None:
-    made.write(tmp_path / "in.parquet", rows * 10)
-    out, options = tmp_path / "out", ("--rows", "500", "--workers", "2")
-    process = running(tmp_path / "in.parquet", out, bundle, *options)
-    deadline = time.monotonic() + 120
-    while not list(out.glob("_done/*.json")):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if not child.children()]
-    max(workers, key=lambda child: child.create_time()).kill()
-    assert "A worker ended before its partition did" in process.communicate()[1]
-    assert process.returncode == 1
-    assert score(tmp_path / "in.parquet", out, bundle, *options) == 0
-    assert verify(out) == 0
 
 
 def test_no_rows_are_no_partitions(bundle: Path, rows: list[made.Row], tmp_path: Path) -> None:
@@ -209,73 +123,6 @@ def test_no_rows_are_no_partitions(bundle: Path, rows: list[made.Row], tmp_path:
     assert score(tmp_path / "in", tmp_path / "out", bundle) == 0
     assert verify(tmp_path / "out") == 0
     assert contents(tmp_path / "out") == {}
-
-
-def test_two_runs_at_a_time_are_one_too_many(
-    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made.write(tmp_path / "in.csv", rows[:10])
-    with Place(str(tmp_path / "out")).alone():
-        assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 1
-    assert "Another run is writing to" in capsys.readouterr().err
-    assert score(tmp_path / "in.csv", tmp_path / "out", bundle) == 0
-
-
-def _no_room() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-
-
-def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
-    rows: list[made.Row], bundle: Path, tmp_path: Path
-) -> None:
-    made.write(tmp_path / "in/a.csv", rows[:100])
-    made.write(tmp_path / "in/b.csv", rows)
-    out = tmp_path / "out"
-    process = running(tmp_path / "in", out, bundle, "--workers", "1", preexec_fn=_no_room)
-    told = process.communicate()[1]
-    assert process.returncode == 1
-    assert told.startswith(f"score: There is no room at {out}: File too large.")
-    assert sorted(contents(out)) == ["part-00000.parquet"]
-    assert not list(out.rglob(".tmp-*"))
-    assert score(tmp_path / "in", out, bundle, "--workers", "1") == 0
-    assert verify(out) == 0
-
-
-def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user mounts no file systems")
-    try:
-        made.write(tmp_path / "in.parquet", rows)
-        process = running(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1")
-        assert "There is no room at" in process.communicate()[1]
-        assert process.returncode == 1
-        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-        assert score(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1") == 0
-        assert verify(disk / "out") == 0
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_part_that_cannot_be_read_keeps_the_others_from_nothing(
-    rows: list[made.Row], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path, out = tmp_path / "in.parquet", tmp_path / "out"
-    made.write(path, rows, row_group_size=700, compression="gzip")
-    good, when = path.read_bytes(), path.stat()
-    offset = pq.read_metadata(path).row_group(2).column(0).data_page_offset
-    path.write_bytes(good[: offset + 8] + b"\0" * 64 + good[offset + 72 :])
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
-    assert score(path, out, bundle) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"score: 1 of 5 partitions cannot be read. The first: {path} cannot be read: ")
-    assert sorted(contents(out)) == [f"part-0000{place}.parquet" for place in (0, 1, 3, 4)]
-    path.write_bytes(good)
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
-    assert score(path, out, bundle) == 0
-    assert verify(out) == 0
 
 
 @pytest.mark.parametrize(
@@ -297,6 +144,13 @@ def test_a_wrong_input_changes_nothing(
     assert score(tmp_path / "in", tmp_path / "out", bundle) == 1
     assert sentence in capsys.readouterr().err
     assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_a_table_without_a_good_row_fails(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    made.write(tmp_path / "in.parquet", [{**row, "distance_km": -1.0} for row in rows[:30]])
+    for _ in range(2):
+        assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 1
+    assert verify(tmp_path / "out") == 0
 
 
 def test_columns_that_the_model_does_not_know_are_dropped_by_name(
@@ -381,7 +235,7 @@ def test_from_bucket_to_bucket(
     assert verify(f"{bucket}/out") == 0
     names = sorted(name for name in store.find(f"{bucket}/out") if name.endswith(".parquet"))
     answers = pa.concat_tables(pq.read_table(store.open(name)) for name in names)
-    assert (made.scores(answers) == expected(predictor, rows)).all()
+    assert (made.scores(answers) == made.expected(predictor, rows)).all()
     before = {name: store.info(name)["LastModified"] for name in store.find(f"{bucket}/out")}
     assert score(f"{bucket}/tables", f"{bucket}/out", bundle, *options) == 0
     assert {name: store.info(name)["LastModified"] for name in store.find(f"{bucket}/out")} == before

@@ -96,7 +96,8 @@ def answers_until_the_last(server: httpx.Client, body: bytes, begun: threading.B
             begun.wait()
 
 
-@pytest.mark.parametrize("alone", [pytest.param(True, marks=pytest.mark.slow), False], ids=["alone", "supervised"])
+@pytest.mark.slow
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "supervised"])
 def test_connections_that_are_kept_lose_no_request(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], alone: bool
 ) -> None:

@@ -78,6 +78,7 @@ def wrong_for_one_city(known: pd.DataFrame) -> None:
     known.loc[known["destination"] == "Natal (RN)", "price"] *= 1.15
 
 
+pytestmark = pytest.mark.slow  # five models are trained and registered
 CHALLENGERS = ((12, without_a_city), (60, shuffled), (60, wrong_for_one_city), (60,))
 Story = tuple[Registry, list[Receipt]]
 
@@ -176,7 +177,6 @@ def test_a_rollback_that_would_break_callers_is_refused(registry: Registry) -> N
     assert '"version": "4"' in printed
 
 
-@pytest.mark.slow
 def test_a_rollback_serves_the_earlier_champion_and_withdraws_the_later(registry: Registry) -> None:
     printed = registry.command("promote 3", "rollback", "list", "show")
     assert "Version 3 is champion" in printed
@@ -196,7 +196,6 @@ def test_nothing_is_promoted_while_another_run_is_in_progress(registry: Registry
         assert "Another run is in progress" in registry.command("promote 3", fails=True)
 
 
-@pytest.mark.slow
 def test_figures_are_told_of_what_is_served(registry: Registry, story: Story) -> None:
     registry.command("promote 3")
     printed = registry.project.training("report flights")
@@ -208,7 +207,6 @@ def test_figures_are_told_of_what_is_served(registry: Registry, story: Story) ->
     assert len(set(rmse)) == 2
 
 
-@pytest.mark.slow
 def test_mistakes_are_sentences(story: Story) -> None:
     printed = story[0].command("promote 9", "diff 1", "rollback 4", fails=True)
     assert "has no version '9'. There are: 1, 2, 3, 4." in printed

@@ -1,0 +1,72 @@
+"""Explains few rows with LightGBM, and many with tables."""
+
+import threading
+
+import lightgbm as lgb
+import numpy as np
+
+from model.contributions.bulk import BulkContributions
+from model.contributions.trees import NotTabulated
+
+MANY = 1000
+"""Rows that are explained from tables, which are made for them: LightGBM takes longer. Measured: from 430 to 2,100."""
+FEW = 8
+"""Rows from which on tables are faster that are there already. Measured: 2 to 5."""
+
+
+class Explainer:
+    """The contributions of a booster, summed to columns. It may be called from several threads.
+
+    By which way a row is explained depends on how many come with it, and on whether as many as make the tables came
+    before. The two ways agree to about 14 digits.
+    """
+
+    def __init__(self, booster: lgb.Booster, text: str, owners: np.ndarray) -> None:
+        """Make nothing yet.
+
+        Args:
+            booster: what is explained.
+            text: the same, as LightGBM writes it.
+            owners: which column a feature's contribution belongs to, shape (features, columns).
+        """
+        self._booster, self._text, self._owners = booster, text, owners
+        self._outputs = booster.num_model_per_iteration()
+        self._making = threading.Lock()
+        self._tables: BulkContributions | None = None
+        self.refusal = ""
+        """Why the model has no tables; empty as long as they were not refused."""
+
+    def __call__(self, matrix: np.ndarray, threads: int = 1) -> np.ndarray:
+        """SHAP values of raw scores, summed to columns.
+
+        Args:
+            matrix: the model matrix of float64, shape (rows, features).
+            threads: at most so many at once.
+
+        Returns:
+            Shape (rows, outputs, columns + 1), the base value last; they add up to the raw scores.
+        """
+        tables = self._ready(len(matrix))
+        return self._slowly(matrix, threads) if tables is None else tables(matrix, threads)
+
+    def _ready(self, rows: int) -> BulkContributions | None:
+        """The tables, if so many rows are to be explained with them."""
+        if rows < MANY:
+            there = self._tables
+            return there if there is not None and there.whole and rows >= FEW else None
+        with self._making:
+            if self._tables is None and not self.refusal:
+                try:
+                    self._tables = BulkContributions(self._text, self._owners)
+                except NotTabulated as error:
+                    self.refusal = str(error)
+        return self._tables
+
+    def _slowly(self, matrix: np.ndarray, threads: int) -> np.ndarray:
+        """TreeSHAP as LightGBM computes it, row by row."""
+        shape = len(matrix), self._outputs, self._owners.shape[1] + 1
+        if not len(matrix):  # LightGBM refuses a matrix without rows
+            return np.empty(shape)
+        values = self._booster.predict(matrix, num_threads=threads, pred_contrib=True)
+        values = np.reshape(values, (-1, matrix.shape[1] + 1))
+        return np.column_stack([values[:, :-1] @ self._owners, values[:, -1]]).reshape(shape)

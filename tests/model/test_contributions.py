@@ -1,0 +1,256 @@
+"""Contributions from tables are LightGBM's own, whatever the trees and the rows."""
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from math import comb
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model.contributions import BulkContributions, Explainer, NotTabulated, explainer
+from model.contributions.trees import Tree, read_forest
+
+SILENT = {"verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True, "force_row_wise": True}
+# where a number counts as zero, where its decimals are cut off, and where an integer ends
+EDGES = [
+    np.nan,
+    np.inf,
+    -np.inf,
+    0.0,
+    -0.0,
+    1e-35,
+    -1e-35,
+    9.9e-36,
+    2e-35,
+    -0.5,
+    -1.0,
+    0.9,
+    31.5,
+    32.0,
+    1e9,
+    2.0**31,
+    1e300,
+]
+EDGES += [float(np.float32(1e-35)), -float(np.float32(1e-35))]
+
+
+def table(seed: int, rows: int, kinds: list[str]) -> np.ndarray:
+    """A matrix of numbers, few numbers, numbers with zeros or with gaps, and names; shape (rows, columns)."""
+    chance = np.random.default_rng(seed)
+    matrix = np.empty((rows, len(kinds)))
+    for place, kind in enumerate(kinds):
+        values = chance.normal(size=rows)
+        if kind == "few":
+            values = chance.integers(-2, 3, rows).astype(float)
+        elif kind == "zeros":
+            values[chance.random(rows) < 0.4] = 0.0
+        elif kind == "gaps":
+            values[chance.random(rows) < 0.3] = np.nan
+        elif kind == "names":
+            values = chance.integers(0, 40, rows).astype(float)
+            values[chance.random(rows) < 0.1] = np.nan
+        matrix[:, place] = values
+    return matrix
+
+
+def booster(matrix: np.ndarray, kinds: list[str], rounds: int = 5, **parameters: Any) -> lgb.Booster:
+    """A booster of a target that needs interactions, in three classes if the objective has several."""
+    filled = np.nan_to_num(matrix, nan=0.7)
+    target = np.sin(filled * np.arange(1, len(kinds) + 1)).sum(axis=1) + filled[:, 0] * (filled[:, -1] > 0.3)
+    if parameters.get("objective") == "multiclass":
+        target = np.digitize(target, np.quantile(target, [0.3, 0.6]))
+        parameters["num_class"] = 3
+    names = [place for place, kind in enumerate(kinds) if kind == "names"]
+    data = lgb.Dataset(matrix, target, categorical_feature=names, params={"min_data_in_bin": 1})
+    return lgb.train({**SILENT, "min_data_in_leaf": 1, "min_data_per_group": 1, **parameters}, data, rounds)
+
+
+def by_lightgbm(model: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
+    """What LightGBM says, shape (rows, outputs, features + 1)."""
+    values = np.asarray(model.predict(matrix, pred_contrib=True, num_threads=1))
+    return values.reshape(len(matrix), model.num_model_per_iteration(), -1)
+
+
+def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
+    """Within 1e-9 of the greatest number of each row and output."""
+    assert found.shape == expected.shape
+    greatest = np.abs(expected).max(axis=-1, keepdims=True)
+    assert np.all(np.abs(found - expected) <= 1e-9 * greatest)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.sampled_from(["number", "few", "zeros", "gaps", "names"]), min_size=1, max_size=7),
+    st.fixed_dictionaries(
+        {
+            "objective": st.sampled_from(["regression", "multiclass"]),
+            "num_leaves": st.sampled_from([2, 4, 15, 60]),
+            "max_depth": st.sampled_from([-1, -1, 3]),
+            "zero_as_missing": st.booleans(),
+            "use_missing": st.booleans(),
+            "max_cat_to_onehot": st.sampled_from([1, 100]),
+            "boosting": st.sampled_from(["gbdt", "dart"]),
+            "extra_trees": st.booleans(),
+        }
+    ),
+)
+def test_any_booster_is_explained_as_lightgbm_does(seed: int, kinds: list[str], parameters: dict[str, Any]) -> None:
+    matrix = table(seed, 200, kinds)
+    model = booster(matrix, kinds, **parameters)
+    asked = table(seed + 1, 120, kinds)
+    chance = np.random.default_rng(seed)
+    odd = chance.random(asked.shape) < 0.2
+    asked[odd] = chance.choice(EDGES, odd.sum())
+    found = BulkContributions(model.model_to_string())(asked)
+    assert_equal(found, by_lightgbm(model, asked))
+    raw = np.asarray(model.predict(asked, raw_score=True)).reshape(len(asked), -1)
+    np.testing.assert_allclose(found.sum(axis=-1), raw, rtol=1e-9, atol=1e-9 * np.abs(found).max())
+
+
+@pytest.fixture(scope="module")
+def kinds() -> list[str]:
+    return ["number", "gaps", "names", "few", "number"]
+
+
+@pytest.fixture(scope="module")
+def matrix(kinds: list[str]) -> np.ndarray:
+    return table(1, 3_000, kinds)
+
+
+@pytest.fixture(scope="module")
+def model(matrix: np.ndarray, kinds: list[str]) -> lgb.Booster:
+    return booster(matrix, kinds, 30, num_leaves=31)
+
+
+@pytest.fixture(scope="module")
+def owners() -> np.ndarray:
+    """Three columns: the first two features are one's, the third two others' by half, and the fourth nobody's."""
+    return np.array([[1.0, 0, 0], [1, 0, 0], [0, 0.5, 0.5], [0, 0, 0], [0, 0, 1]])
+
+
+def test_features_are_summed_to_their_columns(model: lgb.Booster, matrix: np.ndarray, owners: np.ndarray) -> None:
+    found = BulkContributions(model.model_to_string(), owners)(matrix)
+    expected = by_lightgbm(model, matrix)
+    np.testing.assert_allclose(found[..., :-1], expected[..., :-1] @ owners, atol=1e-9 * np.abs(expected).max())
+    assert_equal(found[..., -1:], expected[..., -1:])
+
+
+def test_a_row_gets_the_same_alone_in_blocks_and_in_threads(model: lgb.Booster, kinds: list[str]) -> None:
+    explain = BulkContributions(model.model_to_string())
+    many = table(2, 70_000, kinds)  # more than are explained with one making of a table, and several blocks
+    together = explain(many)
+    np.testing.assert_array_equal(explain(many, threads=3), together)
+    alone = [explain(many[place : place + 1]) for place in range(0, 70_000, 1_000)]
+    np.testing.assert_array_equal(np.concatenate(alone), together[::1_000])
+    assert explain(many[:0]).shape == (0, 1, 6)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_tables_that_are_not_kept_are_made_again(matrix: np.ndarray, kinds: list[str], share: float) -> None:
+    text = booster(matrix, kinds, 150, num_leaves=31).model_to_string()
+    whole = BulkContributions(text)
+    assert whole.whole
+    part = BulkContributions(text, kept=int(share * 2**20))
+    assert not part.whole
+    assert_equal(part(matrix, threads=2), whole(matrix))
+
+
+def test_wide_rows_and_trees_without_a_split() -> None:
+    kinds = ["number"] * 40
+    matrix = table(3, 400, kinds)
+    model = booster(matrix, kinds, 20, num_leaves=20, feature_fraction=0.2)
+    assert_equal(BulkContributions(model.model_to_string())(matrix), by_lightgbm(model, matrix))
+    constant = booster(matrix, kinds, 3, min_data_in_leaf=400)
+    assert_equal(BulkContributions(constant.model_to_string())(matrix), by_lightgbm(constant, matrix))
+
+
+def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[str]) -> None:
+    filled = np.nan_to_num(matrix)
+    linear = booster(filled, kinds, 3, linear_tree=True, num_leaves=4)
+    with pytest.raises(NotTabulated, match="linear models"):
+        BulkContributions(linear.model_to_string())
+    explain = Explainer(linear, linear.model_to_string(), np.eye(5))
+    with pytest.raises(lgb.basic.LightGBMError, match="not implemented for linear trees"):
+        explain(filled)
+    assert "linear models" in explain.refusal
+    model = booster(matrix, kinds, 3)
+    emptied = re.sub("leaf_count=[0-9]+", "leaf_count=0", model.model_to_string())
+    with pytest.raises(NotTabulated, match="no training rows"):
+        BulkContributions(emptied)
+    explain = Explainer(model, emptied, np.eye(5))
+    np.testing.assert_array_equal(explain(matrix), by_lightgbm(model, matrix))
+    assert "no training rows" in explain.refusal
+
+
+def chain(features: int) -> tuple[lgb.Booster, np.ndarray]:
+    """A booster with a path of so many features, and rows: it learns how many columns in turn are large."""
+    matrix = table(5, 3_000, ["number"] * features)
+    large = np.cumprod(matrix > -1.5, axis=1).sum(axis=1).astype(float)
+    model = lgb.train({**SILENT, "min_data_in_leaf": 1, "num_leaves": 60}, lgb.Dataset(matrix, large), 3)
+    return model, matrix
+
+
+@pytest.mark.parametrize("features", [14, 15, 16, 18])
+def test_paths_of_many_features(features: int) -> None:
+    model, matrix = chain(features)
+    owners = np.linspace(0, 1, 2 * features).reshape(features, 2)
+    expected = by_lightgbm(model, matrix)
+    assert_equal(BulkContributions(model.model_to_string())(matrix, threads=2), expected)
+    found = BulkContributions(model.model_to_string(), owners)(matrix)
+    np.testing.assert_allclose(found[..., :-1], expected[..., :-1] @ owners, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.slow
+def test_a_path_of_thirty_features_is_explained_exactly() -> None:
+    """LightGBM is off by 1e-9 there, since its TreeSHAP takes differences; the truth is computed with fractions."""
+    model, matrix = chain(30)
+    rows = matrix[:1]
+    found = BulkContributions(model.model_to_string())(rows)[0, 0, :-1]
+    truth = np.array([float(value) for value in exact(read_forest(model.model_to_string()).trees, rows[0])])
+    assert np.abs(found - truth).max() <= 1e-14 * np.abs(truth).max()
+    np.testing.assert_allclose(by_lightgbm(model, rows)[0, 0, :-1], truth, atol=1e-7)
+
+
+def exact(trees: Sequence[Tree], row: np.ndarray) -> list[Fraction]:
+    """Shapley values by their definition, as weighted counts of coalitions; thresholds only, no missing values."""
+    found = [Fraction(0)] * len(row)
+    for tree in trees:
+        paths: dict[int, dict[int, tuple[int, Fraction]]] = {0: {}}
+        for node, (split, children) in enumerate(zip(tree.splits, tree.children, strict=True)):
+            path, left = paths.pop(node), row[split.feature] <= split.threshold
+            held, share = path.get(split.feature, (1, Fraction(1)))
+            for child, passes in zip(children, (left, not left), strict=True):
+                part = Fraction(tree.rows(child), tree.node_rows[node])
+                paths[child] = {**path, split.feature: (held * bool(passes), share * part)}
+        for place, path in paths.items():
+            for feature, (held, share) in path.items():
+                sizes = [Fraction(1)]  # by the size of a coalition, the sum of their products
+                for known, other in (item for name, item in path.items() if name != feature):
+                    none = [Fraction(0)]
+                    sizes = [low * other + high * known for low, high in zip(sizes + none, none + sizes, strict=True)]
+                parts = [part / comb(len(path) - 1, size) for size, part in enumerate(sizes)]
+                mean = sum(parts, Fraction(0)) / len(path)
+                found[feature] += Fraction(float(tree.values[~place])) * (held - share) * mean
+    return found
+
+
+def test_few_rows_are_lightgbms_and_many_come_from_tables(model: lgb.Booster, matrix: np.ndarray) -> None:
+    text = model.model_to_string()
+    explain, tables = Explainer(model, text, np.eye(5)), BulkContributions(text)(matrix)
+    expected = by_lightgbm(model, matrix)
+    few = slice(explainer.FEW)
+    np.testing.assert_array_equal(explain(matrix[few]), expected[few])  # to the bit: there are no tables yet
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(explain, [matrix] * 4):
+            np.testing.assert_array_equal(found, tables)
+    np.testing.assert_array_equal(explain(matrix[few]), tables[few])
+    np.testing.assert_array_equal(explain(matrix[:1]), expected[:1])
+    assert explain(matrix[:0]).shape == (0, 1, 6)
+    assert_equal(tables, expected)
