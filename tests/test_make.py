@@ -31,18 +31,22 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def environment() -> dict[str, str]:
+    """That of somebody who types make: tests may be run by another one."""
+    names = ("BENTOML_HOME", "MLFLOW_TRACKING_URI", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DATA")
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
 def serve(folder: Path, row: dict[str, Any], **variables: str) -> str:
     """What `make serve` prints until it answers a row and shows its page, both of which end with it."""
     listening, page = free_port(), free_port()
     log = folder / "make.log"
     arguments = [f"{name}={value}" for name, value in variables.items()]
-    names = ("BENTOML_HOME", "MLFLOW_TRACKING_URI", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DATA")
-    environment = {name: value for name, value in os.environ.items() if name not in names}
     with log.open("w") as output:
         process = subprocess.Popen(
             ["make", "serve", f"PORT={listening}", f"UI_PORT={page}", *arguments],
             cwd=folder,
-            env=environment,
+            env=environment(),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -80,7 +84,11 @@ def test_make_serve(clone: Path, row: dict[str, Any]) -> None:
     assert "Data and pipelines are up to date." in second
     assert "bento: building" not in second
     shutil.rmtree(clone / "stores/bentoml/bentos")
-    elsewhere = {**os.environ, "BOXWOOD_WATCH": "gs://bucket", "BOXWOOD_GRPC_PORT": "no port"}  # of who will serve it
+    elsewhere = {
+        **environment(),
+        "BOXWOOD_WATCH": "gs://bucket",
+        "BOXWOOD_GRPC_PORT": "no port",
+    }  # of who will serve it
     built = subprocess.run(["make", "bento"], cwd=clone, env=elsewhere, capture_output=True, text=True, check=True)
     assert "Running stage" not in built.stdout
     assert "bento: building" in built.stdout
