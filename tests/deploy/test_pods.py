@@ -26,7 +26,15 @@ from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import message
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
-BALANCED = (("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),)
+RETRY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.05s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
+}
+POLICY = {"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}], "retryPolicy": RETRY}]}
+BALANCED = (("grpc.service_config", json.dumps(POLICY)),)
 JSON = {"content-type": "application/json"}
 Ended = Callable[[], bool]
 
