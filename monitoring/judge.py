@@ -61,6 +61,7 @@ def judge(watched: Watched, reference: pd.DataFrame, window: Window, params: Mon
         first=window.first,
         last=window.last,
         rows=len(window.rows),
+        psi_threshold=params.psi,
         status="too_few_rows",
         sentence=f"Not enough rows for a verdict: {len(window.rows):,} of the {params.fewest_rows:,} that it takes.",
     )
@@ -216,7 +217,6 @@ class _Comparison:
             "reference_rows": len(self._compared.rows),
             "divergence": self._divergence,
             "divergence_threshold": self._params.divergence,
-            "psi_threshold": self._params.psi,
             "separable": self._separable,
         }
 

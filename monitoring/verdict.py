@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from model import psi
+
 Status = Literal["ok", "changed", "alarm", "too_few_rows"]
 """As before; changed in ways that the model knows; worse, or beyond what the model knows; not enough rows to say."""
 Kind = Literal[
@@ -216,7 +218,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[ColumnDrift] = []
     divergence: float | None = None
     divergence_threshold: float | None = None
-    psi_threshold: float | None = None
+    psi_threshold: float = psi.MUCH
     separable: Figure | None = None
     performance: list[Performance] = []
     coverage: Coverage | None = None

@@ -4,9 +4,12 @@ import json
 import re
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tests.monitoring import made
 from tests.ui.test_service import asked, odd
 from ui import views, watching
 from ui.described import Column, Model
@@ -72,6 +75,14 @@ def test_a_verdict_on_too_few_rows_is_short() -> None:
     page = views.watch(MODEL, Verdict(status="too_few_rows", sentence="Only 50 rows.", **few))
     assert "Only 50 rows." in page
     assert "<h2>" not in page
+
+
+@pytest.mark.parametrize("rows", [50, 2_000])
+def test_whatever_monitoring_says_can_be_shown(rows: int) -> None:
+    said = made.model().judged(made.answers("regression", np.random.default_rng(1), rows))
+    page = views.watch(MODEL, Verdict.model_validate_json(msgspec.json.encode(said)))
+    assert said.sentence in page
+    assert ("of which 0.25 is much" in page) == (rows > 50)
 
 
 def test_lines_are_broken_where_a_day_has_no_figure() -> None:
