@@ -101,7 +101,7 @@ class Inputs:
 
     def _described(self, name: str, below: str, told: dict[str, Any]) -> InputFile:
         stamp = next((str(told[key]) for key in _STAMPS if told.get(key)), "")
-        with self._reading(name), self.files.open(name, "rb") as file:
+        with _Reading(name), self.files.open(name, "rb") as file:
             return InputFile(below, int(told["size"] or 0), stamp, _format(name, file.read(8)))
 
     def partitions(self, files: Sequence[InputFile], rows: int) -> list[Partition]:
@@ -114,7 +114,7 @@ class Inputs:
 
     def _cut(self, place: int, file: InputFile, rows: int) -> Iterator[Partition]:
         name = self.path(file)
-        with self._reading(name), self._opened(file) as source:
+        with _Reading(name), self._opened(file) as source:
             if file.format == CSV:
                 found = delimited.header(source, self._known, name)
                 demand(self._contract, found.names, name, self._dropped)
@@ -140,7 +140,7 @@ class Inputs:
     def read(self, file: InputFile, part: Partition) -> Iterator[Rows]:
         """The rows of a part; raises TableError if they cannot be read."""
         name = self.path(file)
-        with self._reading(name), self._opened(file) as source:
+        with _Reading(name), self._opened(file) as source:
             if file.format == CSV:
                 yield from self._texts(source, part, name)
                 return
@@ -172,9 +172,6 @@ class Inputs:
         if is_local(self.files):
             return pa.OSFile(path)
         return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(self.files)).open_input_file(path)
-
-    def _reading(self, name: str) -> "_Reading":
-        return _Reading(name)
 
 
 class _Reading:
@@ -219,7 +216,7 @@ def _sizes(whole: Any) -> list[int]:
 def _within(sizes: Sequence[int], part: Partition) -> tuple[list[int], int]:
     """Which row groups or record batches hold a part, and how many rows of them come before it."""
     starts = [0, *itertools.accumulate(sizes)]
-    stop = part.first + (part.rows)
+    stop = part.first + part.rows
     chosen = [place for place, start in enumerate(starts[:-1]) if start < stop and starts[place + 1] > part.first]
     return chosen, part.first - starts[chosen[0]]
 

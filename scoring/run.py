@@ -16,8 +16,8 @@ import msgspec
 from model import bundle as bundles
 from scoring import manifest, worker
 from scoring.engines import Engine
-from scoring.engines.job import Job
 from scoring.inputs import Inputs
+from scoring.job import Job
 from scoring.manifest import COMPLETE, NOTES, RUNNING, Done, Manifest, Plan
 from scoring.places import Place, opened
 from validation.errors import StoreError, TableError
@@ -146,25 +146,24 @@ def _finished(wanted: Wanted, plan: Plan, done: Mapping[int, Done]) -> dict[int,
 
 def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Done | TableError]]:
     """What comes of partitions, in the order in which they end; the first error of the output ends all."""
-    if wanted.engine is not None and numbers:
-        yield from wanted.engine.scored(Job(wanted.bundle.resolve(), msgspec.json.encode(plan), wanted.out), numbers)
-        return
+    job = Job(wanted.bundle.resolve(), msgspec.json.encode(plan), wanted.out)
     workers = min(wanted.workers or _processors(), len(numbers))
-    if workers <= 1:
-        yield from _scored_here(wanted, plan, numbers)
-        return
+    if wanted.engine is not None and numbers:
+        yield from wanted.engine.scored(job, numbers)
+    elif workers <= 1:
+        yield from map(job, numbers)
+    else:
+        yield from _by_workers(job, numbers, workers)
+
+
+def _by_workers(job: Job, numbers: Sequence[int], workers: int) -> Iterator[tuple[int, Done | TableError]]:
     # copies of a process that has imported everything and has no threads yet: LightGBM takes seconds to import
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scoring.work"])
-    begun = (wanted.bundle, plan, wanted.out, dict(os.environ))
-    pool = concurrent.futures.ProcessPoolExecutor(workers, context, worker.begin, begun)
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, worker.begin, (job, dict(os.environ)))
     try:
-        tasks = {pool.submit(worker.score, number): number for number in numbers}
-        for task in concurrent.futures.as_completed(tasks):
-            try:
-                yield tasks[task], task.result()
-            except TableError as error:
-                yield tasks[task], error
+        for task in concurrent.futures.as_completed([pool.submit(worker.score, number) for number in numbers]):
+            yield task.result()
     except BrokenProcessPool as error:
         raise StoreError(
             "A worker ended before its partition did, as where memory is short (--workers, --rows). The same command "
@@ -172,19 +171,6 @@ def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tupl
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _scored_here(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Done | TableError]]:
-    if not numbers:
-        return
-    from scoring.work import Work  # with LightGBM, which takes seconds
-
-    work = Work(wanted.bundle, plan, wanted.out)
-    for number in numbers:
-        try:
-            yield number, work.score(number)
-        except TableError as error:
-            yield number, error
 
 
 def _processors() -> int:

@@ -10,14 +10,13 @@ it does twice, because a machine was lost, is written over by the same.
 
 import importlib
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-from scoring.engines.job import Job
+from scoring.job import Job
 from scoring.manifest import Done
 from validation.errors import SettingsError, TableError
 
 Name = Literal["spark", "dask"]
-NAMES: tuple[Name, ...] = get_args(Name)
 
 
 class Engine(NamedTuple):

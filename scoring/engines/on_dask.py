@@ -6,9 +6,9 @@ from distributed import Client, as_completed
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
-from scoring.engines.job import Job
+from scoring.job import Job
 from scoring.manifest import Done
-from validation.errors import BoxwoodError, StoreError, TableError
+from validation.errors import StoreError, TableError
 
 _TRIES = 3
 """How often a partition is tried again where writing it failed."""
@@ -18,11 +18,9 @@ def scored(scheduler: str, job: Job, numbers: Sequence[int]) -> Iterator[tuple[i
     """Score partitions; see `Engine.scored`. `scheduler` is Dask's, as tcp://host:8786."""
     try:
         with Client(scheduler) as client:
-            tasks = client.map(job, numbers, pure=False, retries=_TRIES)
+            tasks = client.map(job.on_one_core, numbers, pure=False, retries=_TRIES)
             for task in as_completed(tasks):
                 yield task.result()
-    except BoxwoodError:
-        raise
     except KilledWorker as error:
         raise StoreError(
             f"Dask's workers ended before a partition did, {_TRIES} times and more, as where memory is short (--rows). "

@@ -9,7 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from scoring.engines.job import Job
+from scoring.job import Job
 from scoring.manifest import Done
 from validation.errors import StoreError, TableError
 
@@ -29,7 +29,7 @@ def scored(master: str, job: Job, numbers: Sequence[int]) -> Iterator[tuple[int,
             .getOrCreate()
         )
         # one partition a task: what is lost with an executor is what it was at
-        found = session.sparkContext.parallelize(numbers, len(numbers)).map(job).collect()
+        found = session.sparkContext.parallelize(numbers, len(numbers)).map(job.on_one_core).collect()
     except (Py4JError, PySparkException, OSError) as error:
         raise StoreError(f"Spark at {master} gave up: {_reason(error)}. The same command goes on.") from error
     finally:
