@@ -1,6 +1,7 @@
 """Partitions on Dask: a task each, on whichever worker is free."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 
 from distributed import Client, as_completed
 from distributed.comm import CommClosedError
@@ -26,5 +27,5 @@ def scored(scheduler: str, job: Job, numbers: Sequence[int]) -> Iterator[tuple[i
             f"Dask's workers ended before a partition did, {_TRIES} times and more, as where memory is short (--rows). "
             "The same command goes on."
         ) from error
-    except (CommClosedError, OSError, TimeoutError) as error:
+    except (CancelledError, CommClosedError, OSError, TimeoutError) as error:  # as each way to lose it is called
         raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. The same command goes on.") from error
