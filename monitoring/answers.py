@@ -1,5 +1,7 @@
 """How the answers of a window differ from those to the reference rows."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -14,8 +16,12 @@ _BINS = 20
 
 def scores(table: pd.DataFrame) -> np.ndarray:
     """The scores of reference rows or of records, shape (rows, outputs)."""
-    outputs = sum(name.startswith("score.") for name in table.columns)
-    return table[score_columns(outputs)].to_numpy(dtype=float)
+    return table[names(table)].to_numpy(dtype=float)
+
+
+def names(table: pd.DataFrame) -> list[str]:
+    """The columns that hold the scores of reference rows or of records, in order."""
+    return list(itertools.takewhile(table.columns.__contains__, score_columns(len(table.columns))))
 
 
 def diverge(

@@ -30,7 +30,7 @@ class Window(NamedTuple):
     """Answers to judge.
 
     Attributes:
-        rows: the contract's inputs in storage types, scores, and `actual` where true values have come.
+        rows: the contract's inputs in storage types, scores, and `truth.ACTUAL` where true values have come.
         first, last: the days of it, ISO 8601.
         made: when it is judged, RFC 3339.
     """
@@ -46,7 +46,7 @@ def judge(watched: Watched, reference: pd.DataFrame, window: Window, params: Mon
 
     Args:
         watched: the model that answered.
-        reference: rows with the contract's inputs and target, `split`, and scores.
+        reference: rows with the contract's inputs and target, `model.watched.SPLIT`, and scores.
         window: the answers.
         params: what counts.
 
@@ -113,8 +113,8 @@ class _Comparison:
 
     def _worse(self, estimator: Estimator[Any], window: pd.DataFrame, stuck: Collection[str]) -> Iterator[Finding]:
         """Whether answers are worse than the model says, by what is to be expected and by the truth."""
-        expected = estimator.expected_losses(window, stuck), estimator.expected_losses(estimator.held_out)
-        now, then = (_rise(each.beyond, each.known) for each in expected)
+        before = estimator.expected_losses(estimator.held_out)
+        now, then = (_rise(each.beyond, each.known) for each in (estimator.expected_losses(window, stuck), before))
         rise, error = now.value - then.value, float(np.hypot(now.error, then.error))
         if rise > self._params.degradation and rise > stats.norm.isf(self._chance) * error:
             yield Finding(
@@ -127,7 +127,7 @@ class _Comparison:
             )
         labelled = truth.labelled(estimator.watched, window)
         if len(labelled) >= _FEWEST_LABELLED:
-            yield from self._in_truth(estimator, labelled)
+            yield from self._in_truth(estimator, labelled, before.known)
             yield from self._biased(estimator, labelled)
             yield from self._uncovered(estimator, labelled)
 
@@ -150,14 +150,15 @@ class _Comparison:
                 threshold=self._params.degradation,
             )
 
-    def _in_truth(self, estimator: Estimator[Any], labelled: pd.DataFrame) -> Iterator[Finding]:
+    def _in_truth(
+        self, estimator: Estimator[Any], labelled: pd.DataFrame, expected_before: np.ndarray
+    ) -> Iterator[Finding]:
         """Whether the true loss is surely above what the model says of these very rows.
 
         Comparing with the same rows' expected loss, and not with the loss of other rows, leaves a changed mix out.
         """
         true, said = estimator.losses(labelled), estimator.expected_losses(labelled).known
-        before = estimator.held_out
-        now, then = _rise(true, said), _rise(estimator.losses(before), estimator.expected_losses(before).known)
+        now, then = _rise(true, said), _rise(estimator.losses(estimator.held_out), expected_before)
         ratio = (1 + now.value) / (1 + then.value)  # a model that is less sure than it says was so from the start
         rise, error = ratio - 1, float(np.hypot(now.error, then.error * ratio)) / (1 + then.value)
         if rise - stats.norm.isf(self._chance) * error > self._params.degradation:

@@ -10,7 +10,7 @@ from model import loss
 from model.loss import Loss
 from model.watched import Watched
 from monitoring import answers, intervals
-from monitoring.journal import PREDICTION_ID
+from monitoring.journal import KEY, PREDICTION_ID
 from monitoring.truth import ACTUAL, encoded, held_out
 from monitoring.verdict import Coverage, Figure, LiveSlice
 from validation.contract import Column, Kind
@@ -81,7 +81,7 @@ def groups(rows: pd.DataFrame) -> np.ndarray | None:
 
     Rows without a key are each by themselves.
     """
-    columns = [name for name in map(str, rows.columns) if name.startswith("key.")]
+    columns = [name for name in map(str, rows.columns) if name.startswith(KEY)]
     if not columns:
         return None
     keyed = rows[columns].notna().any(axis=1)

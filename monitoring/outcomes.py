@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from model.record import KeyHash
+from model.record import SHADOW, KeyHash
 from monitoring import journal, outcome_table, truth
 from monitoring.outcome_table import Cells
 from monitoring.store import Store
@@ -25,7 +25,7 @@ SECRET = "BOXWOOD_JOURNAL_SECRET"  # noqa: S105  # the setting's name
 REFUSED = "outcomes_refused"
 """The folder of rows that were not taken, and why; keys are not among them, which the store has as hashes only."""
 _ID = "prediction_id"
-_OUTCOME = "outcome"
+_OUTCOME = "record.outcome"
 _MOST_REASONS = 3
 
 
@@ -134,10 +134,11 @@ def labelled(store: Store) -> pd.DataFrame:
 def _labelled_on(store: Store, contract: Contract, day: datetime.date, known: Truth) -> pd.DataFrame:
     """The labelled rows of a day that callers got, and which true value they have as _OUTCOME."""
     rows = journal.load(store, contract, day, day, role=None)
-    rows = truth.joined(rows[(rows[journal.ROLE] != "shadow").to_numpy()].reset_index(drop=True), contract, known)
-    rows = rows[rows[truth.ACTUAL].notna().to_numpy()]
+    rows = rows[(rows[journal.ROLE] != SHADOW).to_numpy()].reset_index(drop=True)
     places = known.places(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
-    return rows.assign(**{_OUTCOME: pd.Series(places, index=rows.index, dtype="int64")})
+    actual = journal.stored(contract.target, known.at(places))
+    rows = rows.assign(**{truth.ACTUAL: actual, _OUTCOME: pd.Series(places, dtype="Int64")})
+    return rows[actual.notna().to_numpy()]
 
 
 class _Mistake(ValueError):

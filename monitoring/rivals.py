@@ -15,7 +15,7 @@ import pandas as pd
 
 from model.record import SHADOW, Role
 from model.watched import Watched
-from monitoring import intervals, live, reference, truth
+from monitoring import answers, intervals, live, reference, truth
 from monitoring.journal import PREDICTION_ID, ROLE, TIME, VERSION
 from monitoring.live import Judged
 from monitoring.store import Store
@@ -145,7 +145,7 @@ def _incomparable(watched: Watched, beside: Beside) -> str:
 def _of(rows: pd.DataFrame, version: str, role: Role) -> pd.DataFrame:
     """The rows that a version answered in a role, with as many scores as it gives."""
     own = rows[((rows[VERSION] == version) & (rows[ROLE] == role)).to_numpy()]
-    others = [name for name in own.columns if name.startswith("score.") and own[name].isna().all()]
+    others = [name for name in answers.names(own) if own[name].isna().all()]
     return own.drop(columns=others) if len(own) else own
 
 

@@ -95,7 +95,11 @@ class Truth:
 
     def values(self, ids: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[Any]:
         """The true value of each row, None where it is not known."""
-        return [None if place is None else self._values[place] for place in self.places(ids, keys)]
+        return self.at(self.places(ids, keys))
+
+    def at(self, places: Sequence[int | None]) -> list[Any]:
+        """The true values of outcomes by their places, None for none."""
+        return [None if place is None else self._values[place] for place in places]
 
     def places(self, ids: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[int | None]:
         """Which outcome each row has, None where it has none; rows with one place share one true value."""

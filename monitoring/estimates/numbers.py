@@ -53,6 +53,7 @@ class Numbers(Estimator[Regression]):
         errors = np.abs(self._errors(self.held_out))
         self._small = float(np.quantile(np.abs(answers.scores(self.held_out)[:, 0]), _SMALL))
         self._sizes, self._squares = (_Power(self._causes(self.held_out), losses) for losses in (errors, errors**2))
+        self._usual = self._relative(self.held_out)
 
     def effects(self, rows: pd.DataFrame) -> np.ndarray:
         """The value, or its logarithm where intervals are factors."""
@@ -74,7 +75,7 @@ class Numbers(Estimator[Regression]):
 
     def bias(self, rows: pd.DataFrame) -> Bias:
         """The mean error, in units of the expected size of each; as if it came to the errors of held-out rows."""
-        usual, now = self._relative(self.held_out), self._relative(rows)
+        usual, now = self._usual, self._relative(rows)
         mean, error = now.mean() - usual.mean(), np.hypot(*(each.std() / np.sqrt(len(each)) for each in (usual, now)))
         rise = float(np.abs(usual + mean).mean() / max(np.abs(usual).mean(), _LEAST)) - 1
         off = self._errors(rows).mean() / max(float(np.abs(answers.scores(rows)[:, 0]).mean()), _LEAST)
@@ -84,7 +85,7 @@ class Numbers(Estimator[Regression]):
 
     def expected_coverage(self, rows: pd.DataFrame) -> np.ndarray:
         """The share of held-out errors that would be in the interval, each in units of its expected size."""
-        scores, usual = answers.scores(rows), np.sort(np.abs(self._relative(self.held_out)))
+        scores, usual = answers.scores(rows), np.sort(np.abs(self._usual))
         reach = (scores[:, 2] - scores[:, 1]) / 2 / np.maximum(self._sizes(self._causes(rows)), _LEAST)
         expected: np.ndarray = np.searchsorted(usual, reach, side="right") / len(usual)
         return expected

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from model.record import EVENT, Record
 from model.watched import METADATA, Watched
+from monitoring import answers
 from monitoring.truth import ACTUAL
 from tests.monitoring import made
 
@@ -32,7 +33,7 @@ def journal(folder: Path, watched: Watched, day: datetime.date, rows: pd.DataFra
     """Write answers of a day as the service does; returns the true value of each `prediction_id`."""
     names = [column.name for column in watched.columns().inputs]
     sent = json.loads(rows[names].to_json(orient="records", date_format="iso"))
-    scores = rows[[name for name in map(str, rows) if name.startswith("score.")]].to_numpy(dtype=float)
+    scores = answers.scores(rows)
     records = [
         Record(
             event=EVENT,

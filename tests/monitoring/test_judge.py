@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.watched import score_columns
+from monitoring import answers as monitored
 from monitoring.estimates import ACTUAL
 from monitoring.verdict import Kind, Verdict
 from problems.base import Task
@@ -160,7 +160,7 @@ def test_a_model_that_always_was_too_sure_is_no_alarm(task: Task) -> None:
 
 
 def _sharper(rows: pd.DataFrame) -> pd.DataFrame:
-    names = score_columns(sum(str(name).startswith("score") for name in rows.columns))
+    names = monitored.names(rows)
     shares = rows[names].to_numpy()
     whole = np.column_stack([1 - shares, shares]) if len(names) == 1 else shares
     sharp = whole**3 / (whole**3).sum(axis=1, keepdims=True)
