@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 import lightgbm as lgb
 import numpy as np
 
+from benchmarks.environments import made
 from benchmarks.report import machine, table
 from model import bundle as bundles
 from model.contributions import BulkContributions
@@ -75,7 +76,7 @@ class Round(NamedTuple):
 def main() -> None:
     """Measure each case and print a table."""
     asked = _options()
-    folder = _environment(asked.environments)
+    folder = made(asked.environments / "woodelf", *_PACKAGES)
     rows = []
     for name in asked.problems:
         for case in _cases(name, asked.rows):
@@ -96,16 +97,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--environments", type=Path, default=Path(".bench"), help="of the peer")
     return parser.parse_args()
-
-
-def _environment(environments: Path) -> Path:
-    """The folder of the peer's virtual environment, which is made unless it is there."""
-    folder = environments / "woodelf"
-    if not (folder / ".ready").exists():
-        subprocess.run(["uv", "venv", "--quiet", "--clear", str(folder)], check=True)
-        subprocess.run(["uv", "pip", "install", "--quiet", "-p", str(folder / "bin/python"), *_PACKAGES], check=True)
-        (folder / ".ready").touch()
-    return folder
 
 
 def _cases(name: str, rows: int) -> Iterator[Case]:

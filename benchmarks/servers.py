@@ -5,12 +5,12 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import bodies
+from benchmarks.environments import made
 from benchmarks.options import COUNTS_PORT, GRPC_PORT, PAGE_PORT, PORT, Bench
 
 HERE = Path(__file__).parent
@@ -120,10 +120,4 @@ def mlserver(bench: Bench) -> Server:
 def prepare(environments: Path) -> None:
     """Create the virtual environment of each peer, unless it exists."""
     for name, packages in PEERS.items():
-        folder = environments / name
-        if not (folder / ".ready").exists():
-            print(f"bench: making the environment of {name}", flush=True)
-            subprocess.run(["uv", "venv", "--quiet", "--clear", str(folder)], check=True)
-            install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "-p", str(folder / "bin/python")]
-            subprocess.run([*install, *packages], check=True)
-            (folder / ".ready").touch()
+        made(environments / name, *packages)

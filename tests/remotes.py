@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import httpx
 import pytest
 import yaml
@@ -73,6 +74,17 @@ def storage(folder: Path) -> Iterator[Storage]:
         for _ in range(2):  # the second time they are there already
             _run("buckets", {"http://storage:8333": found.url})
         yield found
+
+
+@contextlib.contextmanager
+def bucket(folder: Path, name: str) -> Iterator[str]:
+    """The address of a new bucket of an S3 server, which fsspec reaches by this process' environment."""
+    with storage(folder) as found, pytest.MonkeyPatch.context() as patch:
+        for variable, value in {**found.keys, "AWS_ENDPOINT_URL": found.url}.items():
+            patch.setenv(variable, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # which may know another module's server
+        fsspec.filesystem("s3").mkdir(name)
+        yield f"s3://{name}"
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.report import table
 from benchmarks.watching.said import Said
 from benchmarks.watching.scenarios import NOTHING, SCENARIOS, Scenario
 
@@ -72,7 +73,7 @@ def _alarms(watch: Watch) -> str:
     for scenario in SCENARIOS:
         cell = _days_alarmed if scenario.meaning == "harmless" else _found
         rows.append([scenario.name, *(cell(watch, scenario, name) for name in watch.watchers)])
-    return _table(["", *watch.watchers], rows)
+    return table(["", *watch.watchers], rows)
 
 
 def _found(watch: Watch, scenario: Scenario, watcher: str) -> str:
@@ -107,7 +108,7 @@ def _verdicts(watch: Watch) -> str:
     groups += [(scenario.name, watch.days(scenario)) for scenario in SCENARIOS if scenario.meaning == "harmless"]
     statuses = ("ok", "changed", "alarm")
     rows = [[name, *(str(sum(each.status == status for each in days)) for status in statuses)] for name, days in groups]
-    return _table(["Boxwood's verdict, days", *statuses], rows)
+    return table(["Boxwood's verdict, days", *statuses], rows)
 
 
 def _estimates(watch: Watch) -> str:
@@ -116,7 +117,7 @@ def _estimates(watch: Watch) -> str:
         off = np.array([each.estimates[name] / each.true - 1 for each in watch.quiet])
         near = np.mean(np.abs(off) <= _NEAR)
         rows.append([name, f"{near:.1%}", f"{np.median(np.abs(off)):.1%}", f"{off.min():+.0%} to {off.max():+.0%}"])
-    return _table(["estimated error, undisturbed days", "within 10 % of the true one", "median off", "all off"], rows)
+    return table(["estimated error, undisturbed days", "within 10 % of the true one", "median off", "all off"], rows)
 
 
 def _rises(watch: Watch) -> str:
@@ -126,9 +127,4 @@ def _rises(watch: Watch) -> str:
         estimated = [[watch.estimated_rise(each, name) for each in days] for name in watch.estimators]
         figures = [[watch.true_rise(each) for each in days], *estimated]
         rows.append([scenario.name, *(f"{np.median(figure):+.0%}" for figure in figures)])
-    return _table(["rise of the error", "true", *(f"as {name} estimates" for name in watch.estimators)], rows)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(["rise of the error", "true", *(f"as {name} estimates" for name in watch.estimators)], rows)

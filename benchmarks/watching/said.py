@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchmarks.environments import made
 from benchmarks.watching import market
 from benchmarks.watching.scenarios import Case
 from benchmarks.watching.trained import Trained, trained
@@ -88,7 +89,8 @@ def with_peers(found: Sequence[Said], seed: int, folder: Path, environments: Pat
     exchanged = folder / "exchanged"
     exchanged.mkdir(exist_ok=True)
     _hand_over([each.case for each in found], of_market(seed, folder), seed, exchanged)
-    prepare(environments)
+    for peer in PEERS:
+        made(environments / peer, "-r", str(_PEERS / f"watch_{peer}.txt"), python="3.11")
     commands = [(environments / peer / "bin/python", _PEERS / f"watch_{peer}.py", exchanged) for peer in PEERS]
     for process in [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]:
         if process.wait():
@@ -118,16 +120,3 @@ def _hand_over(cases: Sequence[Case], model: Trained, seed: int, folder: Path) -
     places = [season.rows(contract, model.reference, rows, _PARAMS).rows.index.to_numpy() for rows in days]
     of_day = np.repeat([case.name for case in cases], [len(each) for each in places])
     pd.DataFrame({"_day": of_day, "place": np.concatenate(places)}).to_parquet(folder / "seasons.parquet")
-
-
-def prepare(environments: Path) -> None:
-    """Make the virtual environment of each peer, unless it is there."""
-    for peer in PEERS:
-        folder = environments / peer
-        if (folder / ".ready").exists():
-            continue
-        print(f"watching: making the environment of {peer}", flush=True)
-        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", str(folder)], check=True)
-        install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "-p", str(folder / "bin/python")]
-        subprocess.run([*install, "-r", str(_PEERS / f"watch_{peer}.txt")], check=True)
-        (folder / ".ready").touch()

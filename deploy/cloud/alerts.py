@@ -179,11 +179,9 @@ def _channel(to: str) -> Document:
 def _label(key: str) -> str:
     """A key as the value of a label may be: small letters, digits and hyphens, at most 63; others get their hash."""
     plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in key.lower())
-    return (
-        plain
-        if plain == key and len(plain) <= _LONGEST
-        else f"{plain[9 - _LONGEST :]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    )
+    if plain == key and len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[9 - _LONGEST :]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 
 def _named(document: object, names: Mapping[str, str]) -> object:

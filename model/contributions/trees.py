@@ -68,8 +68,6 @@ class Forest:
 def read_forest(text: str) -> Forest:
     """Read the text of a model, `Booster.model_to_string()`, whose 17 digits are the numbers themselves.
 
-    It is read in place of `Booster.dump_model()`, which takes ten times as long.
-
     Raises:
         NotTabulated: its leaves hold linear models, or a part of a tree has no training rows.
     """

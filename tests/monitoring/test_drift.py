@@ -16,21 +16,16 @@ from monitoring.store import Store
 from monitoring.truth import Identity, write
 from monitoring.verdict import Verdict
 from tests.monitoring import kept, made
-from tests.project import ROOT
 
 MODEL = made.model()
 NAME, VERSION = MODEL.watched.model, MODEL.watched.version
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path) -> Path:
     """A project whose watch store has reference rows of the model."""
-    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    monkeypatch.chdir(tmp_path)
-    for name in ("BOXWOOD_WATCH", "BOXWOOD_JOURNAL"):
-        monkeypatch.delenv(name, raising=False)
     Store(NAME).write_bytes(f"reference/{VERSION}.parquet", kept.reference(MODEL))
-    return tmp_path
+    return folder
 
 
 def answered(here: Path, back: int, count: int = 600, **changed: Any) -> dict[str, object]:

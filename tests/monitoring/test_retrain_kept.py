@@ -24,12 +24,8 @@ MODEL = made.model(rows=600)
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(folder: Path) -> Store:
     """The watch store of a folder in which version `OLD` is champion, and training cannot be run."""
-    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    monkeypatch.chdir(tmp_path)
-    for name in ("BOXWOOD_WATCH", "PYTHONPATH"):
-        monkeypatch.delenv(name, raising=False)
     receipt = Registered(
         bundle=OLD, registry_version="1", promoted=True, reasons=[], data="", labelled=None, rows=1, reference=str(LEFT)
     )

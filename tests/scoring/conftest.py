@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from model.predictor import Predictor
@@ -21,12 +20,8 @@ def bundle(trained: Project) -> Path:
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a bucket of a server that speaks S3."""
-    with remotes.storage(tmp_path_factory.mktemp("s3")) as found, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**found.keys, "AWS_ENDPOINT_URL": found.url}.items():
-            patch.setenv(name, value)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()  # which may know another module's server
-        fsspec.filesystem("s3").mkdir("scored")
-        yield "s3://scored"
+    with remotes.bucket(tmp_path_factory.mktemp("s3"), "scored") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
