@@ -50,7 +50,21 @@ def scoring(source: Path, out: Path, bundle: Path, *engine: str) -> subprocess.P
 
 def _environment() -> dict[str, str]:
     """Machines of a cluster find the project, and each other by an address of this one."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
+    # Spark begins once both executors are there, however long one takes to start beside other tests
+    both = {"spark.cores.max": 2, "spark.scheduler.minRegisteredResourcesRatio": 1.0}
+    submit = " ".join(f"--conf {name}={value}" for name, value in both.items())
+    spark = {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_SUBMIT_ARGS": f"{submit} pyspark-shell"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **spark}
+
+
+def executors(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Those of a run on Spark."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one of a moment
+            if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def in_the_middle(process: subprocess.Popen[str], out: Path) -> None:
@@ -75,13 +89,9 @@ def test_a_lost_executor_of_spark_loses_nothing(source: Path, alone: Path, bundl
     out = tmp_path / "out"
     process = scoring(source, out, bundle, "spark", "--master", "local-cluster[2,1,1024]")
     in_the_middle(process, out)
-    executors = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in child.cmdline()
-    ]
-    assert len(executors) == 2
-    executors[0].kill()
+    there = executors(process)
+    assert len(there) == 2
+    there[0].kill()
     told = process.communicate()[1]
     assert process.returncode == 0, told
     assert_the_same(out, alone)
