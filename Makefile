@@ -99,10 +99,10 @@ $(SERVING)/.ready: requirements/serving.txt $(DEV)/.ready
 	@VIRTUAL_ENV=$(SERVING) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/serving.txt
 	@touch $@
 
-engines: $(ENGINES)/.ready ## an environment with Spark and Dask, for scoring on a cluster
+engines: $(ENGINES)/.ready ## an environment with Spark and Dask, for scoring and training on a cluster
 
 $(ENGINES)/.ready: requirements/engines.txt $(DEV)/.ready
-	@echo 'setup: installing Spark and Dask (half a gigabyte)'
+	@echo 'setup: installing Spark and Dask with all that training needs (two gigabytes)'
 	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(ENGINES)
 	@VIRTUAL_ENV=$(ENGINES) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/engines.txt
 	@touch $@
