@@ -81,7 +81,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker, and how its server reads connections."""
-        connection.install(APPLICATION.settings)
+        connection.install(APPLICATION.settings, APPLICATION.direct)
         return APPLICATION.in_front_of(super().to_asgi(is_main), self._described)
 
     def _described(self) -> dict[str, Any]:

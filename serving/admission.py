@@ -24,6 +24,10 @@ _SLOWER = 2.0
 """The latest measurement counts as this multiple of the average at most."""
 
 
+Held = tuple[int, float, float]
+"""Rows that are worked on, and the seconds that all of them and one turn of them are expected to take."""
+
+
 class Sliced(Protocol):
     """What can be sliced into parts of its own type: a sequence of rows, or a table."""
 
@@ -143,19 +147,29 @@ class Gate:
     @contextlib.contextmanager
     def counted(self, rows: int) -> Iterator[None]:
         """Count rows while they are worked on; for rows that were admitted elsewhere."""
+        held = self.hold(rows)
+        try:
+            yield
+        finally:
+            self.release(held)
+
+    def hold(self, rows: int) -> Held:
+        """Count rows until they are given to `release`, as `counted` does."""
         resource, seconds = self._resource, rows * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)
         self.waiting.rows += rows
         resource.seconds += seconds
         resource.turns += turn
-        try:
-            yield
-        finally:
-            self.waiting.rows -= rows
-            resource.seconds -= seconds
-            resource.turns -= turn
-            if not self.waiting.rows:
-                self.waiting.show()
+        return rows, seconds, turn
+
+    def release(self, held: Held) -> None:
+        """Count rows no more."""
+        rows, seconds, turn = held
+        self.waiting.rows -= rows
+        self._resource.seconds -= seconds
+        self._resource.turns -= turn
+        if not self.waiting.rows:
+            self.waiting.show()
 
     def took(self, rows: int, seconds: float) -> None:
         """Update the seconds a row from a measurement; a single pause of the machine must not count as slow rows."""

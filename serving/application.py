@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from serving.challenger import Shadows, Split
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
 from serving.rest.asgi import Document, Exposition, Front, Page
+from serving.rest.asking import Asking
 from serving.settings import Settings
 from serving.tracing import Tracing
 from serving.watch import Watch
@@ -73,9 +75,19 @@ class Application:
         except SettingsError as error:
             lifecycle.refuse(error)
         unknown: dict[str, ASGIApp] = {"/v1/": v1.UnknownPath(self.models), "/v2/": v2.UnknownPath(self.models)}
-        traced = self._tracing.traced(Front(behind, lambda: self._routes(described), unknown))
+        self._front = Front(behind, lambda: self._routes(described), unknown)
+        traced = self._tracing.traced(self._front)
         origins = [origin.strip() for origin in self.settings.cors_origins.split(",") if origin.strip()]
         return CORSMiddleware(traced, origins, allow_methods=_CORS_METHODS, allow_headers=["*"]) if origins else traced
+
+    def direct(self, path: bytes) -> Asking[Any] | None:
+        """The endpoint of a path that may answer without ASGI; where requests are traced, none may."""
+        return None if self._tracing.on or not self.settings.direct else self._directly.get(path)
+
+    @cached_property
+    def _directly(self) -> dict[bytes, Asking[Any]]:
+        routes = self._front.routes.items()
+        return {path.encode(): asked for path, asked in routes if isinstance(asked, Asking) and asked.direct}
 
     def _routes(self, described: Callable[[], dict[str, Any]]) -> dict[str, ASGIApp]:
         models = self.models

@@ -1,16 +1,23 @@
 """Micro-batching without a delay: rows that arrive together are predicted together.
 
-`submit` queues a request's rows, and `loop.call_soon` predicts what was queued in the same iteration of the event loop,
-as many requests as fit into a turn. There is no timer: a lone request is predicted at once.
+`add` queues a request's rows, and `loop.call_soon` predicts what was queued in the same iteration of the event loop, as
+many requests as fit into a turn. There is no timer: a lone request is predicted at once.
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import cached_property
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 
 from validation.decode import Records
+
+T = TypeVar("T")
+Done = Callable[[np.ndarray | Exception], None]
+"""Takes the scores of a request's rows, or why there are none."""
+_log = logging.getLogger("boxwood.batching")
 
 
 class Batcher:
@@ -27,18 +34,27 @@ class Batcher:
         self._score = score
         self._part = part
         self._merge = merge
-        self._waiting: list[tuple[Records, asyncio.Future[np.ndarray]]] = []
+        self._waiting: list[tuple[Records, Done]] = []
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()  # a system call before Python 3.12
 
-    def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
-        """The scores of these rows in their order, shape (rows, outputs); no more rows than a turn may have."""
-        future: asyncio.Future[np.ndarray] = self._loop.create_future()
+    def add(self, records: Records, done: Done) -> None:
+        """Score rows, no more than a turn may have.
+
+        Args:
+            records: the rows.
+            done: is called with their scores in their order, shape (rows, outputs), or with an error.
+        """
         if not self._waiting:
             self._loop.call_soon(self._flush)
-        self._waiting.append((records, future))
+        self._waiting.append((records, done))
+
+    def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
+        """The scores of rows, see `add`."""
+        future: asyncio.Future[np.ndarray] = self._loop.create_future()
+        self.add(records, partial(settle, future))
         return future
 
     def _flush(self) -> None:
@@ -58,7 +74,7 @@ class Batcher:
                 return max(1, count)
         return len(self._waiting)
 
-    def _answer(self, waiting: list[tuple[Records, asyncio.Future[np.ndarray]]]) -> None:
+    def _answer(self, waiting: Sequence[tuple[Records, Done]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
         try:
             scores = self._score(merged)
@@ -66,12 +82,28 @@ class Batcher:
             if len(waiting) > 1:
                 for request in waiting:  # one by one, so that a row that cannot be scored fails its own request only
                     self._answer([request])
-            elif not waiting[0][1].done():
-                waiting[0][1].set_exception(error)
+            else:
+                self._tell(waiting[0][1], error)
             return
         start = 0
-        for records, future in waiting:
+        for records, done in waiting:
             end = start + len(records)
-            if not future.done():  # cancelled, if the caller has gone
-                future.set_result(scores[start:end])
+            self._tell(done, scores[start:end])
             start = end
+
+    @staticmethod
+    def _tell(done: Done, scores: np.ndarray | Exception) -> None:
+        try:
+            done(scores)
+        except Exception:  # noqa: BLE001 of one caller: the others get their scores
+            _log.exception("error")
+
+
+def settle(future: "asyncio.Future[T]", result: T | Exception) -> None:
+    """Give a future its result, unless whoever waited for it has gone."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -69,9 +69,9 @@ class Split:
         """Send so many percent of the callers to the challenger."""
         predictor = challenger.predictor
         self.challenger = challenger
-        self.predicting = challenger.predicting._replace(ask=partial(challenger.predict, role=CHALLENGER))
+        self.predicting = challenger.predicting._replace(ask=partial(challenger.predict, role=CHALLENGER), soon=None)
         """The challenger's verbs, as they are to be asked."""
-        self.scoring = challenger.scoring._replace(ask=partial(challenger.score, role=CHALLENGER))
+        self.scoring = challenger.scoring._replace(ask=partial(challenger.score, role=CHALLENGER), soon=None)
         self.explaining = challenger.explaining
         self._below = _ALL * percent // 100
         self._keys = [column.name for column in champion.predictor.contract.keys]

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from model import bundle
 from model.record import Role
 from serving import description
 from serving.admission import TABLE_ROWS, Gate, Waiting
-from serving.batching import Batcher
+from serving.quick import Answers, Quick, awaited
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics, RequestMetrics, bounds
 from serving.timing import seconds_a_row, timed
@@ -27,29 +27,12 @@ from validation.wire import (
     PartialPredictions,
     Prediction,
     Predictions,
-    RowError,
 )
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
 
 _MARKDOWN, _PAGE = bundle.CARDS
-
-
-class Answers(NamedTuple):
-    """A model's answers to a table.
-
-    Attributes:
-        predictor: what answered.
-        decoded: the rows.
-        scores: of the valid ones, shape (valid rows, outputs).
-        ids: theirs.
-    """
-
-    predictor: "Predictor"
-    decoded: Decoded
-    scores: np.ndarray
-    ids: list[str]
 
 
 class ServedModel:
@@ -64,20 +47,20 @@ class ServedModel:
         rows = opened.golden.rows
         waiting = Waiting(self.metrics.waiting("predict"))
         seconds = seconds_a_row(predictor.predict, rows)
-        self.predicting = Verb("predict", self.predict, Gate(shared.loop, seconds, waiting), watched=False)
-        self.scoring = Verb("predict", self.score, Gate(shared.loop, seconds, waiting, TABLE_ROWS), watched=False)
-        self.answering = Verb("predict", self.answer_each, self.predicting.gate, watched=False)
+        gate, tables = Gate(shared.loop, seconds, waiting), Gate(shared.loop, seconds, waiting, TABLE_ROWS)
+        self._quick = Quick(predictor, self.metrics, shared, gate, tables)
+        self.predicting = Verb("predict", self.predict, gate, watched=False, soon=self._quick.predict)
+        self.scoring = Verb("predict", self.score, tables, watched=False, soon=self._quick.score)
+        self.answering = Verb("predict", self.answer_each, gate, watched=False, soon=self._quick.answer_each)
         waiting = Waiting(self.metrics.waiting("explain"))
         gate = Gate(shared.thread, seconds_a_row(predictor.explain, rows), waiting)
         self.explaining = Verb("explain", self.explain, gate, watched=True)
         self._observed = predictor.outcome.observed
-        self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
         self._explainer = shared.explainer
         self._scorers = shared.scorers
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
-        self._shared = shared
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards
@@ -86,12 +69,8 @@ class ServedModel:
         """What counts the requests of a transport to this model."""
         return RequestMetrics(transport, verb, self.predictor.name, self.predictor.version)
 
-    def _part(self) -> int:
-        """How many rows are decoded and scored in a turn of the event loop."""
-        return self.predicting.gate.part
-
     def _scores(self, inputs: Inputs) -> np.ndarray:
-        """The scores of a batch; see `Predictor.scores`."""
+        """The scores of a part of a request; see `Predictor.scores`."""
         self.predicting.gate.waiting.show()
         self.metrics.batch_rows.observe(count(inputs))
         return self.predictor.scores(inputs)
@@ -110,31 +89,13 @@ class ServedModel:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
             Overloaded: it would have to wait too long, or took too long.
         """
-        with self.predicting.gate.admit(len(rows)):
-            if len(rows) <= self._part():
-                decoded = self._checked(self.predictor.decode(rows), partial)
-                scores = await self._batcher.submit(decoded.records)
-                self.metrics.answered(self._observed(scores))
-                answers = self.predictor.answers(decoded, scores)
-            else:
-                decoded, answers, scores = await self._predict_in_parts(rows, partial)
-        self._journalled(rows, decoded, scores, answers, role)
-        name, version = self.predictor.name, self.predictor.version
-        if not decoded.error_count:
-            return Predictions(name, version, answers)
-        return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
-
-    def _journalled(
-        self,
-        rows: Sequence[object] | Table,
-        decoded: Decoded,
-        scores: np.ndarray,
-        answers: Sequence[Prediction] | Sequence[str],
-        role: Role = "",
-    ) -> None:
-        """Leave answered rows to the journal, if there is one."""
-        if self._shared.journal is not None:
-            self._shared.journal.add(self.predictor, rows, decoded, scores, answers, role)
+        gate, quick = self.predicting.gate, self._quick
+        if len(rows) <= gate.part:
+            return await awaited(functools.partial(quick.predict, rows, partial=partial, role=role))
+        with gate.admit(len(rows)):
+            decoded, answers, scores = await self._predict_in_parts(rows, partial)
+        quick.journalled(rows, decoded, scores, answers, role)
+        return quick.document(decoded, answers)
 
     async def _predict_in_parts(
         self, rows: Sequence[object], partial: bool
@@ -150,7 +111,7 @@ class ServedModel:
                 predicted.append(scores)
                 if part_answers:  # reading alone says nothing of how long an answer takes
                     self.predicting.gate.took(len(part), seconds)
-            self._checked(decoded, partial)
+            self._quick.checked(decoded, partial)
             for part_scores in predicted:
                 self.metrics.answered(self._observed(part_scores))
                 await asyncio.sleep(0)
@@ -172,17 +133,14 @@ class ServedModel:
 
     async def score(self, rows: Table, *, partial: bool = False, role: Role = "") -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
-        with self.scoring.gate.admit(len(rows)):
-            if len(rows) > self.scoring.gate.part:
-                decoded, scores = await self._score_in_parts(rows, partial)
-            else:
-                decoded = self._checked(self.predictor.decode(rows), partial)
-                inputs = decoded.inputs
-                # a few rows join a batch; columns are scored as a batch of their own
-                scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
+        gate, quick = self.scoring.gate, self._quick
+        if len(rows) <= gate.part:
+            return await awaited(functools.partial(quick.score, rows, partial=partial, role=role))
+        with gate.admit(len(rows)):
+            decoded, scores = await self._score_in_parts(rows, partial)
             self.metrics.answered(self._observed(scores))
         answers = Answers(self.predictor, decoded, scores, self.predictor.ids(len(scores)))
-        self._journalled(rows, decoded, scores, answers.ids, role)
+        quick.journalled(rows, decoded, scores, answers.ids, role)
         return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> tuple[Decoded, np.ndarray]:
@@ -200,7 +158,7 @@ class ServedModel:
                         self.metrics.batch_rows.observe(count(decoded.inputs))
                         work = self._scorers.submit(timed, self.predictor.scores, decoded.inputs)
                         futures.append(asyncio.wrap_future(work, loop=loop))
-                self._checked(decoded, partial)
+                self._quick.checked(decoded, partial)
                 scored = await asyncio.gather(*futures)
             finally:
                 for future in futures:
@@ -257,15 +215,7 @@ class ServedModel:
         records: list[Any] = []
         async for part in self.predicting.gate.turns(rows):
             records += self.predictor.decode(part, after=decoded).records
-        return self._checked(decoded, partial), records
-
-    def _checked(self, decoded: Decoded, partial: bool) -> Decoded:
-        """`decoded` itself, with its warnings counted; raises RowsRejected for invalid rows unless `partial`."""
-        if not partial:
-            decoded.raise_if_rejected()
-        if decoded.warned:
-            self.metrics.unseen(decoded.warned)
-        return decoded
+        return self._quick.checked(decoded, partial), records
 
     async def answer_each(self, rows: Sequence[object], *, partial: bool = True) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
@@ -275,43 +225,17 @@ class ServedModel:
         Raises:
             RequestTooLarge, Overloaded: as `predict` does.
         """
-        with self.predicting.gate.admit(len(rows)):
-            if len(rows) <= self._part():
-                return (await self._answer_part_each(rows, 0))[0]
+        gate, quick = self.predicting.gate, self._quick
+        if len(rows) <= gate.part:
+            return await awaited(functools.partial(quick.answer_each, rows))
+        with gate.admit(len(rows)):
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
-                async for part in self.predicting.gate.turns(rows):
-                    answered, compared = await self._answer_part_each(part, compared)
-                    answers += answered
+                async for part in gate.turns(rows):
+                    each, compared = quick.decoded_each(part, compared)
+                    answers += quick.answers_each(part, each, await quick.scores(each))
             return answers
-
-    async def _answer_part_each(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
-        """The answers to the rows of a turn, and how many letters were compared for errors of the request so far.
-
-        Errors are counted for each row, but the budget for finding similar names is that of one request.
-        """
-        decoded_rows = []
-        for row in rows:
-            decoded_row = self._checked(self.predictor.decode([row], Decoded(compared=compared)), partial=True)
-            compared = decoded_row.compared
-            decoded_rows.append(decoded_row)
-        records = [record for decoded_row in decoded_rows for record in decoded_row.records]
-        scores = await self._batcher.submit(records)
-        self.metrics.answered(self._observed(scores))
-        row_scores = iter(scores[:, None])
-        pairs = zip(rows, decoded_rows, strict=True)
-        return [self._answer_alone(row, decoded_row, row_scores) for row, decoded_row in pairs], compared
-
-    def _answer_alone(self, row: object, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
-        """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
-        if decoded.error_count:
-            return {"errors": [_without_row(error) for error in decoded.errors]}
-        row_scores = next(scores)
-        [answer] = self.predictor.answers(decoded, row_scores)
-        self._journalled([row], decoded, row_scores, [answer])
-        name, version = self.predictor.name, self.predictor.version
-        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 
     def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""
@@ -320,8 +244,3 @@ class ServedModel:
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
         return self._cards.get(_PAGE if page else _MARKDOWN)
-
-
-def _without_row(error: RowError) -> dict[str, Any]:
-    """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
-    return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}

@@ -19,6 +19,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "max_hang_seconds": (0, _DAY),
     "max_reading_bytes": (0, _LARGEST),
     "batching": (0, 1),
+    "direct": (0, 1),
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
     "max_grpc_connection_seconds": (0, _DAY),
@@ -58,6 +59,7 @@ class Settings:
         max_wait_ms: how many milliseconds a request may have to wait for those before it; beyond it is refused.
         max_hang_seconds: how long a worker's event loop may stand still until the worker is replaced; 0 for ever.
         batching: 1 predicts the rows of concurrent requests together; 0 each request's by themselves.
+        direct: 1 answers requests of few rows straight from their connection; 0 all of them through ASGI.
         workers: how many processes answer.
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
@@ -91,6 +93,7 @@ class Settings:
     max_wait_ms: int = 500
     max_hang_seconds: int = 10
     batching: int = 1
+    direct: int = 1
     workers: int = 1
     cors_origins: str = ""
     grpc_host: str = "127.0.0.1"

@@ -176,6 +176,10 @@ class Measurement:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Count."""
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Count a request that ended with an error, or well."""
         self.seconds = time.perf_counter() - self._started
         self.outcome = _outcome(error)
         if self.metrics is not None:

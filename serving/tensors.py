@@ -15,7 +15,7 @@ import numpy as np
 
 from model.outcomes.answer import Output
 from model.predictor import Predictor
-from serving.served_model import Answers
+from serving.quick import Answers
 from validation.contract import Contract, Kind
 from validation.decode import Decoded, texts
 from validation.errors import UnreadableRequest

@@ -41,7 +41,7 @@ class Tracing:
         self._excluded = _patterns(environment, "OTEL_PYTHON_ASGI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
         services = environment.get("OTEL_PYTHON_GRPC_EXCLUDED_SERVICES", "").split(",")
         self._excluded_services = [service.strip() for service in services if service.strip()]
-        self._on = self._exporter != "none" and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
+        self.on = self._exporter != "none" and environment.get("OTEL_SDK_DISABLED", "").lower() != "true"
         self._named = _SERVICE in environment
         self._provider: TracerProvider | None = None
 
@@ -51,7 +51,7 @@ class Tracing:
         Raises:
             SettingsError: OpenTelemetry refuses the value of a variable.
         """
-        if not self._on:
+        if not self.on:
             return
         try:
             # imported only where traces are sent; OpenTelemetry reads some variables on import
@@ -90,7 +90,7 @@ class Tracing:
 
     def traced(self, application: ASGIApp) -> ASGIApp:
         """The application with a span around each HTTP request."""
-        if not self._on:
+        if not self.on:
             return application
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
@@ -101,7 +101,7 @@ class Tracing:
 
     def interceptors(self) -> "list[grpc.aio.ServerInterceptor]":
         """The server interceptors that make a span of each gRPC call; to be called after `start`."""
-        if not self._on:
+        if not self.on:
             return []
         from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 

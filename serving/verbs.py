@@ -9,6 +9,9 @@ Ask = Callable[..., Coroutine[Any, Any, Any]]
 """Takes rows or a table, `partial`, and of explanations `classes`; raises Overloaded, and RowsRejected for invalid rows
 unless `partial`."""
 
+Soon = Callable[..., None]
+"""Takes few rows or a small table, what is to be told of the answer, and `partial`; raises as `Ask` does."""
+
 
 class Verb(NamedTuple):
     """What a model does with rows."""
@@ -19,6 +22,8 @@ class Verb(NamedTuple):
     """Admits its requests."""
     watched: bool
     """Whether even one turn takes so long that it is cancelled when the caller disconnects."""
+    soon: Soon | None = None
+    """Answers few rows in a turn, if the verb can."""
 
     @property
     def cancel_above_rows(self) -> int:

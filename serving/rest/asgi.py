@@ -1,29 +1,23 @@
 """What all our HTTP routes share: an ASGI application that reads, answers, and turns errors into problem details."""
 
 import asyncio
-import logging
 import re
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
-import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving import logs, problem_details, telemetry
+from serving import problem_details, telemetry
 from serving.models import Models
-from serving.rest import compression, negotiation
-from serving.rest.request import headers
+from serving.rest import negotiation
+from serving.rest.exchange import Exchange, Reply, encode, problem
 from serving.served_model import ServedModel
-from serving.telemetry import Measurement, RequestMetrics
+from serving.telemetry import RequestMetrics
 from serving.verbs import Verb
 from serving.watch import Watch
-from validation.errors import (
-    CallerLeft,
-    Overloaded,
-    RequestError,
-)
+from validation.errors import CallerLeft
 from validation.wire import ProblemDetails
 
 _PAGE_POLICY = (
@@ -31,22 +25,7 @@ _PAGE_POLICY = (
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 )
 READS = ("GET", "HEAD")
-_TRACE, _REQUEST = logs.TRACE.encode(), logs.REQUEST.encode()
-_VARIES = (b"vary", b"Accept-Encoding")
-_log = logging.getLogger("boxwood.http")
 T = TypeVar("T")
-encode = msgspec.json.Encoder().encode
-
-
-class Reply(NamedTuple):
-    """A response."""
-
-    body: bytes
-    media: str = "application/json"
-    status: int = HTTPStatus.OK
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    metrics: RequestMetrics | None = None
-    """Counts its request, where that is not the endpoint's own."""
 
 
 class Endpoint:
@@ -67,57 +46,18 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        by_name = headers(scope)
-        trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
-        caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
-        measured = Measurement(self.metrics)
-        if scope["method"] in self.methods or not self.methods:
-            reply = await self._answered(scope, receive, measured, caller)
-        else:
-            detail = f"This path answers {self.methods[0]}."
-            refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
-            reply = self.refuse(refusal, (b"allow", ", ".join(self.methods).encode()))
-        if caller is not logs.NOBODY:
-            reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
-        await respond(send, reply)
-        if measured.seconds > logs.SLOW_SECONDS:
-            ended = {"outcome": measured.outcome, "seconds": round(measured.seconds, 3)}
-            _log.warning("slow", extra=logs.facts(caller, **_where(scope), **ended))
+        exchange = Exchange(scope, self.metrics, self.refuse)
+        reply, good = await self._answered(scope, receive, exchange)
+        await respond(send, await exchange.compressed(reply) if good and not exchange.plain(reply) else reply)
 
-    async def _answered(self, scope: Scope, receive: Receive, measured: Measurement, caller: logs.Caller) -> Reply:
+    async def _answered(self, scope: Scope, receive: Receive, exchange: "Exchange") -> tuple[Reply, bool]:
+        """The response, and whether it is no error."""
+        if self.methods and scope["method"] not in self.methods:
+            return exchange.forbidden(self.methods), False
         try:
-            with measured:  # counted before the answer is sent, since the caller may read the metrics next
-                reply = await self.answer(scope, receive)
-                if reply.metrics is not None:
-                    measured.metrics = reply.metrics
-            plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
-            return reply if plain else await _compressed(scope, reply)
-        except RequestError as error:
-            return self.refuse(problem_details.of(error), *_encoded(error.headers.items()))
-        except asyncio.CancelledError:  # by uvicorn at shutdown, when the time for requests in flight is over
-            stopping = Overloaded("The service is stopping, and this took too long. Send the request again.")
-            return self.refuse(problem_details.of(stopping), *_encoded(stopping.headers.items()))
-        except Exception:  # noqa: BLE001 the last resort of a request: logged, and never the server's end
-            _log.exception("error", extra=logs.facts(caller, **_where(scope)))
-            return self.refuse(problem_details.failure())
-
-
-async def _compressed(scope: Scope, reply: Reply) -> Reply:
-    """The reply, compressed if the caller accepts that."""
-    pays = len(reply.body) >= compression.LEAST
-    encoding = negotiation.encoding_for(scope, pays=pays)
-    if encoding is not None:
-        body = await compression.compressed(reply.body, encoding)
-        reply = Reply(body, reply.media, reply.status, [*reply.headers, (b"content-encoding", encoding.encode())])
-    return reply._replace(headers=[*reply.headers, _VARIES]) if pays or encoding else reply
-
-
-def _where(scope: Scope) -> dict[str, str]:
-    return {"method": scope["method"], "path": scope["path"]}
-
-
-def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in pairs]
+            return exchange.answered(await self.answer(scope, receive)), True
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 the last resort of a request
+            return exchange.failed(error), False
 
 
 class Document(Endpoint):
@@ -222,7 +162,8 @@ class Front:
         self._otherwise = otherwise
 
     @cached_property
-    def _routes(self) -> Mapping[str, ASGIApp]:
+    def routes(self) -> Mapping[str, ASGIApp]:
+        """Our applications by path."""
         return self._make_routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -231,11 +172,11 @@ class Front:
             await self._behind(scope, receive, send)
             return
         path = scope["path"]
-        application = self._routes.get(path)
+        application = self.routes.get(path)
         if application is None and path.endswith("/") and path != "/":
             path = path[:-1]
             scope = {**scope, "path": path}
-            application = self._routes.get(path)
+            application = self.routes.get(path)
         if application is None:
             application = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
         await (self._behind if application is None else application)(scope, receive, send)
@@ -262,11 +203,6 @@ async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive
 def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Receive) -> Coroutine[Any, Any, T]:
     """`work` on so many rows, cancelled if the caller disconnects where it takes long."""
     return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
-
-
-def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
-    """An error as a reply."""
-    return Reply(encode(details), problem_details.MEDIA_TYPE, details.status, headers)
 
 
 async def respond(send: Send, reply: Reply) -> None:

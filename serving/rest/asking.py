@@ -1,18 +1,21 @@
 """POST: rows in, answers out. The steps that all protocols over HTTP share; a protocol only translates."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from starlette.types import Receive, Scope
 
 from serving.challenger import Split
-from serving.rest.asgi import Endpoint, Reply, cancellable, encode
+from serving.rest.asgi import Endpoint, cancellable
+from serving.rest.exchange import Exchange, Reply, encode
 from serving.rest.request import Options, address, demand_json, queried, read_body
 from serving.served_model import ServedModel
 from serving.verbs import Verb
 from validation.table import Table
 
+_FEW = 32
+"""Up to so many rows are answered directly; for more, a task and messages cost nothing in comparison."""
 RequestT = TypeVar("RequestT")
 
 
@@ -61,6 +64,49 @@ class Asking(Endpoint, Generic[RequestT]):
     def reply(self, request: RequestT, answer: Any) -> Reply:
         """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
         return Reply(encode(answer))
+
+    @property
+    def direct(self) -> bool:
+        """Whether few rows are answered by `directly`."""
+        return self.verb.soon is not None and self._divided is None
+
+    def directly(self, scope: Scope, body: bytes, send: Callable[[Reply], object]) -> bool:
+        """Answer a request in this turn of the event loop, as `answer` would.
+
+        Args:
+            scope: its head.
+            body: all of it, not compressed.
+            send: is given the reply, now or later in the turn.
+
+        Returns:
+            Whether it is answered so; if not, nothing was done.
+        """
+        exchange = Exchange(scope, self.metrics, self.refuse)
+
+        def reply(request: RequestT, answer: Any) -> None:
+            if isinstance(answer, Exception):
+                send(exchange.failed(answer))
+                return
+            try:
+                answered = exchange.answered(self.reply(request, answer))
+            except Exception as error:  # noqa: BLE001 the last resort of a request
+                answered = exchange.failed(error)
+            else:
+                answered = answered if exchange.plain(answered) else exchange.compressed_here(answered)
+            send(answered)
+
+        try:
+            self.demand_media(scope)
+            self.verb.gate.demand_room()
+            request = self.read(scope, body)
+            question, query = self.question(request), queried(scope)
+            if len(question.rows) > _FEW or self.verb.soon is None:
+                return False
+            whole = not (query.partial or question.partial)
+            self.verb.soon(question.rows, partial(reply, request), partial=not whole)
+        except Exception as error:  # noqa: BLE001 the last resort of a request
+            send(exchange.failed(error))
+        return True
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""

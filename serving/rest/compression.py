@@ -106,10 +106,14 @@ def _is_zlib(body: bytes) -> bool:
 
 async def compressed(body: bytes, encoding: str) -> bytes:
     """A body as "gzip" or "deflate"; a long one is compressed in a thread, off the event loop."""
-    window_bits = _GZIP if encoding == "gzip" else _ZLIB
     if len(body) <= _INLINE:
-        return zlib.compress(body, _LEVEL, window_bits)
-    return await asyncio.get_running_loop().run_in_executor(_thread(), zlib.compress, body, _LEVEL, window_bits)
+        return compress(body, encoding)
+    return await asyncio.get_running_loop().run_in_executor(_thread(), compress, body, encoding)
+
+
+def compress(body: bytes, encoding: str) -> bytes:
+    """A body as "gzip" or "deflate"."""
+    return zlib.compress(body, _LEVEL, _GZIP if encoding == "gzip" else _ZLIB)
 
 
 @functools.cache

@@ -9,10 +9,11 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn import config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from serving import problem_details
-from serving.rest.asgi import encode
+from serving.rest.direct import Direct, Find
+from serving.rest.exchange import encode
 from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
@@ -21,22 +22,22 @@ _LAST_SECONDS = 1
 """How long a connection without a request stays open once the server ends."""
 
 
-def install(settings: Settings) -> None:
-    """Make uvicorn use `Connection` in this process."""
+def install(settings: Settings, find: Find) -> None:
+    """Make uvicorn use `Connection` in this process; `find` knows the endpoints that answer without ASGI."""
     # uvicorn takes import strings and, like its `http` option, what they would name
-    config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings)  # type: ignore[assignment]
+    config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings, find)  # type: ignore[assignment]
 
 
-class Connection(HttpToolsProtocol):
+class Connection(Direct):
     """One connection of a client.
 
     A request, headers and body, has to arrive in time, and its answer has to be received in time, so that no slow
     client keeps a connection.
     """
 
-    def __init__(self, settings: Settings, *arguments: Any, **named: Any) -> None:
-        """Take uvicorn's arguments, after the `settings` with the limits."""
-        super().__init__(*arguments, **named)
+    def __init__(self, settings: Settings, find: Find, *arguments: Any, **named: Any) -> None:
+        """Take uvicorn's arguments, after the `settings` with the limits and what finds direct endpoints."""
+        super().__init__(find, *arguments, **named)
         self.app = self.config.app  # without uvicorn's middleware for proxy headers, which are not used here
         self.access_log = False  # its lines would be formatted and then dropped
         self._most = settings.max_connections
@@ -67,6 +68,9 @@ class Connection(HttpToolsProtocol):
         if self._too_many:  # refused only now: an answer is lost if the connection closes while the client sends
             detail = f"{self._most} connections are open, and no more may be. Try again in a second or two."
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, detail, b"retry-after: 1\r\n")
+            return
+        if not (self._arriving or self._ending) and self.answers(data):
+            self._unwatch()
             return
         super().data_received(data)
         if len(self.pipeline) > _MOST_AHEAD:  # uvicorn would queue without a limit
@@ -100,6 +104,7 @@ class Connection(HttpToolsProtocol):
         its caller gets no answer, and may not know whether to ask again.
         """
         self._ending = True
+        self.find = _nothing
         last: RequestResponseCycle | None = self.cycle
         if last is None or last.response_complete:
             self.loop.call_later(_LAST_SECONDS, self._shut)
@@ -159,6 +164,10 @@ def _answer(status: HTTPStatus, detail: str, *headers: bytes) -> bytes:
         *headers,
     ]
     return b"".join([*lines, b"\r\n", body])
+
+
+def _nothing(_: bytes) -> None:
+    """No endpoint."""
 
 
 class _OneWrite:

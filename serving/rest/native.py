@@ -12,8 +12,8 @@ import msgspec
 from starlette.types import Scope
 
 from serving.challenger import Split
-from serving.rest.asgi import Reply, encode
 from serving.rest.asking import Asking, Question
+from serving.rest.exchange import Reply, encode
 from serving.rest.request import parsed
 from serving.served_model import ServedModel
 from serving.verbs import Verb

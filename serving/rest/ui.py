@@ -6,7 +6,8 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope
 
 from serving import port, problem_details
-from serving.rest.asgi import READS, Endpoint, Reply, problem
+from serving.rest.asgi import READS, Endpoint
+from serving.rest.exchange import Reply, problem
 from serving.rest.request import header
 from validation.errors import UnreadableRequest
 from validation.values import quoted

@@ -26,8 +26,9 @@ from serving import challenger, contract_proto, problem_details
 from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
-from serving.rest.asgi import READS, Document, Endpoint, NotFound, Reply, encode, places, problem
+from serving.rest.asgi import READS, Document, Endpoint, NotFound, places
 from serving.rest.asking import Asking, Question
+from serving.rest.exchange import Reply, encode, problem
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, parsed
 from serving.served_model import ServedModel

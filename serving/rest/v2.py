@@ -20,10 +20,12 @@ from starlette.types import ASGIApp, Scope
 from serving import problem_details, tensors
 from serving.challenger import Split
 from serving.models import Models
-from serving.rest.asgi import Document, NotFound, Reply, encode, places
+from serving.quick import Answers
+from serving.rest.asgi import Document, NotFound, places
 from serving.rest.asking import Asking, Question
+from serving.rest.exchange import Reply, encode
 from serving.rest.request import demand_json, header, parsed, size_of
-from serving.served_model import Answers, ServedModel
+from serving.served_model import ServedModel
 from serving.tensors import Tensor
 from validation.errors import UnreadableRequest
 from validation.table import Values

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from serving import tensors
 from serving.challenger import Address, Split
 from serving.models import Models
+from serving.quick import Answers
 from serving.rpc.protos import open_inference_pb2 as pb
-from serving.served_model import Answers
 from serving.telemetry import RequestMetrics
 from serving.tensors import TEXT, Tensor
 from serving.verbs import Verb

@@ -14,7 +14,8 @@ import pytest
 from starlette.types import Receive, Scope
 
 from serving import logs
-from serving.rest.asgi import Document, Endpoint, Front, Reply, run_unless_disconnected
+from serving.rest.asgi import Document, Endpoint, Front, run_unless_disconnected
+from serving.rest.exchange import Reply
 from validation.errors import CallerLeft, Overloaded
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -1,0 +1,203 @@
+"""Few rows, answered in the turn of the event loop in which they came. Most requests are such, on every transport.
+
+Each method takes what is to be told of the answer, and neither waits nor needs a task. Errors that are known at once
+are raised; later ones are told.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+
+from model.record import Role
+from serving.admission import Gate
+from serving.batching import Batcher, settle
+from serving.shared import Shared
+from serving.telemetry import ModelMetrics
+from validation.decode import Decoded, Inputs, count
+from validation.table import Table
+from validation.values import Value
+from validation.wire import PartialPredictions, Prediction, Predictions, RowError
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+
+T = TypeVar("T")
+Done = Callable[[T | Exception], object]
+"""Takes an answer, or the error in place of it."""
+
+
+class Answers(NamedTuple):
+    """A model's answers to a table.
+
+    Attributes:
+        predictor: what answered.
+        decoded: the rows.
+        scores: of the valid ones, shape (valid rows, outputs).
+        ids: theirs.
+    """
+
+    predictor: "Predictor"
+    decoded: Decoded
+    scores: np.ndarray
+    ids: list[str]
+
+
+class Quick:
+    """Answers few rows of one model; to be used on one event loop."""
+
+    def __init__(self, predictor: "Predictor", metrics: ModelMetrics, shared: Shared, rows: Gate, tables: Gate) -> None:
+        """Answer by `predictor`; the gates admit rows, and tables."""
+        self._predictor = predictor
+        self._metrics = metrics
+        self._shared = shared
+        self._rows, self._tables = rows, tables
+        self._batcher = Batcher(self._batch, self._turn, merge=bool(shared.settings.batching))
+
+    def _turn(self) -> int:
+        return self._rows.part
+
+    def _batch(self, inputs: Inputs) -> np.ndarray:
+        """The scores of a batch, counted as what callers get."""
+        self._rows.waiting.show()
+        self._metrics.batch_rows.observe(count(inputs))
+        scores = self._predictor.scores(inputs)
+        self._metrics.answered(self._predictor.outcome.observed(scores))
+        return scores
+
+    def predict(
+        self,
+        rows: Sequence[object],
+        done: Done[Predictions | PartialPredictions],
+        *,
+        partial: bool = False,
+        role: Role = "",
+    ) -> None:
+        """Answer rows as JSON gave them; see `ServedModel.predict`."""
+        self._rows.demand_room(len(rows))
+        decoded = self.checked(self._predictor.decode(rows), partial)
+
+        def answered(scores: np.ndarray) -> Predictions | PartialPredictions:
+            answers = self._predictor.answers(decoded, scores)
+            self.journalled(rows, decoded, scores, answers, role)
+            return self.document(decoded, answers)
+
+        self._scored(self._rows, len(rows), decoded.inputs, answered, done)
+
+    def score(self, rows: Table, done: Done[Answers], *, partial: bool = False, role: Role = "") -> None:
+        """Score the rows of a table; see `ServedModel.score`."""
+        self._tables.demand_room(len(rows))
+        decoded = self.checked(self._predictor.decode(rows), partial)
+
+        def answered(scores: np.ndarray) -> Answers:
+            answers = Answers(self._predictor, decoded, scores, self._predictor.ids(len(scores)))
+            self.journalled(rows, decoded, scores, answers.ids, role)
+            return answers
+
+        self._scored(self._tables, len(rows), decoded.inputs, answered, done)
+
+    def answer_each(self, rows: Sequence[object], done: Done[list[dict[str, Any]]], *, partial: bool = True) -> None:
+        """Answer each row by itself; see `ServedModel.answer_each`."""
+        self._rows.demand_room(len(rows))
+        each, _ = self.decoded_each(rows, 0)
+
+        def answered(scores: np.ndarray) -> list[dict[str, Any]]:
+            return self.answers_each(rows, each, scores)
+
+        self._scored(self._rows, len(rows), _records(each), answered, done)
+
+    def _scored(
+        self, gate: Gate, rows: int, inputs: Inputs, answered: Callable[[np.ndarray], T], done: Done[T]
+    ) -> None:
+        """Have the good ones of so many rows scored, and tell what is answered."""
+        held = gate.hold(rows)
+
+        def told(scores: np.ndarray | Exception) -> None:
+            gate.release(held)
+            try:
+                answer = scores if isinstance(scores, Exception) else answered(scores)
+            except Exception as error:  # noqa: BLE001 whoever waits is told of it
+                answer = error
+            done(answer)
+
+        if isinstance(inputs, dict):  # columns are a batch of their own
+            told(self._batch(inputs))
+        else:
+            self._batcher.add(inputs, told)
+
+    def checked(self, decoded: Decoded, partial: bool) -> Decoded:
+        """`decoded` itself, with its warnings counted; raises RowsRejected for invalid rows unless `partial`."""
+        if not partial:
+            decoded.raise_if_rejected()
+        if decoded.warned:
+            self._metrics.unseen(decoded.warned)
+        return decoded
+
+    def document(self, decoded: Decoded, answers: list[Prediction]) -> Predictions | PartialPredictions:
+        """What the callers of `predict` get."""
+        name, version = self._predictor.name, self._predictor.version
+        if not decoded.error_count:
+            return Predictions(name, version, answers)
+        return PartialPredictions(name, version, decoded.scatter(answers), decoded.errors, decoded.error_count)
+
+    def journalled(
+        self,
+        rows: Sequence[object] | Table,
+        decoded: Decoded,
+        scores: np.ndarray,
+        answers: Sequence[Prediction] | Sequence[str],
+        role: Role = "",
+    ) -> None:
+        """Leave answered rows to the journal, if there is one."""
+        if self._shared.journal is not None:
+            self._shared.journal.add(self._predictor, rows, decoded, scores, answers, role)
+
+    def decoded_each(self, rows: Sequence[object], compared: int) -> tuple[list[Decoded], int]:
+        """Each row decoded by itself, and how many letters were compared for errors of the request so far.
+
+        Errors are counted for each row, but the budget for finding similar names is that of one request.
+        """
+        each = []
+        for row in rows:
+            decoded = self.checked(self._predictor.decode([row], Decoded(compared=compared)), partial=True)
+            compared = decoded.compared
+            each.append(decoded)
+        return each, compared
+
+    def scores(self, each: Sequence[Decoded]) -> "asyncio.Future[np.ndarray]":
+        """The scores of the good ones of rows that were decoded each by itself, shape (rows, outputs)."""
+        return self._batcher.submit(_records(each))
+
+    def answers_each(self, rows: Sequence[object], each: Sequence[Decoded], scores: np.ndarray) -> list[dict[str, Any]]:
+        """The answers to rows that were decoded each by itself; `scores` are of the good ones."""
+        row_scores = iter(scores[:, None])
+        return [self._answer_alone(row, decoded, row_scores) for row, decoded in zip(rows, each, strict=True)]
+
+    def _answer_alone(self, row: object, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
+        """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
+        if decoded.error_count:
+            return {"errors": [_without_row(error) for error in decoded.errors]}
+        row_scores = next(scores)
+        [answer] = self._predictor.answers(decoded, row_scores)
+        self.journalled([row], decoded, row_scores, [answer])
+        name, version = self._predictor.name, self._predictor.version
+        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
+
+
+def _records(each: Sequence[Decoded]) -> list[tuple[Value, ...]]:
+    return [record for decoded in each for record in decoded.records]
+
+
+def awaited(asked: Callable[[Done[T]], None]) -> "asyncio.Future[T]":
+    """What `asked` tells, for those who wait."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    asked(functools.partial(settle, future))
+    return future
+
+
+def _without_row(error: RowError) -> dict[str, Any]:
+    """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
+    return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}
