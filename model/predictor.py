@@ -64,6 +64,7 @@ class Predictor:
         spread = _booster(model, SPREAD, 1) if SPREAD in model.boosters else None
         self._spread = None if spread is None else TreeScorer(spread, raw_score=False)
         self._inputs = [column.name for column in self.contract.inputs]
+        self._unit = self.contract.target.answer_unit or UNSET
         # unique like a UUID and ten times as cheap: chance for the process, a count for the answer
         self._ids, self._count = secrets.token_hex(8), itertools.count(secrets.randbits(32))
         owners = ownership(model.fitted.feature_names, self._inputs)
@@ -137,7 +138,7 @@ class Predictor:
 
     def answers(self, decoded: Decoded, scores: np.ndarray, first: int = 0) -> list[Prediction]:
         """The answers to the good rows from `first` on, as many as there are scores of shape (rows, outputs)."""
-        unit = self.contract.target.answer_unit or UNSET
+        unit = self._unit
         keys = decoded.keys[first : first + len(scores)]
         rows = zip(self.outcome.answers(scores), self.ids(len(scores)), keys, strict=True)
         return [

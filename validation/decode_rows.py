@@ -53,6 +53,7 @@ class RowDecoder:
             (column, reader(column, self.choices[column.name])) for column in contract.inputs
         ]
         self._keys: list[tuple[Column, Reader]] = [(column, reader(column)) for column in contract.keys]
+        self._named = [(column.name, read) for column, read in self._inputs]
         self.ranges = {
             column.name: Range.of(column, *ranges[column.name]) for column in contract.inputs if column.name in ranges
         }
@@ -85,9 +86,33 @@ class RowDecoder:
             if type(row) is not dict:
                 self._append(decoded, position, None, f"{quoted(row)} is not a row: a row is an object of columns")
                 continue
-            self._decode_row(decoded, records, position, row)
+            values = self._plain(row)
+            if values is None:
+                self._decode_row(decoded, records, position, row)
+            else:
+                records.append(values)
+                decoded.positions.append(position)
+                decoded.keys.append(None)
         decoded.inputs = records
         return decoded
+
+    def _plain(self, row: dict[str, Any]) -> tuple[Value, ...] | None:
+        """The values of a row of all inputs and nothing else, of which there is nothing to be said; None for others.
+
+        Most rows are such, and take half the time of the others.
+        """
+        if len(row) != len(self._named):
+            return None
+        try:
+            values = [read(row[name]) for name, read in self._named]
+        except (KeyError, InvalidValue):
+            return None
+        if None in values:
+            return None
+        for place, low, high, _ in self._ranges:
+            if not low <= values[place] <= high:  # type: ignore[operator] # numbers and times have ranges
+                return None
+        return tuple(values)
 
     def _decode_row(
         self, decoded: Decoded, records: list[tuple[Value, ...]], position: int, row: dict[str, Any]

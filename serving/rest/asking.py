@@ -70,11 +70,17 @@ class Asking(Endpoint, Generic[RequestT]):
         """Whether few rows are answered by `directly`."""
         return self.verb.soon is not None and self._divided is None
 
-    def directly(self, scope: Scope, body: bytes, send: Callable[[Reply], object]) -> bool:
+    def asked(self, scope: Scope) -> Options:
+        """What the head of a request asks for; raises UnsupportedMedia and UnreadableRequest."""
+        self.demand_media(scope)
+        return queried(scope)
+
+    def directly(self, scope: Scope, query: Options, body: bytes, send: Callable[[Reply], object]) -> bool:
         """Answer a request in this turn of the event loop, as `answer` would.
 
         Args:
             scope: its head.
+            query: what the head asks for.
             body: all of it, not compressed.
             send: is given the reply, now or later in the turn.
 
@@ -82,38 +88,35 @@ class Asking(Endpoint, Generic[RequestT]):
             Whether it is answered so; if not, nothing was done.
         """
         exchange = Exchange(scope, self.metrics, self.refuse)
-
-        def reply(request: RequestT, answer: Any) -> None:
-            if isinstance(answer, Exception):
-                send(exchange.failed(answer))
-                return
-            try:
-                answered = exchange.answered(self.reply(request, answer))
-            except Exception as error:  # noqa: BLE001 the last resort of a request
-                answered = exchange.failed(error)
-            else:
-                answered = answered if exchange.plain(answered) else exchange.compressed_here(answered)
-            send(answered)
-
         try:
-            self.demand_media(scope)
-            self.verb.gate.demand_room()
             request = self.read(scope, body)
-            question, query = self.question(request), queried(scope)
+            question = self.question(request)
             if len(question.rows) > _FEW or self.verb.soon is None:
                 return False
-            whole = not (query.partial or question.partial)
-            self.verb.soon(question.rows, partial(reply, request), partial=not whole)
+            told = partial(self._told, exchange, request, send)
+            self.verb.soon(question.rows, told, partial=query.partial or question.partial)
         except Exception as error:  # noqa: BLE001 the last resort of a request
             send(exchange.failed(error))
         return True
 
+    def _told(self, exchange: Exchange, request: RequestT, send: Callable[[Reply], object], answer: Any) -> None:
+        """Send an answer, or the error in place of it."""
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+            reply = exchange.answered(self.reply(request, answer))
+            if not exchange.plain(reply):
+                reply = exchange.compressed_here(reply)
+        except Exception as error:  # noqa: BLE001 the last resort of a request
+            reply = exchange.failed(error)
+        send(reply)
+
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""
-        self.demand_media(scope)
+        query = self.asked(scope)
         self.verb.gate.demand_room()  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
-        question, query = self.question(request), queried(scope)
+        question = self.question(request)
         if self._divided is None:
             return await self._asked(request, question, query, receive)
         split, challenger = self._divided

@@ -43,7 +43,6 @@ class Connection(Direct):
         self._most = settings.max_connections
         self._seconds = settings.max_request_seconds
         self._too_many = False
-        self._arriving = False
         self._ending = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -69,19 +68,18 @@ class Connection(Direct):
             detail = f"{self._most} connections are open, and no more may be. Try again in a second or two."
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, detail, b"retry-after: 1\r\n")
             return
-        if not (self._arriving or self._ending) and self.answers(data):
+        if not (self.arriving or self._ending) and self.answers(data):
             self._unwatch()
             return
         super().data_received(data)
         if len(self.pipeline) > _MOST_AHEAD:  # uvicorn would queue without a limit
             self.transport.abort()
             return
-        if self._timer is None and (self._arriving or self._idle()):
+        if self._timer is None and (self.arriving or self._idle()):
             self._watch()
 
     def on_message_begin(self) -> None:
         """The first byte of a request has arrived."""
-        self._arriving = True
         self._unwatch()
         super().on_message_begin()
 
@@ -93,7 +91,6 @@ class Connection(Direct):
 
     def on_message_complete(self) -> None:
         """The last byte of a request has arrived."""
-        self._arriving = False
         self._unwatch()
         super().on_message_complete()
 
@@ -112,12 +109,16 @@ class Connection(Direct):
             super().shutdown()
 
     def _shut(self) -> None:
-        if not self._arriving:
+        if not self.arriving:
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def send(self, data: bytes) -> None:
+        """Write a whole answer."""
+        self.transport.send(data)  # type: ignore[attr-defined] # of `_OneWrite`
 
     def _idle(self) -> bool:
         """Whether uvicorn has no timer for it: bytes that begin no request cancel its keep-alive timeout."""
@@ -134,7 +135,7 @@ class Connection(Direct):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if self._arriving:
+        if self.arriving:
             detail = f"The request was not complete after {self._seconds} seconds; the connection is closed."
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
         else:  # browsers open connections in advance
@@ -145,7 +146,7 @@ class Connection(Direct):
         if self.transport.is_closing():
             return
         last: RequestResponseCycle | None = self.cycle
-        this = last if self._arriving and last is not None and last.scope is self.scope else None
+        this = last if self.arriving and last is not None and last.scope is self.scope else None
         if self.pipeline or (this is None and last is not None and not last.response_complete):
             self.cycle.keep_alive = False  # pipelined requests before it are answered first
             if self._timer is None:
@@ -187,6 +188,15 @@ class _OneWrite:
         """Whether the connection is lost: uvicorn does not tell the application if further requests are pipelined."""
         self.is_closing = transport.is_closing
 
+    def send(self, data: bytes) -> None:
+        """Write what is whole, without waiting for more."""
+        if self._parts:
+            self._parts.append(data)
+        elif not self.lost:
+            self._transport.write(data)
+            if self._expected or self._transport.get_write_buffer_size():
+                self._written(len(data))
+
     def write(self, data: bytes) -> None:
         if not self._parts:
             self._loop.call_soon(self.flush)
@@ -200,10 +210,13 @@ class _OneWrite:
         if self._parts and not self.lost:
             parts, self._parts = self._parts, []
             self._transport.writelines(parts)
-            if self._expected:
-                self._expected += sum(map(len, parts))
-            else:
-                self._watch()
+            self._written(sum(map(len, parts)))
+
+    def _written(self, size: int) -> None:
+        if self._expected:
+            self._expected += size
+        else:
+            self._watch()
 
     def _watch(self) -> None:
         self._expected = self._transport.get_write_buffer_size()

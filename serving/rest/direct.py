@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from serving.bodies import SMALL
 from serving.rest.asking import Asking
 from serving.rest.exchange import Reply
-from serving.rest.request import HEADERS, size_of
+from serving.rest.request import HEADERS, Options, size_of
+from validation.errors import RequestError
 
 Find = Callable[[bytes], Asking[Any] | None]
 """The endpoint of a path, if it answers directly."""
@@ -25,7 +26,9 @@ _MOST_HEADS, _LONGEST_HEAD = 8, 2_048
 _END = b"\r\n\r\n"
 _OTHERWISE = (b"transfer-encoding", b"content-encoding", b"expect", b"origin", b"upgrade")
 """Headers of requests that go through ASGI: a body in parts or compressed, and what middleware reads."""
-_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_REPLY = b"HTTP/1.1 %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
+_LAST = b"connection: close\r\n"
+_STATUS = {status.value: f"{status.value} {status.phrase}".encode() for status in HTTPStatus}
 
 
 class Head(NamedTuple):
@@ -34,11 +37,13 @@ class Head(NamedTuple):
     Attributes:
         endpoint: what answers.
         scope: what of ASGI's scope protocols read.
+        query: what it asks for.
         length: of the body, in bytes.
     """
 
     endpoint: Asking[Any]
     scope: Scope
+    query: Options
     length: int
 
 
@@ -69,7 +74,10 @@ def _head(find: Find, url: bytes, headers: Sequence[tuple[bytes, bytes]], client
         "client": client,
         HEADERS: by_name,
     }
-    return Head(endpoint, scope, length)
+    try:
+        return Head(endpoint, scope, endpoint.asked(scope), length)
+    except RequestError:
+        return None
 
 
 class _Heads:
@@ -128,10 +136,9 @@ class _Writer:
         default = self._default()
         if default is not self._last:
             self._last, self._rendered = default, _lines(default)
-        end = b"connection: close\r\n\r\n" if last else b"\r\n"
-        more = _lines(reply.headers) if reply.headers else b""
-        about = f"content-type: {reply.media}\r\ncontent-length: {len(reply.body)}\r\n".encode()
-        return b"".join((_STATUS[reply.status], self._rendered, about, more, end, reply.body))
+        body, more = reply.body, _lines(reply.headers) if reply.headers else b""
+        end = _LAST if last else b""
+        return _REPLY % (_STATUS[reply.status], self._rendered, reply.media.encode(), len(body), more, end, body)
 
 
 class Direct(HttpToolsProtocol):
@@ -144,6 +151,10 @@ class Direct(HttpToolsProtocol):
         self._heads = _Heads()
         self._own = _Answering()
         self._whole = b""
+        self.arriving = False
+        """Whether a request has begun and is not complete."""
+        self._rests: asyncio.TimerHandle | None = None
+        self._resting_since = 0.0
         self._render = _Writer(lambda: self.server_state.default_headers)
 
     def answers(self, data: bytes) -> bool:
@@ -172,6 +183,7 @@ class Direct(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request, whose scope is made once it is known to be needed."""
+        self.arriving = True
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self.scope = None  # type: ignore[assignment] # of no request
 
@@ -193,7 +205,7 @@ class Direct(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
-        own = self._own
+        self.arriving, own = False, self._own
         if self.cycle is not own:
             super().on_message_complete()
         elif own.head is not None and not own.response_complete:
@@ -229,7 +241,7 @@ class Direct(HttpToolsProtocol):
     def _asked(self, head: Head, body: bytes) -> bool:
         """Ask the endpoint; false where a request takes longer than a turn, and then it is complete for uvicorn."""
         self.cycle = self._own
-        if head.endpoint.directly(head.scope, body, self._answered):
+        if head.endpoint.directly(head.scope, head.query, body, self._answered):
             return True
         self._own.response_complete = True
         return False
@@ -239,10 +251,39 @@ class Direct(HttpToolsProtocol):
         own.response_complete = True
         if self.transport.is_closing():
             return
-        self.transport.write(self._render(reply, last=not own.keep_alive))
+        self.send(self._render(reply, last=not own.keep_alive))
         if not own.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        if self.pipeline or not own.keep_alive:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+            self._rest()
+
+    def send(self, data: bytes) -> None:
+        """Write a whole answer."""
+        self.transport.write(data)
+
+    def _rest(self) -> None:
+        """Close after the keep-alive timeout; one timer for many answers, since each would cost a microsecond."""
+        self._resting_since = self.loop.time()
+        if self._rests is None:
+            self._rests = self.loop.call_later(self.timeout_keep_alive, self._rested)
+
+    def _rested(self) -> None:
+        self._rests = None
+        left = self._resting_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._rests = self.loop.call_later(left, self._rested)
+        elif self._free() and not self.arriving:  # else the next answer begins anew
+            self.timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._rests is not None:
+            self._rests.cancel()
+        super().connection_lost(exc)
 
 
 def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
