@@ -16,6 +16,7 @@ from model.bundle import Bundle
 from model.contributions import Explainer
 from model.features import FeatureMatrix, ownership
 from model.model import BOOSTER, SPREAD, Model
+from model.outcomes.answer import Answer
 from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
 from model.trees import TreeScorer
@@ -138,9 +139,12 @@ class Predictor:
 
     def answers(self, decoded: Decoded, scores: np.ndarray, first: int = 0) -> list[Prediction]:
         """The answers to the good rows from `first` on, as many as there are scores of shape (rows, outputs)."""
-        unit = self._unit
-        keys = decoded.keys[first : first + len(scores)]
-        rows = zip(self.outcome.answers(scores), self.ids(len(scores)), keys, strict=True)
+        return self.sent(decoded, self.outcome.answers(scores), self.ids(len(scores)), first)
+
+    def sent(self, decoded: Decoded, answers: Sequence[Answer], ids: Sequence[str], first: int = 0) -> list[Prediction]:
+        """What callers get of answers to the good rows from `first` on, with as many ids."""
+        unit, warnings = self._unit, decoded.warnings
+        rows = zip(answers, ids, decoded.keys[first : first + len(answers)], strict=True)
         return [
             Prediction(
                 prediction=answer.prediction,
@@ -148,7 +152,7 @@ class Predictor:
                 interval=answer.interval,
                 probabilities=answer.probabilities,
                 prediction_set=answer.prediction_set,
-                warnings=decoded.warnings.get(place, []),
+                warnings=warnings.get(place, []),
                 prediction_id=prediction_id,
                 keys=sent or UNSET,
             )

@@ -8,52 +8,58 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TypeVar
-
-import numpy as np
+from typing import Any, Generic, Protocol, TypeVar
 
 from validation.decode import Records
 
+
+class Scored(Protocol):
+    """What came of rows, by their places."""
+
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
+S = TypeVar("S", bound=Scored)
 T = TypeVar("T")
-Done = Callable[[np.ndarray | Exception], None]
-"""Takes the scores of a request's rows, or why there are none."""
+Done = Callable[[S | Exception], None]
+"""Takes what came of a request's rows, or why there is nothing."""
 _log = logging.getLogger("boxwood.batching")
 
 
-class Batcher:
+class Batcher(Generic[S]):
     """Merges the rows of concurrent requests to one model; to be used on one event loop."""
 
-    def __init__(self, score: Callable[[Records], np.ndarray], part: Callable[[], int], *, merge: bool = True) -> None:
+    def __init__(self, score: Callable[[Records], S], part: Callable[[], int], *, merge: bool = True) -> None:
         """Score merged rows with `score`.
 
         Args:
-            score: scores rows, shape (rows, outputs).
+            score: scores rows; what it returns is sliced by rows.
             part: how many rows may be scored in a turn of the event loop now.
             merge: whether the rows of several requests are scored together.
         """
         self._score = score
         self._part = part
         self._merge = merge
-        self._waiting: list[tuple[Records, Done]] = []
+        self._waiting: list[tuple[Records, Done[S]]] = []
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()  # a system call before Python 3.12
 
-    def add(self, records: Records, done: Done) -> None:
+    def add(self, records: Records, done: Done[S]) -> None:
         """Score rows, no more than a turn may have.
 
         Args:
             records: the rows.
-            done: is called with their scores in their order, shape (rows, outputs), or with an error.
+            done: is called with their scores in their order, or with an error.
         """
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append((records, done))
 
-    def submit(self, records: Records) -> "asyncio.Future[np.ndarray]":
+    def submit(self, records: Records) -> "asyncio.Future[S]":
         """The scores of rows, see `add`."""
-        future: asyncio.Future[np.ndarray] = self._loop.create_future()
+        future: asyncio.Future[S] = self._loop.create_future()
         self.add(records, partial(settle, future))
         return future
 
@@ -74,7 +80,7 @@ class Batcher:
                 return max(1, count)
         return len(self._waiting)
 
-    def _answer(self, waiting: Sequence[tuple[Records, Done]]) -> None:
+    def _answer(self, waiting: Sequence[tuple[Records, Done[S]]]) -> None:
         merged = waiting[0][0] if len(waiting) == 1 else [record for records, _ in waiting for record in records]
         try:
             scores = self._score(merged)
@@ -92,7 +98,7 @@ class Batcher:
             start = end
 
     @staticmethod
-    def _tell(done: Done, scores: np.ndarray | Exception) -> None:
+    def _tell(done: Done[S], scores: S | Exception) -> None:
         try:
             done(scores)
         except Exception:  # noqa: BLE001 of one caller: the others get their scores

@@ -6,12 +6,14 @@ are raised; later ones are told.
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
+from model.outcomes.answer import Answer
 from model.record import Role
 from serving.admission import Gate
 from serving.batching import Batcher, settle
@@ -43,7 +45,33 @@ class Answers(NamedTuple):
     predictor: "Predictor"
     decoded: Decoded
     scores: np.ndarray
-    ids: list[str]
+    ids: Sequence[str]
+
+
+class Scored(NamedTuple):
+    """What came of good rows.
+
+    Attributes:
+        scores: of shape (rows, outputs).
+        answers: what they say.
+        ids: of the answers.
+    """
+
+    scores: np.ndarray
+    answers: Sequence[Answer]
+    ids: Sequence[str]
+
+
+class _Batch:
+    """What came of a batch, made at once for all of its rows."""
+
+    def __init__(self, predictor: "Predictor", scores: np.ndarray) -> None:
+        self._scores = scores
+        self._answers = predictor.outcome.answers(scores)
+        self._ids = predictor.ids(len(scores))
+
+    def __getitem__(self, rows: slice) -> Scored:
+        return Scored(self._scores[rows], self._answers[rows], self._ids[rows])
 
 
 class Quick:
@@ -55,18 +83,18 @@ class Quick:
         self._metrics = metrics
         self._shared = shared
         self._rows, self._tables = rows, tables
-        self._batcher = Batcher(self._batch, self._turn, merge=bool(shared.settings.batching))
+        self._batcher: Batcher[Any] = Batcher(self._batch, self._turn, merge=bool(shared.settings.batching))
 
     def _turn(self) -> int:
         return self._rows.part
 
-    def _batch(self, inputs: Inputs) -> np.ndarray:
-        """The scores of a batch, counted as what callers get."""
+    def _batch(self, inputs: Inputs) -> _Batch:
+        """Score a batch, and count its answers."""
         self._rows.waiting.show()
         self._metrics.batch_rows.observe(count(inputs))
         scores = self._predictor.scores(inputs)
         self._metrics.answered(self._predictor.outcome.observed(scores))
-        return scores
+        return _Batch(self._predictor, scores)
 
     def predict(
         self,
@@ -80,9 +108,9 @@ class Quick:
         self._rows.demand_room(len(rows))
         decoded = self.checked(self._predictor.decode(rows), partial)
 
-        def answered(scores: np.ndarray) -> Predictions | PartialPredictions:
-            answers = self._predictor.answers(decoded, scores)
-            self.journalled(rows, decoded, scores, answers, role)
+        def answered(scored: Scored) -> Predictions | PartialPredictions:
+            answers = self._predictor.sent(decoded, scored.answers, scored.ids)
+            self.journalled(rows, decoded, scored.scores, answers, role)
             return self.document(decoded, answers)
 
         self._scored(self._rows, len(rows), decoded.inputs, answered, done)
@@ -92,10 +120,9 @@ class Quick:
         self._tables.demand_room(len(rows))
         decoded = self.checked(self._predictor.decode(rows), partial)
 
-        def answered(scores: np.ndarray) -> Answers:
-            answers = Answers(self._predictor, decoded, scores, self._predictor.ids(len(scores)))
-            self.journalled(rows, decoded, scores, answers.ids, role)
-            return answers
+        def answered(scored: Scored) -> Answers:
+            self.journalled(rows, decoded, scored.scores, scored.ids, role)
+            return Answers(self._predictor, decoded, scored.scores, scored.ids)
 
         self._scored(self._tables, len(rows), decoded.inputs, answered, done)
 
@@ -104,27 +131,25 @@ class Quick:
         self._rows.demand_room(len(rows))
         each, _ = self.decoded_each(rows, 0)
 
-        def answered(scores: np.ndarray) -> list[dict[str, Any]]:
-            return self.answers_each(rows, each, scores)
+        def answered(scored: Scored) -> list[dict[str, Any]]:
+            return self.answers_each(rows, each, scored)
 
         self._scored(self._rows, len(rows), _records(each), answered, done)
 
-    def _scored(
-        self, gate: Gate, rows: int, inputs: Inputs, answered: Callable[[np.ndarray], T], done: Done[T]
-    ) -> None:
+    def _scored(self, gate: Gate, rows: int, inputs: Inputs, answered: Callable[[Scored], T], done: Done[T]) -> None:
         """Have the good ones of so many rows scored, and tell what is answered."""
         held = gate.hold(rows)
 
-        def told(scores: np.ndarray | Exception) -> None:
+        def told(scored: Scored | Exception) -> None:
             gate.release(held)
             try:
-                answer = scores if isinstance(scores, Exception) else answered(scores)
+                answer = scored if isinstance(scored, Exception) else answered(scored)
             except Exception as error:  # noqa: BLE001 whoever waits is told of it
                 answer = error
             done(answer)
 
         if isinstance(inputs, dict):  # columns are a batch of their own
-            told(self._batch(inputs))
+            told(self._batch(inputs)[:])
         else:
             self._batcher.add(inputs, told)
 
@@ -167,24 +192,27 @@ class Quick:
             each.append(decoded)
         return each, compared
 
-    def scores(self, each: Sequence[Decoded]) -> "asyncio.Future[np.ndarray]":
-        """The scores of the good ones of rows that were decoded each by itself, shape (rows, outputs)."""
+    def scores(self, each: Sequence[Decoded]) -> "asyncio.Future[Scored]":
+        """What came of the good ones of rows that were decoded each by itself."""
         return self._batcher.submit(_records(each))
 
-    def answers_each(self, rows: Sequence[object], each: Sequence[Decoded], scores: np.ndarray) -> list[dict[str, Any]]:
-        """The answers to rows that were decoded each by itself; `scores` are of the good ones."""
-        row_scores = iter(scores[:, None])
-        return [self._answer_alone(row, decoded, row_scores) for row, decoded in zip(rows, each, strict=True)]
+    def answers_each(self, rows: Sequence[object], each: Sequence[Decoded], scored: Scored) -> list[dict[str, Any]]:
+        """The answers to rows that were decoded each by itself: its errors, or what came of it."""
+        places = itertools.count()
+        return [
+            {"errors": [_without_row(error) for error in decoded.errors]}
+            if decoded.error_count
+            else self._answer_alone(row, decoded, scored, next(places))
+            for row, decoded in zip(rows, each, strict=True)
+        ]
 
-    def _answer_alone(self, row: object, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
-        """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
-        if decoded.error_count:
-            return {"errors": [_without_row(error) for error in decoded.errors]}
-        row_scores = next(scores)
-        [answer] = self._predictor.answers(decoded, row_scores)
-        self.journalled([row], decoded, row_scores, [answer])
+    def _answer_alone(self, row: object, decoded: Decoded, scored: Scored, place: int) -> dict[str, Any]:
+        """The answer to a good row that was decoded by itself."""
+        of_row = slice(place, place + 1)
+        answers = self._predictor.sent(decoded, scored.answers[of_row], scored.ids[of_row])
+        self.journalled([row], decoded, scored.scores[of_row], answers)
         name, version = self._predictor.name, self._predictor.version
-        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
+        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answers[0])}
 
 
 def _records(each: Sequence[Decoded]) -> list[tuple[Value, ...]]:

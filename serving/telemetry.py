@@ -191,6 +191,8 @@ class Measurement:
         outcome: how it ended, in a word.
     """
 
+    __slots__ = ("_started", "metrics", "outcome", "seconds")
+
     def __init__(self, metrics: RequestMetrics | None) -> None:
         self.metrics = metrics
         self.seconds = 0.0
@@ -207,16 +209,15 @@ class Measurement:
     def end(self, error: BaseException | None) -> None:
         """Count a request that ended with an error, or well."""
         self.seconds = time.perf_counter() - self._started
-        self.outcome = _outcome(error)
+        if error is not None:
+            self.outcome = _outcome(error)
         if self.metrics is not None:
             self.metrics.count(self.seconds, self.outcome)
 
 
-def _outcome(error: BaseException | None) -> str:
+def _outcome(error: BaseException) -> str:
     """How a request ended, in a word."""
     match error:
-        case None:
-            return OK
         case RequestError():
             return error.kind
         case asyncio.CancelledError():

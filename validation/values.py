@@ -6,6 +6,7 @@ already a typed array, and for their messages. So both give one verdict, in the 
 
 import contextlib
 import datetime
+import functools
 import math
 import sys
 from collections.abc import Callable, Collection
@@ -120,11 +121,20 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
     return read
 
 
-def _read_date(value: object) -> int:
-    # fromisoformat alone would also take 20240131 and 2024-W05-3
-    if type(value) is str and len(value) == 10 and value[4] == value[7] == "-":
+@functools.lru_cache(maxsize=10_000)  # a table has few different days, and a look costs a quarter
+def _day(text: str) -> int | None:
+    """Days since 1970 of a text of ten characters; None if it is not YYYY-MM-DD."""
+    if text[4] == text[7] == "-":  # fromisoformat alone would also take 20240131 and 2024-W05-3
         with contextlib.suppress(ValueError):
-            return datetime.date.fromisoformat(value).toordinal() - _EPOCH
+            return datetime.date.fromisoformat(text).toordinal() - _EPOCH
+    return None
+
+
+def _read_date(value: object) -> int:
+    if type(value) is str and len(value) == 10:
+        day = _day(value)
+        if day is not None:
+            return day
     moment = _moment(value)  # pandas writes and holds days as their midnights
     if moment is None:
         raise InvalidValue(f"{quoted(value)} is not a date; dates are written YYYY-MM-DD{_epoch_hint(value)}")

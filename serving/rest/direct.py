@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from serving.bodies import SMALL
 from serving.rest.asking import Asking
@@ -116,24 +117,23 @@ class _Answering(RequestResponseCycle):
         self.head: Head | None = None
 
     def begin(self, head: Head) -> None:
-        """Be the request with that head."""
+        """Be the request with that head; its body is empty, or not asked for."""
         self.head, self.scope = head, head.scope  # type: ignore[assignment] # less than a whole scope
-        self.body = bytearray()
         self.keep_alive, self.response_complete = True, False
 
 
 class _Writer:
     """Writes replies as uvicorn would."""
 
-    def __init__(self, default: Callable[[], list[tuple[bytes, bytes]]]) -> None:
-        """Put the headers that `default` returns before all others; they are another list when they change."""
-        self._default = default
+    def __init__(self, server: ServerState) -> None:
+        """Put the server's headers before all others; they are another list when they change."""
+        self._server = server
         self._last: list[tuple[bytes, bytes]] | None = None
         self._rendered = b""
 
     def __call__(self, reply: Reply, *, last: bool) -> bytes:
         """The bytes of a reply; the last one of its connection says so."""
-        default = self._default()
+        default = self._server.default_headers
         if default is not self._last:
             self._last, self._rendered = default, _lines(default)
         body, more = reply.body, _lines(reply.headers) if reply.headers else b""
@@ -155,7 +155,7 @@ class Direct(HttpToolsProtocol):
         """Whether a request has begun and is not complete."""
         self._rests: asyncio.TimerHandle | None = None
         self._resting_since = 0.0
-        self._render = _Writer(lambda: self.server_state.default_headers)
+        self._render = _Writer(self.server_state)
 
     def answers(self, data: bytes) -> bool:
         """Answer a whole request whose head was sent before; to be asked between requests.
@@ -194,6 +194,7 @@ class Direct(HttpToolsProtocol):
             self._begin_cycle()
         else:
             self._own.begin(head)
+            self._own.body = bytearray()
             self.cycle, self.scope = self._own, head.scope  # type: ignore[assignment] # less than a whole scope
 
     def on_body(self, body: bytes) -> None:

@@ -41,7 +41,7 @@ def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
 class Exchange:
     """One request, from its head until its reply."""
 
-    __slots__ = ("_caller", "_measured", "_refuse", "_scope")
+    __slots__ = ("_by_name", "_caller", "_measured", "_refuse", "_scope")
 
     def __init__(self, scope: Scope, metrics: RequestMetrics | None, refuse: Callable[..., Reply]) -> None:
         """Begin.
@@ -51,7 +51,7 @@ class Exchange:
             metrics: counts it; None to count nothing.
             refuse: makes a reply of problem details and headers.
         """
-        by_name = headers(scope)
+        by_name = self._by_name = headers(scope)
         trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
         self._caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
         self._measured = Measurement(metrics)
@@ -59,10 +59,11 @@ class Exchange:
 
     def answered(self, reply: Reply) -> Reply:
         """End with a reply; counted before it is sent, since the caller may read the metrics next."""
+        measured = self._measured
         if reply.metrics is not None:
-            self._measured.metrics = reply.metrics
-        self._measured.end(None)
-        return self._ended(reply)
+            measured.metrics = reply.metrics
+        measured.end(None)
+        return reply if self._caller is logs.NOBODY and measured.seconds <= logs.SLOW_SECONDS else self._ended(reply)
 
     def failed(self, error: BaseException) -> Reply:
         """End with an error."""
@@ -97,7 +98,7 @@ class Exchange:
 
     def plain(self, reply: Reply) -> bool:
         """Whether nobody would compress a reply, as is most often so."""
-        return len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(self._scope)
+        return len(reply.body) < compression.LEAST and b"accept-encoding" not in self._by_name
 
     async def compressed(self, reply: Reply) -> Reply:
         """The reply, compressed if the caller accepts that."""
