@@ -34,6 +34,7 @@ from benchmarks.throughput import (
 OURS, ALONE = "Boxwood", "Boxwood, alone"
 PEER = "FastAPI, careful"
 """The server that ratios over HTTP are to."""
+ECHO = "bare ASGI echo"
 EXPLAIN_SHARE = 0.9
 STALL_MS = 25.0
 REFUSAL_MS = 50.0
@@ -85,13 +86,16 @@ def single(results: list[Single]) -> Section:
 
 def _single_targets(results: list[Single], loads: Mapping[tuple[str, int], Sequence[Load]]) -> list[Target]:
     own_rate = _rate(loads[OURS, 32])
-    ratios = ((PEER, 1.5), ("BentoML, batchable", 8.0), ("MLServer", 3.0), ("bare ASGI echo", 0.6))
+    ratios = ((PEER, 4.0), ("BentoML, batchable", 8.0), ("MLServer", 3.0), (ECHO, 0.75))
     targets = [
         _at_least(f"requests a second at 32 connections, to {name}", own_rate / _rate(loads[name, 32]), wanted)
         for name, wanted in ratios
     ]
-    own_p99, peer_p99 = (median(load.p99 for load in loads[name, 32]) for name in (OURS, PEER))
+    alone = _rate(loads[OURS, 1]) / _rate(loads[PEER, 1])
+    targets.append(_at_least(f"requests a second at 1 connection, to {PEER}", alone, _AS_FAST))
+    own_p99, peer_p99, echo_p99 = (median(load.p99 for load in loads[name, 32]) for name in (OURS, PEER, ECHO))
     targets.append(_at_most(f"p99 at 32 connections, ms; {PEER}'s is the limit", own_p99, peer_p99))
+    targets.append(_at_most(f"p99 at 32 connections, ms; {ECHO}'s is the limit", own_p99, echo_p99))
     ready = {name: median(result.ready for result in results if result.server == name) for name in (OURS, ALONE, PEER)}
     for name, wanted in ((OURS, 2.8), (ALONE, 2.0)):
         targets.append(_at_most(f"start to ready, {name} to {PEER}", ready[name] / ready[PEER], wanted))

@@ -56,6 +56,16 @@ def alone(bench: Bench) -> Server:
     return dataclasses.replace(ours(bench), name="Boxwood, alone", command=command, folder=folder)
 
 
+def through_asgi(bench: Bench) -> Server:
+    """The service without its direct way: each request gets a task, a scope and messages."""
+    return dataclasses.replace(ours(bench, BOXWOOD_DIRECT="0"), name="Boxwood, through ASGI")
+
+
+def two_workers(bench: Bench) -> Server:
+    """The service with two workers, whose client shares their two cores here."""
+    return dataclasses.replace(ours(bench, BOXWOOD_WORKERS="2"), name="Boxwood, two workers")
+
+
 def native(bench: Bench) -> Server:
     """BentoML's own API of the same service."""
     body = json.dumps({"rows": bodies.rows(1)})

@@ -73,6 +73,8 @@ def single(bench: Bench) -> list[Single]:
     """Single rows over HTTP, with the peers."""
     field = [
         servers.ours,
+        servers.through_asgi,
+        servers.two_workers,
         servers.alone,
         servers.native,
         servers.echo,

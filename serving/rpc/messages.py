@@ -39,7 +39,8 @@ class Messages:
         """Have limits as `settings` say."""
         self._seconds = settings.max_request_seconds
         self._most_slow = max(_LEAST_SLOW, bodies.budget(settings) // settings.max_body_bytes)
-        self._arriving: dict[asyncio.Timeout, float] = {}  # by timeout, when each began; the oldest first
+        self._arriving: dict[asyncio.Task[Any], float] = {}  # by what waits, when each began; the oldest first
+        self._given_up: dict[asyncio.Task[Any], RequestError] = {}
         self._watching = False
 
     async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
@@ -60,38 +61,46 @@ class Messages:
             yield _parsed(data, kind)
 
     async def _read(self, context: grpc.aio.ServicerContext) -> Any:
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + self._seconds
-        try:
-            async with asyncio.timeout_at(latest) as limit:
-                self._arriving[limit] = loop.time()
-                self._watch(loop)
-                try:
-                    return await context.read()
-                finally:
-                    self._arriving.pop(limit, None)
-        except TimeoutError:
-            if limit.when() == latest:
-                raise UnreadableRequest(f"The message was not there after {self._seconds} seconds.") from None
-            raise Overloaded(
-                f"The message arrives slowly, as {self._most_slow} others do, and no more may. Send it again in a "
-                "second or two, or its rows in parts."
-            ) from None
-
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        if len(self._arriving) > self._most_slow and not self._watching:
+        waiting, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if waiting is None:
+            raise RuntimeError("A message is read in a task.")
+        self._arriving[waiting] = loop.time()
+        if not self._watching:
             self._watching = True
-            loop.call_later(_SLOW_SECONDS, self._refuse_slow, loop)
+            loop.call_later(_SLOW_SECONDS, self._give_up, loop)
+        try:
+            return await context.read()
+        except asyncio.CancelledError:
+            error = self._given_up.pop(waiting, None)
+            if error is None or waiting.uncancel():
+                raise
+            raise error from None
+        finally:
+            self._arriving.pop(waiting, None)
 
-    def _refuse_slow(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for limit, began in list(self._arriving.items())[: -self._most_slow]:
-            if now - began >= _SLOW_SECONDS and not limit.expired():
-                # not at once: if the event loop was blocked, the message may have arrived already
-                limit.reschedule(min(limit.when() or now, now + _SLOW_SECONDS))
-                del self._arriving[limit]
-        self._watching = False
-        self._watch(loop)
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up what takes too long; one timer for all messages, since each of its own would cost more than it."""
+        now, slow = loop.time(), len(self._arriving) - self._most_slow
+        for place, (waiting, began) in enumerate(list(self._arriving.items())):
+            if now - began >= self._seconds:
+                self._cancel(waiting, UnreadableRequest(f"The message was not there after {self._seconds} seconds."))
+            elif place < slow and now - began >= 2 * _SLOW_SECONDS:
+                # not earlier: if the event loop was blocked, the message may have arrived already
+                self._cancel(waiting, self._too_slow())
+        self._watching = bool(self._arriving)
+        if self._watching:
+            loop.call_later(_SLOW_SECONDS, self._give_up, loop)
+
+    def _cancel(self, waiting: asyncio.Task[Any], error: RequestError) -> None:
+        del self._arriving[waiting]
+        self._given_up[waiting] = error
+        waiting.cancel()
+
+    def _too_slow(self) -> RequestError:
+        return Overloaded(
+            f"The message arrives slowly, as {self._most_slow} others do, and no more may. Send it again in a "
+            "second or two, or its rows in parts."
+        )
 
 
 def _parsed(data: bytes, kind: type[M]) -> M:

@@ -171,4 +171,6 @@ class Method:
 
 async def _each(verb: Verb, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     """Convert each item; other requests take turns between the parts of a large one."""
+    if len(items) <= verb.gate.part:
+        return [convert(item) for item in items]
     return [convert(item) async for part in verb.gate.turns(items) for item in part]

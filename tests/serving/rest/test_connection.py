@@ -30,11 +30,12 @@ def grpc_port() -> str:
     return str(free_port())
 
 
-@pytest.fixture(scope="module")
-def server(trained: Project, bento: str, grpc_port: str) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=["1", "0"], ids=["direct", "through ASGI"])
+def server(trained: Project, bento: str, grpc_port: str, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A worker without a supervisor that has little patience; the port of its platform is gRPC's."""
     limits = {"CONNECTIONS": MOST, "REQUEST_SECONDS": 1}
-    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()} | {"BOXWOOD_IMAGE": IMAGE}
+    variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()}
+    variables |= {"BOXWOOD_IMAGE": IMAGE, "BOXWOOD_DIRECT": request.param}
     with trained.start_alone(bento, grpc_port=grpc_port, **variables) as (client, process):
         yield client
     assert process.wait() == 0
