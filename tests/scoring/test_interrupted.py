@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from scoring import manifest
-from scoring.places import Place
+from storage.place import Place
 from tests import disks
 from tests.scoring import made
 from tests.scoring.runs import contents, running, score, verify

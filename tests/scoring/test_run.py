@@ -219,7 +219,7 @@ def test_verify_finds_what_is_wrong(
         pq.write_table(pq.read_table(path).slice(0, 350), path)
         found = json.loads((out / "_manifest.json").read_text())
         with path.open("rb") as file:
-            from scoring.places import digest
+            from storage.place import digest
 
             size, sha256 = digest(file)
         found["done"][1] |= {"good": 350, "answers": {"path": path.name, "size": size, "sha256": sha256}}
