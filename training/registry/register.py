@@ -40,8 +40,7 @@ from validation.contract import Column, Contract, Kind
 
 CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
 """What decides about a model; dvc.lock does not, and every run may rewrite it."""
-VERSION_TAG = "bundle"
-EVIDENCE_TAG = "evidence"
+VERSION_TAG, EVIDENCE_TAG = "bundle", "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
 BECAUSE_TAG = "because"
@@ -250,8 +249,8 @@ def _log_model(
 def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
     """The contract as MLflow has it: names, and which must be there. Texts are texts, and the decoder judges others.
 
-    By types of its own MLflow would refuse what requests may hold, or fail a whole table for one cell: integers of 64
-    bits where numbers are expected (as most of Spark's are), a missing one beside them, a day of the year 9999.
+    By types MLflow would refuse what requests may hold, or fail a table for a cell: Spark's integers of 64 bits among
+    numbers, a missing one beside them, a day of the year 9999.
     """
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
     inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
@@ -268,11 +267,10 @@ def _type(column: Column) -> DataType | AnyType:
 
 def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows as requests carry them as a table of the signature, in the types in which our own tables hold them."""
-    frame = pd.DataFrame(rows, columns=[column.name for column in contract.inputs])
     kinds = {column.name: column.kind for column in contract.inputs}
-    times = {name: pd.to_datetime(frame[name]) for name, kind in kinds.items() if kind in (Kind.DATE, Kind.TIMESTAMP)}
-    numbers = {column.name: frame[column.name].astype("float64") for column in contract.inputs if column.numeric}
-    return frame.assign(**times, **numbers)
+    frame = pd.DataFrame(rows, columns=list(kinds))
+    changed = tabular.STORED.keys() - {Kind.FLAG}
+    return frame.astype({name: tabular.STORED[kind] for name, kind in kinds.items() if kind in changed})
 
 
 def git_commit() -> str | None:
