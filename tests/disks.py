@@ -17,7 +17,7 @@ def small(folder: Path, size: str) -> Iterator[bool]:
         yield there
     finally:
         if there:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a process may be at its end still
 
 
 def enlarge(folder: Path, size: str) -> None:
