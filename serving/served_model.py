@@ -218,7 +218,7 @@ class ServedModel:
         """
         subjects = self.predictor.subjects(classes)
         self.explaining.gate.demand_small(len(rows), len(subjects))
-        with self.explaining.gate.admit(len(rows)):
+        with self.explaining.gate.admit(len(rows), self.predictor.effort(len(rows))):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
@@ -229,15 +229,22 @@ class ServedModel:
         return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.error_count)
 
     async def _explanations(self, records: Records, subjects: Sequence[str]) -> list[Explanation]:
-        """Explain part by part in one thread, so that requests take turns; LightGBM releases the GIL meanwhile."""
+        """Explain part by part in one thread, so that requests take turns; LightGBM releases the GIL meanwhile.
+
+        Many rows are explained from tables, in a thread of their own: tables pay in parts that take longer than a turn.
+        """
         loop = asyncio.get_running_loop()
+        bulk = 0
+        if self.predictor.effort(len(records)) < len(records):
+            bulk = await loop.run_in_executor(self._shared.bulk, self.predictor.prepare_bulk)
         explained: list[Explanation] = []
         while len(explained) < len(records):
-            part = records[len(explained) : len(explained) + self.explaining.gate.part]
+            part = records[len(explained) : len(explained) + (bulk or self.explaining.gate.part)]
             part_explanations, seconds = await loop.run_in_executor(
-                self._explainer, timed, self.predictor.explanations, part, subjects
+                self._shared.bulk if bulk else self._explainer, timed, self.predictor.explanations, part, subjects
             )
-            self.explaining.gate.took(len(part), seconds)
+            if not bulk:
+                self.explaining.gate.took(len(part), seconds)
             explained += part_explanations
         return explained
 

@@ -24,7 +24,7 @@ _CHUNK, _CHUNK_BYTES = 64, 1 << 26
 """Groups whose tables are made together, and the bytes that making them takes."""
 _BLOCK = 1 << 16
 """Numbers of a block of rows: a core's cache holds them and a table."""
-_ROWS = 1 << 16
+ROWS = 1 << 16
 """Rows for which tables that are not kept are made once."""
 
 
@@ -92,8 +92,8 @@ class BulkContributions:
         found = np.empty((len(matrix), self.outputs, self.columns + 1))
         with contextlib.ExitStack() as stack:
             each = map if threads == 1 else stack.enter_context(ThreadPoolExecutor(threads)).map
-            for first in range(0, len(matrix), _ROWS):
-                part = slice(first, first + _ROWS)
+            for first in range(0, len(matrix), ROWS):
+                part = slice(first, first + ROWS)
                 self._explain(matrix[part], found[part], each)
         return found
 
