@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.contributions import BulkContributions, Explainer, NotTabulated, explainer
+from model.contributions import BulkContributions, Explainer, NotTabulated, effort, explainer
 from model.contributions.trees import Tree, read_forest
 
 SILENT = {"verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True, "force_row_wise": True}
@@ -229,6 +229,7 @@ def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[
     explain = Explainer(model, emptied, np.eye(5))
     np.testing.assert_array_equal(explain(matrix), by_lightgbm(model, matrix))
     assert "no training rows" in explain.refusal
+    assert explain.prepare() == 0
 
 
 def chain(features: int) -> tuple[lgb.Booster, np.ndarray]:
@@ -296,3 +297,17 @@ def test_few_rows_are_lightgbms_and_many_come_from_tables(model: lgb.Booster, ma
     np.testing.assert_array_equal(explain(matrix[:1]), expected[:1])
     assert explain(matrix[:0]).shape == (0, 1, 6)
     assert_equal(tables, expected)
+
+
+def test_tables_are_made_before_the_first_row(model: lgb.Booster, matrix: np.ndarray) -> None:
+    text = model.model_to_string()
+    explain, few = Explainer(model, text, np.eye(5)), slice(explainer.FEW)
+    assert explain.prepare() >= explainer.MANY
+    np.testing.assert_array_equal(explain(matrix[few]), BulkContributions(text)(matrix[few]))
+
+
+@given(st.integers(0, 10**9))
+def test_many_rows_take_as_long_as_fewer_do(rows: int) -> None:
+    assert effort(rows) <= rows
+    assert effort(rows) <= effort(rows + 1)
+    assert effort(rows) == rows or rows > explainer.MANY
