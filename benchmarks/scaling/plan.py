@@ -105,7 +105,10 @@ def limits(given: Mapping[str, float]) -> list[Limit]:
         ),
         Limit(given["most-instances"] * usable, f"`max_instances: {given['most-instances']:g}` of Cloud Run", "ours"),
         Limit(given["most-pods"] * usable, f"`maxReplicas: {given['most-pods']:g}` of the autoscalers", "ours"),
-        Limit(given["run-quota"] * usable, f"{given['run-quota']:,.0f} instances of a service", "ask for more"),
+        Limit(
+            given["run-quota"] // given["vcpus"] * usable, f"{given['run-quota']:,.0f} vCPUs of a service on Cloud Run",
+            "ask for more, or move the collector out",
+        ),
         Limit(
             given["prometheus"] / given["series"] * usable, f"{given['prometheus']:,.0f} series in one Prometheus",
             "record sums without `pod`, or more than one Prometheus",

@@ -73,7 +73,7 @@ def test_a_limit_is_reached_at_its_load_and_not_before(limit: plan.Limit) -> Non
             "rows a second": found.recorded < 1,
             "max_instances": found.workers > GIVEN["most-instances"],
             "maxReplicas": found.workers > GIVEN["most-pods"],
-            "instances of a service": found.workers > GIVEN["run-quota"],
+            "vCPUs of a service": found.workers * GIVEN["vcpus"] > GIVEN["run-quota"],
             "series in one": found.series > GIVEN["prometheus"],
             "nodes of": found.nodes > GIVEN["nodes"],
         }
