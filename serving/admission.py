@@ -102,7 +102,7 @@ class Gate:
             first += len(part)
             yield part
 
-    def demand_room(self, rows: int = 1, as_rows: int = 0) -> None:
+    def demand_room(self, rows: int = 1, *, as_rows: int = 0) -> None:
         """Refuse so many rows if they would have to wait too long or would take too long.
 
         Args:
@@ -139,13 +139,13 @@ class Gate:
                 f"send parts of at most {max(most // parts, 1)} rows, or ask for fewer classes."
             )
 
-    def admit(self, rows: int, as_rows: int = 0) -> AbstractContextManager[None]:
+    def admit(self, rows: int, *, as_rows: int = 0) -> AbstractContextManager[None]:
         """Admit a request, and count its rows while they are worked on; see `demand_room`."""
-        self.demand_room(rows, as_rows)
-        return self.counted(rows, as_rows)
+        self.demand_room(rows, as_rows=as_rows)
+        return self.counted(rows, as_rows=as_rows)
 
     @contextlib.contextmanager
-    def counted(self, rows: int, as_rows: int = 0) -> Iterator[None]:
+    def counted(self, rows: int, *, as_rows: int = 0) -> Iterator[None]:
         """Count rows while they are worked on; for rows that were admitted elsewhere."""
         resource, seconds = self._resource, (as_rows or rows) * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)

@@ -217,7 +217,7 @@ class ServedModel:
         """
         subjects = self.predictor.subjects(classes)
         self.explaining.gate.demand_small(len(rows), len(subjects))
-        with self.explaining.gate.admit(len(rows), self.predictor.effort(len(rows))):
+        with self.explaining.gate.admit(len(rows), as_rows=self.predictor.effort(len(rows))):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
