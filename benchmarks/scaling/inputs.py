@@ -39,7 +39,7 @@ def defaults(results: str) -> dict[str, Input]:
 
 
 _PLATFORMS = {
-    "core": Input(1.0, "of a measured core is a vCPU", "an assumption: measure it on the platform"),
+    "core": Input(0.5, "of a measured core is a vCPU", "a vCPU is usually one of two threads of a core; not measured"),
     "request-bytes": Input(308, "bytes, HTTP", _BYTES),
     "answer-bytes": Input(373, "bytes, HTTP", _BYTES),
     "line-bytes": Input(414, "bytes of the journal a row", _BYTES),
