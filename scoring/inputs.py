@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from scoring import delimited
 from scoring.columns import demand, is_text
 from scoring.manifest import InputFile, Partition
-from scoring.places import is_local, opened
+from storage.place import is_local, opened
 from validation.contract import Contract
 from validation.errors import StoreError, TableError
 

@@ -6,7 +6,7 @@ files of their own, so that workers wait for no lock; once all are there the man
 
 import msgspec
 
-from scoring.places import Place
+from storage.place import Place
 from validation.errors import StoreError
 
 MANIFEST = "_manifest.json"

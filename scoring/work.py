@@ -14,7 +14,7 @@ from scoring.batches import REFUSED, Answered, Scorer
 from scoring.columns import ROW
 from scoring.inputs import CSV, Inputs, Rows
 from scoring.manifest import Done, Output, Plan
-from scoring.places import Place, digest
+from storage.place import Place, digest
 
 QUARANTINE = "_quarantine"
 _FILE = ("file", pa.dictionary(pa.int32(), pa.string()))

@@ -1,4 +1,4 @@
-"""Where the output of a run goes: a folder, or any address that fsspec knows. Files appear whole or not at all.
+"""A folder, or a prefix at any address that fsspec knows. Files appear whole or not at all.
 
 A local file gets its name once it is written; one of a bucket comes in one request, or in parts that the bucket joins.
 """
@@ -44,7 +44,7 @@ def is_local(files: Any) -> bool:
 
 
 class Place:
-    """The folder or prefix of an output."""
+    """A folder, or a prefix of a bucket."""
 
     def __init__(self, address: str) -> None:
         """Open it; raises StoreError."""
@@ -53,7 +53,7 @@ class Place:
         self.local = is_local(self.files)
 
     def path(self, name: str) -> str:
-        """The path of a file of the output."""
+        """The path of a file there."""
         return f"{self.root}/{name}"
 
     @contextlib.contextmanager
@@ -87,21 +87,21 @@ class Place:
 
     def contents(self, folder: str) -> list[bytes]:
         """The contents of all whole files in a folder; raises StoreError."""
+        whole = [self.path(name) for name in self.names(folder)]
+        with self._explained(self.path(folder)):
+            return list(self.files.cat(whole, recursive=False).values()) if whole else []
+
+    def open(self, name: str) -> Any:
+        """A file to read, for libraries that take one; raises StoreError."""
+        with self._explained(self.path(name)):
+            return self.files.open(self.path(name), "rb")
+
+    def names(self, folder: str = "") -> list[str]:
+        """All whole files in a folder, as paths below this place, sorted; none if there is none. Raises StoreError."""
         with self._explained(self.path(folder)):
             self.files.invalidate_cache()
             try:
-                names = self.files.find(self.path(folder))
-            except FileNotFoundError:
-                return []
-            whole = [name for name in names if not name.rpartition("/")[2].startswith(".")]
-            return list(self.files.cat(whole, recursive=False).values()) if whole else []
-
-    def names(self) -> list[str]:
-        """The paths of all whole files, below the output's; raises StoreError."""
-        with self._explained(self.root):
-            self.files.invalidate_cache()
-            try:
-                found = self.files.find(self.root)
+                found = self.files.find(self.path(folder).rstrip("/"))
             except FileNotFoundError:
                 return []
             below = [str(name).removeprefix(f"{self.root}/") for name in found]
@@ -131,16 +131,16 @@ class Place:
                 finally:
                     temporary.unlink(missing_ok=True)
                 return
-            with tempfile.TemporaryDirectory(prefix="boxwood-scoring-") as scratch:
+            with tempfile.TemporaryDirectory(prefix="boxwood-") as scratch:
                 temporary = Path(scratch, file)
                 yield temporary
                 if temporary.exists():
                     self.files.put_file(str(temporary), path)
 
-    def remove(self, folder: str) -> None:
-        """Remove a folder, if it is there; raises StoreError."""
-        with self._explained(self.path(folder)), contextlib.suppress(FileNotFoundError):
-            self.files.rm(self.path(folder), recursive=True)
+    def remove(self, name: str) -> None:
+        """Remove a file or a folder, if it is there; raises StoreError."""
+        with self._explained(self.path(name)), contextlib.suppress(FileNotFoundError):
+            self.files.rm(self.path(name), recursive=True)
 
     def digest(self, name: str) -> Written | None:
         """What a file is; None if it is not there. Raises StoreError."""
