@@ -57,6 +57,7 @@ class ServedModel:
         self.explaining = Verb("explain", self.explain, gate, watched=True)
         self._observed = predictor.outcome.observed
         self._large = asyncio.Lock()
+        self._shared = shared
         self._scorers = shared.scorers
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
