@@ -39,8 +39,9 @@ _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
 _LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 """The suffixes of the variables that Kubernetes sets in every pod for each Service of the namespace."""
-NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
-"""Names with the prefix that are read elsewhere: the folder in which the tests find real tables."""
+NOT_SETTINGS = frozenset({"BOXWOOD_DATA", "BOXWOOD_SIGNING_KEY"})
+"""Names with the prefix that are read elsewhere: the folder in which the tests find real tables, and the file of the
+private key by which the registry signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ class Settings:
             answers a share of the callers, "" nothing unless it is asked by its version.
         challenger_percent: that share.
         watch: the folder of the watch store, whose verdicts and metrics are passed on; "" for none.
+        tls_cert: the file with the certificate that HTTP and gRPC show, and those that vouch for it, as PEM; "" for no
+            TLS.
+        tls_key: the file with its key.
+        tls_client_ca: the file with the authorities of clients: who has no certificate of theirs may not connect; ""
+            lets everybody.
+        trusted_keys: files with the public keys whose signatures are accepted, and folders of such files, with commas
+            between them; "" accepts bundles without a signature.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
             none.
     """
@@ -109,6 +117,10 @@ class Settings:
     challenger: str = ""
     challenger_percent: int = 10
     watch: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    trusted_keys: str = ""
     ui: str = ""
 
     def __post_init__(self) -> None:
@@ -121,6 +133,11 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}CHALLENGER is {SHADOW}, and what a shadow answers is recorded in the journal only. Set "
                 f"{PREFIX}JOURNAL to a folder or to stdout as well."
+            )
+        if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
+            raise SettingsError(
+                f"TLS needs a certificate and its key: set both {PREFIX}TLS_CERT and {PREFIX}TLS_KEY, or neither "
+                f"and no {PREFIX}TLS_CLIENT_CA."
             )
         if "://" in self.watch:
             raise SettingsError(
