@@ -29,6 +29,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "journal_mb": (1, 10_000_000),
     "journal_days": (1, 10_000),
     "challenger_percent": (1, 100),
+    "hsts_seconds": (0, _LARGEST),
 }
 """The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
 SHADOW, AB = "shadow", "ab"
@@ -84,6 +85,8 @@ class Settings:
         tls_key: the file with its key.
         tls_client_ca: the file with the authorities of clients: who has no certificate of theirs may not connect; ""
             lets everybody.
+        hsts_seconds: how long browsers that have seen a page over TLS ask this host, at whatever port, over TLS only;
+            0 does not say so.
         trusted_keys: files with the public keys whose signatures are accepted, and folders of such files, with commas
             between them; "" accepts bundles without a signature.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
@@ -120,6 +123,7 @@ class Settings:
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    hsts_seconds: int = 31_536_000
     trusted_keys: str = ""
     ui: str = ""
 

@@ -68,7 +68,7 @@ class Certificates:
             except (OSError, ValueError) as error:
                 if stamp != self._stamp:  # said once for each state of the files
                     reason = {"cert": str(self._chain), "reason": str(error)}
-                    _log.error("certificates not renewed", extra=logs.facts(logs.NOBODY, **reason))  # noqa: TRY400
+                    _log.error("certificates not renewed", extra=logs.facts(logs.NOBODY, **reason))
             self._stamp = stamp
             return self._material
 

@@ -80,12 +80,14 @@ class Project:
     Attributes:
         counted: whether its commands count towards the coverage, which makes them half as fast again.
         variables: what its commands see besides the environment.
+        tls: what clients of its servers trust and show; None where they are asked over plain HTTP.
     """
 
     folder: Path
     own_code: bool = False
     counted: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
@@ -111,6 +113,10 @@ class Project:
     def uncounted(self) -> "Project":
         """The same project, whose commands do what others that are counted do too."""
         return replace(self, counted=False)
+
+    def over_tls(self, context: ssl.SSLContext) -> "Project":
+        """The same project, whose servers are asked over HTTPS."""
+        return replace(self, tls=context)
 
     def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
         """Merge `changes` into params.yaml, below a problem."""
@@ -189,45 +195,38 @@ class Project:
         return self.folder / "stores/bentoml/bentos" / bento.replace(":", "/") / "src"
 
     @contextlib.contextmanager
-    def serve(
-        self, bento: str, folder: Path, binaries: Path = DEV, tls: ssl.SSLContext | None = None, **environment: str
-    ) -> Iterator[httpx.Client]:
+    def serve(self, bento: str, folder: Path, binaries: Path = DEV, **environment: str) -> Iterator[httpx.Client]:
         """`bentoml serve` from another folder, where no source lies, and a client of it once it is ready."""
-        with self.start(bento, folder, binaries, tls, **environment) as (client, _):
+        with self.start(bento, folder, binaries, **environment) as (client, _):
             yield client
 
     @contextlib.contextmanager
     def start(
-        self, bento: str, folder: Path, binaries: Path = DEV, tls: ssl.SSLContext | None = None, **environment: str
+        self, bento: str, folder: Path, binaries: Path = DEV, **environment: str
     ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-        """The same, with the process of the supervisor; `tls` is what the client shows and trusts, over HTTPS."""
+        """The same, with the process of the supervisor."""
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
         command = [str(binaries / "bentoml"), "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
         command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
-        with self._running(command, folder, port, environment, tls) as started:
+        with self._running(command, folder, port, environment) as started:
             yield started
 
     @contextlib.contextmanager
     def start_alone(
-        self, bento: str, *, grpc_port: str = "", tls: ssl.SSLContext | None = None, **environment: str
+        self, bento: str, *, grpc_port: str = "", **environment: str
     ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
         """A worker without a supervisor, in the folder of its Bento; `grpc_port` is its platform's port, for gRPC."""
         port = free_port()
         if grpc_port:
             environment |= {"BOXWOOD_TRANSPORT": "grpc", "BOXWOOD_HTTP_PORT": str(port)}
         command = [str(DEV / "python"), "-m", "serving.alone", "--port", grpc_port or str(port)]
-        with self._running(command, self.source(bento), port, environment, tls) as started:
+        with self._running(command, self.source(bento), port, environment) as started:
             yield started
 
     @contextlib.contextmanager
     def _running(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        port: int,
-        environment: Mapping[str, str],
-        tls: ssl.SSLContext | None,
+        self, command: Sequence[str], folder: Path, port: int, environment: Mapping[str, str]
     ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
         log = folder / "server.log"
         variables = {name: value for name, value in self.environment.items() if not name.startswith("PYTHON")}
@@ -235,8 +234,8 @@ class Project:
         with log.open("w") as output:
             process = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT)
         try:
-            url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-            with httpx.Client(base_url=url, timeout=60, verify=tls or True) as client:
+            url = f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
+            with httpx.Client(base_url=url, timeout=60, verify=self.tls or True) as client:
                 wait_until_ready(client, process, log)
                 yield client, process
         finally:

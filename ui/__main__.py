@@ -10,6 +10,8 @@ import time
 import urllib.parse
 import urllib.request
 
+from ui import headers
+
 API = "http://127.0.0.1:3000"
 PORT = 7860
 _WAIT_SECONDS = 0.25
@@ -36,9 +38,16 @@ def main() -> None:
     parser.add_argument(
         "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
     )
+    parser.add_argument(
+        "--frame-ancestors",
+        default=environment.get("FRAME_ANCESTORS") or headers.NOWHERE,
+        help="the origins whose pages may show this one in a frame, with blanks between them (%(default)s)",
+    )
     options = parser.parse_args()
     if not _is_url(options.api):
         parser.error(f"--api is {options.api!r}; it takes a URL like https://fares.example or http://[::1]:3000")
+    if not headers.is_frame_ancestors(options.frame_ancestors):
+        parser.error(f"--frame-ancestors is {options.frame_ancestors!r}; it takes origins like https://portal.example")
     if options.beside is not None:
         _wait_until_ready(options.api, options.beside)
         threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
@@ -51,9 +60,14 @@ def _serve(options: argparse.Namespace) -> None:
 
     from ui import app
 
-    page = app.make(options.api, options.root_path, options.identity)
+    page = app.make(options.api, options.root_path, options.identity, options.frame_ancestors)
     config = uvicorn.Config(
-        page, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3
+        page,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
     )
     print(f"page: http://{options.host}:{options.port}, of the service at {options.api}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended

@@ -15,6 +15,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ui.headers import NOWHERE, Guarded
 from ui.identity import GoogleIdentity
 from ui.service import Service
 
@@ -28,12 +29,13 @@ _CLEANUP_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
 
-def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
+def make(api: str, root_path: str | None, identity: str | None, frame_ancestors: str = NOWHERE) -> FastAPI:
     """The application.
 
     Args:
         api: where the service is.
         root_path: the path below which a proxy serves the page, if the proxy does not send it in a header.
+        frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
@@ -46,6 +48,7 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors)
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:

@@ -13,9 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import logs, problem_details, telemetry
 from serving.models import Models
-from serving.rest import compression, negotiation
+from serving.rest import compression, negotiation, pages
 from serving.rest.request import headers
 from serving.served_model import ServedModel
+from serving.settings import Settings
 from serving.telemetry import Measurement, RequestMetrics
 from serving.verbs import Verb
 from serving.watch import Watch
@@ -26,10 +27,6 @@ from validation.errors import (
 )
 from validation.wire import ProblemDetails
 
-_PAGE_POLICY = (
-    b"content-security-policy",
-    b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
-)
 READS = ("GET", "HEAD")
 _TRACE, _REQUEST = logs.TRACE.encode(), logs.REQUEST.encode()
 _VARIES = (b"vary", b"Accept-Encoding")
@@ -144,14 +141,18 @@ class Page(Endpoint):
 
     methods = READS
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, settings: Settings) -> None:
+        self._settings = settings
         vary = (b"vary", b"Accept")
-        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary, _PAGE_POLICY])
+        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary])
         self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The page, or the status."""
-        return self._page if negotiation.prefers_html(scope, "application/json") else self._alive
+        if not negotiation.prefers_html(scope, "application/json"):
+            return self._alive
+        told = pages.headers(scope, pages.DOCS, self._settings)
+        return self._page._replace(headers=[*self._page.headers, *told])
 
 
 class Exposition(Endpoint):

@@ -14,7 +14,9 @@ AUTHORITY = Authority("servers")
 
 
 def settings(folder: Path, **files: str) -> Settings:
-    return Settings(**{f"tls_{name}": str(folder / file) for name, file in files.items()})
+    return Settings.from_environment(
+        {f"BOXWOOD_TLS_{name.upper()}": str(folder / file) for name, file in files.items()}
+    )
 
 
 @pytest.fixture
