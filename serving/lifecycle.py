@@ -19,7 +19,7 @@ from typing import Any
 
 from bentoml.exceptions import BentoMLException
 
-from model import bundle
+from model import bundle, signatures
 from serving import logs, port, tls, watchdog
 from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
@@ -46,8 +46,9 @@ def audit(directories: Iterable[Path], settings: Settings) -> None:
         if settings.grpc_port and (reason := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
             raise SettingsError(reason)
         tls.of(settings)
+        trusted = signatures.trusted(settings.trusted_keys)
         for directory in directories:
-            bundle.read(directory)
+            bundle.read(directory, trusted)
     except BoxwoodError as error:
         sys.exit(f"Not starting: {error}")
     folder = Path(tempfile.mkdtemp(prefix="boxwood-supervisor-"))
