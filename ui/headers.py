@@ -1,7 +1,8 @@
 """What a browser is told beside every HTML page: to load nothing from elsewhere, and to run the page's scripts only.
 
 Gradio writes scripts into its page. Each of them is allowed by its hash (Content Security Policy Level 3, 6.7.2.2), so
-that a value that gets into the page as a tag is not run.
+that a value that gets into the page as a tag is not run. Its HTML component evaluates templates, which takes
+'unsafe-eval': without it the page shows nothing.
 """
 
 import base64
@@ -27,7 +28,7 @@ _PARTS = (
     "font-src 'self' data:",
     "connect-src 'self'",
     "manifest-src 'self'",
-    "base-uri 'none'",
+    "base-uri 'self'",
     "form-action 'none'",
 )
 _ALWAYS = {
@@ -63,7 +64,7 @@ class Guarded:
         if path.startswith(_FILES):
             return {**_ALWAYS, "content-security-policy": _SANDBOX}
         hashes = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _SCRIPT.findall(body))
-        scripts = " ".join(["script-src 'self'", *(f"'sha256-{digest}'" for digest in hashes)])
+        scripts = " ".join(["script-src 'self' 'unsafe-eval'", *(f"'sha256-{digest}'" for digest in hashes)])
         policy = "; ".join((*_PARTS, scripts, f"frame-ancestors {self._frame_ancestors}"))
         frames = {"x-frame-options": "DENY"} if self._frame_ancestors == NOWHERE else {}
         return {**_ALWAYS, **frames, "content-security-policy": policy}

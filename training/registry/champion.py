@@ -139,6 +139,17 @@ def _model(version: ModelVersion, folder: Path) -> Path:
     return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder)))
 
 
+def add_files(version: ModelVersion, folder: Path, place: str) -> None:
+    """Put the files of a folder at a place among a version's files; raises StoreError if no model of MLflow 3 has them.
+
+    A version's source is `models:/` and the id of the logged model that it was registered from.
+    """
+    scheme, _, model = str(version.source).partition(":/")
+    if scheme != "models" or "/" in model:
+        raise StoreError(f"The files of version {version.version} lie at {version.source}, where nothing is added.")
+    MlflowClient().log_model_artifacts(model, str(folder), place)
+
+
 class Fetched(NamedTuple):
     """A registered version whose files are here."""
 

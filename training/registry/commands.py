@@ -178,7 +178,7 @@ class _Registry:
             bundle.read(folder)  # nothing damaged is vouched for
             signatures.sign(folder, Path(key), bundle.MANIFEST)
             shutil.copy(folder / signatures.SIGNATURE, alone)
-            self._client.log_model_artifacts(version.model_id, alone, champion.BUNDLE)
+            champion.add_files(version, Path(alone), champion.BUNDLE)
         tag = package.bring_named(version)
         print(f"Version {version.version} is signed, and so is {tag}, its copy in the BentoML model store.")
 
