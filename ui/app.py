@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +30,13 @@ _CLEANUP_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
 
-def make(api: str, root_path: str | None, identity: str | None, frame_ancestors: str = NOWHERE) -> FastAPI:
+def make(
+    api: str,
+    root_path: str | None,
+    identity: str | None,
+    frame_ancestors: str = NOWHERE,
+    tls: ssl.SSLContext | None = None,
+) -> FastAPI:
     """The application.
 
     Args:
@@ -37,6 +44,7 @@ def make(api: str, root_path: str | None, identity: str | None, frame_ancestors:
         root_path: the path below which a proxy serves the page, if the proxy does not send it in a header.
         frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
+        tls: what to trust of the service, and to show to it; None for what is usual.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
@@ -44,7 +52,7 @@ def make(api: str, root_path: str | None, identity: str | None, frame_ancestors:
 
     from ui import page
 
-    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
+    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None, tls)
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
