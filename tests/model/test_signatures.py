@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from model import bundle, signatures, signing
 from model.signatures import SIGNATURE, Trusted
-from tests.project import Project
+from tests.project import ROOT, Project
 from validation.errors import BundleError, SettingsError
 
 
@@ -128,3 +129,12 @@ def test_the_commands_sign_and_check(folder: Path, keys: Path, capsys: pytest.Ca
     (folder / bundle.GOLDEN).write_text("{}")
     assert signing.main(["sign", str(keys / "owner.pem"), str(folder)]) == 1
     assert "does not match" in capsys.readouterr().err
+
+
+def test_nothing_of_it_is_imported_where_no_key_is_named(folder: Path) -> None:
+    program = (
+        "import sys, pathlib, serving.application, serving.lifecycle; from model import bundle, signatures;"
+        "bundle.read(pathlib.Path(sys.argv[1]), signatures.trusted(''));"
+        "sys.exit('cryptography' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT, check=True)
