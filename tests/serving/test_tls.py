@@ -22,6 +22,8 @@ from tests.project import DEV, ROOT, Project, free_port
 from tests.serving.authority import Authority, Pair
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer
+from tests.ui.over_http import Script
+from tests.ui.pages import page_process
 
 SERVERS, CLIENTS, STRANGERS = (Authority(name) for name in ("servers", "clients", "strangers"))
 CALLER, STRANGER = CLIENTS.issue("caller"), STRANGERS.issue("stranger")
@@ -220,6 +222,25 @@ def test_clients_of_an_authority_that_is_replaced_connect_no_more(
             assert infer(channel, [row]).model_name == "flights"
     finally:
         (mutual.folder / "tls/clients.crt").write_bytes(CLIENTS.certificate)
+
+
+def test_the_page_trusts_an_authority_and_shows_a_certificate(
+    mutual: Secured, tmp_path: Path, row: dict[str, Any]
+) -> None:
+    (tmp_path / "servers.crt").write_bytes(SERVERS.certificate)
+    (tmp_path / "page.pem").write_bytes(CALLER.key + CALLER.certificate)
+    options = ("--api-ca", str(tmp_path / "servers.crt"), "--api-cert", str(tmp_path / "page.pem"))
+    with (
+        page_process(str(mutual.client.base_url), tmp_path, *options) as url,
+        httpx.Client(base_url=url, timeout=60) as page,
+    ):
+        [said] = mutual.client.post(PREDICT, json={"instances": [row]}).json()["predictions"]
+        assert f'data-value="{said["prediction"]}"' in Script(page).tell("predict", "click")[0]
+    with (
+        pytest.raises(AssertionError, match="cannot be used: "),
+        page_process(str(mutual.client.base_url), tmp_path, "--api-ca", str(tmp_path / "missing")),
+    ):
+        pass
 
 
 def probed(**environment: str) -> int:
