@@ -7,8 +7,10 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
 UI_PORT ?= 7860
+# with a certificate the service speaks TLS: docs/how-to/tls.md
+SCHEME := $(if $(BOXWOOD_TLS_CERT),https,http)
 # where this machine's service is, brackets around an address of IPv6
-HERE := http://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST))):$(PORT)
+HERE := $(SCHEME)://$(if $(filter 0.0.0.0 ::,$(HOST)),127.0.0.1,$(if $(findstring :,$(HOST)),[$(HOST)],$(HOST))):$(PORT)
 API ?= $(HERE)
 WORKERS ?= $(shell nproc)
 PYTHON ?= python3
@@ -71,7 +73,7 @@ endef
 export ACTIVATED
 
 .PHONY: help setup engines train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
-        check format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
+        check audit format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -152,7 +154,7 @@ serve: export BOXWOOD_WATCH ?= $(CURDIR)/stores/watch
 # the page begins once the service is ready and ends with it; it is nobody's child, so that a supervisor need not know it
 serve: export BOXWOOD_UI ?= $(if $(filter-out 0,$(UI_PORT)),:$(UI_PORT))
 serve: setup free-port free-ui-port bento ## draft a problem for a TARGET, train if needed, build, and serve on PORT, with the demo page on UI_PORT
-	@echo "serve: http://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
+	@echo "serve: $(SCHEME)://$(HOST):$(PORT), gRPC at $(BOXWOOD_GRPC_HOST):$(BOXWOOD_GRPC_PORT)"
 	@([ $(UI_PORT) = 0 ] || exec python -m ui --api $(HERE) --host $(HOST) --port $(UI_PORT) --beside $$$$ &); \
 	exec $(SERVING)/bin/bentoml serve $$(cat $(BENTO)) --host $(HOST) --port $(PORT) --timeout-graceful-shutdown 8
 
@@ -191,6 +193,9 @@ check: $(DEV)/.ready ## format, lint, types, import direction, workflows, script
 	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@zizmor --offline --quiet .github
 	@shellcheck deploy/project.sh .ci/run
+
+audit: $(DEV)/.ready ## ask OSV whether locked packages have known vulnerabilities: ARGS='--ignore ID'
+	@python -m deploy.audit $(ARGS)
 
 format: $(DEV)/.ready ## let ruff format and mend what it can
 	@ruff format .

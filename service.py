@@ -9,7 +9,7 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp
 
-from serving import lifecycle, logs, pins
+from serving import lifecycle, logs, pins, tls
 from serving.application import Application
 from serving.rest import connection
 from validation.errors import BoxwoodError
@@ -82,6 +82,10 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker, and how its server reads connections."""
         connection.install(APPLICATION.settings, APPLICATION.direct)
+        try:
+            tls.install(APPLICATION.settings)
+        except BoxwoodError as error:
+            lifecycle.refuse(error)
         return APPLICATION.in_front_of(super().to_asgi(is_main), self._described)
 
     def _described(self) -> dict[str, Any]:
@@ -90,6 +94,10 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
 
 Boxwood = bentoml.service(
-    name="boxwood", metrics={"enabled": False}, workers=APPLICATION.settings.workers, service_class=Composed
+    name="boxwood",
+    metrics={"enabled": False},
+    workers=APPLICATION.settings.workers,
+    service_class=Composed,
+    **tls.for_bentoml(APPLICATION.settings),
 )(Service)
 Boxwood.models.extend(MODELS)

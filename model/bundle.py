@@ -5,6 +5,7 @@
     spread.txt       a regression's second booster: how large errors are for such rows
     golden.json      rows with the answers they must get
     reference.json   distributions of the training split, for drift
+    manifest.sig     who vouches for it, if somebody does: see `model.signatures`
     card.md, .html   the model card, once the registry has sealed the bundle
 
 Reading parses, then audits, and only then is anything constructed (`model.predictor`): after skops'
@@ -27,6 +28,7 @@ from model.metrics import Metrics
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes import Outcome
 from model.reference import Reference
+from model.signatures import Trusted
 from problems import base
 from problems.base import Problem
 from validation import contract
@@ -140,17 +142,25 @@ def write(directory: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
     (directory / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
 
 
-def read(directory: Path) -> Bundle:
+def read(directory: Path, trusted: Trusted | None = None) -> Bundle:
     """Read and audit a bundle.
 
     The contract is the one that it carries, which later code may have changed. Its features are the code's.
 
+    Args:
+        directory: where it lies.
+        trusted: the keys of which one must have signed it, which is checked before anything is parsed; None for no
+            such demand.
+
     Raises:
-        BundleError: it is damaged, of a format that is not read here, or made with other features. The message says
-            which, and what to do.
+        BundleError: it is not signed as demanded, damaged, of a format that is not read here, or made with other
+            features. The message says which, and what to do.
     """
     path = directory / MANIFEST
-    document = _document(path)
+    content = _read(path)
+    if trusted is not None:
+        trusted.demand(directory, content)
+    document = _document(path, content)
     manifest = _manifest(path, document)
     if _digest(document) != manifest.digest:
         raise BundleError(f"{path} was changed after it was written: its digest does not match. {_RESTORE}")
@@ -170,12 +180,12 @@ def read(directory: Path) -> Bundle:
 def read_manifest(directory: Path) -> Manifest:
     """Parse manifest.json alone; raises BundleError."""
     path = directory / MANIFEST
-    return _manifest(path, _document(path))
+    return _manifest(path, _document(path, _read(path)))
 
 
-def _document(path: Path) -> Document:
+def _document(path: Path, content: bytes) -> Document:
     """A manifest as it was written; raises BundleError if its format is not read here."""
-    document = _parse(path, _read(path), Document)
+    document = _parse(path, content, Document)
     number = document.get("format")
     if not isinstance(number, int) or number not in formats.READERS:
         readable = " and ".join(map(str, formats.READERS))

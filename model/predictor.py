@@ -19,6 +19,7 @@ from model.model import BOOSTER, SPREAD, Model
 from model.outcomes.answer import Answer
 from model.outcomes.labels import ALL_CLASSES
 from model.reference import Reference
+from model.signatures import Trusted
 from model.trees import TreeScorer
 from validation.contract import Contract
 from validation.decode import Columns, Decoded, Inputs, to_arrays
@@ -234,9 +235,9 @@ class Predictor:
         return Explanations(self.name, self.version, explained)
 
 
-def open_predictor(directory: Path) -> Predictor:
-    """Read, audit and construct the model in a bundle directory; raises BundleError."""
-    return Predictor.of(bundles.read(directory))
+def open_predictor(directory: Path, trusted: Trusted | None = None) -> Predictor:
+    """Read, audit and construct the model in a bundle directory, which one of the keys signed; raises BundleError."""
+    return Predictor.of(bundles.read(directory, trusted))
 
 
 def _ranges(contract: Contract, reference: Reference) -> dict[str, tuple[float, float]]:

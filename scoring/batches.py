@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
-from model import tabular
+from model import signatures, tabular
 from model.predictor import Predictor, open_predictor
 from scoring import columns
 from validation.decode import MOST_ERRORS, Decoded
@@ -66,7 +66,7 @@ class Scorer:
     @classmethod
     def open(cls, directory: Path, *, explain: bool = False, text: bool = False) -> Self:
         """The scorer of the model in a bundle directory; raises BundleError."""
-        return cls(open_predictor(directory), explain=explain, text=text)
+        return cls(open_predictor(directory, signatures.trusted_here()), explain=explain, text=text)
 
     def _schema(self) -> pa.Schema:
         outcome, contract = self.predictor.outcome, self.predictor.contract

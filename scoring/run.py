@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from model import bundle as bundles
+from model import signatures
 from scoring import manifest, worker
 from scoring.engines import Engine
 from scoring.inputs import Inputs
@@ -82,7 +83,7 @@ def _demand_apart(wanted: Wanted) -> None:
 
 def _plan(wanted: Wanted, place: Place, known: Manifest | None) -> Plan:
     """The plan of this run, or that of the one which it goes on with; raises StoreError if that is another one."""
-    model = bundles.read(wanted.bundle)
+    model = bundles.read(wanted.bundle, signatures.trusted_here())
     inputs = Inputs(wanted.source, model.model.problem.contract, wanted.dropped)
     files = inputs.listed()
     asked = Plan(

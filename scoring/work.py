@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model import signatures
 from model.predictor import open_predictor
 from scoring import manifest
 from scoring.batches import REFUSED, Answered, Scorer
@@ -25,7 +26,7 @@ class Work:
 
     def __init__(self, bundle: Path, plan: Plan, out: str) -> None:
         """Open the model and both ends; raises BundleError or StoreError."""
-        predictor = open_predictor(bundle)
+        predictor = open_predictor(bundle, signatures.trusted_here())
         self._scorers = {text: Scorer(predictor, explain=plan.explain, text=text) for text in (False, True)}
         self._plan = plan
         self._inputs = Inputs(plan.source, predictor.contract, plan.dropped, plan.root)

@@ -37,7 +37,8 @@ def main() -> None:
             requested = port.number(options.port, "--port")
         else:
             requested = given_port(os.environ, sagemaker=options.command is not None)
-        host, number = _http(options.host, requested)
+        settings = Settings.from_environment(os.environ)
+        host, number = _http(settings, options.host, requested)
     except SettingsError as error:
         sys.exit(f"Not starting: {error}")
     if HERE.parts[-4:-3] == ("bentos",):  # it lies in a store, and so does its model
@@ -53,7 +54,9 @@ def main() -> None:
         sys.exit(str(error))
     except BentoMLException as error:
         sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
-    print(f"{service.bento.tag} at http://{port.address(host, number)}", flush=True)
+    # beside gRPC, HTTP is for the machine itself, whose probes have no certificate
+    secure = bool(settings.tls_cert) and settings.transport == "http"
+    print(f"{service.bento.tag} at {'https' if secure else 'http'}://{port.address(host, number)}", flush=True)
     uvicorn.run(
         service.to_asgi(is_main=True),
         host=host,
@@ -61,6 +64,8 @@ def main() -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=lifecycle.GRACE_SECONDS,
+        ssl_certfile=settings.tls_cert if secure else None,
+        ssl_keyfile=settings.tls_key if secure else None,
     )
 
 
@@ -76,9 +81,9 @@ def given_port(environment: Mapping[str, str], *, sagemaker: bool) -> int:
     return port.number(environment[name], name)
 
 
-def _http(host: str, number: int) -> tuple[str, int]:
+def _http(settings: Settings, host: str, number: int) -> tuple[str, int]:
     """The address that HTTP listens on; where the transport is gRPC, gRPC gets this one, by way of the environment."""
-    settings, setting = Settings.from_environment(os.environ), "--port"
+    setting = "--port"
     if settings.transport == "grpc":
         os.environ |= {"BOXWOOD_GRPC_HOST": host, "BOXWOOD_GRPC_PORT": str(number)}
         host, number, setting = "127.0.0.1", settings.http_port, "BOXWOOD_HTTP_PORT"

@@ -95,7 +95,7 @@ class Application:
         return {
             native.PATH: native.served(models.default, split),
             **platforms.routes(models.default, self._environment, split),
-            "/": Page(openapi.PAGE),
+            "/": Page(openapi.PAGE, self.settings),
             ui.PATH: ui.ToPage(self.settings.ui),
             "/docs.json": Document(lambda: openapi.document(models, described())),
             "/metrics": Exposition(watch),

@@ -19,8 +19,8 @@ from typing import Any
 
 from bentoml.exceptions import BentoMLException
 
-from model import bundle
-from serving import logs, port, watchdog
+from model import bundle, signatures
+from serving import logs, port, tls, watchdog
 from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
 
@@ -40,13 +40,15 @@ class NotStarting(BentoMLException):
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:
-    """Check ports and bundles before anything is served; exits with the reason if a check fails."""
+    """Check ports, certificates and bundles before anything is served; exits with the reason if a check fails."""
     try:
         # gRPC's workers share their port (SO_REUSEPORT), even with another program, and would not notice it
         if settings.grpc_port and (reason := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
             raise SettingsError(reason)
+        tls.of(settings)
+        trusted = signatures.trusted(settings.trusted_keys)
         for directory in directories:
-            bundle.read(directory)
+            bundle.read(directory, trusted)
     except BoxwoodError as error:
         sys.exit(f"Not starting: {error}")
     folder = Path(tempfile.mkdtemp(prefix="boxwood-supervisor-"))

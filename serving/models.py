@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from model import bundle
+from model import bundle, signatures
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.shared import Shared
@@ -26,14 +26,16 @@ class Models:
         """Read, check and load one bundle, and compare its answers to its golden rows.
 
         Raises:
-            BundleError: it is damaged, made for other code, or does not answer its golden rows as it did in training.
+            BundleError: it is not signed as the settings demand, damaged, made for other code, or does not answer its
+                golden rows as it did in training.
+            SettingsError: the keys that the settings trust cannot be read.
         """
         # imported here, since the supervisor imports this module too, and LightGBM takes most of a second
         from model import golden
         from model.predictor import Predictor
 
         started = time.perf_counter()
-        opened = bundle.read(directory)
+        opened = bundle.read(directory, signatures.trusted(self.shared.settings.trusted_keys))
         predictor = Predictor.of(opened)
         golden.replay(predictor, opened)
         served = ServedModel(predictor, opened, labels, self.shared)

@@ -30,6 +30,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "journal_mb": (1, 10_000_000),
     "journal_days": (1, 10_000),
     "challenger_percent": (1, 100),
+    "hsts_seconds": (0, _LARGEST),
 }
 """The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
 SHADOW, AB = "shadow", "ab"
@@ -40,8 +41,9 @@ _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
 _LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?")
 """The suffixes of the variables that Kubernetes sets in every pod for each Service of the namespace."""
-NOT_SETTINGS = frozenset({"BOXWOOD_DATA"})
-"""Names with the prefix that are read elsewhere: the folder in which the tests find real tables."""
+NOT_SETTINGS = frozenset({"BOXWOOD_DATA", "BOXWOOD_SIGNING_KEY"})
+"""Names with the prefix that are read elsewhere: the folder in which the tests find real tables, and the file of the
+private key by which the registry signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,15 @@ class Settings:
             answers a share of the callers, "" nothing unless it is asked by its version.
         challenger_percent: that share.
         watch: the folder of the watch store, whose verdicts and metrics are passed on; "" for none.
+        tls_cert: the file with the certificate that HTTP and gRPC show, and those that vouch for it, as PEM; "" for no
+            TLS.
+        tls_key: the file with its key.
+        tls_client_ca: the file with the authorities of clients: who has no certificate of theirs may not connect; ""
+            lets everybody.
+        hsts_seconds: how long browsers that have seen a page over TLS ask this host, at whatever port, over TLS only;
+            0 does not say so.
+        trusted_keys: files with the public keys whose signatures are accepted, and folders of such files, with commas
+            between them; "" accepts bundles without a signature.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
             none.
     """
@@ -112,6 +123,11 @@ class Settings:
     challenger: str = ""
     challenger_percent: int = 10
     watch: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    hsts_seconds: int = 31_536_000
+    trusted_keys: str = ""
     ui: str = ""
 
     def __post_init__(self) -> None:
@@ -124,6 +140,11 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}CHALLENGER is {SHADOW}, and what a shadow answers is recorded in the journal only. Set "
                 f"{PREFIX}JOURNAL to a folder or to stdout as well."
+            )
+        if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_cert):
+            raise SettingsError(
+                f"TLS needs a certificate and its key: set both {PREFIX}TLS_CERT and {PREFIX}TLS_KEY, or neither "
+                f"and no {PREFIX}TLS_CLIENT_CA."
             )
         if "://" in self.watch:
             raise SettingsError(

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -80,12 +81,14 @@ class Project:
     Attributes:
         counted: whether its commands count towards the coverage, which makes them half as fast again.
         variables: what its commands see besides the environment.
+        tls: what clients of its servers trust and show; None where they are asked over plain HTTP.
     """
 
     folder: Path
     own_code: bool = False
     counted: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
 
     @classmethod
     def create(cls, folder: Path, changes: Mapping[str, Any] = SMALL) -> "Project":
@@ -111,6 +114,10 @@ class Project:
     def uncounted(self) -> "Project":
         """The same project, whose commands do what others that are counted do too."""
         return replace(self, counted=False)
+
+    def over_tls(self, context: ssl.SSLContext) -> "Project":
+        """The same project, whose servers are asked over HTTPS."""
+        return replace(self, tls=context)
 
     def change_params(self, changes: Mapping[str, Any], problem: str = "flights") -> None:
         """Merge `changes` into params.yaml, below a problem."""
@@ -228,7 +235,8 @@ class Project:
         with log.open("w") as output:
             process = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT)
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            url = f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
+            with httpx.Client(base_url=url, timeout=60, verify=self.tls or True) as client:
                 wait_until_ready(client, process, log)
                 yield client, process
         finally:

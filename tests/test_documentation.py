@@ -201,6 +201,17 @@ def test_every_stage_is_named() -> None:
     assert re.search(", ".join(f"`{stage}`" for stage in stages).replace(" ", r"\s+"), DOCUMENTATION)
 
 
+def test_every_line_of_the_threat_model_names_tests_that_there_are() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ") and line != "| | test |"]
+    assert len(lines) > 20
+    for line in lines:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line.rsplit("|", 2)[1])
+        assert named, line
+        for path, test in named:
+            assert re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{test}"
+
+
 def test_readme_is_short_and_leads_to_every_page() -> None:
     assert README.count("\n") <= 160
     pages = {path for kind in KINDS for path in (ROOT / "docs" / kind).glob("*.md")}

@@ -70,9 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--minutes", type=float, help="after so many no trial begins")
     tune.add_argument("--write", action="store_true", help="put the best into params.yaml")
     registry = commands.add_parser(
-        "registry", help="versions in the registry: list, champion, show, diff, promote, rollback"
+        "registry", help="versions in the registry: list, champion, show, diff, promote, rollback, sign"
     )
-    registry.add_argument("action", choices=("list", "champion", "show", "diff", "promote", "rollback"))
+    registry.add_argument("action", choices=("list", "champion", "show", "diff", "promote", "rollback", "sign"))
     registry.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     registry.add_argument(
         "versions", nargs="*", default=[], metavar="VERSION", help="numbers or aliases of registered versions"

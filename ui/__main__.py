@@ -4,11 +4,14 @@ import argparse
 import contextlib
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
+
+from ui import headers
 
 API = "http://127.0.0.1:3000"
 PORT = 7860
@@ -36,24 +39,58 @@ def main() -> None:
     parser.add_argument(
         "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
     )
+    parser.add_argument(
+        "--api-ca", default=environment.get("API_CA"), help="the authorities to trust for https://, PEM"
+    )
+    parser.add_argument(
+        "--api-cert",
+        default=environment.get("API_CERT"),
+        help="to a service that demands one: the page's certificate and its key, in one PEM file",
+    )
+    parser.add_argument(
+        "--frame-ancestors",
+        default=environment.get("FRAME_ANCESTORS") or headers.NOWHERE,
+        help="the origins whose pages may show this one in a frame, with blanks between them (%(default)s)",
+    )
     options = parser.parse_args()
     if not _is_url(options.api):
         parser.error(f"--api is {options.api!r}; it takes a URL like https://fares.example or http://[::1]:3000")
+    if not headers.is_frame_ancestors(options.frame_ancestors):
+        parser.error(f"--frame-ancestors is {options.frame_ancestors!r}; it takes origins like https://portal.example")
+    tls = _tls(parser, options)
     if options.beside is not None:
-        _wait_until_ready(options.api, options.beside)
+        _wait_until_ready(options.api, options.beside, tls)
         threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
-    _serve(options)
+    _serve(options, tls)
 
 
-def _serve(options: argparse.Namespace) -> None:
+def _tls(parser: argparse.ArgumentParser, options: argparse.Namespace) -> ssl.SSLContext | None:
+    """What the page trusts and shows, None for what is usual; ends the program where a file cannot be used."""
+    if not options.api_ca and not options.api_cert:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.api_ca)
+        if options.api_cert:
+            context.load_cert_chain(options.api_cert, password="")
+    except (OSError, ValueError) as error:
+        parser.error(f"--api-ca {options.api_ca} and --api-cert {options.api_cert} cannot be used: {error}")
+    return context
+
+
+def _serve(options: argparse.Namespace, tls: ssl.SSLContext | None) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import uvicorn  # nothing of this while a service beside it starts, which wants the processor
 
     from ui import app
 
-    page = app.make(options.api, options.root_path, options.identity)
+    page = app.make(options.api, options.root_path, options.identity, options.frame_ancestors, tls)
     config = uvicorn.Config(
-        page, host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=3
+        page,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
     )
     print(f"page: http://{options.host}:{options.port}, of the service at {options.api}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
@@ -69,9 +106,10 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not set(text) & set(" \t\n")
 
 
-def _wait_until_ready(api: str, pid: int) -> None:
+def _wait_until_ready(api: str, pid: int, tls: ssl.SSLContext | None) -> None:
     """Wait for the server with as little as possible: it starts on the same processors."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine
+    # it is on this machine
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
     while True:
         if not _runs(pid):
             sys.exit("page: the service ended before it was ready.")

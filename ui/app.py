@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ui.headers import NOWHERE, Guarded
 from ui.identity import GoogleIdentity
 from ui.service import Service
 
@@ -28,13 +30,21 @@ _CLEANUP_SECONDS = 600
 _STYLE = Path(__file__).parent / "style.css"
 
 
-def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
+def make(
+    api: str,
+    root_path: str | None,
+    identity: str | None,
+    frame_ancestors: str = NOWHERE,
+    tls: ssl.SSLContext | None = None,
+) -> FastAPI:
     """The application.
 
     Args:
         api: where the service is.
         root_path: the path below which a proxy serves the page, if the proxy does not send it in a header.
+        frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
+        tls: what to trust of the service, and to show to it; None for what is usual.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
@@ -42,10 +52,11 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
 
     from ui import page
 
-    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
+    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None, tls)
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors)
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:

@@ -1,6 +1,7 @@
 """The page's client of the service: HTTP, answers, and errors in sentences for people."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -51,13 +52,13 @@ class Answers(NamedTuple):
 class Service:
     """A client of one service. It keeps connections and nothing else."""
 
-    def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
-        """Connect to the service at `url`, which may have a path prefix."""
+    def __init__(self, url: str, auth: httpx.Auth | None = None, tls: ssl.SSLContext | None = None) -> None:
+        """Connect to the service at `url`, which may have a path prefix; `tls` is what to trust and show."""
         self.url = url.rstrip("/")
         # a company's proxy cannot reach servers on this machine
         elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.AsyncClient(
-            base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere
+            base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere, verify=tls or True
         )
 
     async def close(self) -> None:

@@ -11,19 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details, telemetry
 from serving.models import Models
-from serving.rest import negotiation
+from serving.rest import negotiation, pages
 from serving.rest.exchange import Exchange, Reply, encode, problem
 from serving.served_model import ServedModel
+from serving.settings import Settings
 from serving.telemetry import RequestMetrics
 from serving.verbs import Verb
 from serving.watch import Watch
 from validation.errors import CallerLeft
 from validation.wire import ProblemDetails
 
-_PAGE_POLICY = (
-    b"content-security-policy",
-    b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
-)
 READS = ("GET", "HEAD")
 T = TypeVar("T")
 
@@ -84,14 +81,18 @@ class Page(Endpoint):
 
     methods = READS
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, settings: Settings) -> None:
+        self._settings = settings
         vary = (b"vary", b"Accept")
-        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary, _PAGE_POLICY])
+        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary])
         self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The page, or the status."""
-        return self._page if negotiation.prefers_html(scope, "application/json") else self._alive
+        if not negotiation.prefers_html(scope, "application/json"):
+            return self._alive
+        told = pages.headers(scope, pages.DOCS, self._settings)
+        return self._page._replace(headers=[*self._page.headers, *told])
 
 
 class Exposition(Endpoint):

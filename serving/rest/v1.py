@@ -26,12 +26,14 @@ from serving import challenger, contract_proto, problem_details
 from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
+from serving.rest import pages
 from serving.rest.asgi import READS, Document, Endpoint, NotFound, places
 from serving.rest.asking import Asking, Question
 from serving.rest.exchange import Reply, encode, problem
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, parsed
 from serving.served_model import ServedModel
+from serving.settings import Settings
 from serving.watch import Verdict, Watch
 from validation.lookup import Lookup
 from validation.wire import ColumnNames
@@ -41,8 +43,6 @@ MOST_NAMES = 20
 """The most names of a category in one answer."""
 
 _VARIES = (b"vary", b"Accept")
-# a card needs its inline images and styles only; nothing else is loaded, even if a value in it injects markup
-_CARD_POLICY = (b"content-security-policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
 class Names(TypedDict):
@@ -99,7 +99,7 @@ def _of_model(path: str, models: Models, model: ServedModel, last: "_Last") -> d
     applications: dict[str, ASGIApp] = {
         path: _Description(models, model, last),
         f"{path}/watch": _Watched(last),
-        f"{path}/card": _Card(model),
+        f"{path}/card": _Card(model, models.shared.settings),
         f"{path}/proto": _Proto(model),
     }
     for column, lookup in model.predictor.lookups.items():
@@ -187,8 +187,9 @@ class _Card(Endpoint):
 
     methods = READS
 
-    def __init__(self, model: ServedModel) -> None:
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
         self._model = model
+        self._settings = settings
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         page = prefers_html(scope, "text/markdown")
@@ -197,7 +198,8 @@ class _Card(Endpoint):
             detail = f"The model '{self._model.predictor.name}' has no card: its bundle was not sealed with one."
             return problem(problem_details.plain(HTTPStatus.NOT_FOUND, detail), _VARIES)
         media = "text/html" if page else "text/markdown"
-        return Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *([_CARD_POLICY] if page else [])))
+        told = pages.headers(scope, pages.CARD, self._settings) if page else []
+        return Reply(card.encode(), f"{media}; charset=utf-8", headers=(_VARIES, *told))
 
 
 class _Proto(Endpoint):

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2
 
-from serving import lifecycle, logs, port, telemetry
+from serving import lifecycle, logs, port, telemetry, tls
 from serving.challenger import Address
 from serving.models import Models
 from serving.rpc import messages, open_inference, reflection, typed
@@ -72,6 +72,8 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving)]
     interceptors = traces.interceptors()
+    certificates = tls.of(settings)
+    address = port.address(settings.grpc_host, settings.grpc_port)
     servers = []
     for _ in range(_LISTENERS):
         # this limit is for probes and reflection, to which `_Room` does not apply
@@ -79,7 +81,10 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
         )
         server.add_generic_rpc_handlers(handlers)
-        server.add_insecure_port(port.address(settings.grpc_host, settings.grpc_port))
+        if certificates is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, tls.for_grpc(certificates))
         servers.append(server)
     for server in servers:
         await server.start()

@@ -28,6 +28,8 @@ DECISION_TAG, PROMOTED, REFUSED = "decision", "promoted", "refused"
 """The tag of a version that says what was decided of it last, and the two decisions there are."""
 BEST_TAG, ABOVE_TAG = "best", "above_best"
 """Tags of a champion with more loss than an earlier one: that one's version, and the ratio of their mean losses."""
+BUNDLE = "artifacts/bundle"
+"""Where a version's bundle lies among its files."""
 LEARNED = "learned.parquet"
 """The file beside a version's bundle with the hashes of the rows that it learned from, see `training.data.copies`."""
 _UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
@@ -121,7 +123,7 @@ def download(version: ModelVersion, folder: Path) -> Path:
         StoreError: the registry has the version, and its files are gone.
     """
     try:
-        return _model(version, folder) / "artifacts" / "bundle"
+        return _model(version, folder) / BUNDLE
     except StoreError as error:
         raise StoreError(
             f"'{version.name}' {error}. Bring them back from a copy, or promote a version that has its files: "
@@ -137,6 +139,17 @@ def _model(version: ModelVersion, folder: Path) -> Path:
     return Path(mlflow.artifacts.download_artifacts(_uri(version), dst_path=str(folder)))
 
 
+def add_files(version: ModelVersion, folder: Path, place: str) -> None:
+    """Put the files of a folder at a place among a version's files; raises StoreError if no model of MLflow 3 has them.
+
+    A version's source is `models:/` and the id of the logged model that it was registered from.
+    """
+    scheme, _, model = str(version.source).partition(":/")
+    if scheme != "models" or "/" in model:
+        raise StoreError(f"The files of version {version.version} lie at {version.source}, where nothing is added.")
+    MlflowClient().log_model_artifacts(model, str(folder), place)
+
+
 class Fetched(NamedTuple):
     """A registered version whose files are here."""
 
@@ -145,7 +158,7 @@ class Fetched(NamedTuple):
 
     def manifest(self) -> dict[str, Any]:
         """Its bundle's manifest as JSON, whatever code wrote it."""
-        path = self.folder / "artifacts" / "bundle" / bundle.MANIFEST
+        path = self.folder / BUNDLE / bundle.MANIFEST
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
 
     def learned(self) -> pd.DataFrame | None:

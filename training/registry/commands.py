@@ -1,17 +1,22 @@
-"""The registry's commands: list, show and compare versions, and promote one or roll back by hand."""
+"""The registry's commands: list, show and compare versions; promote one, roll back, or sign one by hand."""
 
 import json
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
+from model import bundle, signatures
 from problems.base import Problem
 from training.registry import aliases, champion, package, register
 from training.workspace import exclusive_run
 from validation import compatibility
-from validation.errors import StoreError
+from validation.errors import SettingsError, StoreError
 
 
 def main(problem: Problem, action: str, versions: list[str]) -> None:
@@ -21,7 +26,15 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
         StoreError: there is no such version, an action takes another number of them, or a version must not become
             champion; the message says why.
     """
-    takes = {"list": (0, 0), "champion": (0, 0), "show": (0, 1), "diff": (0, 2), "promote": (1, 1), "rollback": (0, 1)}
+    takes = {
+        "list": (0, 0),
+        "champion": (0, 0),
+        "show": (0, 1),
+        "diff": (0, 2),
+        "promote": (1, 1),
+        "rollback": (0, 1),
+        "sign": (0, 1),
+    }
     fewest, most = takes[action]
     if not fewest <= len(versions) <= most or (action == "diff" and len(versions) == 1):
         wanted = {"diff": "two versions, or none", "promote": "one version"}.get(action, f"at most {most}")
@@ -38,7 +51,9 @@ def main(problem: Problem, action: str, versions: list[str]) -> None:
         print(registry.difference(*pair))
     else:
         with exclusive_run():
-            if action == "promote":
+            if action == "sign":
+                registry.sign(registry.version(versions[0]) if versions else registry.champion())
+            elif action == "promote":
                 registry.promote(registry.version(versions[0]))
             else:
                 registry.roll_back(registry.version(versions[0]) if versions else registry.previous())
@@ -152,6 +167,20 @@ class _Registry:
         tag = package.bring_named(version)  # what can fail comes first
         self._set(now, champion.WITHDRAWN_TAG, "true")
         self._make_champion(version, tag)
+
+    def sign(self, version: ModelVersion) -> None:
+        """Vouch for a version that was registered without a signature, or with another's; and for its copy to serve."""
+        key = os.environ.get(signatures.SIGNING_KEY)
+        if not key:
+            raise SettingsError(f"Say with which private key to sign: {signatures.SIGNING_KEY}=key.pem.")
+        with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as alone:
+            folder = champion.download(version, Path(temporary))
+            bundle.read(folder)  # nothing damaged is vouched for
+            signatures.sign(folder, Path(key), bundle.MANIFEST)
+            shutil.copy(folder / signatures.SIGNATURE, alone)
+            champion.add_files(version, Path(alone), champion.BUNDLE)
+        tag = package.bring_named(version)
+        print(f"Version {version.version} is signed, and so is {tag}, its copy in the BentoML model store.")
 
     def _set(self, version: ModelVersion, tag: str, value: str) -> None:
         self._client.set_model_version_tag(version.name, version.version, tag, value)

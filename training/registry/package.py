@@ -11,7 +11,7 @@ from bentoml.exceptions import NotFound
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from model import bundle, receipts
+from model import bundle, receipts, signatures
 from problems.base import Problem
 from training.registry import champion
 from training.workspace import Workspace, read_json, say, write_json
@@ -97,9 +97,29 @@ def _import(folder: Path, labels: dict[str, str]) -> str:
     manifest = bundle.read(folder).manifest
     tag = receipts.tag(manifest.problem, manifest.version)
     with contextlib.suppress(NotFound):
-        bundle.read(Path(bentoml.models.get(tag).path))
+        stored = Path(bentoml.models.get(tag).path)
+        bundle.read(stored)
+        _carry_signature(folder, stored)
         return tag  # never replaced: Bentos were built with the model of this tag
     with bentoml.models.create(tag, labels=labels) as model:
         for name in (bundle.MANIFEST, *manifest.files):
             Path(model.path_of(name)).write_bytes((folder / name).read_bytes())
+        _carry_signature(folder, Path(model.path))
     return tag
+
+
+def _carry_signature(folder: Path, stored: Path) -> None:
+    """Put a bundle's signature, if it has one, beside its copy in the store, which may have come before it."""
+    signature = folder / signatures.SIGNATURE
+    if not signature.is_file():
+        return
+    if (folder / bundle.MANIFEST).read_bytes() == (stored / bundle.MANIFEST).read_bytes():
+        part = stored / f"{signatures.SIGNATURE}.part"
+        part.write_bytes(signature.read_bytes())
+        part.replace(stored / signatures.SIGNATURE)
+    elif not (stored / signatures.SIGNATURE).is_file():
+        say(
+            "package",
+            "the store has this model from another registration, which is not signed. If it is yours: "
+            f"`python -m model.signing sign KEY {stored}`",
+        )

@@ -24,7 +24,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from model import bundle, receipts, tabular
+from model import bundle, receipts, signatures, tabular
 from model.bundle import Lineage, Manifest
 from model.metrics import Metrics
 from model.outcomes import Outcome
@@ -233,6 +233,8 @@ def _log_model(
         folder.mkdir()
         bundle.write(folder, sealed, files)
         bundle.read(folder)  # nothing is registered that could not be read back
+        if key := os.environ.get(signatures.SIGNING_KEY):
+            signatures.sign(folder, Path(key), bundle.MANIFEST)
         tables.write(Path(temporary) / champion.LEARNED, learned)
         logged = mlflow.pyfunc.log_model(
             name="model",

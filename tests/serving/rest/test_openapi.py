@@ -135,7 +135,7 @@ def test_answers_are_as_described(document: Any, client: httpx.Client, row: dict
 def test_the_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
     page = client.get("/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "http" not in page.text.replace("<!doctype html>", "").lower()
     for name in page.text.split("./static_content/")[1:]:
         assert client.get(f"/static_content/{name.split(chr(34))[0]}").status_code == 200
