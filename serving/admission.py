@@ -9,6 +9,7 @@ from typing import Protocol, Self, TypeVar
 
 from prometheus_client import Gauge
 
+from serving.access.caller import ANYONE, Caller
 from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
@@ -35,6 +36,16 @@ class Sliced(Protocol):
 S = TypeVar("S", bound=Sliced)
 
 
+class Held:
+    """The expected time of one caller's requests that were admitted and are not done, in all and of a turn of each."""
+
+    __slots__ = ("requests", "seconds", "turns")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.seconds = self.turns = 0.0
+
+
 class Resource:
     """What all models share and requests wait for: the event loop, or the thread that computes explanations."""
 
@@ -47,6 +58,41 @@ class Resource:
         """The expected time of all work that was admitted and is not done."""
         self.turns = 0.0
         """The expected time of one turn of each admitted request."""
+        self.held: dict[str, Held] = {}
+        """What each caller, by its id, has of both, while it has anything; only of callers that are known."""
+
+    def longest_wait(self, caller: Caller, *, large: bool) -> tuple[float, float]:
+        """How long a caller's next request would wait, and how long it may, in seconds; one that is `large` in full.
+
+        Alone, a caller may fill the queue. Beside others it waits for its own requests only, and has an equal share of
+        the queue for them: so who sends much is refused, and who sends little is not. All together wait no longer than
+        twice the limit, which others that come while one has filled the queue may need for a moment.
+        """
+        wait = self.seconds if large else self.turns
+        own = self.held.get(caller.id)
+        others = len(self.held) - (own is not None)
+        if caller is ANYONE or not others or wait > 2 * self.most_wait:
+            return wait, self.most_wait
+        mine = 0.0 if own is None else own.seconds if large else own.turns
+        return mine, self.most_wait / (others + 1)
+
+    def hold(self, caller: Caller, seconds: float, turn: float) -> Held:
+        """Add a request to what a caller has here."""
+        held = self.held.get(caller.id)
+        if held is None:
+            held = self.held[caller.id] = Held()
+        held.requests += 1
+        held.seconds += seconds
+        held.turns += turn
+        return held
+
+    def release(self, caller: Caller, held: Held, seconds: float, turn: float) -> None:
+        """Take it away again."""
+        held.requests -= 1
+        held.seconds -= seconds
+        held.turns -= turn
+        if not held.requests:
+            del self.held[caller.id]
 
 
 class Waiting:
@@ -102,7 +148,7 @@ class Gate:
             first += len(part)
             yield part
 
-    def demand_room(self, rows: int = 1) -> None:
+    def demand_room(self, rows: int = 1, caller: Caller = ANYONE) -> None:
         """Refuse so many rows if they would have to wait too long or would take too long.
 
         Raises:
@@ -114,8 +160,8 @@ class Gate:
             raise RequestTooLarge(
                 f"{rows} rows are above the limit of {resource.most_rows} rows a request; send them in parts."
             )
-        wait = resource.seconds if rows > self.part else resource.turns
-        if wait > resource.most_wait:
+        wait, most = resource.longest_wait(caller, large=rows > self.part)
+        if wait > most:
             raise Overloaded(
                 f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
                 math.ceil(wait),
@@ -135,25 +181,28 @@ class Gate:
                 f"send parts of at most {max(most // parts, 1)} rows, or ask for fewer classes."
             )
 
-    def admit(self, rows: int) -> AbstractContextManager[None]:
-        """Admit a request, and count its rows while they are worked on; raises as `demand_room` does."""
-        self.demand_room(rows)
-        return self.counted(rows)
+    def admit(self, rows: int, caller: Caller = ANYONE) -> AbstractContextManager[None]:
+        """Admit a caller's request, and count its rows while they are worked on; raises as `demand_room` does."""
+        self.demand_room(rows, caller)
+        return self.counted(rows, caller)
 
     @contextlib.contextmanager
-    def counted(self, rows: int) -> Iterator[None]:
+    def counted(self, rows: int, caller: Caller = ANYONE) -> Iterator[None]:
         """Count rows while they are worked on; for rows that were admitted elsewhere."""
         resource, seconds = self._resource, rows * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)
         self.waiting.rows += rows
         resource.seconds += seconds
         resource.turns += turn
+        held = None if caller is ANYONE else resource.hold(caller, seconds, turn)
         try:
             yield
         finally:
             self.waiting.rows -= rows
             resource.seconds -= seconds
             resource.turns -= turn
+            if held is not None:
+                resource.release(caller, held, seconds, turn)
             if not self.waiting.rows:
                 self.waiting.show()
 

@@ -13,6 +13,7 @@ from serving.challenger import Shadows, Split
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
 from serving.rest.asgi import Document, Exposition, Front, Page
+from serving.rest.guard import Guard
 from serving.settings import Settings
 from serving.tracing import Tracing
 from serving.watch import Watch
@@ -38,9 +39,10 @@ class Application:
         self.models.add(directory, {**image, **labels})
 
     async def listen(self) -> None:
-        """Begin the journal, and serve gRPC beside HTTP, if the settings say so; exits where one of them cannot be."""
+        """Begin access and the journal, and serve gRPC beside HTTP, as the settings say; exits where one cannot be."""
         try:
             challenger.demand(self.models)
+            self.models.shared.access.start()
             self.models.shared.journal = journal.begun(self.settings, Shadows.of(self.models))
         except SettingsError as error:
             lifecycle.refuse(error)
@@ -59,6 +61,7 @@ class Application:
             await self._stop_grpc()
         if self.models.shared.journal is not None:
             await asyncio.to_thread(self.models.shared.journal.stop)
+        await asyncio.to_thread(self.models.shared.access.stop)
         self._tracing.stop()
 
     def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:
@@ -73,7 +76,8 @@ class Application:
         except SettingsError as error:
             lifecycle.refuse(error)
         unknown: dict[str, ASGIApp] = {"/v1/": v1.UnknownPath(self.models), "/v2/": v2.UnknownPath(self.models)}
-        traced = self._tracing.traced(Front(behind, lambda: self._routes(described), unknown))
+        guard = Guard(self.models.shared.access, self.settings, self._environment)
+        traced = self._tracing.traced(Front(behind, lambda: self._routes(described), unknown, guard))
         origins = [origin.strip() for origin in self.settings.cors_origins.split(",") if origin.strip()]
         return CORSMiddleware(traced, origins, allow_methods=_CORS_METHODS, allow_headers=["*"]) if origins else traced
 

@@ -11,6 +11,7 @@ import numpy as np
 from model import bundle
 from model.record import Role
 from serving import description
+from serving.access.caller import ANYONE, Caller
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
 from serving.shared import Shared
@@ -97,7 +98,7 @@ class ServedModel:
         return self.predictor.scores(inputs)
 
     async def predict(
-        self, rows: Sequence[object], *, partial: bool = False, role: Role = ""
+        self, rows: Sequence[object], *, partial: bool = False, role: Role = "", caller: Caller = ANYONE
     ) -> Predictions | PartialPredictions:
         """Answer rows.
 
@@ -105,12 +106,13 @@ class ServedModel:
             rows: as JSON gave them.
             partial: whether to answer the good rows beside the errors of the others.
             role: what the journal is to say that this model was, see `Record`.
+            caller: who asks.
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
             Overloaded: it would have to wait too long, or took too long.
         """
-        with self.predicting.gate.admit(len(rows)):
+        with self.predicting.gate.admit(len(rows), caller):
             if len(rows) <= self._part():
                 decoded = self._checked(self.predictor.decode(rows), partial)
                 scores = await self._batcher.submit(decoded.records)
@@ -118,7 +120,7 @@ class ServedModel:
                 answers = self.predictor.answers(decoded, scores)
             else:
                 decoded, answers, scores = await self._predict_in_parts(rows, partial)
-        self._journalled(rows, decoded, scores, answers, role)
+        self._journalled(rows, decoded, scores, answers, caller, role)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Predictions(name, version, answers)
@@ -130,11 +132,12 @@ class ServedModel:
         decoded: Decoded,
         scores: np.ndarray,
         answers: Sequence[Prediction] | Sequence[str],
+        caller: Caller,
         role: Role = "",
     ) -> None:
         """Leave answered rows to the journal, if there is one."""
         if self._shared.journal is not None:
-            self._shared.journal.add(self.predictor, rows, decoded, scores, answers, role)
+            self._shared.journal.add(self.predictor, rows, decoded, scores, answers, role, caller.id)
 
     async def _predict_in_parts(
         self, rows: Sequence[object], partial: bool
@@ -170,9 +173,9 @@ class ServedModel:
         scores = self._scores(records)
         return self.predictor.answers(decoded, scores, first), scores
 
-    async def score(self, rows: Table, *, partial: bool = False, role: Role = "") -> Answers:
+    async def score(self, rows: Table, *, partial: bool = False, role: Role = "", caller: Caller = ANYONE) -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
-        with self.scoring.gate.admit(len(rows)):
+        with self.scoring.gate.admit(len(rows), caller):
             if len(rows) > self.scoring.gate.part:
                 decoded, scores = await self._score_in_parts(rows, partial)
             else:
@@ -182,7 +185,7 @@ class ServedModel:
                 scores = self._scores(inputs) if isinstance(inputs, dict) else await self._batcher.submit(inputs)
             self.metrics.answered(self._observed(scores))
         answers = Answers(self.predictor, decoded, scores, self.predictor.ids(len(scores)))
-        self._journalled(rows, decoded, scores, answers.ids, role)
+        self._journalled(rows, decoded, scores, answers.ids, caller, role)
         return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> tuple[Decoded, np.ndarray]:
@@ -210,7 +213,7 @@ class ServedModel:
         return decoded, np.concatenate([scores for scores, _ in scored])
 
     async def explain(
-        self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = ()
+        self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = (), caller: Caller = ANYONE
     ) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`.
 
@@ -218,7 +221,7 @@ class ServedModel:
         """
         subjects = self.predictor.subjects(classes)
         self.explaining.gate.demand_small(len(rows), len(subjects))
-        with self.explaining.gate.admit(len(rows)):
+        with self.explaining.gate.admit(len(rows), caller):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
@@ -267,7 +270,9 @@ class ServedModel:
             self.metrics.unseen(decoded.warned)
         return decoded
 
-    async def answer_each(self, rows: Sequence[object], *, partial: bool = True) -> list[dict[str, Any]]:
+    async def answer_each(
+        self, rows: Sequence[object], *, partial: bool = True, caller: Caller = ANYONE
+    ) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
 
         The answer is always partial, so the argument `partial` changes nothing.
@@ -275,18 +280,20 @@ class ServedModel:
         Raises:
             RequestTooLarge, Overloaded: as `predict` does.
         """
-        with self.predicting.gate.admit(len(rows)):
+        with self.predicting.gate.admit(len(rows), caller):
             if len(rows) <= self._part():
-                return (await self._answer_part_each(rows, 0))[0]
+                return (await self._answer_part_each(rows, 0, caller))[0]
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
                 async for part in self.predicting.gate.turns(rows):
-                    answered, compared = await self._answer_part_each(part, compared)
+                    answered, compared = await self._answer_part_each(part, compared, caller)
                     answers += answered
             return answers
 
-    async def _answer_part_each(self, rows: Sequence[object], compared: int) -> tuple[list[dict[str, Any]], int]:
+    async def _answer_part_each(
+        self, rows: Sequence[object], compared: int, caller: Caller
+    ) -> tuple[list[dict[str, Any]], int]:
         """The answers to the rows of a turn, and how many letters were compared for errors of the request so far.
 
         Errors are counted for each row, but the budget for finding similar names is that of one request.
@@ -301,15 +308,17 @@ class ServedModel:
         self.metrics.answered(self._observed(scores))
         row_scores = iter(scores[:, None])
         pairs = zip(rows, decoded_rows, strict=True)
-        return [self._answer_alone(row, decoded_row, row_scores) for row, decoded_row in pairs], compared
+        return [self._answer_alone(row, decoded_row, row_scores, caller) for row, decoded_row in pairs], compared
 
-    def _answer_alone(self, row: object, decoded: Decoded, scores: Iterator[np.ndarray]) -> dict[str, Any]:
+    def _answer_alone(
+        self, row: object, decoded: Decoded, scores: Iterator[np.ndarray], caller: Caller
+    ) -> dict[str, Any]:
         """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
         if decoded.error_count:
             return {"errors": [_without_row(error) for error in decoded.errors]}
         row_scores = next(scores)
         [answer] = self.predictor.answers(decoded, row_scores)
-        self._journalled([row], decoded, row_scores, [answer])
+        self._journalled([row], decoded, row_scores, [answer], caller)
         name, version = self.predictor.name, self.predictor.version
         return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 

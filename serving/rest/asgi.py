@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving import logs, problem_details, telemetry
 from serving.models import Models
 from serving.rest import compression, negotiation
+from serving.rest.guard import Guard, asked
 from serving.rest.request import headers
 from serving.served_model import ServedModel
 from serving.telemetry import Measurement, RequestMetrics
@@ -70,15 +71,19 @@ class Endpoint:
         by_name = headers(scope)
         trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
         caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
-        measured = Measurement(self.metrics)
-        if scope["method"] in self.methods or not self.methods:
+        asking = asked(scope)
+        measured = asking.ended = Measurement(self.metrics)
+        if scope["method"] in self.methods or not self.methods or asking.refusal is not None:
             reply = await self._answered(scope, receive, measured, caller)
         else:
             detail = f"This path answers {self.methods[0]}."
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
+            measured.outcome = "method"
             reply = self.refuse(refusal, (b"allow", ", ".join(self.methods).encode()))
         if caller is not logs.NOBODY:
             reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
+        if left := asking.caller.headers:
+            reply = reply._replace(headers=[*reply.headers, *_encoded(left)])
         await respond(send, reply)
         if measured.seconds > logs.SLOW_SECONDS:
             ended = {"outcome": measured.outcome, "seconds": round(measured.seconds, 3)}
@@ -87,6 +92,8 @@ class Endpoint:
     async def _answered(self, scope: Scope, receive: Receive, measured: Measurement, caller: logs.Caller) -> Reply:
         try:
             with measured:  # counted before the answer is sent, since the caller may read the metrics next
+                if (refusal := asked(scope).refusal) is not None:
+                    raise refusal
                 reply = await self.answer(scope, receive)
                 if reply.metrics is not None:
                     measured.metrics = reply.metrics
@@ -198,6 +205,10 @@ class NotFound(Endpoint):
         return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
 
 
+_refused = Endpoint()
+"""Answers who is not let in to what is not ours."""
+
+
 class Front:
     """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
 
@@ -209,6 +220,7 @@ class Front:
         behind: ASGIApp,
         routes: Callable[[], Mapping[str, ASGIApp]],
         otherwise: Mapping[str, ASGIApp],
+        guard: Guard,
     ) -> None:
         """Route requests.
 
@@ -216,10 +228,12 @@ class Front:
             behind: BentoML's application.
             routes: returns the applications by path; called at the first request, when the models are loaded.
             otherwise: the applications for all other paths, by prefix.
+            guard: lets requests in.
         """
         self._behind = behind
         self._make_routes = routes
         self._otherwise = otherwise
+        self._guard = guard
 
     @cached_property
     def _routes(self) -> Mapping[str, ASGIApp]:
@@ -228,7 +242,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one request."""
         if scope["type"] != "http":
-            await self._behind(scope, receive, send)
+            if scope["type"] == "lifespan":  # nothing here speaks by web sockets
+                await self._behind(scope, receive, send)
             return
         path = scope["path"]
         application = self._routes.get(path)
@@ -238,7 +253,14 @@ class Front:
             application = self._routes.get(path)
         if application is None:
             application = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        await (self._behind if application is None else application)(scope, receive, send)
+        if not self._guard.on:
+            await (application or self._behind)(scope, receive, send)
+            return
+        asking = await self._guard.admitted(scope, path)
+        if application is None:
+            application = self._behind if asking.refusal is None else _refused
+        await application(scope, receive, send)
+        self._guard.ended(scope, asking)
 
 
 async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -6,8 +6,10 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from starlette.types import Receive, Scope
 
+from serving.access.caller import Asked, Caller
 from serving.challenger import Split
 from serving.rest.asgi import Endpoint, Reply, cancellable, encode
+from serving.rest.guard import asked
 from serving.rest.request import Options, address, demand_json, queried, read_body
 from serving.served_model import ServedModel
 from serving.verbs import Verb
@@ -64,30 +66,38 @@ class Asking(Endpoint, Generic[RequestT]):
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""
+        asking = asked(scope)
+        asking.caller.demand(self.model.predictor.name, self.verb.name)
         self.demand_media(scope)
-        self.verb.gate.demand_room()  # before the body is read: a refused one need not be
+        self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
         question, query = self.question(request), queried(scope)
+        asking.take(len(question.rows))
         if self._divided is None:
-            return await self._asked(request, question, query, receive)
+            return await self._asked(request, question, query, receive, asking)
         split, challenger = self._divided
         return await split.answered(
             question.rows,
             partial(address, scope),
-            challenger=partial(challenger._challenged, request, question, query, receive),
-            champion=partial(self._asked, request, question, query, receive),
+            challenger=partial(challenger._challenged, request, question, query, receive, asking),
+            champion=partial(self._asked, request, question, query, receive, asking),
         )
 
-    async def _asked(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
-        work = self.work(question, query)
-        return self.reply(request, await cancellable(work, len(question.rows), self.verb, receive))
+    async def _asked(
+        self, request: RequestT, question: Question, query: Options, receive: Receive, asking: Asked
+    ) -> Reply:
+        work = self.work(question, query, asking.caller)
+        asking.answer = await cancellable(work, len(question.rows), self.verb, receive)
+        return self.reply(request, asking.answer)
 
-    async def _challenged(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
+    async def _challenged(
+        self, request: RequestT, question: Question, query: Options, receive: Receive, asking: Asked
+    ) -> Reply:
         """The answer to all rows; raises RowsRejected if they are not all good, whatever the caller would take."""
         whole = question._replace(partial=False)
-        reply = await self._asked(request, whole, Options(classes=query.classes), receive)
+        reply = await self._asked(request, whole, Options(classes=query.classes), receive, asking)
         return reply._replace(metrics=self.metrics)
 
-    def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: Options, caller: Caller) -> Coroutine[Any, Any, Any]:
         """What the verb does with a question, which the query may say more of; raises RequestError."""
-        return self.verb.ask(question.rows, partial=query.partial or question.partial)
+        return self.verb.ask(question.rows, partial=query.partial or question.partial, caller=caller)

@@ -1,0 +1,68 @@
+"""Who may pass to which route over HTTP: everything needs a known caller but the probes, and what the settings open."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from starlette.types import Scope
+
+from serving import logs
+from serving.access.access import Access
+from serving.access.caller import Asked
+from serving.rest.request import headers
+from serving.settings import DOCS, METRICS, Settings
+from serving.telemetry import Measurement
+from validation.errors import RequestError
+
+_ASKED = "boxwood.asked"
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
+_OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs.json", "/ui")}
+_STATIC = "/static_content/"
+"""The scripts of the page at /; they are the same everywhere, and no secret."""
+_OF_MODEL = re.compile(r"/v[12]/models/([^/:]+)")
+_NO_LABELS = ("", "", "")
+_REQUEST = logs.REQUEST.encode()
+
+
+class Guard:
+    """Lets requests in, and notes how they end."""
+
+    def __init__(self, access: Access, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        """Guard what the settings do not open; `environment` may name a probe of its platform (Vertex AI)."""
+        self._access = access
+        opened = [path for name in settings.open_routes.split(",") if name for path in _OPENED[name]]
+        self._open = {*_PROBES, *opened, environment.get("AIP_HEALTH_ROUTE", "/livez")}
+        self.on = access.noting
+
+    async def admitted(self, scope: Scope, path: str) -> Asked:
+        """The request with its caller, or with why it is refused; it is in the scope too."""
+        asked = scope[_ASKED] = Asked()
+        if not self._access.on or path in self._open or path.startswith(_STATIC):
+            return asked
+        try:
+            sent = headers(scope)
+            asked.caller = self._access.caller(sent) or await self._access.identified(sent)
+            if match := _OF_MODEL.match(path):
+                asked.caller.demand(match[1])
+        except RequestError as error:
+            asked.refusal = error
+        return asked
+
+    def ended(self, scope: Scope, asked: Asked) -> None:
+        """Note how a request ended."""
+        ended: Measurement | None = asked.ended
+        if ended is None:
+            return
+        sent = headers(scope).get(_REQUEST)
+        request = None if sent is None else sent[:128].decode("latin-1")
+        if ended.metrics is not None:
+            self._access.ended(asked, ended.metrics.labels, ended.outcome, ended.seconds, request)
+        elif scope["path"] not in self._open:
+            where = f"{scope['method']} {scope['path'][:200]}"
+            self._access.ended(asked, (where, *_NO_LABELS), ended.outcome, ended.seconds, request)
+
+
+def asked(scope: Scope) -> Asked:
+    """The request that a guard let in or refused; where there is no guard, anybody may ask."""
+    found: Asked | None = scope.get(_ASKED)
+    return Asked() if found is None else found
