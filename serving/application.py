@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from serving import challenger, journal, lifecycle
+from serving.access import exposed
 from serving.challenger import Shadows, Split
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
@@ -53,6 +54,7 @@ class Application:
                 self._stop_grpc = await rpc.start(self.models, self.settings, self._tracing)
             except Exception as error:  # noqa: BLE001 any such error would occur in the next worker too
                 lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
+        exposed.say(self.settings, exposed.listening())
         lifecycle.live()
 
     async def finish(self) -> None:

@@ -34,7 +34,7 @@ def _new(options: argparse.Namespace, path: Path) -> None:
         given = {name: value for name in _GIVEN if (value := getattr(options, name)) is not None}
         if options.days is not None:
             given["expires"] = now + datetime.timedelta(days=options.days)
-        basis = {"models": ["*"]} if options.like is None else _rights(document.entry(options.like))
+        basis: dict[str, object] = {} if options.like is None else _rights(document.entry(options.like))
         key = keys.added(document, Entry(id=options.id, created=now, **{**basis, **given}))
     if options.subject:
         print(f"'{options.subject}' may ask as '{options.id}', with an identity token.", file=sys.stderr)

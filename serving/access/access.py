@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from serving.access import audit, keys
 from serving.access.audit import Audit
 from serving.access.caller import ANYONE, Asked, Caller
-from serving.access.callers import Callers, Counters
+from serving.access.callers import Callers, Counters, remember
 from serving.access.keys import Document
 from serving.access.quota import Limits, LocalQuota, Quota
 from serving.access.usage import Told
@@ -101,16 +101,15 @@ class Access:
         if not self.on:
             return ANYONE
         # the other header may be an identity token for a platform in front of the service
-        raw = headers.get(API_KEY) or headers.get(AUTHORIZATION)
-        callers = self._callers
-        known = None if raw is None else callers.verified.get(raw)
+        callers, raw = self._callers, headers.get(API_KEY)
+        known = callers.keys.get(raw) if raw else callers.bearers.get(headers.get(AUTHORIZATION, b""))
         if known is not None and self._clock() < known.expires:
             return known
         raw, key = _presented(headers)
         if self._tokens is not None and key.count(b".") == 2 and key.startswith(b"ey"):
             return None
         caller = callers.of_key(key, self._clock())
-        callers.remember(raw, caller)
+        remember(callers.keys if raw is key else callers.bearers, raw, caller)
         return caller
 
     async def identified(self, headers: Mapping[bytes, bytes]) -> Caller:
@@ -131,7 +130,7 @@ class Access:
         if self._clock() >= caller.expires:
             raise Unauthenticated(f"The caller '{caller.id}' has expired.", "invalid_token")
         known = caller.until(claimed.expires)
-        callers.remember(raw, known)
+        remember(callers.keys if raw is key else callers.bearers, raw, known)
         return known
 
     def ended(

@@ -53,8 +53,10 @@ class Callers:
         self._document = document
         self._by_id: dict[str, tuple[Entry, Caller]] = {}
         self._by_subject: dict[str, Caller] = {}
-        self.verified: dict[bytes, Caller] = {}
-        """By the header that was verified; whoever reads it looks whether the caller has expired."""
+        self.keys: dict[bytes, Caller] = {}
+        """By what stood in X-API-Key and was verified; whoever reads it looks whether the caller has expired."""
+        self.bearers: dict[bytes, Caller] = {}
+        """The same by what stood in Authorization."""
         for entry in () if document is None else document.keys:
             caller = _caller(entry, counters)
             if entry.hash:
@@ -76,11 +78,12 @@ class Callers:
         """The caller that one of these names is listed for."""
         return next((self._by_subject[name] for name in names if name in self._by_subject), None)
 
-    def remember(self, header: bytes, caller: Caller) -> None:
-        """Know the caller of a header again until it expires."""
-        if len(self.verified) >= REMEMBERED:  # as good as any other rule, for what is verified again in microseconds
-            self.verified.clear()
-        self.verified[header] = caller
+
+def remember(verified: dict[bytes, Caller], header: bytes, caller: Caller) -> None:
+    """Know the caller of a header again."""
+    if len(verified) >= REMEMBERED:  # as good as any other rule, for what is verified again in microseconds
+        verified.clear()
+    verified[header] = caller
 
 
 def _caller(entry: Entry, counters: Counters) -> Caller:

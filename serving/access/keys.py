@@ -52,8 +52,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     subject: str = ""
     created: datetime.datetime | None = None
     expires: datetime.datetime | None = None
-    models: list[str] = ["*"]
-    verbs: list[Verb] = ["predict", "explain"]
+    models: tuple[str, ...] = ("*",)
+    verbs: tuple[Verb, ...] = ("predict", "explain")
     rows_per_second: Rows = 0
     burst_rows: Rows = 0
     rows_per_day: Rows = 0

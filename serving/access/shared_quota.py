@@ -1,8 +1,8 @@
 """Quotas that all workers and instances count together, in Redis.
 
 No request waits for Redis. A worker tells it every few hundredths of a second what its callers took, and hears what is
-left for all; until then it goes by what it heard last. So what is taken may exceed the quota by what the workers take in
-one such interval, and it is owed: the count goes below nothing, and nobody gets more until it is paid back.
+left for all; until then it goes by what it heard last. So what is taken may exceed the quota by what the workers take
+in one such interval, and it is owed: the count goes below nothing, and nobody gets more until it is paid back.
 """
 
 import logging
@@ -23,7 +23,9 @@ INTERVAL_SECONDS = 0.05
 AWAY_SECONDS = 1.0
 """Redis counts as away if it has said nothing for so long."""
 _ACTIVE_SECONDS = 2.0
-"""A caller who has asked for nothing for so long is not counted until it does."""
+"""A caller who has asked for nothing for so long is idle."""
+_IDLE_SECONDS = 5.0
+"""How often Redis is asked about idle callers, who may be asking others."""
 _TIMEOUT = 0.5
 _QUIET_SECONDS = 60.0
 _PREFIX = "boxwood:quota:"
@@ -78,8 +80,8 @@ class SharedQuota:
         """What this worker let through since it began."""
         self._local, self._counting = local, counting
         now = counting.elapsed()
-        self.seen = Seen(limits.capacity, 0.0, 0, now, int(counting.clock()) // _DAY)
-        self.active = now
+        self.seen = Seen(limits.capacity, 0.0, 0, now - _IDLE_SECONDS, int(counting.clock()) // _DAY)
+        self.active = now - _ACTIVE_SECONDS
         """When something was taken last."""
 
     def take(self, rows: int) -> None:
@@ -175,7 +177,9 @@ class Counting:
         told = [
             (made, made.taken)
             for made in tuple(self._quotas.values())
-            if made.taken != made.seen.taken or now - made.active < _ACTIVE_SECONDS
+            if made.taken != made.seen.taken
+            or now - made.active < _ACTIVE_SECONDS
+            or now - made.seen.at >= _IDLE_SECONDS
         ]
         try:
             if told:

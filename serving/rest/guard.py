@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import Scope
 
@@ -24,14 +25,18 @@ _NO_LABELS = ("", "", "")
 _REQUEST = logs.REQUEST.encode()
 
 
+def opened(settings: Settings) -> set[str]:
+    """The paths that anybody may ask."""
+    return {*_PROBES, *(path for name in settings.open_routes.split(",") if name for path in _OPENED[name])}
+
+
 class Guard:
     """Lets requests in, and notes how they end."""
 
     def __init__(self, access: Access, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
         """Guard what the settings do not open; `environment` may name a probe of its platform (Vertex AI)."""
         self._access = access
-        opened = [path for name in settings.open_routes.split(",") if name for path in _OPENED[name]]
-        self._open = {*_PROBES, *opened, environment.get("AIP_HEALTH_ROUTE", "/livez")}
+        self._open = {*opened(settings), environment.get("AIP_HEALTH_ROUTE", "/livez")}
         self.on = access.noting
 
     async def admitted(self, scope: Scope, path: str) -> Asked:
@@ -60,6 +65,26 @@ class Guard:
         elif scope["path"] not in self._open:
             where = f"{scope['method']} {scope['path'][:200]}"
             self._access.ended(asked, (where, *_NO_LABELS), ended.outcome, ended.seconds, request)
+
+
+def described(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """An OpenAPI document that says which operations need a key, where some do."""
+    if not settings.api_keys and not settings.oidc_issuer:
+        return document
+    schemes = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key, or an identity token"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
+    }
+    document["components"]["securitySchemes"] = schemes
+    document["security"] = [{name: []} for name in schemes]
+    for path in opened(settings):
+        for operation in document["paths"].get(path, {}).values():
+            operation["security"] = []
+    return document
+
+
+NO_GUARD = Guard(Access(Settings()), Settings(), {})
+"""Lets everybody in."""
 
 
 def asked(scope: Scope) -> Asked:

@@ -10,7 +10,7 @@ import msgspec
 from model.outcomes.labels import ALL_CLASSES
 from serving import description, problem_details, tensors
 from serving.models import Models
-from serving.rest import native, platforms, v1, v2
+from serving.rest import guard, native, platforms, v1, v2
 from serving.rest import schemas as own
 from serving.rest.asgi import Alive, places
 from serving.rest.schemas import REFERENCE
@@ -44,7 +44,9 @@ _HEADER_LENGTH = {
     "schema": {"type": "integer", "minimum": len(b'{"inputs":[]}')},
     "description": "How many bytes of the body are JSON, where raw tensors stand behind it; without it, all.",
 }
-_RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
+_RETRIED = dict.fromkeys(
+    (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS), "; send it again after `Retry-After` seconds"
+)
 _PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
 _FAILED = {"500": {"description": "The service failed", "content": _PROBLEM}}
 _TEXT = {"schema": {"type": "string"}}
@@ -125,7 +127,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
             place, model.predictor.lookups
         )
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
         "servers": native_document["servers"],
@@ -133,6 +135,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         "paths": _with_operation_ids({**native_document["paths"], **paths}),
         "components": {"schemas": _with_items(schemas)},
     }
+    return guard.described(described, models.shared.settings)
 
 
 def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +262,7 @@ def _get(summary: str, answer: type | None = None, texts: Sequence[str] = ()) ->
     """A GET operation: of a JSON document, or of a text in one of the media types `texts`."""
     documents = {} if answer is None else {"application/json": {"schema": _reference(answer.__name__)}}
     response = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
-    refusals = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
+    refusals = _refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
     return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": response, **refusals, **_FAILED}}
 
 
