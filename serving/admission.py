@@ -23,6 +23,8 @@ _NEWER = 0.2
 """The weight of the latest measurement in the moving average of seconds a row."""
 _SLOWER = 2.0
 """The latest measurement counts as this multiple of the average at most."""
+_MOST_CALLERS = 10_000
+"""So many callers are remembered."""
 
 
 class Sliced(Protocol):
@@ -59,7 +61,9 @@ class Resource:
         self.turns = 0.0
         """The expected time of one turn of each admitted request."""
         self.held: dict[str, Held] = {}
-        """What each caller, by its id, has of both, while it has anything; only of callers that are known."""
+        """What each caller, by its id, has of both; only of callers that are known."""
+        self.waiting = 0
+        """How many callers have anything."""
 
     def longest_wait(self, caller: Caller, *, large: bool) -> tuple[float, float]:
         """How long a caller's next request would wait, and how long it may, in seconds; one that is `large` in full.
@@ -69,9 +73,11 @@ class Resource:
         twice the limit, which others that come while one has filled the queue may need for a moment.
         """
         wait = self.seconds if large else self.turns
+        if caller is ANYONE or wait * (self.waiting + 1) <= self.most_wait or wait > 2 * self.most_wait:
+            return wait, self.most_wait
         own = self.held.get(caller.id)
-        others = len(self.held) - (own is not None)
-        if caller is ANYONE or not others or wait > 2 * self.most_wait:
+        others = self.waiting - (own is not None and own.requests > 0)
+        if not others:
             return wait, self.most_wait
         mine = 0.0 if own is None else own.seconds if large else own.turns
         return mine, self.most_wait / (others + 1)
@@ -80,19 +86,28 @@ class Resource:
         """Add a request to what a caller has here."""
         held = self.held.get(caller.id)
         if held is None:
+            self._forget()
             held = self.held[caller.id] = Held()
+        if not held.requests:
+            self.waiting += 1
         held.requests += 1
         held.seconds += seconds
         held.turns += turn
         return held
 
-    def release(self, caller: Caller, held: Held, seconds: float, turn: float) -> None:
+    def release(self, held: Held, seconds: float, turn: float) -> None:
         """Take it away again."""
         held.requests -= 1
         held.seconds -= seconds
         held.turns -= turn
         if not held.requests:
-            del self.held[caller.id]
+            held.seconds = held.turns = 0.0  # without what rounding left
+            self.waiting -= 1
+
+    def _forget(self) -> None:
+        """Forget callers that have nothing, once there are too many."""
+        if len(self.held) >= _MOST_CALLERS:
+            self.held = {named: held for named, held in self.held.items() if held.requests}
 
 
 class Waiting:
@@ -202,7 +217,7 @@ class Gate:
             resource.seconds -= seconds
             resource.turns -= turn
             if held is not None:
-                resource.release(caller, held, seconds, turn)
+                resource.release(held, seconds, turn)
             if not self.waiting.rows:
                 self.waiting.show()
 

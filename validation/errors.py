@@ -110,7 +110,7 @@ class QuotaExceeded(RequestError):
     kind, title = "quota-exceeded", "The quota of this caller is used up"
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"
 
-    def __init__(self, message: str, seconds: int, left: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, message: str, seconds: int, left: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Have `left` as headers that say what is left."""
         self.seconds, self.left = seconds, left
         super().__init__(message)
@@ -121,9 +121,13 @@ class QuotaExceeded(RequestError):
         return {"retry-after": str(self.seconds)}
 
     @property
+    def _left(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.left}
+
+    @property
     def trailers(self) -> Mapping[str, str]:
         """When to send it again, for which gRPC's clients wait by themselves, and what is left."""
-        return {"grpc-retry-pushback-ms": str(1_000 * self.seconds), **dict(self.left)}
+        return {"grpc-retry-pushback-ms": str(1_000 * self.seconds), **self._left}
 
 
 class UnreadableRequest(RequestError):

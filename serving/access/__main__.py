@@ -85,7 +85,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     new.add_argument("--subject", help="of identity tokens, instead of a key: their `sub` or verified `email`")
     new.add_argument("--models", nargs="+", metavar="MODEL", help="that it may ask, * for all (the default)")
     new.add_argument("--verbs", nargs="+", choices=get_args(Verb), help="what it may ask; by default both")
-    new.add_argument("--days", type=_count, help="until it expires")
+    new.add_argument("--days", type=_days, help="until it expires")
     new.add_argument("--rows-per-second", type=_count)
     new.add_argument("--burst-rows", type=_count, help="the most at once; by default those of a second")
     new.add_argument("--rows-per-day", type=_count)
@@ -93,14 +93,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("list", parents=[file], help="say what keys there are").set_defaults(run=_list)
     revoke = commands.add_parser("revoke", parents=[file], help="refuse a key from now on")
     revoke.add_argument("id")
-    revoke.add_argument("--after", type=_count, default=0, metavar="DAYS", help="from then on only")
+    revoke.add_argument("--after", type=_days, default=0, metavar="DAYS", help="from then on only")
     revoke.set_defaults(run=_revoke)
     return parser.parse_args(arguments)
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no whole number")
+    return _number(text, 10**12)
+
+
+def _days(text: str) -> int:
+    return _number(text, 36_500)
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no whole number from 0 to {most}")
     return int(text)
 
 

@@ -59,8 +59,8 @@ class Audit:
         self._told = 0
         self._logged = -_QUIET_SECONDS
         self._metrics = AuditMetrics()
-        self._heads: dict[tuple[Any, ...], bytes] = {}
-        self._second, self._instant = -1, b""
+        self._heads: dict[tuple[Any, ...], str] = {}
+        self._second, self._instant = -1, ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
@@ -128,21 +128,20 @@ class Audit:
                 self._heads.clear()
             names = ("transport", "verb", "model", "version")
             said = {"event": EVENT, "caller": caller, **dict(zip(names, labels, strict=True)), "outcome": outcome}
-            head = self._heads[kind] = _encode(said)[:-1]
-        ids = _ids(answer)
-        named = b"" if request is None else b',"request_id":%b' % _encode(request)
-        more = b"" if len(ids) <= MOST_IDS else b',"prediction_count":%d' % len(ids)
-        listed = b'","'.join(identity.encode() for identity in ids[:MOST_IDS])
-        tail = (self._time(when), rows, seconds, b'["%b"]' % listed if ids else b"[]", more, named)
-        return head + b',"time":"%b","rows":%d,"seconds":%.6f,"prediction_ids":%b%b%b}' % tail
-
-    def _time(self, when: float) -> bytes:
-        """RFC 3339 in UTC; most of it is the same for all of a second."""
+            head = self._heads[kind] = _encode(said)[:-1].decode()
         second = int(when)
-        if second != self._second:
+        if second != self._second:  # most of a time is the same for all of a second
             self._second = second
-            self._instant = f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y-%m-%dT%H:%M:%S}".encode()
-        return b"%b.%03dZ" % (self._instant, int((when - second) * 1_000))
+            self._instant = f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y-%m-%dT%H:%M:%S}"
+        ids = _ids(answer)
+        listed = '["' + '","'.join(ids[:MOST_IDS]) + '"]' if ids else "[]"
+        more = "" if request is None else f',"request_id":{_encode(request).decode()}'
+        if len(ids) > MOST_IDS:
+            more += f',"prediction_count":{len(ids)}'
+        time_ = f"{self._instant}.{int((when - second) * 1_000):03}Z"
+        return (
+            f'{head},"time":"{time_}","rows":{rows},"seconds":{seconds:.6f},"prediction_ids":{listed}{more}}}'
+        ).encode()
 
     def _complain(self, event: str, error: Exception | None) -> None:
         now = time.monotonic()

@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 from serving.access.buckets import Bucket, Day
 from validation.errors import QuotaExceeded, RequestTooLarge
 
-Header = tuple[str, str]
+Header = tuple[bytes, bytes]
+_SLICES = 64
+"""So many slices a bucket has, and a day; with fewer rows than that, each request is looked at by itself."""
 
 
 class Limits(NamedTuple):
@@ -38,7 +40,11 @@ class Quota(Protocol):
 
 
 class LocalQuota:
-    """Counts in this process, which has a share of the caller's rows."""
+    """Counts in this process, which has a share of the caller's rows.
+
+    Looking at clocks and buckets for each request would take as long as a key does. So it is done for a slice of rows
+    at a time: what was seen to be there stays there, since nobody else takes it.
+    """
 
     def __init__(
         self,
@@ -65,36 +71,57 @@ class LocalQuota:
             capacity = max(1.0, limits.capacity / workers)
             self._bucket = Bucket(limits.per_second / workers, capacity, elapsed())
         self._day = Day(max(1.0, limits.per_day / workers)) if limits.per_day else None
+        parts = (self._bucket and self._bucket.capacity, self._day and self._day.most)
+        self._slice = int(min(part for part in parts if part)) // _SLICES
+        self._free = self._spent = 0
+        """What is left of the slice, and what was taken of it."""
+        self._told: list[Header] = []
 
     def take(self, rows: int) -> None:
         """Take rows of both, or of neither."""
+        if rows <= self._free:
+            self._free -= rows
+            self._spent += rows
+            return
+        self._settle()
         bucket, day = self._bucket, self._day
-        if day is not None and rows > day.left(self._clock()):
-            raise used_up(self._caller, self.limits, Day.ends(self._clock()), self.headers())
-        if bucket is not None and not bucket.take(rows, self._elapsed()):
+        now, today = self._elapsed(), self._clock()
+        if day is not None and rows > day.left(today):
+            raise used_up(self._caller, self.limits, Day.ends(today), self.headers())
+        if bucket is not None and not bucket.take(rows, now):
             demand_possible(rows, int(bucket.capacity))
-            raise too_fast(self._caller, self.limits, bucket.wait(rows, self._elapsed()), self.headers())
+            raise too_fast(self._caller, self.limits, bucket.wait(rows, now), self.headers())
         if day is not None:
-            day.take(rows, self._clock())
+            day.take(rows, today)
+        level = self._slice if bucket is None else min(self._slice, int(bucket.level(now)))
+        self._free = level if day is None else min(level, int(day.left(today)))
+
+    def _settle(self) -> None:
+        """Take what was spent of the slice out of bucket and day; both have it, and may have more since."""
+        self._told = []
+        if self._spent:
+            if self._bucket is not None:
+                self._bucket.take(self._spent, self._elapsed())
+            if self._day is not None:
+                self._day.take(self._spent, self._clock())
+        self._free = self._spent = 0
 
     def headers(self) -> list[Header]:
-        """What is left in this process."""
-        bucket, day = self._bucket, self._day
-        return ratelimit(
-            self.limits,
-            None if bucket is None else (bucket.level(self._elapsed()), bucket.capacity, bucket.rate),
-            None if day is None else (day.left(self._clock()), day.most),
-            self._clock(),
-        )
+        """What is left in this process, give or take a slice."""
+        if not self._told:
+            bucket, day = self._bucket, self._day
+            self._told = ratelimit(
+                None if bucket is None else (bucket.level(self._elapsed()), bucket.capacity, bucket.rate),
+                None if day is None else (day.left(self._clock()), day.most),
+                self._clock(),
+            )
+        return self._told
 
 
-def ratelimit(
-    limits: Limits, second: tuple[float, float, float] | None, day: tuple[float, float] | None, now: float
-) -> list[Header]:
+def ratelimit(second: tuple[float, float, float] | None, day: tuple[float, float] | None, now: float) -> list[Header]:
     """The headers RateLimit-Policy and RateLimit.
 
     Args:
-        limits: what applies.
         second: what the bucket of rows a second has, how much it holds, and what comes in a second.
         day: what is left of the day's rows, and how many there are.
         now: seconds since 1970.
@@ -107,7 +134,7 @@ def ratelimit(
     if day is not None:
         policies.append(f'"day";q={int(day[1])};w=86400;qu="rows"')
         left.append(f'"day";r={max(0, int(day[0]))};t={Day.ends(now)}')
-    return [("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(left))]
+    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(left).encode())]
 
 
 def demand_possible(rows: int, capacity: int) -> None:

@@ -107,7 +107,6 @@ class SharedQuota:
         limits, now = self.limits, self._counting.clock()
         level = self._level(self._counting.elapsed())
         return quota.ratelimit(
-            limits,
             (level, limits.capacity, limits.per_second) if limits.per_second else None,
             (self._left(now), limits.per_day) if limits.per_day else None,
             now,

@@ -83,7 +83,7 @@ class Endpoint:
         if caller is not logs.NOBODY:
             reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
         if left := asking.caller.headers:
-            reply = reply._replace(headers=[*reply.headers, *_encoded(left)])
+            reply = reply._replace(headers=[*reply.headers, *left])
         await respond(send, reply)
         if measured.seconds > logs.SLOW_SECONDS:
             ended = {"outcome": measured.outcome, "seconds": round(measured.seconds, 3)}

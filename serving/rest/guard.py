@@ -13,7 +13,7 @@ from serving.access.caller import Asked
 from serving.rest.request import headers
 from serving.settings import DOCS, METRICS, Settings
 from serving.telemetry import Measurement
-from validation.errors import RequestError
+from validation.errors import Forbidden, QuotaExceeded, RequestError, Unauthenticated
 
 _ASKED = "boxwood.asked"
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
@@ -21,6 +21,12 @@ _OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/
 _STATIC = "/static_content/"
 """The scripts of the page at /; they are the same everywhere, and no secret."""
 _OF_MODEL = re.compile(r"/v[12]/models/([^/:]+)")
+REFUSALS = (Unauthenticated, Forbidden, QuotaExceeded)
+"""What callers get where they have to be known; only rows count against a quota."""
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, or an identity token"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
+}
 _NO_LABELS = ("", "", "")
 _REQUEST = logs.REQUEST.encode()
 
@@ -67,19 +73,21 @@ class Guard:
             self._access.ended(asked, (where, *_NO_LABELS), ended.outcome, ended.seconds, request)
 
 
-def described(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """An OpenAPI document that says which operations need a key, where some do."""
+def described(document: dict[str, Any], settings: Settings, content: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document that says which operations need a key, where some do; errors have a `content`."""
     if not settings.api_keys and not settings.oidc_issuer:
         return document
-    schemes = {
-        "key": {"type": "http", "scheme": "bearer", "description": "An API key, or an identity token"},
-        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
-    }
-    document["components"]["securitySchemes"] = schemes
-    document["security"] = [{name: []} for name in schemes]
-    for path in opened(settings):
-        for operation in document["paths"].get(path, {}).values():
-            operation["security"] = []
+    document["components"]["securitySchemes"] = _SCHEMES
+    document["security"] = [{name: []} for name in _SCHEMES]
+    open_paths = opened(settings)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path in open_paths:
+                operation["security"] = []
+                continue
+            for error in REFUSALS if method == "post" else REFUSALS[:2]:
+                response = {"description": error.title, "content": content}
+                operation["responses"].setdefault(str(int(error.status)), response)
     return document
 
 

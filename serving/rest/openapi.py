@@ -44,9 +44,7 @@ _HEADER_LENGTH = {
     "schema": {"type": "integer", "minimum": len(b'{"inputs":[]}')},
     "description": "How many bytes of the body are JSON, where raw tensors stand behind it; without it, all.",
 }
-_RETRIED = dict.fromkeys(
-    (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS), "; send it again after `Retry-After` seconds"
-)
+_RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After` seconds"}
 _PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
 _FAILED = {"500": {"description": "The service failed", "content": _PROBLEM}}
 _TEXT = {"schema": {"type": "string"}}
@@ -135,7 +133,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         "paths": _with_operation_ids({**native_document["paths"], **paths}),
         "components": {"schemas": _with_items(schemas)},
     }
-    return guard.described(described, models.shared.settings)
+    return guard.described(described, models.shared.settings, _PROBLEM)
 
 
 def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
@@ -262,7 +260,7 @@ def _get(summary: str, answer: type | None = None, texts: Sequence[str] = ()) ->
     """A GET operation: of a JSON document, or of a text in one of the media types `texts`."""
     documents = {} if answer is None else {"application/json": {"schema": _reference(answer.__name__)}}
     response = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
-    refusals = _refusals(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+    refusals = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
     return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": response, **refusals, **_FAILED}}
 
 
@@ -289,7 +287,8 @@ def _post(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
 def _refusals(*only: HTTPStatus) -> dict[str, Any]:
     """The error responses with the statuses `only`; by default all that a request to an existing model may get."""
     late = HTTPStatus.REQUEST_TIMEOUT
-    titles = {error.status: error.title for error in RequestError.__subclasses__() if error is not CallerLeft}
+    untold = {CallerLeft, *guard.REFUSALS}
+    titles = {error.status: error.title for error in RequestError.__subclasses__() if error not in untold}
     titles[late] = "The request did not arrive in time"
     return {
         str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": _PROBLEM}

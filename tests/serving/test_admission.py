@@ -224,7 +224,7 @@ def test_beside_others_a_caller_has_its_share_of_the_queue() -> None:
         assert resource.held["few"].requests == 6
         with pytest.raises(Overloaded):
             explaining.demand_room(1, many)
-    assert not resource.held
+    assert not resource.waiting
     assert resource.seconds == pytest.approx(0)
 
 
@@ -239,7 +239,7 @@ def test_whoever_comes_nobody_has_more_than_its_share_and_nobody_waits_longer_th
         if leaves and waiting:
             waiting.pop(0).close()
         own = resource.held[named].seconds if named in resource.held else 0.0
-        others = len(resource.held) - (named in resource.held)
+        others = resource.waiting - (own > 0)
         let_in = contextlib.ExitStack()
         try:
             let_in.enter_context(explaining.admit(rows, callers[named]))
@@ -251,4 +251,4 @@ def test_whoever_comes_nobody_has_more_than_its_share_and_nobody_waits_longer_th
         assert resource.turns <= 2.0 + 8 * 0.01 + 1e-9
     for let_in in waiting:
         let_in.close()
-    assert not resource.held
+    assert not resource.waiting

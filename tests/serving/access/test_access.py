@@ -151,7 +151,7 @@ def test_rows_of_a_second_and_of_a_day() -> None:
         quota.take(15)
     assert refused.value.headers == {"retry-after": "2"}
     assert refused.value.trailers["grpc-retry-pushback-ms"] == "2000"
-    policy, left = (value for _, value in quota.headers())
+    policy, left = (value.decode() for _, value in quota.headers())
     assert policy == '"second";q=20;w=2;qu="rows", "day";q=50;w=86400;qu="rows"'
     assert left == f'"second";r=0;t=2, "day";r=30;t={86_400 - int(now[0]) % 86_400}'
     now[0] += 2
@@ -169,7 +169,7 @@ def test_workers_share_a_quota() -> None:
     quota.take(25)
     with pytest.raises(QuotaExceeded):
         quota.take(1)
-    assert quota.headers()[1][1].startswith('"second";r=0;t=1, "day";r=225')
+    assert quota.headers()[1][1].startswith(b'"second";r=0;t=1, "day";r=225')
 
 
 def test_settings_that_make_no_sense_together(tmp_path: Path) -> None:

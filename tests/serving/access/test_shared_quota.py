@@ -77,14 +77,14 @@ def test_what_one_worker_takes_the_others_miss(url: str) -> None:
     limits = Limits(per_day=100)
     with worker(url, limits) as one, worker(url, limits) as other:
         one.take(60)
-        until_(lambda: '"day";r=40' in other.headers()[1][1])  # though it has asked for nothing
+        until_(lambda: b'"day";r=40' in other.headers()[1][1])  # though it has asked for nothing
         assert not takes(other, 41)
         other.take(40)
         until_(lambda: not takes(one, 1))
         with pytest.raises(QuotaExceeded, match="100 rows a day"):
             one.take(1)
     with worker(url, limits) as again:  # a worker that begins anew finds the day as it was
-        until_(lambda: '"day";r=0' in again.headers()[1][1])
+        until_(lambda: b'"day";r=0' in again.headers()[1][1])
         assert not takes(again, 1)
 
 
