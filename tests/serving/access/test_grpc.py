@@ -108,7 +108,7 @@ def test_the_typed_service_asks_the_same(
         code, trailing = grpc.StatusCode.OK, dict[str, Any]()
         while code is grpc.StatusCode.OK:  # once at the most, where the bucket is full
             try:
-                predict(many, metadata=bearer(guarded.keys["slow"]))
+                predict(many, metadata=bearer(guarded.keys["slow-too"]))
             except grpc.RpcError as error:
                 code, trailing = error.code(), dict(error.trailing_metadata())
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
