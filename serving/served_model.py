@@ -28,7 +28,6 @@ from validation.wire import (
     PartialPredictions,
     Prediction,
     Predictions,
-    RowError,
 )
 
 if TYPE_CHECKING:
@@ -315,7 +314,8 @@ class ServedModel:
     ) -> dict[str, Any]:
         """The answer to a row that was decoded by itself: its errors, or the prediction of the next scores."""
         if decoded.error_count:
-            return {"errors": [_without_row(error) for error in decoded.errors]}
+            errors = msgspec.to_builtins(decoded.errors)  # beside its row, the number in the batch means nothing
+            return {"errors": [{name: error[name] for name in error if name != "row"} for error in errors]}
         row_scores = next(scores)
         [answer] = self.predictor.answers(decoded, row_scores)
         self._journalled([row], decoded, row_scores, [answer], caller)
@@ -329,8 +329,3 @@ class ServedModel:
     def card(self, *, page: bool) -> str | None:
         """The model card as a page or as Markdown; None if the bundle was sealed without one."""
         return self._cards.get(_PAGE if page else _MARKDOWN)
-
-
-def _without_row(error: RowError) -> dict[str, Any]:
-    """An error without its row number: it stands beside its row, whose number in the batch means nothing to callers."""
-    return {name: value for name, value in msgspec.to_builtins(error).items() if name != "row"}

@@ -35,6 +35,8 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
         api: where the service is.
         root_path: the path below which a proxy serves the page, if the proxy does not send it in a header.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
+
+    The variable API_KEY is the page's key, if the service wants one; a command line is no place for it.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
@@ -42,7 +44,8 @@ def make(api: str, root_path: str | None, identity: str | None) -> FastAPI:
 
     from ui import page
 
-    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None)
+    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
+    service = Service(api, who, os.environ.get("API_KEY", ""))
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)

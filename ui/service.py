@@ -51,13 +51,18 @@ class Answers(NamedTuple):
 class Service:
     """A client of one service. It keeps connections and nothing else."""
 
-    def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
-        """Connect to the service at `url`, which may have a path prefix."""
+    def __init__(self, url: str, auth: httpx.Auth | None = None, key: str = "") -> None:
+        """Connect to the service at `url`, which may have a path prefix, with an API key if it wants one."""
         self.url = url.rstrip("/")
         # a company's proxy cannot reach servers on this machine
         elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.AsyncClient(
-            base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere
+            base_url=self.url,
+            auth=auth,
+            headers={"x-api-key": key} if key else {},
+            timeout=_SECONDS,
+            limits=_SEVERAL,
+            trust_env=elsewhere,
         )
 
     async def close(self) -> None:
