@@ -16,6 +16,7 @@ from serving.access.usage import Told
 from serving.access.watched import Watched
 from serving.settings import Settings
 from validation.errors import SettingsError, Unauthenticated
+from validation.wire import Predictions
 
 if TYPE_CHECKING:
     from serving.access.shared_quota import Counting
@@ -154,7 +155,10 @@ class Access:
         usage.outcomes[outcome] = usage.outcomes.get(outcome, 0) + 1
         usage.rows += asked.rows
         if self._audit is not None:
-            line: Any = (self._clock(), asked.caller.id, labels, outcome, asked.rows, seconds, asked.answer, request)
+            answer = asked.answer
+            if type(answer) is Predictions and asked.rows == 1:  # most are, and need not be kept for one id
+                answer = answer.predictions[0].prediction_id
+            line: Any = (self._clock(), asked.caller.id, labels, outcome, asked.rows, seconds, answer, request)
             self._audit.add(line)
 
 

@@ -27,10 +27,11 @@ MOST_IDS = 1_000
 FLUSH_SECONDS = 0.2
 _MOST_WAITING = 100_000
 _STOP_SECONDS = 3.0
-_PART = 64
+_PART = 128
 """Lines after which the thread lets others have the interpreter."""
 _FILE_MEGABYTES = 64
 _QUIET_SECONDS = 60.0
+_MILLISECONDS = [f".{number:03}Z" for number in range(1_000)]
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("boxwood.audit")
 
@@ -45,6 +46,7 @@ class Line(NamedTuple):
     rows: int
     seconds: float
     answer: Any
+    """Whatever has the ids of its predictions, or the only one of them."""
     request: str | None
 
 
@@ -133,21 +135,17 @@ class Audit:
         if second != self._second:  # most of a time is the same for all of a second
             self._second = second
             self._instant = f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y-%m-%dT%H:%M:%S}"
-        ids = _ids(answer)
-        listed = '["' + '","'.join(ids[:MOST_IDS]) + '"]' if ids else "[]"
         more = "" if request is None else f',"request_id":{_encode(request).decode()}'
-        if len(ids) > MOST_IDS:
-            more += f',"prediction_count":{len(ids)}'
-        time_ = f"{self._instant}.{int((when - second) * 1_000):03}Z"
-        return (
-            f'{head},"time":"{time_}","rows":{rows},"seconds":{seconds:.6f},"prediction_ids":{listed}{more}}}'
-        ).encode()
-
-    def _complain(self, event: str, error: Exception | None) -> None:
-        now = time.monotonic()
-        if now - self._logged >= _QUIET_SECONDS:
-            self._logged = now
-            _log.error(event, exc_info=error)
+        if type(answer) is str:
+            listed = f'["{answer}"]'
+        else:
+            ids = _ids(answer)
+            listed = '["' + '","'.join(ids[:MOST_IDS]) + '"]' if ids else "[]"
+            if len(ids) > MOST_IDS:
+                more += f',"prediction_count":{len(ids)}'
+        instant = self._instant + _MILLISECONDS[int((when - second) * 1_000)]
+        measured = f'"time":"{instant}","rows":{rows},"seconds":{seconds:.6f}'
+        return f'{head},{measured},"prediction_ids":{listed}{more}}}'.encode()
 
 
 def _ids(answer: Any) -> list[str]:

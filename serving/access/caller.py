@@ -63,6 +63,11 @@ class Caller:
                 f"The caller '{self.id}' may not {verb}. It may: {', '.join(sorted(self._verbs)) or 'nothing'}."
             )
 
+    @property
+    def limited(self) -> bool:
+        """Whether there are models that it may not ask."""
+        return self._models is not None
+
     def take(self, rows: int) -> None:
         """Take so many rows of its quota; raises QuotaExceeded, and RequestTooLarge for more than are ever there."""
         if self._quota is not None:

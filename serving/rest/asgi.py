@@ -12,6 +12,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import logs, problem_details, telemetry
+from serving.access.caller import Asked
 from serving.models import Models
 from serving.rest import compression, negotiation
 from serving.rest.guard import Guard, asked
@@ -74,7 +75,7 @@ class Endpoint:
         asking = asked(scope)
         measured = asking.ended = Measurement(self.metrics)
         if scope["method"] in self.methods or not self.methods or asking.refusal is not None:
-            reply = await self._answered(scope, receive, measured, caller)
+            reply = await self._answered(scope, receive, asking, caller)
         else:
             detail = f"This path answers {self.methods[0]}."
             refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, detail)
@@ -82,21 +83,19 @@ class Endpoint:
             reply = self.refuse(refusal, (b"allow", ", ".join(self.methods).encode()))
         if caller is not logs.NOBODY:
             reply = reply._replace(headers=[*reply.headers, *_encoded(caller.sent_back)])
-        if left := asking.caller.headers:
-            reply = reply._replace(headers=[*reply.headers, *left])
-        await respond(send, reply)
+        await respond(send, reply, asking.caller.headers)
         if measured.seconds > logs.SLOW_SECONDS:
             ended = {"outcome": measured.outcome, "seconds": round(measured.seconds, 3)}
             _log.warning("slow", extra=logs.facts(caller, **_where(scope), **ended))
 
-    async def _answered(self, scope: Scope, receive: Receive, measured: Measurement, caller: logs.Caller) -> Reply:
+    async def _answered(self, scope: Scope, receive: Receive, asking: Asked, caller: logs.Caller) -> Reply:
         try:
-            with measured:  # counted before the answer is sent, since the caller may read the metrics next
-                if (refusal := asked(scope).refusal) is not None:
-                    raise refusal
+            with asking.ended:  # counted before the answer is sent, since the caller may read the metrics next
+                if asking.refusal is not None:
+                    raise asking.refusal
                 reply = await self.answer(scope, receive)
                 if reply.metrics is not None:
-                    measured.metrics = reply.metrics
+                    asking.ended.metrics = reply.metrics
             plain = len(reply.body) < compression.LEAST and b"accept-encoding" not in headers(scope)
             return reply if plain else await _compressed(scope, reply)
         except RequestError as error:
@@ -253,14 +252,12 @@ class Front:
             application = self._routes.get(path)
         if application is None:
             application = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        if not self._guard.on:
-            await (application or self._behind)(scope, receive, send)
-            return
-        asking = await self._guard.admitted(scope, path)
+        asking = self._guard.admitted(scope, path) or await self._guard.identified(scope, path)
         if application is None:
             application = self._behind if asking.refusal is None else _refused
         await application(scope, receive, send)
-        self._guard.ended(scope, asking)
+        if self._guard.on:
+            self._guard.ended(scope, asking)
 
 
 async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
@@ -291,9 +288,9 @@ def problem(details: ProblemDetails, *headers: tuple[bytes, bytes]) -> Reply:
     return Reply(encode(details), problem_details.MEDIA_TYPE, details.status, headers)
 
 
-async def respond(send: Send, reply: Reply) -> None:
-    """Send a reply."""
+async def respond(send: Send, reply: Reply, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Send a reply, with more headers."""
     length = str(len(reply.body)).encode()
-    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers]
+    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers, *more]
     await send({"type": "http.response.start", "status": int(reply.status), "headers": start})
     await send({"type": "http.response.body", "body": reply.body})

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from serving import logs
 from serving.access.access import Access
-from serving.access.caller import Asked
+from serving.access.caller import Asked, Caller
 from serving.rest.request import headers
 from serving.settings import DOCS, METRICS, Settings
 from serving.telemetry import Measurement
@@ -45,19 +45,36 @@ class Guard:
         self._open = {*opened(settings), environment.get("AIP_HEALTH_ROUTE", "/livez")}
         self.on = access.noting
 
-    async def admitted(self, scope: Scope, path: str) -> Asked:
-        """The request with its caller, or with why it is refused; it is in the scope too."""
+    def admitted(self, scope: Scope, path: str) -> Asked | None:
+        """The request with its caller, or with why it is refused; it is in the scope too.
+
+        None for who brings an identity token that was not seen before: `identified` verifies it.
+        """
         asked = scope[_ASKED] = Asked()
         if not self._access.on or path in self._open or path.startswith(_STATIC):
             return asked
         try:
-            sent = headers(scope)
-            asked.caller = self._access.caller(sent) or await self._access.identified(sent)
-            if match := _OF_MODEL.match(path):
-                asked.caller.demand(match[1])
+            caller = self._access.caller(headers(scope))
+            if caller is None:
+                return None
+            self._let_in(asked, caller, path)
         except RequestError as error:
             asked.refusal = error
         return asked
+
+    async def identified(self, scope: Scope, path: str) -> Asked:
+        """The same for everybody."""
+        asked: Asked = scope[_ASKED]
+        try:
+            self._let_in(asked, await self._access.identified(headers(scope)), path)
+        except RequestError as error:
+            asked.refusal = error
+        return asked
+
+    def _let_in(self, asked: Asked, caller: Caller, path: str) -> None:
+        asked.caller = caller
+        if caller.limited and (match := _OF_MODEL.match(path)):
+            caller.demand(match[1])
 
     def ended(self, scope: Scope, asked: Asked) -> None:
         """Note how a request ended."""
