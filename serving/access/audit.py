@@ -147,6 +147,12 @@ class Audit:
         measured = f'"time":"{instant}","rows":{rows},"seconds":{seconds:.6f}'
         return f'{head},{measured},"prediction_ids":{listed}{more}}}'.encode()
 
+    def _complain(self, event: str, error: Exception | None) -> None:
+        now = time.monotonic()
+        if now - self._logged >= _QUIET_SECONDS:
+            self._logged = now
+            _log.error(event, exc_info=error)
+
 
 def _ids(answer: Any) -> list[str]:
     """The ids of the predictions in an answer, whatever its form; explanations have none."""

@@ -73,6 +73,19 @@ def test_a_key_is_answered(guarded: Guarded, row: dict[str, Any], header: str) -
     assert "ratelimit" not in answered.headers
 
 
+def test_bentomls_client_brings_a_key_as_its_token(guarded: Guarded, row: dict[str, Any]) -> None:
+    with bentoml.SyncHTTPClient(str(guarded.client.base_url), token=guarded.keys["all"]) as client:
+        [answer] = client.predict(rows=[row])
+    assert answer["model_name"] == "flights"
+
+
+def test_tritons_client_brings_a_key_as_a_header(guarded: Guarded) -> None:
+    address = f"{guarded.client.base_url.host}:{guarded.client.base_url.port}"
+    with tritonclient.http.InferenceServerClient(address) as client:
+        metadata = client.get_model_metadata("flights", headers={"x-api-key": guarded.keys["all"]})
+    assert metadata["name"] == "flights"
+
+
 def test_a_key_may_do_what_it_says(guarded: Guarded, row: dict[str, Any]) -> None:
     rows = {"instances": [row]}
     predicting, elsewhere = made.bearer(guarded.keys["predicting"]), made.bearer(guarded.keys["elsewhere"])
