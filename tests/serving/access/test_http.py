@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tritonclient.http
 
 from serving.rest import native, platforms
 from tests.project import DEV, ROOT, Project, free_port
