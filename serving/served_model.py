@@ -104,8 +104,7 @@ class ServedModel:
         Args:
             rows: as JSON gave them.
             partial: whether to answer the good rows beside the errors of the others.
-            role: what the journal is to say that this model was, see `Record`.
-            caller: who asks.
+            role, caller: what the journal is to say that this model was, see `Record`, and who asks.
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.

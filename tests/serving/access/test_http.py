@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import pytest
 import tritonclient.http
 
