@@ -104,7 +104,8 @@ class ServedModel:
         Args:
             rows: as JSON gave them.
             partial: whether to answer the good rows beside the errors of the others.
-            role, caller: what the journal is to say that this model was, see `Record`, and who asks.
+            role: what the journal is to say that this model was, see `Record`.
+            caller: who asks.
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
@@ -318,8 +319,11 @@ class ServedModel:
         row_scores = next(scores)
         [answer] = self.predictor.answers(decoded, row_scores)
         self._journalled([row], decoded, row_scores, [answer], caller)
-        name, version = self.predictor.name, self.predictor.version
-        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
+        return {
+            "model_name": self.predictor.name,
+            "model_version": self.predictor.version,
+            **msgspec.to_builtins(answer),
+        }
 
     def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""
