@@ -305,8 +305,7 @@ class ServedModel:
         records = [record for decoded_row in decoded_rows for record in decoded_row.records]
         scores = await self._batcher.submit(records)
         self.metrics.answered(self._observed(scores))
-        row_scores = iter(scores[:, None])
-        pairs = zip(rows, decoded_rows, strict=True)
+        row_scores, pairs = iter(scores[:, None]), zip(rows, decoded_rows, strict=True)
         return [self._answer_alone(row, decoded_row, row_scores, caller) for row, decoded_row in pairs], compared
 
     def _answer_alone(
@@ -319,11 +318,8 @@ class ServedModel:
         row_scores = next(scores)
         [answer] = self.predictor.answers(decoded, row_scores)
         self._journalled([row], decoded, row_scores, [answer], caller)
-        return {
-            "model_name": self.predictor.name,
-            "model_version": self.predictor.version,
-            **msgspec.to_builtins(answer),
-        }
+        name, version = self.predictor.name, self.predictor.version
+        return {"model_name": name, "model_version": version, **msgspec.to_builtins(answer)}
 
     def describe(self) -> description.Described:
         """What `GET /v1/models/{model}` says."""
