@@ -123,6 +123,7 @@ def test_an_address_that_is_none_is_refused() -> None:
         Counting(Settings(quota_redis="localhost:6379"))
 
 
+@pytest.mark.slow
 def test_instances_count_together(trained: Project, bento: str, tmp_path: Path, url: str, row: dict[str, Any]) -> None:
     path = tmp_path / "keys.json"
     headers = made.bearer(made.new(path, "one", "--rows-per-day", "10"))
