@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from serving.access import audit, keys
 from serving.access.audit import Audit
@@ -16,7 +16,6 @@ from serving.access.usage import Told
 from serving.access.watched import Watched
 from serving.settings import Settings
 from validation.errors import SettingsError, Unauthenticated
-from validation.wire import Predictions
 
 if TYPE_CHECKING:
     from serving.access.shared_quota import Counting
@@ -55,7 +54,7 @@ class Access:
         """Read the keys, and begin whatever runs beside requests; raises SettingsError."""
         settings = self._settings
         if settings.audit:
-            self._audit = audit.begun(settings)
+            self._audit = audit.begun(settings, self._clock)
         if not self.on:
             return
         if settings.quota_redis:
@@ -155,11 +154,7 @@ class Access:
         usage.outcomes[outcome] = usage.outcomes.get(outcome, 0) + 1
         usage.rows += asked.rows
         if self._audit is not None:
-            answer = asked.answer
-            if type(answer) is Predictions and asked.rows == 1:  # most are, and need not be kept for one id
-                answer = answer.predictions[0].prediction_id
-            line: Any = (self._clock(), asked.caller.id, labels, outcome, asked.rows, seconds, answer, request)
-            self._audit.add(line)
+            self._audit.add(asked, labels, outcome, seconds, request)
 
 
 def _presented(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:

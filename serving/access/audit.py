@@ -1,6 +1,6 @@
 """The audit: a line for each request, of who asked what and how it ended; never the rows, and never a key.
 
-A request leaves a few references and goes on; a thread makes lines of them and writes them in bulk, as the journal's
+A request leaves a structure and goes on; a thread encodes and writes them in bulk, as the journal's
 does. What comes faster than it can be written is dropped and counted, and nothing here fails or delays a request.
 """
 
@@ -9,16 +9,19 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from serving import journal_files
+from serving.access.caller import Asked
 from serving.journal_files import Files, Sink, StandardOutput
 from serving.settings import Settings
 from serving.telemetry import AuditMetrics
+from validation.wire import Predictions
 
 EVENT = "request"
 """What tells a line of the audit from other lines of a structured log."""
@@ -31,38 +34,45 @@ _PART = 128
 """Lines after which the thread lets others have the interpreter."""
 _FILE_MEGABYTES = 64
 _QUIET_SECONDS = 60.0
-_MILLISECONDS = [f".{number:03}Z" for number in range(1_000)]
-_encode = msgspec.json.Encoder().encode
+_NO_IDS: Sequence[str] = ()
+_encode = msgspec.json.Encoder().encode_lines
 _log = logging.getLogger("boxwood.audit")
 
 
-class Line(NamedTuple):
-    """What a request leaves; see `Access.ended`."""
+class Line(msgspec.Struct, tag_field="event", tag=EVENT, gc=False):
+    """A line: who asked what, how it ended, how long it took in seconds, and the ids of its predictions.
 
-    when: float
+    Requests that are no question have their method and path as `transport`. `prediction_count` is there where not all
+    ids are.
+    """
+
     caller: str
-    labels: tuple[str, str, str, str]
+    transport: str
+    verb: str
+    model: str
+    version: str
     outcome: str
+    time: str
     rows: int
     seconds: float
-    answer: Any
-    """Whatever has the ids of its predictions, or the only one of them."""
-    request: str | None
+    prediction_ids: Sequence[str]
+    prediction_count: int | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
 
 
 class Audit:
     """Writes lines to a sink; `add` belongs to the event loop, all else to one thread."""
 
-    def __init__(self, sink: Sink) -> None:
-        """Prepare it; `start` begins."""
+    def __init__(self, sink: Sink, clock: Callable[[], float] = time.time) -> None:
+        """Prepare it; `start` begins. `clock` is seconds since 1970."""
+        self._clock = clock
         self._sink = sink
         self._waiting: collections.deque[Line] = collections.deque()
         self._dropped = 0
         self._told = 0
         self._logged = -_QUIET_SECONDS
         self._metrics = AuditMetrics()
-        self._heads: dict[tuple[Any, ...], str] = {}
-        self._second, self._instant = -1, ""
+        self._millisecond, self._time = -1, ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
@@ -75,12 +85,27 @@ class Audit:
         self._stopping.set()
         self._thread.join(_STOP_SECONDS)
 
-    def add(self, line: Line) -> None:
-        """Leave a line to be written; a plain tuple of its members will do, which takes half the time to make."""
-        if len(self._waiting) < _MOST_WAITING:
-            self._waiting.append(line)
-        else:
+    def add(
+        self, asked: Asked, labels: tuple[str, str, str, str], outcome: str, seconds: float, request: str | None
+    ) -> None:
+        """Leave the line of a request to be written; see `Access.ended`."""
+        if len(self._waiting) >= _MOST_WAITING:
             self._dropped += 1
+            return
+        millisecond = int(self._clock() * 1_000)
+        if millisecond != self._millisecond:  # at full load many requests have the same
+            self._millisecond, self._time = millisecond, _written(millisecond)
+        answer, ids = asked.answer, _NO_IDS
+        count: int | UnsetType = UNSET
+        if type(answer) is Predictions and len(answer.predictions) == 1:  # as most are
+            ids = [answer.predictions[0].prediction_id]
+        elif answer is not None:
+            ids, count = _ids(answer)
+        took = int(seconds * 1e6) / 1e6
+        line = Line(asked.caller.id, *labels, outcome, self._time, asked.rows, took, ids, count)
+        if request is not None:
+            line.request_id = request
+        self._waiting.append(line)
 
     def _run(self) -> None:
         while not self._stopping.wait(FLUSH_SECONDS):
@@ -102,11 +127,11 @@ class Audit:
         self._told = dropped
 
     def _lines(self, count: int) -> list[bytes]:
-        lines = []
-        for place in range(count):
-            lines.append(self._line(self._waiting.popleft()))
-            if place % _PART == _PART - 1:
-                time.sleep(0)
+        lines: list[bytes] = []
+        for first in range(0, count, _PART):
+            part = [self._waiting.popleft() for _ in range(min(_PART, count - first))]
+            lines += _encode(part).splitlines()
+            time.sleep(0)
         return lines
 
     def _write(self, lines: Sequence[bytes]) -> int:
@@ -121,32 +146,6 @@ class Audit:
             self._complain("lines of the audit are lost", OSError("the disk is full"))
         return written
 
-    def _line(self, line: Line) -> bytes:
-        when, caller, labels, outcome, rows, seconds, answer, request = line
-        kind = (caller, labels, outcome)
-        head = self._heads.get(kind)
-        if head is None:
-            if len(self._heads) >= 1_000:
-                self._heads.clear()
-            names = ("transport", "verb", "model", "version")
-            said = {"event": EVENT, "caller": caller, **dict(zip(names, labels, strict=True)), "outcome": outcome}
-            head = self._heads[kind] = _encode(said)[:-1].decode()
-        second = int(when)
-        if second != self._second:  # most of a time is the same for all of a second
-            self._second = second
-            self._instant = f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y-%m-%dT%H:%M:%S}"
-        more = "" if request is None else f',"request_id":{_encode(request).decode()}'
-        if type(answer) is str:
-            listed = f'["{answer}"]'
-        else:
-            ids = _ids(answer)
-            listed = '["' + '","'.join(ids[:MOST_IDS]) + '"]' if ids else "[]"
-            if len(ids) > MOST_IDS:
-                more += f',"prediction_count":{len(ids)}'
-        instant = self._instant + _MILLISECONDS[int((when - second) * 1_000)]
-        measured = f'"time":"{instant}","rows":{rows},"seconds":{seconds:.6f}'
-        return f'{head},{measured},"prediction_ids":{listed}{more}}}'.encode()
-
     def _complain(self, event: str, error: Exception | None) -> None:
         now = time.monotonic()
         if now - self._logged >= _QUIET_SECONDS:
@@ -154,15 +153,22 @@ class Audit:
             _log.error(event, exc_info=error)
 
 
-def _ids(answer: Any) -> list[str]:
-    """The ids of the predictions in an answer, whatever its form; explanations have none."""
+def _ids(answer: Any) -> tuple[Sequence[str], int | UnsetType]:
+    """The ids of the predictions in an answer, whatever its form, and how many there are if not all are listed."""
     predictions = getattr(answer, "predictions", None)
     if predictions is not None:
-        return [prediction.prediction_id for prediction in predictions if prediction is not None]
-    if isinstance(answer, list):  # of BentoML's API
-        return [row["prediction_id"] for row in answer if "prediction_id" in row]
-    ids: list[str] = getattr(answer, "ids", [])
-    return ids
+        ids = [prediction.prediction_id for prediction in predictions if prediction is not None]
+    elif isinstance(answer, list):  # of BentoML's API
+        ids = [row["prediction_id"] for row in answer if "prediction_id" in row]
+    else:  # explanations have none
+        ids = getattr(answer, "ids", [])
+    return ids[:MOST_IDS], UNSET if len(ids) <= MOST_IDS else len(ids)
+
+
+def _written(millisecond: int) -> str:
+    """Milliseconds since 1970 as RFC 3339 in UTC."""
+    instant = datetime.datetime.fromtimestamp(millisecond // 1_000, datetime.UTC)
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{millisecond % 1_000:03}Z"
 
 
 class _Files(Files):
@@ -171,7 +177,7 @@ class _Files(Files):
     setting = "BOXWOOD_AUDIT"
 
 
-def begun(settings: Settings) -> Audit:
+def begun(settings: Settings, clock: Callable[[], float] = time.time) -> Audit:
     """The audit that the settings ask for, writing; raises SettingsError."""
     sink: Sink = (
         StandardOutput()
@@ -184,6 +190,6 @@ def begun(settings: Settings) -> Audit:
             workers=settings.workers,
         )
     )
-    audit = Audit(sink)
+    audit = Audit(sink, clock)
     audit.start()
     return audit

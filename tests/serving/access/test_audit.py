@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from serving.access import audit
-from serving.access.audit import MOST_IDS, Audit, Line
+from serving.access.audit import MOST_IDS, Audit
+from serving.access.caller import Asked, Caller, Usage
 from serving.journal_files import Files
 from serving.settings import Settings
 from tests.serving.access.test_http import until
@@ -20,14 +21,21 @@ from validation.wire import Prediction, Predictions
 LABELS = ("v1", "predict", "flights", "abc")
 
 
-def line(caller: str, answer: Any = None, request: str | None = None) -> Line:
-    return Line(1_800_000_000.25, caller, LABELS, "ok", 1, 0.001, answer, request)
+def leave(running: Audit, caller: str, answer: Any = None, request: str | None = None) -> None:
+    asked = Asked(Caller(caller, Usage(caller)))
+    asked.answer, asked.rows = answer, 1
+    running.add(asked, LABELS, "ok", 0.001, request)
+
+
+def predictions(count: int) -> Predictions:
+    made = [Prediction(prediction=1.0, warnings=[], prediction_id=f"{number:x}") for number in range(count)]
+    return Predictions("flights", "abc", made)
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[tuple[Audit, Path]]:
     folder = tmp_path / "audit"
-    running = audit.begun(Settings(audit=str(folder)))
+    running = audit.begun(Settings(audit=str(folder)), lambda: 1_800_000_000.25)
     yield running, folder
     running.stop()
 
@@ -42,15 +50,13 @@ def counted(outcome: str) -> float:
 
 def test_a_line_has_what_there_is(kept: tuple[Audit, Path]) -> None:
     running, folder = kept
-    predictions = [Prediction(prediction=1.0, warnings=[], prediction_id=f"{n}") for n in range(MOST_IDS + 5)]
-    many = Predictions("flights", "abc", predictions)
-    running.add(line('a "b"', "1f", 'x"y'))
-    running.add(line("c", many))
+    leave(running, 'a "b"', predictions(1), 'x"y')
+    leave(running, "c", predictions(MOST_IDS + 5))
     first, second = until(lambda: len(lines := written(folder)) == 2 and lines)
     assert first == {
         "event": "request", "caller": 'a "b"', "transport": "v1", "verb": "predict", "model": "flights",
         "version": "abc", "outcome": "ok", "time": "2027-01-15T08:00:00.250Z", "rows": 1, "seconds": 0.001,
-        "prediction_ids": ["1f"], "request_id": 'x"y',
+        "prediction_ids": ["0"], "request_id": 'x"y',
     }  # fmt: skip
     assert len(second["prediction_ids"]) == MOST_IDS
     assert second["prediction_count"] == MOST_IDS + 5
@@ -61,10 +67,10 @@ def test_a_folder_that_is_gone_costs_lines_and_is_counted(kept: tuple[Audit, Pat
     failed = counted("failed")
     shutil.rmtree(folder)
     folder.write_text("")  # where it was
-    running.add(line("lost"))
+    leave(running, "lost")
     until(lambda: counted("failed") == failed + 1)
     folder.unlink()
-    running.add(line("kept"))
+    leave(running, "kept")
     assert until(lambda: folder.is_dir() and written(folder))[0]["caller"] == "kept"
 
 
@@ -72,7 +78,7 @@ def test_what_is_more_than_may_wait_is_dropped_and_counted(tmp_path: Path) -> No
     dropped, more = counted("dropped"), 10
     running = Audit(Files(tmp_path, file_megabytes=64, megabytes=200, days=1))
     for _ in range(100_000 + more):
-        running.add(line("a"))
+        leave(running, "a")
     running.start()
     running.stop()
     until(lambda: counted("dropped") == dropped + more)
