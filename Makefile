@@ -211,9 +211,9 @@ test-heavy: setup engines browser-tools ## the tests that take longer or need mo
 	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
 	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
-heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus and Alertmanager
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus, Alertmanager and Redis
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
-	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager redis-server
 
 browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
 	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \

@@ -81,7 +81,7 @@ class Composed(bentoml.Service[Service]):  # type: ignore[misc] # untyped there
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """The application of a worker, and how its server reads connections."""
-        connection.install(APPLICATION.settings, APPLICATION.direct)
+        connection.install(APPLICATION.settings, APPLICATION.direct, APPLICATION.guard)
         try:
             tls.install(APPLICATION.settings)
         except BoxwoodError as error:

@@ -20,6 +20,7 @@ PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client"}
 _SCRIPT = """\
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
+{headers}
 wrk.body = [==[{body}]==]
 done = function(summary, latency)
   local errors = summary.errors
@@ -28,6 +29,8 @@ done = function(summary, latency)
     summary.requests, summary.duration, latency:percentile(99), latency:percentile(99.9), latency.max, bad))
 end
 """
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Load(NamedTuple):
@@ -70,10 +73,13 @@ def once(path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, float
     return answer.status, seconds
 
 
-def wrk(path: str, body: str, connections: int, seconds: int, work: Path) -> Load:
+def wrk(
+    path: str, body: str, connections: int, seconds: int, work: Path, headers: Mapping[str, str] = NO_HEADERS
+) -> Load:
     """HTTP requests in a closed loop: each connection sends the next request after an answer."""
     script = work / "request.lua"
-    script.write_text(_SCRIPT.format(body=body))
+    lines = (f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
+    script.write_text(_SCRIPT.format(body=body, headers="\n".join(lines)))
     url = f"http://127.0.0.1:{PORT}{path}"
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(script)]
     return read_wrk(_printed(["wrk", *options, url]))

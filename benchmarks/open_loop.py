@@ -24,10 +24,11 @@ class Answer(NamedTuple):
     """Seconds after the first request was due."""
 
 
-def post(path: str, body: str) -> bytes:
-    """The bytes of an HTTP request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: "
-    return f"{head}{len(body.encode())}\r\n\r\n{body}".encode()
+def post(path: str, body: str, key: str = "") -> bytes:
+    """The bytes of an HTTP request, with an API key if there is one."""
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    head += f"x-api-key: {key}\r\n" if key else ""
+    return f"{head}content-length: {len(body.encode())}\r\n\r\n{body}".encode()
 
 
 class Crowd:

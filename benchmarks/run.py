@@ -8,7 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import journal, limits, load, page, page_section, report, sections, servers, tables, throughput, visitor
+from benchmarks import (
+    access,
+    fairness,
+    journal,
+    limits,
+    load,
+    page,
+    page_section,
+    report,
+    sections,
+    servers,
+    tables,
+    throughput,
+    visitor,
+)
 from benchmarks.options import Bench
 from benchmarks.report import Section
 
@@ -35,6 +49,8 @@ MEASURES = {
     "tables": Measure("Tables", tables.tables, sections.tables),
     "batching": Measure("Batching", throughput.batching, sections.batching),
     "journal": Measure("The journal", journal.journal, journal.section),
+    "access": Measure("Keys, quotas and the audit", access.access, access.section),
+    "fairness": Measure("Callers beside each other", fairness.fairness, fairness.section, rounds=False),
     "stall": Measure("Stalls", limits.stall, sections.stall, rounds=False),
     "overload": Measure("Overload", limits.overload, sections.overload, rounds=False),
     "page": Measure("The demo page", page.measure, page_section.section, program=visitor.PROGRAM),

@@ -1,5 +1,6 @@
 """Clients of a service, as its callers use it: V1 over HTTP, and the typed gRPC service found by reflection."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,6 +21,8 @@ from deploy.config import Transport
 from deploy.errors import CloudError
 
 _SECONDS = 30
+_KEY, _HEADER = "API_KEY", "x-api-key"
+"""The variable with the key for services that want one beside their platform's identity token."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -54,6 +57,7 @@ def api(transport: Transport, url: str, token: str | None) -> Api:
 class _Http(httpx.Client):
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers |= dict(_keyed())
         super().__init__(base_url=url, headers=headers, timeout=_SECONDS)
 
     def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
@@ -76,6 +80,27 @@ class _Page(_Http):
         return "", []
 
 
+def _keyed() -> list[tuple[str, str]]:
+    key = os.environ.get(_KEY, "")
+    return [(_HEADER, key)] if key else []
+
+
+class _WithKey(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):  # type: ignore[misc] # untyped
+    """Adds metadata to each call, reflection's too."""
+
+    def __init__(self, metadata: list[tuple[str, str]]) -> None:
+        self._metadata = metadata
+
+    def intercept_unary_unary(self, ask: Any, details: Any, request: Any) -> Any:
+        return ask(self._with(details), request)
+
+    def intercept_stream_stream(self, ask: Any, details: Any, requests: Any) -> Any:
+        return ask(self._with(details), requests)
+
+    def _with(self, details: Any) -> Any:
+        return details._replace(metadata=[*(details.metadata or ()), *self._metadata])
+
+
 class _Grpc:
     def __init__(self, url: str, token: str | None) -> None:
         parts = urlsplit(url)
@@ -87,6 +112,8 @@ class _Grpc:
             self._channel = grpc.secure_channel(f"{parts.hostname}:{parts.port or 443}", credentials)
         else:
             self._channel = grpc.insecure_channel(parts.netloc)
+        if metadata := _keyed():
+            self._channel = grpc.intercept_channel(self._channel, _WithKey(metadata))
         self._pool = DescriptorPool(ProtoReflectionDescriptorDatabase(self._channel))
 
     def __enter__(self) -> Self:

@@ -19,6 +19,9 @@ _VERSION = "projects/[^/]+/secrets/[^/]+/versions/[1-9][0-9]*"
 Secret = Annotated[str, msgspec.Meta(pattern=f"^{_VERSION}$")]
 """A version of a secret by its number: "latest" could change between two containers."""
 
+SecretName = Annotated[str, msgspec.Meta(pattern="^(projects/[^/]+/secrets/[^/]+)?$")]
+"""A secret whose newest version is meant, or none."""
+
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One Cloud Run service, whose one port serves `transport`. A page is served at `/` and answers no golden rows."""
@@ -66,6 +69,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         liveness_probe: limits how long it may hang until it is replaced.
         metrics: who collects the service's metrics.
         watch: the bucket of the watch store, whose verdicts the service shows; none if empty.
+        keys: the secret with the file of keys of those who may ask, always its newest version; none if empty.
     """
 
     cpu: str = "1"
@@ -84,6 +88,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     liveness_probe: Probe = Probe(period_seconds=10, timeout_seconds=5, failure_threshold=3)
     metrics: Metrics = Metrics()
     watch: str = ""
+    keys: SecretName = ""
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,6 +189,11 @@ def _named(config: Config) -> Config:
     metrics = msgspec.structs.replace(config.run.metrics, config=named(config.run.metrics.config))
     account = named(config.run.service_account)
     run = msgspec.structs.replace(
-        config.run, service_account=account, secrets=secrets, metrics=metrics, watch=named(config.run.watch)
+        config.run,
+        service_account=account,
+        secrets=secrets,
+        metrics=metrics,
+        watch=named(config.run.watch),
+        keys=named(config.run.keys),
     )
     return msgspec.structs.replace(config, ledger=named(config.ledger), caller=named(config.caller), run=run)

@@ -28,6 +28,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         keys: hashes of the key columns, see `KeyHash`; empty where there is no secret to hash with.
         role: "shadow" of a challenger that was asked beside the champion and did not answer the caller, "challenger" of
             one that did; empty of the model that answers by itself.
+        caller: the id of who asked, where callers are known.
         event: always `EVENT`.
     """
 
@@ -41,6 +42,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prediction: float | str
     keys: dict[str, str] = {}
     role: Role = ""
+    caller: str = ""
 
 
 def as_text(key: object) -> str:

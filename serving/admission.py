@@ -1,14 +1,13 @@
 """Admission control: a bounded queue, because a request that waits too long is answered after its caller gave up."""
 
 import asyncio
-import contextlib
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator
 from typing import Protocol, Self, TypeVar
 
 from prometheus_client import Gauge
 
+from serving.access.caller import ANYONE, Caller
 from serving.settings import Settings
 from validation.errors import Overloaded, RequestTooLarge
 
@@ -22,10 +21,8 @@ _NEWER = 0.2
 """The weight of the latest measurement in the moving average of seconds a row."""
 _SLOWER = 2.0
 """The latest measurement counts as this multiple of the average at most."""
-
-
-Held = tuple[int, float, float]
-"""Rows that are worked on, and the seconds that all of them and one turn of them are expected to take."""
+_MOST_CALLERS = 10_000
+"""So many callers are remembered."""
 
 
 class Sliced(Protocol):
@@ -37,6 +34,16 @@ class Sliced(Protocol):
 
 
 S = TypeVar("S", bound=Sliced)
+
+
+class Held:
+    """The expected time of one caller's requests that were admitted and are not done, in all and of a turn of each."""
+
+    __slots__ = ("requests", "seconds", "turns")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.seconds = self.turns = 0.0
 
 
 class Resource:
@@ -51,6 +58,54 @@ class Resource:
         """The expected time of all work that was admitted and is not done."""
         self.turns = 0.0
         """The expected time of one turn of each admitted request."""
+        self.held: dict[str, Held] = {}
+        """What each caller, by its id, has of both; only of callers that are known."""
+        self.waiting = 0
+        """How many callers have anything."""
+
+    def longest_wait(self, caller: Caller, *, large: bool) -> tuple[float, float]:
+        """How long a caller's next request would wait, and how long it may, in seconds; one that is `large` in full.
+
+        Alone, a caller may fill the queue. Beside others it waits for its own requests only, and has an equal share of
+        the queue for them: so who sends much is refused, and who sends little is not. All together wait no longer than
+        twice the limit, which others that come while one has filled the queue may need for a moment.
+        """
+        wait = self.seconds if large else self.turns
+        if caller is ANYONE or wait * (self.waiting + 1) <= self.most_wait or wait > 2 * self.most_wait:
+            return wait, self.most_wait
+        own = self.held.get(caller.id)
+        others = self.waiting - (own is not None and own.requests > 0)
+        if not others:
+            return wait, self.most_wait
+        mine = 0.0 if own is None else own.seconds if large else own.turns
+        return mine, self.most_wait / (others + 1)
+
+    def hold(self, caller: Caller, seconds: float, turn: float) -> Held:
+        """Add a request to what a caller has here."""
+        held = self.held.get(caller.id)
+        if held is None:
+            self._forget()
+            held = self.held[caller.id] = Held()
+        if not held.requests:
+            self.waiting += 1
+        held.requests += 1
+        held.seconds += seconds
+        held.turns += turn
+        return held
+
+    def release(self, held: Held, seconds: float, turn: float) -> None:
+        """Take it away again."""
+        held.requests -= 1
+        held.seconds -= seconds
+        held.turns -= turn
+        if not held.requests:
+            held.seconds = held.turns = 0.0  # without what rounding left
+            self.waiting -= 1
+
+    def _forget(self) -> None:
+        """Forget callers that have nothing, once there are too many."""
+        if len(self.held) >= _MOST_CALLERS:
+            self.held = {named: held for named, held in self.held.items() if held.requests}
 
 
 class Waiting:
@@ -65,6 +120,48 @@ class Waiting:
         """Set the gauge; called once a batch and not twice a request, since it takes as long as decoding a row."""
         if self._gauge is not None:
             self._gauge.set(self.rows)
+
+
+class Counted:
+    """A context manager that counts a request while it is worked on; a generator would take three times as long."""
+
+    __slots__ = ("_caller", "_expected", "_held", "_resource", "_rows", "_waiting")
+
+    def __init__(
+        self, resource: Resource, waiting: Waiting, rows: int, caller: Caller, expected: tuple[float, float]
+    ) -> None:
+        """Count `rows` of a caller, for which `expected` seconds are expected: in all, and of a turn."""
+        self._resource, self._waiting, self._rows = resource, waiting, rows
+        self._caller, self._expected = caller, expected
+        self._held: Held | None = None
+
+    def __enter__(self) -> None:
+        """Count it."""
+        self.begin()
+
+    def __exit__(self, *_: object) -> None:
+        """Count it no more."""
+        self.end()
+
+    def begin(self) -> None:
+        """Count it, until `end`."""
+        resource, (seconds, turn) = self._resource, self._expected
+        self._waiting.rows += self._rows
+        resource.seconds += seconds
+        resource.turns += turn
+        if self._caller is not ANYONE:
+            self._held = resource.hold(self._caller, seconds, turn)
+
+    def end(self) -> None:
+        """Count it no more."""
+        resource, waiting, (seconds, turn) = self._resource, self._waiting, self._expected
+        waiting.rows -= self._rows
+        resource.seconds -= seconds
+        resource.turns -= turn
+        if self._held is not None:
+            resource.release(self._held, seconds, turn)
+        if not waiting.rows:
+            waiting.show()
 
 
 class Gate:
@@ -106,11 +203,12 @@ class Gate:
             first += len(part)
             yield part
 
-    def demand_room(self, rows: int = 1, *, as_rows: int = 0) -> None:
+    def demand_room(self, rows: int = 1, caller: Caller = ANYONE, *, as_rows: int = 0) -> None:
         """Refuse so many rows if they would have to wait too long or would take too long.
 
         Args:
             rows: how many.
+            caller: whose.
             as_rows: how many take as long as these, where it is not the same number.
 
         Raises:
@@ -122,8 +220,8 @@ class Gate:
             raise RequestTooLarge(
                 f"{rows} rows are above the limit of {resource.most_rows} rows a request; send them in parts."
             )
-        wait = resource.seconds if rows > self.part else resource.turns
-        if wait > resource.most_wait:
+        wait, most = resource.longest_wait(caller, large=rows > self.part)
+        if wait > most:
             raise Overloaded(
                 f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
                 math.ceil(wait),
@@ -143,37 +241,16 @@ class Gate:
                 f"send parts of at most {max(most // parts, 1)} rows, or ask for fewer classes."
             )
 
-    def admit(self, rows: int, *, as_rows: int = 0) -> AbstractContextManager[None]:
-        """Admit a request, and count its rows while they are worked on; see `demand_room`."""
-        self.demand_room(rows, as_rows=as_rows)
-        return self.counted(rows, as_rows=as_rows)
+    def admit(self, rows: int, caller: Caller = ANYONE, *, as_rows: int = 0) -> Counted:
+        """Admit a caller's request, and count its rows while they are worked on; see `demand_room`."""
+        self.demand_room(rows, caller, as_rows=as_rows)
+        return self.counted(rows, caller, as_rows=as_rows)
 
-    @contextlib.contextmanager
-    def counted(self, rows: int, *, as_rows: int = 0) -> Iterator[None]:
+    def counted(self, rows: int, caller: Caller = ANYONE, *, as_rows: int = 0) -> Counted:
         """Count rows while they are worked on; for rows that were admitted elsewhere."""
-        held = self.hold(rows, as_rows=as_rows)
-        try:
-            yield
-        finally:
-            self.release(held)
-
-    def hold(self, rows: int, *, as_rows: int = 0) -> Held:
-        """Count rows until they are given to `release`, as `counted` does."""
-        resource, seconds = self._resource, (as_rows or rows) * self._seconds_a_row
+        seconds = (as_rows or rows) * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)
-        self.waiting.rows += rows
-        resource.seconds += seconds
-        resource.turns += turn
-        return rows, seconds, turn
-
-    def release(self, held: Held) -> None:
-        """Count rows no more."""
-        rows, seconds, turn = held
-        self.waiting.rows -= rows
-        self._resource.seconds -= seconds
-        self._resource.turns -= turn
-        if not self.waiting.rows:
-            self.waiting.show()
+        return Counted(self._resource, self.waiting, rows, caller, (seconds, turn))
 
     def took(self, rows: int, seconds: float) -> None:
         """Update the seconds a row from a measurement; a single pause of the machine must not count as slow rows."""

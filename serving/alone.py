@@ -16,7 +16,8 @@ import bentoml
 import uvicorn
 from bentoml.exceptions import BentoMLException
 
-from serving import lifecycle, port
+from serving import lifecycle, logs, port
+from serving.access import exposed
 from serving.settings import Settings
 from validation.errors import SettingsError
 
@@ -50,12 +51,14 @@ def main() -> None:
         bentoml.server_context.bento_name = service.bento.tag.name
         bentoml.server_context.bento_version = service.bento.tag.version
         service.inner.audit()
+        logs.set_up()
     except lifecycle.NotStarting as error:
         sys.exit(str(error))
     except BentoMLException as error:
         sys.exit(f"Not starting: {error} BENTOML_HOME names the store that holds the model.")
     # beside gRPC, HTTP is for the machine itself, whose probes have no certificate
     secure = bool(settings.tls_cert) and settings.transport == "http"
+    exposed.say(settings, [host])
     print(f"{service.bento.tag} at {'https' if secure else 'http'}://{port.address(host, number)}", flush=True)
     uvicorn.run(
         service.to_asgi(is_main=True),

@@ -10,11 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from serving import challenger, journal, lifecycle
+from serving.access import exposed
 from serving.challenger import Shadows, Split
 from serving.models import Models
 from serving.rest import native, openapi, platforms, ui, v1, v2
 from serving.rest.asgi import Document, Exposition, Front, Page
 from serving.rest.asking import Asking
+from serving.rest.guard import Guard
 from serving.settings import Settings
 from serving.tracing import Tracing
 from serving.watch import Watch
@@ -32,6 +34,7 @@ class Application:
         self.settings = Settings.from_environment(environment)
         self._tracing = Tracing(environment)
         self.models = Models(self.settings)
+        self.guard = Guard(self.models.shared.access, self.settings, environment)
         self._stop_grpc: Callable[[], Awaitable[None]] | None = None
 
     def load(self, directory: Path, labels: Mapping[str, str]) -> None:
@@ -40,9 +43,10 @@ class Application:
         self.models.add(directory, {**image, **labels})
 
     async def listen(self) -> None:
-        """Begin the journal, and serve gRPC beside HTTP, if the settings say so; exits where one of them cannot be."""
+        """Begin access and the journal, and serve gRPC beside HTTP, as the settings say; exits where one cannot be."""
         try:
             challenger.demand(self.models)
+            self.models.shared.access.start()
             self.models.shared.journal = journal.begun(self.settings, Shadows.of(self.models))
         except SettingsError as error:
             lifecycle.refuse(error)
@@ -53,6 +57,7 @@ class Application:
                 self._stop_grpc = await rpc.start(self.models, self.settings, self._tracing)
             except Exception as error:  # noqa: BLE001 any such error would occur in the next worker too
                 lifecycle.refuse(SettingsError(f"gRPC cannot be served: {error!r}."))
+        exposed.say(self.settings, exposed.listening())
         lifecycle.live()
 
     async def finish(self) -> None:
@@ -61,6 +66,7 @@ class Application:
             await self._stop_grpc()
         if self.models.shared.journal is not None:
             await asyncio.to_thread(self.models.shared.journal.stop)
+        await asyncio.to_thread(self.models.shared.access.stop)
         self._tracing.stop()
 
     def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:
@@ -75,7 +81,7 @@ class Application:
         except SettingsError as error:
             lifecycle.refuse(error)
         unknown: dict[str, ASGIApp] = {"/v1/": v1.UnknownPath(self.models), "/v2/": v2.UnknownPath(self.models)}
-        self._front = Front(behind, lambda: self._routes(described), unknown)
+        self._front = Front(behind, lambda: self._routes(described), unknown, self.guard)
         traced = self._tracing.traced(self._front)
         origins = [origin.strip() for origin in self.settings.cors_origins.split(",") if origin.strip()]
         return CORSMiddleware(traced, origins, allow_methods=_CORS_METHODS, allow_headers=["*"]) if origins else traced

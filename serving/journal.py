@@ -108,6 +108,7 @@ class Journal:
         scores: np.ndarray,
         answers: Sequence[Prediction] | Sequence[str],
         role: Role = "",
+        caller: str = "",
     ) -> None:
         """Leave the good rows of an answered request to the journal; see `Entry`."""
         count = len(answers)
@@ -117,7 +118,7 @@ class Journal:
         places = range(count) if self._share == 1.0 and count <= self._room else self._sampled(count)
         if places:
             self._room -= len(places)
-            self._entries.append(Entry(predictor, rows, decoded, scores, answers, places, self._clock(), role))
+            self._entries.append(Entry(predictor, rows, decoded, scores, answers, places, self._clock(), role, caller))
 
     def _sampled(self, count: int) -> Sequence[int]:
         """Places of rows, evenly apart from a random start: of a long table not only the head is seen."""
@@ -232,6 +233,7 @@ class Journal:
                 prediction=answer.prediction,
                 keys=self._hash(sent_keys),
                 role=entry.role,
+                caller=entry.caller,
             )
             for place, row, sent_keys, score, answer in zip(
                 places,

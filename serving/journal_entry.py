@@ -26,6 +26,7 @@ class Entry(NamedTuple):
         places: which of the good rows to write.
         when: seconds since 1970.
         role: of what answered.
+        caller: the id of who asked; empty where anybody may.
     """
 
     predictor: "Predictor"
@@ -36,6 +37,7 @@ class Entry(NamedTuple):
     places: Sequence[int]
     when: float
     role: Role
+    caller: str = ""
 
 
 def sent(entry: Entry) -> list[dict[str, Any]]:

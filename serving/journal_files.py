@@ -67,6 +67,9 @@ class Files:
     last. What is too old, or too much, is removed, the oldest first.
     """
 
+    setting = "BOXWOOD_JOURNAL"
+    """The variable that names the folder."""
+
     def __init__(
         self,
         folder: Path,
@@ -107,7 +110,7 @@ class Files:
             self._open()
         except OSError as error:
             raise SettingsError(
-                f"BOXWOOD_JOURNAL is {folder}, where nothing can be written: {error.strerror}. Name a folder that the "
+                f"{self.setting} is {folder}, where nothing can be written: {error.strerror}. Name a folder that the "
                 "service may write to, or none."
             ) from error
 

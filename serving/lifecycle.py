@@ -21,6 +21,7 @@ from bentoml.exceptions import BentoMLException
 
 from model import bundle, signatures
 from serving import logs, port, tls, watchdog
+from serving.access import access
 from serving.settings import Settings
 from validation.errors import BoxwoodError, SettingsError
 
@@ -40,8 +41,9 @@ class NotStarting(BentoMLException):
 
 
 def audit(directories: Iterable[Path], settings: Settings) -> None:
-    """Check ports, certificates and bundles before anything is served; exits with the reason if a check fails."""
+    """Check ports, keys, certificates and bundles before anything is served; exits with the reason if a check fails."""
     try:
+        access.demand(settings)
         # gRPC's workers share their port (SO_REUSEPORT), even with another program, and would not notice it
         if settings.grpc_port and (reason := port.refusal(settings.grpc_host, settings.grpc_port, "BOXWOOD_GRPC_PORT")):
             raise SettingsError(reason)

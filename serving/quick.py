@@ -15,7 +15,8 @@ import numpy as np
 
 from model.outcomes.answer import Answer
 from model.record import Role
-from serving.admission import Gate
+from serving.access.caller import ANYONE, Caller
+from serving.admission import Counted, Gate
 from serving.batching import Batcher, settle
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics
@@ -103,45 +104,50 @@ class Quick:
         *,
         partial: bool = False,
         role: Role = "",
+        caller: Caller = ANYONE,
     ) -> None:
         """Answer rows as JSON gave them; see `ServedModel.predict`."""
-        self._rows.demand_room(len(rows))
+        self._rows.demand_room(len(rows), caller)
         decoded = self.checked(self._predictor.decode(rows), partial)
 
         def answered(scored: Scored) -> Predictions | PartialPredictions:
             answers = self._predictor.sent(decoded, scored.answers, scored.ids)
-            self.journalled(rows, decoded, scored.scores, answers, role)
+            self.journalled(rows, decoded, scored.scores, answers, caller, role)
             return self.document(decoded, answers)
 
-        self._scored(self._rows, len(rows), decoded.inputs, answered, done)
+        self._scored(self._rows.counted(len(rows), caller), decoded.inputs, answered, done)
 
-    def score(self, rows: Table, done: Done[Answers], *, partial: bool = False, role: Role = "") -> None:
+    def score(
+        self, rows: Table, done: Done[Answers], *, partial: bool = False, role: Role = "", caller: Caller = ANYONE
+    ) -> None:
         """Score the rows of a table; see `ServedModel.score`."""
-        self._tables.demand_room(len(rows))
+        self._tables.demand_room(len(rows), caller)
         decoded = self.checked(self._predictor.decode(rows), partial)
 
         def answered(scored: Scored) -> Answers:
-            self.journalled(rows, decoded, scored.scores, scored.ids, role)
+            self.journalled(rows, decoded, scored.scores, scored.ids, caller, role)
             return Answers(self._predictor, decoded, scored.scores, scored.ids)
 
-        self._scored(self._tables, len(rows), decoded.inputs, answered, done)
+        self._scored(self._tables.counted(len(rows), caller), decoded.inputs, answered, done)
 
-    def answer_each(self, rows: Sequence[object], done: Done[list[dict[str, Any]]], *, partial: bool = True) -> None:
+    def answer_each(
+        self, rows: Sequence[object], done: Done[list[dict[str, Any]]], *, partial: bool = True, caller: Caller = ANYONE
+    ) -> None:
         """Answer each row by itself; see `ServedModel.answer_each`."""
-        self._rows.demand_room(len(rows))
+        self._rows.demand_room(len(rows), caller)
         each, _ = self.decoded_each(rows, 0)
 
         def answered(scored: Scored) -> list[dict[str, Any]]:
-            return self.answers_each(rows, each, scored)
+            return self.answers_each(rows, each, scored, caller)
 
-        self._scored(self._rows, len(rows), _records(each), answered, done)
+        self._scored(self._rows.counted(len(rows), caller), _records(each), answered, done)
 
-    def _scored(self, gate: Gate, rows: int, inputs: Inputs, answered: Callable[[Scored], T], done: Done[T]) -> None:
-        """Have the good ones of so many rows scored, and tell what is answered."""
-        held = gate.hold(rows)
+    def _scored(self, counted: Counted, inputs: Inputs, answered: Callable[[Scored], T], done: Done[T]) -> None:
+        """Have good rows scored, and tell what is answered."""
+        counted.begin()
 
         def told(scored: Scored | Exception) -> None:
-            gate.release(held)
+            counted.end()
             try:
                 answer = scored if isinstance(scored, Exception) else answered(scored)
             except Exception as error:  # noqa: BLE001 whoever waits is told of it
@@ -174,11 +180,12 @@ class Quick:
         decoded: Decoded,
         scores: np.ndarray,
         answers: Sequence[Prediction] | Sequence[str],
+        caller: Caller,
         role: Role = "",
     ) -> None:
         """Leave answered rows to the journal, if there is one."""
         if self._shared.journal is not None:
-            self._shared.journal.add(self._predictor, rows, decoded, scores, answers, role)
+            self._shared.journal.add(self._predictor, rows, decoded, scores, answers, role, caller.id)
 
     def decoded_each(self, rows: Sequence[object], compared: int) -> tuple[list[Decoded], int]:
         """Each row decoded by itself, and how many letters were compared for errors of the request so far.
@@ -196,21 +203,25 @@ class Quick:
         """What came of the good ones of rows that were decoded each by itself."""
         return self._batcher.submit(_records(each))
 
-    def answers_each(self, rows: Sequence[object], each: Sequence[Decoded], scored: Scored) -> list[dict[str, Any]]:
+    def answers_each(
+        self, rows: Sequence[object], each: Sequence[Decoded], scored: Scored, caller: Caller
+    ) -> list[dict[str, Any]]:
         """The answers to rows that were decoded each by itself: its errors, or what came of it."""
         places = itertools.count()
         return [
             {"errors": [_without_row(error) for error in decoded.errors]}
             if decoded.error_count
-            else self._answer_alone(row, decoded, scored, next(places))
+            else self._answer_alone(row, decoded, scored, next(places), caller)
             for row, decoded in zip(rows, each, strict=True)
         ]
 
-    def _answer_alone(self, row: object, decoded: Decoded, scored: Scored, place: int) -> dict[str, Any]:
+    def _answer_alone(
+        self, row: object, decoded: Decoded, scored: Scored, place: int, caller: Caller
+    ) -> dict[str, Any]:
         """The answer to a good row that was decoded by itself."""
         of_row = slice(place, place + 1)
         answers = self._predictor.sent(decoded, scored.answers[of_row], scored.ids[of_row])
-        self.journalled([row], decoded, scored.scores[of_row], answers)
+        self.journalled([row], decoded, scored.scores[of_row], answers, caller)
         name, version = self._predictor.name, self._predictor.version
         return {"model_name": name, "model_version": version, **msgspec.to_builtins(answers[0])}
 

@@ -11,6 +11,7 @@ import numpy as np
 from model import bundle
 from model.record import Role
 from serving import description
+from serving.access.caller import ANYONE, Caller
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.explaining import explanations
 from serving.quick import Answers, Quick, awaited
@@ -76,7 +77,7 @@ class ServedModel:
         return self.predictor.scores(inputs)
 
     async def predict(
-        self, rows: Sequence[object], *, partial: bool = False, role: Role = ""
+        self, rows: Sequence[object], *, partial: bool = False, role: Role = "", caller: Caller = ANYONE
     ) -> Predictions | PartialPredictions:
         """Answer rows.
 
@@ -84,6 +85,7 @@ class ServedModel:
             rows: as JSON gave them.
             partial: whether to answer the good rows beside the errors of the others.
             role: what the journal is to say that this model was, see `Record`.
+            caller: who asks.
 
         Raises:
             RowsRejected: a row does not satisfy the contract, and not `partial`.
@@ -91,10 +93,10 @@ class ServedModel:
         """
         gate, quick = self.predicting.gate, self._quick
         if len(rows) <= gate.part:
-            return await awaited(functools.partial(quick.predict, rows, partial=partial, role=role))
-        with gate.admit(len(rows)):
+            return await awaited(functools.partial(quick.predict, rows, partial=partial, role=role, caller=caller))
+        with gate.admit(len(rows), caller):
             decoded, answers, scores = await self._predict_in_parts(rows, partial)
-        quick.journalled(rows, decoded, scores, answers, role)
+        quick.journalled(rows, decoded, scores, answers, caller, role)
         return quick.document(decoded, answers)
 
     async def _predict_in_parts(
@@ -131,16 +133,16 @@ class ServedModel:
         scores = self._scores(records)
         return self.predictor.answers(decoded, scores, first), scores
 
-    async def score(self, rows: Table, *, partial: bool = False, role: Role = "") -> Answers:
+    async def score(self, rows: Table, *, partial: bool = False, role: Role = "", caller: Caller = ANYONE) -> Answers:
         """Score the rows of a table, column by column. See `predict`."""
         gate, quick = self.scoring.gate, self._quick
         if len(rows) <= gate.part:
-            return await awaited(functools.partial(quick.score, rows, partial=partial, role=role))
-        with gate.admit(len(rows)):
+            return await awaited(functools.partial(quick.score, rows, partial=partial, role=role, caller=caller))
+        with gate.admit(len(rows), caller):
             decoded, scores = await self._score_in_parts(rows, partial)
             self.metrics.answered(self._observed(scores))
         answers = Answers(self.predictor, decoded, scores, self.predictor.ids(len(scores)))
-        quick.journalled(rows, decoded, scores, answers.ids, role)
+        quick.journalled(rows, decoded, scores, answers.ids, caller, role)
         return answers
 
     async def _score_in_parts(self, table: Table, partial: bool) -> tuple[Decoded, np.ndarray]:
@@ -168,7 +170,7 @@ class ServedModel:
         return decoded, np.concatenate([scores for scores, _ in scored])
 
     async def explain(
-        self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = ()
+        self, rows: Sequence[object], *, partial: bool = False, classes: Sequence[str] = (), caller: Caller = ANYONE
     ) -> Explanations | PartialExplanations:
         """Explain rows, off the event loop: SHAP values cost a hundred times what a prediction does. See `predict`.
 
@@ -176,7 +178,7 @@ class ServedModel:
         """
         subjects = self.predictor.subjects(classes)
         self.explaining.gate.demand_small(len(rows), len(subjects))
-        with self.explaining.gate.admit(len(rows), as_rows=self.predictor.effort(len(rows))):
+        with self.explaining.gate.admit(len(rows), caller, as_rows=self.predictor.effort(len(rows))):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
@@ -205,7 +207,9 @@ class ServedModel:
             records += self.predictor.decode(part, after=decoded).records
         return self._quick.checked(decoded, partial), records
 
-    async def answer_each(self, rows: Sequence[object], *, partial: bool = True) -> list[dict[str, Any]]:
+    async def answer_each(
+        self, rows: Sequence[object], *, partial: bool = True, caller: Caller = ANYONE
+    ) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
 
         The answer is always partial, so the argument `partial` changes nothing.
@@ -215,14 +219,14 @@ class ServedModel:
         """
         gate, quick = self.predicting.gate, self._quick
         if len(rows) <= gate.part:
-            return await awaited(functools.partial(quick.answer_each, rows))
-        with gate.admit(len(rows)):
+            return await awaited(functools.partial(quick.answer_each, rows, caller=caller))
+        with gate.admit(len(rows), caller):
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
                 async for part in gate.turns(rows):
                     each, compared = quick.decoded_each(part, compared)
-                    answers += quick.answers_each(part, each, await quick.scores(each))
+                    answers += quick.answers_each(part, each, await quick.scores(each), caller)
             return answers
 
     def describe(self) -> description.Described:

@@ -31,11 +31,25 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "journal_days": (1, 10_000),
     "challenger_percent": (1, 100),
     "hsts_seconds": (0, _LARGEST),
+    "audit_mb": (1, 10_000_000),
+    "audit_days": (1, 10_000),
 }
 """The lowest and the highest value of numbers; by default 1 and `_LARGEST`."""
 SHADOW, AB = "shadow", "ab"
 """What a challenger does: it is asked in silence, or answers a share of the callers."""
-_CHOICES: Mapping[str, tuple[str, ...]] = {"transport": ("http", "grpc"), "challenger": ("", SHADOW, AB)}
+LISTED, ANY = "listed", "any"
+"""Whose identity tokens are good: those of the subjects that the file of keys lists, or all of the issuer's."""
+OPEN, CLOSED = "open", "closed"
+"""What happens to callers with a quota while Redis is away: each worker counts by itself, or they are refused."""
+METRICS, DOCS = "metrics", "docs"
+"""The routes that may be open to who has no key."""
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "transport": ("http", "grpc"),
+    "challenger": ("", SHADOW, AB),
+    "open_routes": ("", METRICS, DOCS, f"{METRICS},{DOCS}"),
+    "oidc_callers": (LISTED, ANY),
+    "quota_without_redis": (OPEN, CLOSED),
+}
 """The allowed values of texts that have a choice."""
 _PORT = re.compile(":[1-9][0-9]{0,4}")
 _URL = re.compile(r"https?://[!-~]+")
@@ -93,6 +107,17 @@ class Settings:
             between them; "" accepts bundles without a signature.
         ui: where the page is that asks this service: a URL, or ":7860" for that port of the host that was asked; "" for
             none.
+        api_keys: the file of the keys of those who may ask, see `python -m serving.access`; anybody may without one.
+        open_routes: what anybody may ask beside the probes: "metrics", "docs", both with a comma between them, or "".
+        oidc_issuer: whose identity tokens are good as well: a URL, as `iss` has it; "" for none.
+        oidc_audience: what `aud` of such a token has to name.
+        oidc_jwks: where the issuer's keys are: a URL; "" to ask the issuer.
+        oidc_callers: "listed" for the subjects in the file of keys, "any" for all that the issuer gives a token to.
+        quota_redis: where quotas are counted for all workers and instances: redis://…; "" for each by itself.
+        quota_without_redis: "open" or "closed": what quotas do while it is away.
+        audit: where a line for each request goes: a folder, "stdout", or "" for nowhere.
+        audit_mb: the most megabytes that all files in the folder hold together; the oldest are removed.
+        audit_days: how many days a file is kept.
     """
 
     max_body_bytes: int = 16 * 2**20
@@ -129,6 +154,17 @@ class Settings:
     hsts_seconds: int = 31_536_000
     trusted_keys: str = ""
     ui: str = ""
+    api_keys: str = ""
+    open_routes: str = ""
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks: str = ""
+    oidc_callers: str = LISTED
+    quota_redis: str = ""
+    quota_without_redis: str = OPEN
+    audit: str = ""
+    audit_mb: int = 2_000
+    audit_days: int = 90
 
     def __post_init__(self) -> None:
         if self.ui and not _is_place(self.ui):

@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 
+from serving.access.access import Access
 from serving.admission import Resource
 from serving.bodies import Bodies
 from serving.journal import Journal
@@ -17,6 +18,8 @@ class Shared:
         self.settings = settings
         self.loop, self.thread = Resource(settings), Resource(settings)
         self.bodies = Bodies(settings)
+        self.access = Access(settings)
+        """Who may ask; nobody where keys are wanted, until the service listens."""
         self.journal: Journal | None = None
         """Records answered rows, from when the service listens."""
         self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")

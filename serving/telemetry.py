@@ -45,6 +45,8 @@ _JOURNAL = (
 _REFUSALS = "Requests for a challenger that it refused or failed at, so that the champion answered them."
 _SHADOW = "Rows that a shadow was asked for: answered, refused (they do not satisfy its contract) or failed."
 
+_AUDIT = "Lines of the audit by what became of them: written, dropped (too many waited) or failed (as the disk did)."
+
 
 class _Distribution(Histogram):
     """A histogram that takes many values at once, at a hundredth of the cost of single calls."""
@@ -73,6 +75,9 @@ class Instruments(NamedTuple):
     journal_rows: Counter
     challenger_refusals: Counter
     shadow_rows: Counter
+    caller_requests: Counter
+    caller_rows: Counter
+    audit_lines: Counter
 
 
 @functools.cache
@@ -108,6 +113,11 @@ def instruments() -> Instruments:
         Counter("boxwood_journal_rows", _JOURNAL, ("outcome",)),
         Counter("boxwood_challenger_refusals", _REFUSALS, _MODEL),
         Counter("boxwood_shadow_rows", _SHADOW, (*_MODEL, "outcome")),
+        Counter(
+            "boxwood_caller_requests", "Requests by the id of who asked and how they ended.", ("caller", "outcome")
+        ),
+        Counter("boxwood_caller_rows", "Rows that were asked for, by the id of who asked.", ("caller",)),
+        Counter("boxwood_audit_lines", _AUDIT, ("outcome",)),
     )
 
 
@@ -160,17 +170,17 @@ class RequestMetrics:
 
     def __init__(self, transport: str, verb: str, model: str, version: str) -> None:
         shared = instruments()
-        self._labels = (transport, verb, model, version)
+        self.labels = (transport, verb, model, version)
         self._requests = shared.requests
-        self._seconds: _Distribution = shared.seconds.labels(*self._labels)
-        self._good = shared.requests.labels(*self._labels, OK)
+        self._seconds: _Distribution = shared.seconds.labels(*self.labels)
+        self._good = shared.requests.labels(*self.labels, OK)
         self._waiting: list[float] = []
 
     def count(self, seconds: float, outcome: str = OK) -> None:
         """Count a request that took so long and ended so; good ones together, once this turn of the loop is over."""
         if outcome != OK:
             self._seconds.observe(seconds)
-            self._requests.labels(*self._labels, outcome).inc()
+            self._requests.labels(*self.labels, outcome).inc()
             return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._count)
@@ -238,6 +248,28 @@ class JournalMetrics:
         for outcome, number in rows.items():
             if number:
                 self._rows[outcome].inc(number)
+
+
+class AuditMetrics:
+    """What becomes of the lines of the audit."""
+
+    def count(self, **lines: int) -> None:
+        """Count lines by their outcomes."""
+        for outcome, number in lines.items():
+            if number:
+                instruments().audit_lines.labels(outcome).inc(number)
+
+
+class CallerMetrics:
+    """What callers ask for; a request counts in memory, and is told here with many others."""
+
+    def requests(self, caller: str, outcome: str, count: int) -> None:
+        """Count requests that ended so."""
+        instruments().caller_requests.labels(caller, outcome).inc(count)
+
+    def rows(self, caller: str, count: int) -> None:
+        """Count rows."""
+        instruments().caller_rows.labels(caller).inc(count)
 
 
 class ChallengerMetrics:

@@ -20,17 +20,17 @@ class Generated:
 
     def __init__(self, messages: Any, stub: Any) -> None:
         self.messages = messages
-        self._stub = stub
+        self.stub = stub
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         return [self.messages.Row(**row) for row in rows]
 
     def predict(self, rows: Sequence[Any], partial: bool = False, version: str = "") -> Any:
         request = self.messages.PredictRequest(rows=rows, partial=partial, model_version=version)
-        return self._stub.Predict(request)
+        return self.stub.Predict(request)
 
     def explain(self, rows: Sequence[Any], partial: bool = False, **more: Any) -> Any:
-        return self._stub.Explain(self.messages.ExplainRequest(rows=rows, partial=partial, **more))
+        return self.stub.Explain(self.messages.ExplainRequest(rows=rows, partial=partial, **more))
 
 
 @contextlib.contextmanager

@@ -45,6 +45,8 @@ def make(
         frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
         tls: what to trust of the service, and to show to it; None for what is usual.
+
+    The variable API_KEY is the page's key, if the service wants one; a command line is no place for it.
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
@@ -52,7 +54,8 @@ def make(
 
     from ui import page
 
-    service = Service(api, GoogleIdentity(api.rstrip("/")) if identity == "google" else None, tls)
+    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
+    service = Service(api, who, tls, os.environ.get("API_KEY", ""))
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)

@@ -52,13 +52,28 @@ class Answers(NamedTuple):
 class Service:
     """A client of one service. It keeps connections and nothing else."""
 
-    def __init__(self, url: str, auth: httpx.Auth | None = None, tls: ssl.SSLContext | None = None) -> None:
-        """Connect to the service at `url`, which may have a path prefix; `tls` is what to trust and show."""
+    def __init__(
+        self, url: str, auth: httpx.Auth | None = None, tls: ssl.SSLContext | None = None, key: str = ""
+    ) -> None:
+        """Connect to the service at `url`, which may have a path prefix.
+
+        Args:
+            url: of the service.
+            auth: how requests are signed for a platform.
+            tls: what to trust and show; None for what is usual.
+            key: an API key, if the service wants one.
+        """
         self.url = url.rstrip("/")
         # a company's proxy cannot reach servers on this machine
         elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.AsyncClient(
-            base_url=self.url, auth=auth, timeout=_SECONDS, limits=_SEVERAL, trust_env=elsewhere, verify=tls or True
+            base_url=self.url,
+            auth=auth,
+            headers={"x-api-key": key} if key else {},
+            timeout=_SECONDS,
+            limits=_SEVERAL,
+            trust_env=elsewhere,
+            verify=tls or True,
         )
 
     async def close(self) -> None:

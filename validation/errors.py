@@ -7,6 +7,9 @@ BoxwoodError
 ├── BundleError              a bundle that must not be served
 ├── SettingsError            a setting that is unknown or has no sense
 └── RequestError             what a caller sent cannot be answered
+    ├── Unauthenticated          who asks is not known
+    ├── Forbidden                who asks may not ask that
+    ├── QuotaExceeded            who asks has asked for as much as he may
     ├── UnreadableRequest        not the document that was asked for
     ├── UnknownModel             no model of that name here
     ├── RequestTooLarge          more bytes or rows than the limits allow
@@ -76,6 +79,55 @@ class RequestError(BoxwoodError):
     def trailers(self) -> Mapping[str, str]:
         """What gRPC sends beside it."""
         return {}
+
+
+class Unauthenticated(RequestError):
+    """Nothing says who asks, or what says so is not good; `reason` is a word of RFC 6750 (3.1) for the second."""
+
+    kind, title = "unauthenticated", "Who asks is not known"
+    status, code = HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED"
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(message)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """How to say who asks."""
+        return {"www-authenticate": 'Bearer realm="boxwood"' + (f', error="{self.reason}"' if self.reason else "")}
+
+
+class Forbidden(RequestError):
+    """Who asks is known, and may not ask that."""
+
+    kind, title = "forbidden", "This caller may not ask that"
+    status, code = HTTPStatus.FORBIDDEN, "PERMISSION_DENIED"
+
+
+class QuotaExceeded(RequestError):
+    """Who asks has asked for as many rows as it may; there are more in `seconds`."""
+
+    kind, title = "quota-exceeded", "The quota of this caller is used up"
+    status, code = HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, seconds: int, left: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Have `left` as headers that say what is left."""
+        self.seconds, self.left = seconds, left
+        super().__init__(message)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to send it again; what is left stands in every answer to a caller with a quota."""
+        return {"retry-after": str(self.seconds)}
+
+    @property
+    def _left(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.left}
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """When to send it again, for which gRPC's clients wait by themselves, and what is left."""
+        return {"grpc-retry-pushback-ms": str(1_000 * self.seconds), **self._left}
 
 
 class UnreadableRequest(RequestError):

@@ -17,6 +17,7 @@ _PORT_BESIDE = 8081
 _CONFIG_FOLDER, _CONFIG_FILE = "/etc/rungmp", "config.yaml"
 """Where the collector of metrics looks for its settings."""
 _WATCH_FOLDER = "/watch"
+_KEYS_FOLDER, _KEYS_FILE = "/run/secrets/boxwood", "keys.json"
 _READY = "Ready"
 _PAUSE_SECONDS = 0.2
 Facts = Mapping[str, str]
@@ -55,6 +56,7 @@ def template(config: Config, service: Service, called: str, image: str, bento: B
         volumes=[
             *([_settings(run.metrics.config)] if collected and run.metrics.config else ()),
             *([_bucket(run.watch)] if run.watch else ()),
+            *([_keys(run.keys)] if _wants_keys(run, service) else ()),
         ],
         annotations={_BENTO: bento.tag, _MODELS: msgspec.json.encode(models).decode()},
         scaling=run_v2.RevisionScaling(max_instance_count=run.max_instances),
@@ -74,10 +76,15 @@ def _container(run: Run, service: Service, image: str) -> run_v2.Container:
         environment = {"BOXWOOD_HTTP_PORT": str(_PORT)} | environment
     if run.watch:
         environment = {"BOXWOOD_WATCH": _WATCH_FOLDER} | environment
+    mounts = {"watch": _WATCH_FOLDER} if run.watch else {}
+    if _wants_keys(run, service):  # the collector of metrics has none
+        mounts["keys"] = _KEYS_FOLDER
+        keys = {"BOXWOOD_API_KEYS": f"{_KEYS_FOLDER}/{_KEYS_FILE}", "BOXWOOD_OPEN_ROUTES": "metrics"}
+        environment = keys | environment
     return run_v2.Container(
         name="service",
         image=image,
-        volume_mounts=[run_v2.VolumeMount(name="watch", mount_path=_WATCH_FOLDER)] if run.watch else [],
+        volume_mounts=[run_v2.VolumeMount(name=name, mount_path=path) for name, path in mounts.items()],
         ports=[run_v2.ContainerPort(name="h2c" if service.transport == "grpc" else "http1", container_port=port)],
         env=[
             *(run_v2.EnvVar(name=variable, value=value) for variable, value in environment.items()),
@@ -113,6 +120,16 @@ def _collector(run: Run) -> run_v2.Container:
 def _bucket(name: str) -> run_v2.Volume:
     """The watch store, to be read."""
     return run_v2.Volume(name="watch", gcs=run_v2.GCSVolumeSource(bucket=name, read_only=True))
+
+
+def _wants_keys(run: Run, service: Service) -> bool:
+    return bool(run.keys) and service.transport != "page"
+
+
+def _keys(secret: str) -> run_v2.Volume:
+    """The file of keys, in its newest version whenever it is read."""
+    items = [run_v2.VersionToPath(version="latest", path=_KEYS_FILE)]
+    return run_v2.Volume(name="keys", secret=run_v2.SecretVolumeSource(secret=secret, items=items))
 
 
 def _settings(secret: str) -> run_v2.Volume:

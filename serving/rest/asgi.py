@@ -13,12 +13,13 @@ from serving import problem_details, telemetry
 from serving.models import Models
 from serving.rest import negotiation, pages
 from serving.rest.exchange import Exchange, Reply, encode, problem
+from serving.rest.guard import Guard, asked
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.telemetry import RequestMetrics
 from serving.verbs import Verb
 from serving.watch import Watch
-from validation.errors import CallerLeft
+from validation.errors import CallerLeft, RequestError
 from validation.wire import ProblemDetails
 
 READS = ("GET", "HEAD")
@@ -43,15 +44,21 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, self.metrics, self.refuse)
-        reply, good = await self._answered(scope, receive, exchange)
-        await respond(send, await exchange.compressed(reply) if good and not exchange.plain(reply) else reply)
+        asking = asked(scope)
+        exchange = Exchange(scope, asking, self.metrics, self.refuse)
+        reply, good = await self._answered(scope, receive, exchange, asking.refusal)
+        reply = await exchange.compressed(reply) if good and not exchange.plain(reply) else reply
+        await respond(send, reply, asking.caller.headers)
 
-    async def _answered(self, scope: Scope, receive: Receive, exchange: "Exchange") -> tuple[Reply, bool]:
+    async def _answered(
+        self, scope: Scope, receive: Receive, exchange: Exchange, refusal: RequestError | None
+    ) -> tuple[Reply, bool]:
         """The response, and whether it is no error."""
-        if self.methods and scope["method"] not in self.methods:
+        if self.methods and scope["method"] not in self.methods and refusal is None:
             return exchange.forbidden(self.methods), False
         try:
+            if refusal is not None:
+                raise refusal
             return exchange.answered(await self.answer(scope, receive)), True
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 the last resort of a request
             return exchange.failed(error), False
@@ -139,6 +146,10 @@ class NotFound(Endpoint):
         return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
 
 
+_refused = Endpoint()
+"""Answers who is not let in to what is not ours."""
+
+
 class Front:
     """The outermost ASGI application: our routes by their paths, and BentoML's application behind them.
 
@@ -150,6 +161,7 @@ class Front:
         behind: ASGIApp,
         routes: Callable[[], Mapping[str, ASGIApp]],
         otherwise: Mapping[str, ASGIApp],
+        guard: Guard,
     ) -> None:
         """Route requests.
 
@@ -157,10 +169,12 @@ class Front:
             behind: BentoML's application.
             routes: returns the applications by path; called at the first request, when the models are loaded.
             otherwise: the applications for all other paths, by prefix.
+            guard: lets requests in.
         """
         self._behind = behind
         self._make_routes = routes
         self._otherwise = otherwise
+        self._guard = guard
 
     @cached_property
     def routes(self) -> Mapping[str, ASGIApp]:
@@ -170,7 +184,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one request."""
         if scope["type"] != "http":
-            await self._behind(scope, receive, send)
+            if scope["type"] == "lifespan":  # nothing here speaks by web sockets
+                await self._behind(scope, receive, send)
             return
         path = scope["path"]
         application = self.routes.get(path)
@@ -180,7 +195,12 @@ class Front:
             application = self.routes.get(path)
         if application is None:
             application = next((app for prefix, app in self._otherwise.items() if path.startswith(prefix)), None)
-        await (self._behind if application is None else application)(scope, receive, send)
+        asking = self._guard.admitted(scope, path) or await self._guard.identified(scope, path)
+        if application is None:
+            application = self._behind if asking.refusal is None else _refused
+        await application(scope, receive, send)
+        if self._guard.on:
+            self._guard.ended(scope, asking)
 
 
 async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
@@ -206,9 +226,9 @@ def cancellable(work: Coroutine[Any, Any, T], rows: int, verb: Verb, receive: Re
     return work if rows <= verb.cancel_above_rows else run_unless_disconnected(work, receive)
 
 
-async def respond(send: Send, reply: Reply) -> None:
-    """Send a reply."""
+async def respond(send: Send, reply: Reply, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Send a reply, with more headers."""
     length = str(len(reply.body)).encode()
-    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers]
+    start = [(b"content-type", reply.media.encode()), (b"content-length", length), *reply.headers, *more]
     await send({"type": "http.response.start", "status": int(reply.status), "headers": start})
     await send({"type": "http.response.body", "body": reply.body})

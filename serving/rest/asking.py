@@ -6,9 +6,11 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from starlette.types import Receive, Scope
 
+from serving.access.caller import Asked, Caller
 from serving.challenger import Split
 from serving.rest.asgi import Endpoint, cancellable
 from serving.rest.exchange import Exchange, Reply, encode
+from serving.rest.guard import asked
 from serving.rest.request import Options, address, demand_json, queried, read_body
 from serving.served_model import ServedModel
 from serving.verbs import Verb
@@ -70,16 +72,19 @@ class Asking(Endpoint, Generic[RequestT]):
         """Whether few rows are answered by `directly`."""
         return self.verb.soon is not None and self._divided is None
 
-    def asked(self, scope: Scope) -> Options:
+    def wanted(self, scope: Scope) -> Options:
         """What the head of a request asks for; raises UnsupportedMedia and UnreadableRequest."""
         self.demand_media(scope)
         return queried(scope)
 
-    def directly(self, scope: Scope, query: Options, body: bytes, send: Callable[[Reply], object]) -> bool:
+    def directly(
+        self, scope: Scope, asking: Asked, query: Options, body: bytes, send: Callable[[Reply], object]
+    ) -> bool:
         """Answer a request in this turn of the event loop, as `answer` would.
 
         Args:
             scope: its head.
+            asking: who asks.
             query: what the head asks for.
             body: all of it, not compressed.
             send: is given the reply, now or later in the turn.
@@ -87,23 +92,29 @@ class Asking(Endpoint, Generic[RequestT]):
         Returns:
             Whether it is answered so; if not, nothing was done.
         """
-        exchange = Exchange(scope, self.metrics, self.refuse)
+        exchange = Exchange(scope, asking, self.metrics, self.refuse)
         try:
+            self._demand(asking)
             request = self.read(scope, body)
             question = self.question(request)
             if len(question.rows) > _FEW or self.verb.soon is None:
                 return False
-            told = partial(self._told, exchange, request, send)
-            self.verb.soon(question.rows, told, partial=query.partial or question.partial)
+            asking.take(len(question.rows))
+            told = partial(self._told, exchange, asking, request, send)
+            some = query.partial or question.partial
+            self.verb.soon(question.rows, told, partial=some, caller=asking.caller)
         except Exception as error:  # noqa: BLE001 the last resort of a request
             send(exchange.failed(error))
         return True
 
-    def _told(self, exchange: Exchange, request: RequestT, send: Callable[[Reply], object], answer: Any) -> None:
+    def _told(
+        self, exchange: Exchange, asking: Asked, request: RequestT, send: Callable[[Reply], object], answer: Any
+    ) -> None:
         """Send an answer, or the error in place of it."""
         try:
             if isinstance(answer, Exception):
                 raise answer
+            asking.answer = answer
             reply = exchange.answered(self.reply(request, answer))
             if not exchange.plain(reply):
                 reply = exchange.compressed_here(reply)
@@ -111,32 +122,46 @@ class Asking(Endpoint, Generic[RequestT]):
             reply = exchange.failed(error)
         send(reply)
 
+    def _demand(self, asking: Asked) -> None:
+        """Raise whatever keeps a caller out, and Forbidden."""
+        if asking.refusal is not None:
+            raise asking.refusal
+        asking.caller.demand(self.model.predictor.name, self.verb.name)
+
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""
-        query = self.asked(scope)
-        self.verb.gate.demand_room()  # before the body is read: a refused one need not be
+        asking = asked(scope)
+        self._demand(asking)
+        query = self.wanted(scope)
+        self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
         question = self.question(request)
+        asking.take(len(question.rows))
         if self._divided is None:
-            return await self._asked(request, question, query, receive)
+            return await self._asked(request, question, query, receive, asking)
         split, challenger = self._divided
         return await split.answered(
             question.rows,
             partial(address, scope),
-            challenger=partial(challenger._challenged, request, question, query, receive),
-            champion=partial(self._asked, request, question, query, receive),
+            challenger=partial(challenger._challenged, request, question, query, receive, asking),
+            champion=partial(self._asked, request, question, query, receive, asking),
         )
 
-    async def _asked(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
-        work = self.work(question, query)
-        return self.reply(request, await cancellable(work, len(question.rows), self.verb, receive))
+    async def _asked(
+        self, request: RequestT, question: Question, query: Options, receive: Receive, asking: Asked
+    ) -> Reply:
+        work = self.work(question, query, asking.caller)
+        asking.answer = await cancellable(work, len(question.rows), self.verb, receive)
+        return self.reply(request, asking.answer)
 
-    async def _challenged(self, request: RequestT, question: Question, query: Options, receive: Receive) -> Reply:
+    async def _challenged(
+        self, request: RequestT, question: Question, query: Options, receive: Receive, asking: Asked
+    ) -> Reply:
         """The answer to all rows; raises RowsRejected if they are not all good, whatever the caller would take."""
         whole = question._replace(partial=False)
-        reply = await self._asked(request, whole, Options(classes=query.classes), receive)
+        reply = await self._asked(request, whole, Options(classes=query.classes), receive, asking)
         return reply._replace(metrics=self.metrics)
 
-    def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: Options, caller: Caller) -> Coroutine[Any, Any, Any]:
         """What the verb does with a question, which the query may say more of; raises RequestError."""
-        return self.verb.ask(question.rows, partial=query.partial or question.partial)
+        return self.verb.ask(question.rows, partial=query.partial or question.partial, caller=caller)

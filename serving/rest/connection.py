@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from serving import problem_details
 from serving.rest.direct import Direct, Find
 from serving.rest.exchange import encode
+from serving.rest.guard import Guard
 from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
@@ -22,10 +23,16 @@ _LAST_SECONDS = 1
 """How long a connection without a request stays open once the server ends."""
 
 
-def install(settings: Settings, find: Find) -> None:
-    """Make uvicorn use `Connection` in this process; `find` knows the endpoints that answer without ASGI."""
+def install(settings: Settings, find: Find, guard: Guard) -> None:
+    """Make uvicorn use `Connection` in this process.
+
+    Args:
+        settings: have the limits.
+        find: knows the endpoints that answer without ASGI.
+        guard: lets their requests in.
+    """
     # uvicorn takes import strings and, like its `http` option, what they would name
-    config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings, find)  # type: ignore[assignment]
+    config.HTTP_PROTOCOLS["auto"] = functools.partial(Connection, settings, find, guard)  # type: ignore[assignment]
 
 
 class Connection(Direct):
@@ -35,9 +42,9 @@ class Connection(Direct):
     client keeps a connection.
     """
 
-    def __init__(self, settings: Settings, find: Find, *arguments: Any, **named: Any) -> None:
-        """Take uvicorn's arguments, after the `settings` with the limits and what finds direct endpoints."""
-        super().__init__(find, *arguments, **named)
+    def __init__(self, settings: Settings, find: Find, guard: Guard, *arguments: Any, **named: Any) -> None:
+        """Take uvicorn's arguments, after those of `install`."""
+        super().__init__(find, guard, *arguments, **named)
         self.app = self.config.app  # without uvicorn's middleware for proxy headers, which are not used here
         self.access_log = False  # its lines would be formatted and then dropped
         self._most = settings.max_connections

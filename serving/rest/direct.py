@@ -13,9 +13,11 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from serving.access.caller import Asked
 from serving.bodies import SMALL
 from serving.rest.asking import Asking
 from serving.rest.exchange import Reply
+from serving.rest.guard import Guard
 from serving.rest.request import HEADERS, Options, size_of
 from validation.errors import RequestError
 
@@ -76,7 +78,7 @@ def _head(find: Find, url: bytes, headers: Sequence[tuple[bytes, bytes]], client
         HEADERS: by_name,
     }
     try:
-        return Head(endpoint, scope, endpoint.asked(scope), length)
+        return Head(endpoint, scope, endpoint.wanted(scope), length)
     except RequestError:
         return None
 
@@ -131,12 +133,12 @@ class _Writer:
         self._last: list[tuple[bytes, bytes]] | None = None
         self._rendered = b""
 
-    def __call__(self, reply: Reply, *, last: bool) -> bytes:
-        """The bytes of a reply; the last one of its connection says so."""
+    def __call__(self, reply: Reply, further: Sequence[tuple[bytes, bytes]], *, last: bool) -> bytes:
+        """The bytes of a reply with further headers; the last one of its connection says so."""
         default = self._server.default_headers
         if default is not self._last:
             self._last, self._rendered = default, _lines(default)
-        body, more = reply.body, _lines(reply.headers) if reply.headers else b""
+        body, more = reply.body, _lines([*reply.headers, *further]) if reply.headers or further else b""
         end = _LAST if last else b""
         return _REPLY % (_STATUS[reply.status], self._rendered, reply.media.encode(), len(body), more, end, body)
 
@@ -144,10 +146,12 @@ class _Writer:
 class Direct(HttpToolsProtocol):
     """A connection whose small requests are answered without ASGI, where `find` knows their endpoints."""
 
-    def __init__(self, find: Find, *arguments: Any, **named: Any) -> None:
-        """Take uvicorn's arguments after `find`."""
+    def __init__(self, find: Find, guard: Guard, *arguments: Any, **named: Any) -> None:
+        """Take uvicorn's arguments after what finds endpoints and what lets requests in."""
         super().__init__(*arguments, **named)
         self.find: Find = find
+        self._guard = guard
+        self._asking = Asked()
         self._heads = _Heads()
         self._own = _Answering()
         self._whole = b""
@@ -242,17 +246,22 @@ class Direct(HttpToolsProtocol):
     def _asked(self, head: Head, body: bytes) -> bool:
         """Ask the endpoint; false where a request takes longer than a turn, and then it is complete for uvicorn."""
         self.cycle = self._own
-        if head.endpoint.directly(head.scope, head.query, body, self._answered):
-            return True
+        asking = self._guard.admitted(head.scope, head.scope["path"])
+        if asking is not None:
+            self._asking = asking
+            if head.endpoint.directly(head.scope, asking, head.query, body, self._answered):
+                return True
         self._own.response_complete = True
         return False
 
     def _answered(self, reply: Reply) -> None:
-        own = self._own
+        own, asking = self._own, self._asking
         own.response_complete = True
+        if self._guard.on and own.head is not None:
+            self._guard.ended(own.head.scope, asking)
         if self.transport.is_closing():
             return
-        self.send(self._render(reply, last=not own.keep_alive))
+        self.send(self._render(reply, asking.caller.headers, last=not own.keep_alive))
         if not own.keep_alive:
             self.transport.close()
         if self.pipeline or not own.keep_alive:

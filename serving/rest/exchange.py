@@ -10,6 +10,7 @@ import msgspec
 from starlette.types import Scope
 
 from serving import logs, problem_details
+from serving.access.caller import Asked
 from serving.rest import compression, negotiation
 from serving.rest.request import headers
 from serving.telemetry import Measurement, RequestMetrics
@@ -43,18 +44,21 @@ class Exchange:
 
     __slots__ = ("_by_name", "_caller", "_measured", "_refuse", "_scope")
 
-    def __init__(self, scope: Scope, metrics: RequestMetrics | None, refuse: Callable[..., Reply]) -> None:
+    def __init__(
+        self, scope: Scope, asking: Asked, metrics: RequestMetrics | None, refuse: Callable[..., Reply]
+    ) -> None:
         """Begin.
 
         Args:
             scope: the head of the request.
+            asking: who asks; is told how the request ended.
             metrics: counts it; None to count nothing.
             refuse: makes a reply of problem details and headers.
         """
         by_name = self._by_name = headers(scope)
         trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
         self._caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
-        self._measured = Measurement(metrics)
+        self._measured = asking.ended = Measurement(metrics)
         self._scope, self._refuse = scope, refuse
 
     def answered(self, reply: Reply) -> Reply:
@@ -72,6 +76,7 @@ class Exchange:
 
     def forbidden(self, methods: Sequence[str]) -> Reply:
         """End with the methods that there are."""
+        self._measured.outcome = "method"
         refusal = problem_details.plain(HTTPStatus.METHOD_NOT_ALLOWED, f"This path answers {methods[0]}.")
         return self._ended(self._refuse(refusal, (b"allow", ", ".join(methods).encode())))
 

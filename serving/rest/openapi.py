@@ -10,7 +10,7 @@ import msgspec
 from model.outcomes.labels import ALL_CLASSES
 from serving import description, problem_details, tensors
 from serving.models import Models
-from serving.rest import native, platforms, v1, v2
+from serving.rest import guard, native, platforms, v1, v2
 from serving.rest import schemas as own
 from serving.rest.asgi import Alive, places
 from serving.rest.schemas import REFERENCE
@@ -125,7 +125,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
             place, model.predictor.lookups
         )
     paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
         "servers": native_document["servers"],
@@ -133,6 +133,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         "paths": _with_operation_ids({**native_document["paths"], **paths}),
         "components": {"schemas": _with_items(schemas)},
     }
+    return guard.described(described, models.shared.settings, _PROBLEM)
 
 
 def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +287,8 @@ def _post(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
 def _refusals(*only: HTTPStatus) -> dict[str, Any]:
     """The error responses with the statuses `only`; by default all that a request to an existing model may get."""
     late = HTTPStatus.REQUEST_TIMEOUT
-    titles = {error.status: error.title for error in RequestError.__subclasses__() if error is not CallerLeft}
+    untold = {CallerLeft, *guard.REFUSALS}
+    titles = {error.status: error.title for error in RequestError.__subclasses__() if error not in untold}
     titles[late] = "The request did not arrive in time"
     return {
         str(int(status)): {"description": title + _RETRIED.get(status, ""), "content": _PROBLEM}

@@ -23,6 +23,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving import challenger, contract_proto, problem_details
+from serving.access.caller import Caller
 from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
@@ -132,9 +133,9 @@ class _Explained(_Asked):
         classes = [*request.classes, *request.parameters.classes]
         return super().question(request)._replace(classes=classes)
 
-    def work(self, question: Question, query: Options) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: Options, caller: Caller) -> Coroutine[Any, Any, Any]:
         partial, classes = query.partial or question.partial, [*query.classes, *question.classes]
-        return self.verb.ask(question.rows, partial=partial, classes=classes)
+        return self.verb.ask(question.rows, partial=partial, classes=classes, caller=caller)
 
 
 class _Last(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from serving import tensors
+from serving.access.caller import Asked
 from serving.challenger import Address, Split
 from serving.models import Models
 from serving.quick import Answers
@@ -76,26 +77,31 @@ class OpenInference:
         except UnknownModel:
             return self._nameless
 
-    async def model_infer(self, request: pb.ModelInferRequest, address: Address) -> pb.ModelInferResponse:
+    async def model_infer(self, request: pb.ModelInferRequest, address: Address, asked: Asked) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
         model = self._models.find(*_named(request))
-        model.scoring.gate.demand_room()
+        asked.caller.demand(request.model_name, model.scoring.name)
+        model.scoring.gate.demand_room(caller=asked.caller)
         table = tensors.table(model.predictor.contract, _inputs(request))
         partial = _partial(request)
+        asked.take(len(table))
         split = None if request.model_version else self._splits[request.model_name]
         if split is None:
-            return await _inferred(request, model.scoring, table, partial=partial)
+            return await _inferred(request, model.scoring, table, asked, partial=partial)
         return await split.answered(
             table,
             address,
-            challenger=functools.partial(_inferred, request, split.scoring, table, partial=False),
-            champion=functools.partial(_inferred, request, model.scoring, table, partial=partial),
+            challenger=functools.partial(_inferred, request, split.scoring, table, asked, partial=False),
+            champion=functools.partial(_inferred, request, model.scoring, table, asked, partial=partial),
         )
 
 
-async def _inferred(request: pb.ModelInferRequest, verb: Verb, table: Table, *, partial: bool) -> pb.ModelInferResponse:
+async def _inferred(
+    request: pb.ModelInferRequest, verb: Verb, table: Table, asked: Asked, *, partial: bool
+) -> pb.ModelInferResponse:
     """What one version answers to a request."""
-    answered: Answers = await verb.ask(table, partial=partial)
+    answered: Answers = await verb.ask(table, partial=partial, caller=asked.caller)
+    asked.answer = answered
     predictor, decoded = answered.predictor, answered.decoded
     response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)
     if decoded.error_count:
@@ -144,17 +150,23 @@ def _inputs(request: pb.ModelInferRequest) -> list[Tensor]:
 class Method(NamedTuple):
     """One method of the service."""
 
-    answer: Callable[[Any, Address], Awaitable[Any]]
+    answer: Callable[[Any, Address, Asked], Awaitable[Any]]
     metrics: Callable[[Any | None], RequestMetrics | None] = lambda message: None
 
-    async def __call__(self, request: Any, address: Address) -> Any:
+    async def __call__(self, request: Any, address: Address, asked: Asked) -> Any:
         """Answer one request."""
-        return await self.answer(request, address)
+        return await self.answer(request, address, asked)
 
 
-def _of(answer: Callable[[Any], Awaitable[Any]]) -> Method:
-    """A method that is the same for all callers, and not counted."""
-    return Method(lambda request, address: answer(request))
+def _of(answer: Callable[[Any], Awaitable[Any]], *, of_model: bool = False) -> Method:
+    """A method that is the same for all callers who may ask it, and not counted."""
+
+    async def told(request: Any, _: Address, asked: Asked) -> Any:
+        if of_model:
+            asked.caller.demand(request.name)
+        return await answer(request)
+
+    return Method(told)
 
 
 def methods(service: OpenInference) -> dict[str, Method]:
@@ -162,8 +174,8 @@ def methods(service: OpenInference) -> dict[str, Method]:
     return {
         "ServerLive": _of(service.server_live),
         "ServerReady": _of(service.server_ready),
-        "ModelReady": _of(service.model_ready),
+        "ModelReady": _of(service.model_ready, of_model=True),
         "ServerMetadata": _of(service.server_metadata),
-        "ModelMetadata": _of(service.model_metadata),
+        "ModelMetadata": _of(service.model_metadata, of_model=True),
         "ModelInfer": Method(service.model_infer, service.metrics),
     }

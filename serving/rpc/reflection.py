@@ -12,6 +12,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serving.rpc import messages
+from serving.rpc.door import Door
 from serving.rpc.messages import Messages
 from validation.errors import RequestError
 
@@ -19,13 +20,16 @@ V1 = "grpc.reflection.v1.ServerReflection"
 _ALPHA = ".v1alpha."
 
 
-def handlers(names: Sequence[str], pool: DescriptorPool, arriving: Messages) -> list[grpc.GenericRpcHandler]:
+def handlers(
+    names: Sequence[str], pool: DescriptorPool, arriving: Messages, door: Door
+) -> list[grpc.GenericRpcHandler]:
     """The handlers of both versions.
 
     Args:
         names: the full names of the services to list; the two reflection services are added.
         pool: the descriptors of those services; the ones of the reflection services are added.
         arriving: reads the messages.
+        door: lets callers in.
     """
     alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
     for file in (alpha, _renamed(alpha)):
@@ -35,6 +39,7 @@ def handlers(names: Sequence[str], pool: DescriptorPool, arriving: Messages) -> 
 
     async def reflect(_: object, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
         try:
+            await door.demand_reader(context)
             requests = arriving.each(context, reflection_pb2.ServerReflectionRequest)
             async for answer in servicer.ServerReflectionInfo(requests, context):
                 yield answer

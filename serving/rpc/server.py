@@ -16,9 +16,11 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2
 
 from serving import lifecycle, logs, port, telemetry, tls
+from serving.access.caller import Asked
 from serving.challenger import Address
 from serving.models import Models
 from serving.rpc import messages, open_inference, reflection, typed
+from serving.rpc.door import Door
 from serving.rpc.messages import Messages
 from serving.rpc.open_inference import OpenInference
 from serving.settings import Settings
@@ -43,8 +45,8 @@ class Method(Protocol):
             message: what names the version; None if no message was read.
         """
 
-    async def __call__(self, request: Any, address: Address) -> Any:
-        """The answer; raises RequestError."""
+    async def __call__(self, request: Any, address: Address, asked: Asked) -> Any:
+        """The answer to a caller, whose call `asked` is; raises RequestError."""
 
 
 _log = logging.getLogger("boxwood.grpc")
@@ -68,9 +70,10 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
         services[service] = typed.methods(service, name, models)
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
-    handlers = [_handler(service, methods, arriving, room) for service, methods in services.items()]
+    door = Door(models.shared.access, settings)
+    handlers = [_handler(service, methods, arriving, room, door) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
-    handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving)]
+    handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving, door)]
     interceptors = traces.interceptors()
     certificates = tls.of(settings)
     address = port.address(settings.grpc_host, settings.grpc_port)
@@ -94,10 +97,10 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
 
 
 def _handler(
-    service: ServiceDescriptor, methods: Mapping[str, Method], arriving: Messages, room: "_Room"
+    service: ServiceDescriptor, methods: Mapping[str, Method], arriving: Messages, room: "_Room", door: Door
 ) -> grpc.GenericRpcHandler:
     by_name = {
-        described.name: _Handler(described, methods[described.name], arriving, room).handler
+        described.name: _Handler(described, methods[described.name], arriving, room, door).handler
         for described in service.methods
     }
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
@@ -163,10 +166,13 @@ class _Room:
 class _Handler:
     """Answers the calls of one method: reads the message, counts the call, and reports errors."""
 
-    def __init__(self, described: MethodDescriptor, method: Method, arriving: Messages, room: _Room) -> None:
+    def __init__(
+        self, described: MethodDescriptor, method: Method, arriving: Messages, room: _Room, door: Door
+    ) -> None:
         self._name = described.full_name
         self._method = method
         self._room = room
+        self._door = door
         self._messages = arriving
         self._kind = GetMessageClass(described.input_type)
         # For callers it is the same as a unary method. But for those, gRPC waits for the message without a limit, and
@@ -182,11 +188,13 @@ class _Handler:
         if caller != logs.NOBODY:
             context.set_trailing_metadata(tuple(caller.sent_back))
         measured = telemetry.Measurement(self._method.metrics(None))
+        asked = Asked()
         try:
             with measured, self._room:
+                asked.caller = await self._door.caller(self._name, values)
                 request = await self._messages.one(context, self._kind)
                 measured.metrics = self._method.metrics(request)
-                answer = await self._method(request, functools.partial(_address, context.peer, values))
+                answer = await self._method(request, functools.partial(_address, context.peer, values), asked)
                 measured.metrics = self._method.metrics(answer)
                 return answer
         except RequestError as error:
@@ -195,6 +203,7 @@ class _Handler:
             _log.exception("error", extra=logs.facts(caller, call=self._name))
             return await messages.fail(context)
         finally:
+            self._door.ended(self._name, asked, measured, caller.request)
             if measured.seconds > logs.SLOW_SECONDS:
                 _log.warning("slow", extra=logs.facts(caller, call=self._name, seconds=round(measured.seconds, 3)))
 

@@ -18,6 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from problems.base import Problem
 from serving import contract_proto
+from serving.access.caller import Asked
 from serving.challenger import Address, Split
 from serving.models import Models
 from serving.rpc import descriptors
@@ -54,7 +55,7 @@ def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str
         divided = (
             None if split is None else (split, {"Predict": split.predicting, "Explain": split.explaining}[method.name])
         )
-        answering[method.name] = Method(read, versions, method.output_type, divided)
+        answering[method.name] = Method(name, read, versions, method.output_type, divided)
     return answering
 
 
@@ -99,6 +100,7 @@ class Method:
 
     def __init__(
         self,
+        model: str,
         read: Rows,
         versions: Mapping[str, Version],
         described: Descriptor,
@@ -107,14 +109,17 @@ class Method:
         """Answer rows.
 
         Args:
+            model: its name.
             read: reads them.
             versions: all that may be asked, the first where none is.
             described: the type of answers.
             divided: splits the callers that name no version, and what their challenger is asked; None to split none.
         """
+        self._model = model
         self._read = read
         self._versions = versions
         self._first = next(iter(versions))
+        self._asks = versions[self._first].metrics.labels[1]
         self._divided = divided
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
@@ -125,25 +130,27 @@ class Method:
         version = "" if message is None else message.model_version
         return self._versions.get(version, self._versions[self._first]).metrics
 
-    async def __call__(self, request: Any, address: Address) -> Message:
+    async def __call__(self, request: Any, address: Address, asked: Asked) -> Message:
         """Answer one request."""
+        asked.caller.demand(self._model, self._asks)
         for unknown in UnknownFieldSet(request):
             raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
         verb = self._verb(request.model_version)
-        verb.gate.demand_room(len(request.rows))
+        verb.gate.demand_room(len(request.rows), asked.caller)
+        asked.take(len(request.rows))
         rows = await _each(verb, self._read, request.rows)
         # only a classification's Explain has the field
         more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
-        own = functools.partial(self._answered, verb, rows, partial=request.partial, **more)
+        own = functools.partial(self._answered, verb, rows, asked, partial=request.partial, **more)
         if self._divided is None or request.model_version:
             return await own()
         split, challenging = self._divided
-        whole = functools.partial(self._answered, challenging, rows, **more)
+        whole = functools.partial(self._answered, challenging, rows, asked, **more)
         return await split.answered(rows, address, challenger=whole, champion=own)
 
-    async def _answered(self, verb: Verb, rows: Sequence[object], **asked: Any) -> Message:
+    async def _answered(self, verb: Verb, rows: Sequence[object], asked: Asked, **more: Any) -> Message:
         """What one version answers."""
-        answer = await verb.ask(rows, **asked)
+        answer = asked.answer = await verb.ask(rows, caller=asked.caller, **more)
         answers = await _each(verb, self._message, getattr(answer, self._name))
         return self._response(
             model_name=answer.model_name,

@@ -45,6 +45,18 @@ def test_without_a_collector_and_for_a_page_there_is_one_container() -> None:
     assert len(_template(Service("a", "page"), Run()).containers) == 1
 
 
+def test_the_keys_are_mounted_in_their_newest_version_and_the_collector_needs_none() -> None:
+    made = _template(Service("a", "http"), Run(keys="projects/p/secrets/boxwood-keys"))
+    [volume], service = made.volumes, made.containers[0]
+    [mount] = service.volume_mounts
+    assert (volume.name, volume.secret.secret) == (mount.name, "projects/p/secrets/boxwood-keys")
+    [item] = volume.secret.items
+    environment = {variable.name: variable.value for variable in service.env}
+    assert environment["BOXWOOD_API_KEYS"] == f"{mount.mount_path}/{item.path}"
+    assert (item.version, environment["BOXWOOD_OPEN_ROUTES"]) == ("latest", "metrics")
+    assert not _template(Service("a", "page"), Run(keys="projects/p/secrets/boxwood-keys")).volumes
+
+
 def test_the_watch_store_is_mounted_to_be_read() -> None:
     made = _template(Service("a", "http"), Run(watch="p-boxwood-watch"))
     [volume] = made.volumes

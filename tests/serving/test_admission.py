@@ -12,9 +12,12 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model import bundle
 from model.predictor import Predictor
+from serving.access.caller import Caller, Usage
 from serving.admission import Gate, Resource
 from serving.served_model import ServedModel
 from serving.settings import Settings
@@ -226,3 +229,59 @@ def test_too_many_explanations_are_refused_and_the_others_answered(
                 assert int(answer.headers["retry-after"]) >= 1
         assert server.post(EXPLAIN, json={"instances": [row]}).status_code == 200
         assert server.post(PREDICT, json={"instances": [row]}).status_code == 200
+
+
+def caller(named: str) -> Caller:
+    return Caller(named, Usage(named))
+
+
+def test_a_caller_alone_may_fill_the_queue() -> None:
+    explaining, one = gate(0.1), caller("one")
+    with explaining.admit(6, one), explaining.admit(5, one), pytest.raises(Overloaded, match=r"would take 1\.1"):
+        explaining.demand_room(2, one)
+
+
+def test_beside_others_a_caller_has_its_share_of_the_queue() -> None:
+    resource = Resource(Settings(max_wait_ms=1_000))
+    explaining = gate(0.1, resource)
+    many, few = caller("many"), caller("few")
+    with contextlib.ExitStack() as let_in:
+        for _ in range(20):  # turns of half a second at most
+            with contextlib.suppress(Overloaded):
+                let_in.enter_context(explaining.admit(1, many))
+        assert resource.held["many"].requests == 11
+        let_in.enter_context(explaining.admit(1, few))  # though the queue is full
+        for _ in range(10):
+            with contextlib.suppress(Overloaded):
+                let_in.enter_context(explaining.admit(1, few))
+        assert resource.held["few"].requests == 6
+        with pytest.raises(Overloaded):
+            explaining.demand_room(1, many)
+    assert not resource.waiting
+    assert resource.seconds == pytest.approx(0)
+
+
+@given(steps=st.lists(st.tuples(st.sampled_from(["a", "b", "c", "d"]), st.integers(1, 8), st.booleans()), max_size=200))
+def test_whoever_comes_nobody_has_more_than_its_share_and_nobody_waits_longer_than_twice_the_limit(
+    steps: list[tuple[str, int, bool]],
+) -> None:
+    resource = Resource(Settings(max_wait_ms=1_000))
+    explaining, callers = gate(0.01, resource), {named: caller(named) for named in "abcd"}
+    waiting: list[contextlib.ExitStack] = []
+    for named, rows, leaves in steps:
+        if leaves and waiting:
+            waiting.pop(0).close()
+        own = resource.held[named].seconds if named in resource.held else 0.0
+        others = resource.waiting - (own > 0)
+        let_in = contextlib.ExitStack()
+        try:
+            let_in.enter_context(explaining.admit(rows, callers[named]))
+        except Overloaded:
+            assert own > 1.0 / (others + 1) or resource.turns > 2.0
+        else:
+            assert own <= 1.0 / (others + 1) + 1e-9
+            waiting.append(let_in)
+        assert resource.turns <= 2.0 + 8 * 0.01 + 1e-9
+    for let_in in waiting:
+        let_in.close()
+    assert not resource.waiting

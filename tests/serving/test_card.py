@@ -12,6 +12,7 @@ from model.predictor import Predictor
 from serving.models import Models
 from serving.rest import v1
 from serving.rest.asgi import Front
+from serving.rest.guard import NO_GUARD
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.shared import Shared
@@ -48,7 +49,7 @@ def asking(project: Project, cards: dict[str, str]) -> Ask:
     """Sends requests to an application that holds a model with these cards."""
     models = cast("Models", Held(project, cards))
     nothing = v1.UnknownPath(models)
-    front = Front(nothing, lambda: v1.routes(models, Watch("", [])), {"/v1/": nothing})
+    front = Front(nothing, lambda: v1.routes(models, Watch("", [])), {"/v1/": nothing}, NO_GUARD)
 
     def ask(path: str = CARD, method: str = "GET", **headers: str) -> httpx.Response:
         async def send() -> httpx.Response:

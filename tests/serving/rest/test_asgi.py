@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope
 from serving import logs
 from serving.rest.asgi import Document, Endpoint, Front, run_unless_disconnected
 from serving.rest.exchange import Reply
+from serving.rest.guard import NO_GUARD
 from validation.errors import CallerLeft, Overloaded
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -26,7 +27,7 @@ def ask(make: Callable[[], object], **headers: str) -> httpx.Response:
 
     async def send() -> httpx.Response:
         document = Document(make)
-        front = Front(document, lambda: {"/document": document}, {})
+        front = Front(document, lambda: {"/document": document}, {}, NO_GUARD)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://boxwood") as client:
             return await client.get("/document", headers=headers)
 

@@ -1,0 +1,1 @@
+"""Who may ask, for what, and how much: keys, identity tokens, quotas, and a line for each request."""

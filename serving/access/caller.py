@@ -1,0 +1,115 @@
+"""Who asks: one object for each caller, which knows what it may do."""
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+from serving.access.quota import Header, Quota
+from validation.errors import Forbidden, RequestError
+
+ANY = "*"
+"""Every model."""
+_NO_HEADERS: list[Header] = []
+
+
+class Usage:
+    """What one caller asked for since the process began; only the event loop writes."""
+
+    __slots__ = ("label", "outcomes", "rows")
+
+    def __init__(self, label: str) -> None:
+        """Count for a label of the metrics."""
+        self.label = label
+        self.rows = 0
+        self.outcomes: dict[str, int] = {}
+
+
+class Caller:
+    """Who asks; the same object for each of its requests.
+
+    Attributes:
+        id: names it in metrics, in the audit and in the journal; empty where anybody may ask.
+        usage: what it asked for.
+        expires: seconds since 1970.
+    """
+
+    __slots__ = ("_models", "_quota", "_verbs", "expires", "id", "usage")
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 it is what it is called everywhere
+        usage: Usage,
+        *,
+        models: Collection[str] = (ANY,),
+        verbs: Collection[str] | None = None,
+        quota: Quota | None = None,
+        expires: float = math.inf,
+    ) -> None:
+        """Allow models and verbs, all verbs if None, within a quota until it expires."""
+        self.id, self.usage, self.expires = id, usage, expires
+        self._models = None if ANY in models else frozenset(models)
+        self._verbs = None if verbs is None else frozenset(verbs)
+        self._quota = quota
+
+    def demand(self, model: str, verb: str | None = None) -> None:
+        """Raise Forbidden if it may not do that to a model, or, without a verb, not even read what the model is."""
+        if self._models is not None and model not in self._models:
+            raise Forbidden(
+                f"The caller '{self.id}' may not ask the model '{model[:100]}'. It may ask: "
+                f"{', '.join(sorted(self._models)) or 'none'}."
+            )
+        if verb is not None and self._verbs is not None and verb not in self._verbs:
+            raise Forbidden(
+                f"The caller '{self.id}' may not {verb}. It may: {', '.join(sorted(self._verbs)) or 'nothing'}."
+            )
+
+    @property
+    def limited(self) -> bool:
+        """Whether there are models that it may not ask."""
+        return self._models is not None
+
+    def take(self, rows: int) -> None:
+        """Take so many rows of its quota; raises QuotaExceeded, and RequestTooLarge for more than are ever there."""
+        if self._quota is not None:
+            self._quota.take(rows)
+
+    @property
+    def headers(self) -> list[Header]:
+        """What is left of its quota, as headers of an answer; none without a quota."""
+        return _NO_HEADERS if self._quota is None else self._quota.headers()
+
+    def until(self, expires: float) -> "Caller":
+        """The same caller, known until then."""
+        other = Caller(self.id, self.usage, expires=min(self.expires, expires))
+        other._models, other._verbs, other._quota = self._models, self._verbs, self._quota
+        return other
+
+
+ANYONE = Caller("", Usage(""))
+"""Asks where nobody has to say who he is."""
+
+
+class Asked:
+    """One request, from its head to the end of its answer.
+
+    Attributes:
+        caller: who asks.
+        refusal: why nobody is let in; None for who is.
+        rows: how many there were.
+        answer: what was answered, from which the audit takes the ids of predictions.
+        ended: how it ended, see `telemetry.Measurement`; None until then.
+    """
+
+    __slots__ = ("answer", "caller", "ended", "refusal", "rows")
+
+    def __init__(self, caller: Caller = ANYONE, refusal: RequestError | None = None) -> None:
+        """A request of a caller, or one that is refused."""
+        self.caller, self.refusal = caller, refusal
+        self.rows = 0
+        self.answer: Any = None
+        self.ended: Any = None
+
+    def take(self, rows: int) -> None:
+        """Take its rows of the caller's quota; raises as `Caller.take` does."""
+        self.rows = rows
+        self.caller.take(rows)

@@ -1,0 +1,39 @@
+"""Saying loudly that anybody who reaches a service may ask it."""
+
+import ipaddress
+import logging
+import os
+from collections.abc import Iterable
+
+import psutil
+
+from serving.settings import Settings
+
+_log = logging.getLogger("boxwood.access")
+
+
+def say(settings: Settings, hosts: Iterable[str]) -> None:
+    """Log a warning if the service listens at one of these addresses, other machines reach it, and it wants no keys."""
+    if settings.api_keys or settings.oidc_issuer:
+        return
+    if reached := sorted({host for host in hosts if not _is_loopback(host)}):
+        _log.warning(
+            "Anybody who reaches this service at %s may ask it: BOXWOOD_API_KEYS and BOXWOOD_OIDC_ISSUER are not set.",
+            " and ".join(reached),
+        )
+
+
+def listening() -> list[str]:
+    """The addresses at which this process listens, also by what it inherited from its supervisor."""
+    try:
+        connections = psutil.Process(os.getpid()).net_connections(kind="tcp")
+    except psutil.Error:  # where processes may not be looked at
+        return []
+    return [connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

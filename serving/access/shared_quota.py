@@ -1,0 +1,216 @@
+"""Quotas that all workers and instances count together, in Redis.
+
+No request waits for Redis. A worker tells it every few hundredths of a second what its callers took, and hears what is
+left for all; until then it goes by what it heard last. So what is taken may exceed the quota by what the workers take
+in one such interval, and it is owed: the count goes below nothing, and nobody gets more until it is paid back.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import redis
+
+from serving.access import quota
+from serving.access.buckets import Day
+from serving.access.quota import Header, Limits, LocalQuota
+from serving.settings import CLOSED, Settings
+from validation.errors import Overloaded, QuotaExceeded, SettingsError
+
+INTERVAL_SECONDS = 0.05
+AWAY_SECONDS = 1.0
+"""Redis counts as away if it has said nothing for so long."""
+_ACTIVE_SECONDS = 2.0
+"""A caller who has asked for nothing for so long is idle."""
+_IDLE_SECONDS = 5.0
+"""How often Redis is asked about idle callers, who may be asking others."""
+_TIMEOUT = 0.5
+_QUIET_SECONDS = 60.0
+_PREFIX = "boxwood:quota:"
+_DAY = 86_400
+_SCRIPT = """
+local rate, capacity, spent = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local today = math.floor(now / 86400)
+local known = redis.call('HMGET', KEYS[1], 'level', 'at', 'day', 'used')
+local level, used = capacity, 0
+if known[1] then
+  level = math.min(capacity, known[1] + math.max(0, now - known[2]) * rate)
+end
+if tonumber(known[3]) == today then used = tonumber(known[4]) end
+level, used = level - spent, used + spent
+redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now),
+  'day', today, 'used', string.format('%.0f', used))
+redis.call('EXPIRE', KEYS[1], 172800 + (rate > 0 and math.ceil((capacity - level) / rate) or 0))
+return {string.format('%.6f', level), string.format('%.0f', used)}
+"""
+"""Takes what was spent, and returns what the bucket has, which may be below 0, and what was used of the day."""
+_log = logging.getLogger("boxwood.access")
+
+
+class Seen(NamedTuple):
+    """What Redis said last of a caller.
+
+    Attributes:
+        level: of the bucket.
+        used: of the day.
+        taken: what this worker had taken in all, of which Redis knew.
+        at: when, by a clock that does not jump.
+        date: the day of UTC, in days since 1970.
+    """
+
+    level: float
+    used: float
+    taken: int
+    at: float
+    date: int
+
+
+class SharedQuota:
+    """Counts for all workers and instances; `take` belongs to the event loop, `told` to the thread of `Counting`."""
+
+    def __init__(self, caller: str, limits: Limits, local: LocalQuota, counting: "Counting") -> None:
+        """Count in Redis, or in `local` while it is away."""
+        self.limits = limits
+        self.caller = caller
+        self.taken = 0
+        """What this worker let through since it began."""
+        self._local, self._counting = local, counting
+        now = counting.elapsed()
+        self.seen = Seen(limits.capacity, 0.0, 0, now - _IDLE_SECONDS, int(counting.clock()) // _DAY)
+        self.active = now - _ACTIVE_SECONDS
+        """When something was taken last."""
+
+    def take(self, rows: int) -> None:
+        """Take rows; raises as `Quota.take` does, and Overloaded while Redis is away where that closes the service."""
+        counting, limits = self._counting, self.limits
+        now = self.active = counting.elapsed()
+        if now - counting.heard >= AWAY_SECONDS:
+            if counting.closed:
+                raise Overloaded("Quotas cannot be counted at the moment. Send the request again.", 1)
+            self._local.take(rows)
+            return
+        if limits.per_second:
+            quota.demand_possible(rows, limits.capacity)
+            level = self._level(now)
+            if rows > level:
+                raise quota.too_fast(self.caller, limits, (rows - level) / limits.per_second, self.headers())
+        if limits.per_day and rows > self._left(counting.clock()):
+            raise self._used_up()
+        self.taken += rows
+
+    def headers(self) -> list[Header]:
+        """What is left for all workers, as far as this one knows."""
+        limits, now = self.limits, self._counting.clock()
+        level = self._level(self._counting.elapsed())
+        return quota.ratelimit(
+            (level, limits.capacity, limits.per_second) if limits.per_second else None,
+            (self._left(now), limits.per_day) if limits.per_day else None,
+            now,
+        )
+
+    def _level(self, now: float) -> float:
+        seen, limits = self.seen, self.limits
+        filled = min(float(limits.capacity), seen.level + (now - seen.at) * limits.per_second)
+        return filled - (self.taken - seen.taken)
+
+    def _left(self, now: float) -> float:
+        seen = self.seen
+        used = seen.used if int(now) // _DAY == seen.date else 0.0
+        return self.limits.per_day - used - (self.taken - seen.taken)
+
+    def _used_up(self) -> QuotaExceeded:
+        return quota.used_up(self.caller, self.limits, Day.ends(self._counting.clock()), self.headers())
+
+
+class Counting:
+    """Tells Redis what callers took, in a thread.
+
+    Attributes:
+        heard: when Redis answered last, by a clock that does not jump.
+        closed: whether callers with a quota are refused while it is away.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Count at the URL that the settings have; raises SettingsError for one that is none."""
+        self.clock, self.elapsed = clock, elapsed
+        self.closed = settings.quota_without_redis == CLOSED
+        self.heard = elapsed()
+        self._client = _client(settings.quota_redis)
+        self._script: Any = self._client.register_script(_SCRIPT)
+        self._quotas: dict[str, SharedQuota] = {}
+        self._logged = -_QUIET_SECONDS
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
+
+    def quota(self, caller: str, limits: Limits, local: LocalQuota) -> SharedQuota:
+        """The quota of a caller."""
+        made = self._quotas[caller] = SharedQuota(caller, limits, local, self)
+        return made
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the last of it, and end."""
+        self._stopping.set()
+        self._thread.join(2 * _TIMEOUT)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(INTERVAL_SECONDS):
+            self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
+        now = self.elapsed()
+        told = [
+            (made, made.taken)
+            for made in tuple(self._quotas.values())
+            if made.taken != made.seen.taken
+            or now - made.active < _ACTIVE_SECONDS
+            or now - made.seen.at >= _IDLE_SECONDS
+        ]
+        try:
+            if told:
+                self._count(told)
+            elif now - self.heard >= AWAY_SECONDS / 2:
+                self._client.ping()
+            else:
+                return
+            self.heard = self.elapsed()
+        except redis.RedisError as error:
+            if now - self._logged >= _QUIET_SECONDS:
+                self._logged = now
+                what = "refused" if self.closed else "counted by each worker"
+                _log.error("Redis is away, and callers with a quota are %s: %s", what, error)
+
+    def _count(self, told: list[tuple[SharedQuota, int]]) -> None:
+        with self._client.pipeline(transaction=False) as pipeline:
+            for made, taken in told:
+                limits = made.limits
+                self._script(
+                    keys=[_PREFIX + made.caller],
+                    args=[limits.per_second, limits.capacity, taken - made.seen.taken],
+                    client=pipeline,
+                )
+            said = pipeline.execute()
+        now, date = self.elapsed(), int(self.clock()) // _DAY
+        for (made, taken), (level, used) in zip(told, said, strict=True):
+            made.seen = Seen(float(level), float(used), taken, now, date)
+
+
+def _client(url: str) -> "redis.Redis":
+    try:
+        return redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+    except ValueError as error:
+        raise SettingsError(f"BOXWOOD_QUOTA_REDIS is {url[:30]!r}…, which is no URL of a Redis: {error}.") from error

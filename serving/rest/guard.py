@@ -1,0 +1,118 @@
+"""Who may pass to which route over HTTP: everything needs a known caller but the probes, and what the settings open."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import Scope
+
+from serving import logs
+from serving.access.access import Access
+from serving.access.caller import Asked, Caller
+from serving.rest.request import headers
+from serving.settings import DOCS, METRICS, Settings
+from serving.telemetry import Measurement
+from validation.errors import Forbidden, QuotaExceeded, RequestError, Unauthenticated
+
+_ASKED = "boxwood.asked"
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
+_OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs.json", "/ui")}
+_STATIC = "/static_content/"
+"""The scripts of the page at /; they are the same everywhere, and no secret."""
+_OF_MODEL = re.compile(r"/v[12]/models/([^/:]+)")
+REFUSALS = (Unauthenticated, Forbidden, QuotaExceeded)
+"""What callers get where they have to be known; only rows count against a quota."""
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, or an identity token"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
+}
+_NO_LABELS = ("", "", "")
+_REQUEST = logs.REQUEST.encode()
+
+
+def opened(settings: Settings) -> set[str]:
+    """The paths that anybody may ask."""
+    return {*_PROBES, *(path for name in settings.open_routes.split(",") if name for path in _OPENED[name])}
+
+
+class Guard:
+    """Lets requests in, and notes how they end."""
+
+    def __init__(self, access: Access, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        """Guard what the settings do not open; `environment` may name a probe of its platform (Vertex AI)."""
+        self._access = access
+        self._open = {*opened(settings), environment.get("AIP_HEALTH_ROUTE", "/livez")}
+        self.on = access.noting
+
+    def admitted(self, scope: Scope, path: str) -> Asked | None:
+        """The request with its caller, or with why it is refused; it is in the scope too.
+
+        None for who brings an identity token that was not seen before: `identified` verifies it.
+        """
+        asked = scope[_ASKED] = Asked()
+        if not self._access.on or path in self._open or path.startswith(_STATIC):
+            return asked
+        try:
+            caller = self._access.caller(headers(scope))
+            if caller is None:
+                return None
+            self._let_in(asked, caller, path)
+        except RequestError as error:
+            asked.refusal = error
+        return asked
+
+    async def identified(self, scope: Scope, path: str) -> Asked:
+        """The same for everybody."""
+        asked: Asked = scope[_ASKED]
+        try:
+            self._let_in(asked, await self._access.identified(headers(scope)), path)
+        except RequestError as error:
+            asked.refusal = error
+        return asked
+
+    def _let_in(self, asked: Asked, caller: Caller, path: str) -> None:
+        asked.caller = caller
+        if caller.limited and (match := _OF_MODEL.match(path)):
+            caller.demand(match[1])
+
+    def ended(self, scope: Scope, asked: Asked) -> None:
+        """Note how a request ended."""
+        ended: Measurement | None = asked.ended
+        if ended is None:
+            return
+        sent = headers(scope).get(_REQUEST)
+        request = None if sent is None else sent[:128].decode("latin-1")
+        if ended.metrics is not None:
+            self._access.ended(asked, ended.metrics.labels, ended.outcome, ended.seconds, request)
+        elif scope["path"] not in self._open:
+            where = f"{scope['method']} {scope['path'][:200]}"
+            self._access.ended(asked, (where, *_NO_LABELS), ended.outcome, ended.seconds, request)
+
+
+def described(document: dict[str, Any], settings: Settings, content: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document that says which operations need a key, where some do; errors have a `content`."""
+    if not settings.api_keys and not settings.oidc_issuer:
+        return document
+    document["components"]["securitySchemes"] = _SCHEMES
+    document["security"] = [{name: []} for name in _SCHEMES]
+    open_paths = opened(settings)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path in open_paths:
+                operation["security"] = []
+                continue
+            for error in REFUSALS if method == "post" else REFUSALS[:2]:
+                response = {"description": error.title, "content": content}
+                operation["responses"].setdefault(str(int(error.status)), response)
+    return document
+
+
+NO_GUARD = Guard(Access(Settings()), Settings(), {})
+"""Lets everybody in."""
+
+
+def asked(scope: Scope) -> Asked:
+    """The request that a guard let in or refused; where there is no guard, anybody may ask."""
+    found: Asked | None = scope.get(_ASKED)
+    return Asked() if found is None else found

@@ -1,0 +1,43 @@
+"""A server that wants keys, and its keys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from tests.project import Project, free_port
+from tests.serving.access import made
+
+
+class Guarded(NamedTuple):
+    """A server that wants keys: a client without one, the address of gRPC, keys by their ids, and its folder."""
+
+    client: httpx.Client
+    grpc: str
+    keys: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A server with keys of all kinds, a line for each request, and a journal."""
+    folder = tmp_path_factory.mktemp("guarded")
+    path = folder / "keys.json"
+    options = {
+        "all": (),
+        "predicting": ("--verbs", "predict"),
+        "elsewhere": ("--models", "another"),
+        "slow": ("--rows-per-second", "1", "--burst-rows", "3", "--rows-per-day", "1000"),
+        "slow-too": ("--rows-per-second", "1", "--burst-rows", "3"),
+        "over": (),
+    }
+    keys = {named: made.new(path, named, *given) for named, given in options.items()}
+    made.run("revoke", "over", "--file", str(path))
+    port = str(free_port())
+    audit, journal = str(folder / "audit"), str(folder / "journal")
+    with trained.serve(
+        bento, folder, BOXWOOD_API_KEYS=str(path), BOXWOOD_GRPC_PORT=port, BOXWOOD_AUDIT=audit, BOXWOOD_JOURNAL=journal
+    ) as client:
+        yield Guarded(client, f"127.0.0.1:{port}", keys, folder)
