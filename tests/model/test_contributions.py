@@ -254,3 +254,11 @@ def test_few_rows_are_lightgbms_and_many_come_from_tables(model: lgb.Booster, ma
     np.testing.assert_array_equal(explain(matrix[:1]), expected[:1])
     assert explain(matrix[:0]).shape == (0, 1, 6)
     assert_equal(tables, expected)
+
+
+def test_who_always_wants_tables_gets_the_same_for_one_row_as_for_many(model: lgb.Booster, matrix: np.ndarray) -> None:
+    text = model.model_to_string()
+    explain, tables = Explainer(model, text, np.eye(5)), BulkContributions(text)(matrix)
+    for rows in (matrix[:1], matrix[:0], matrix, matrix[7:9]):
+        first = 7 if len(rows) == 2 else 0
+        np.testing.assert_array_equal(explain(rows, always=True), tables[first : first + len(rows)])

@@ -105,6 +105,18 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
     assert verify(out) == 0
 
 
+def test_no_room_for_what_is_sent_to_a_bucket_names_the_folder(
+    rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in.csv", rows)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = running(
+        tmp_path / "in.csv", "memory://out", bundle, "--workers", "1", preexec_fn=_no_room, env=environment
+    )
+    assert process.communicate()[1].startswith(f"score: {tmp_path}, where files are written before they are sent")
+    assert process.returncode == 1
+
+
 def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

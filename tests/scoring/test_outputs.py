@@ -15,7 +15,7 @@ from scoring.job import Job
 from scoring.places import Place
 from tests.scoring import made
 from tests.scoring.runs import SMALL, contents, running, score, verify
-from validation.errors import BundleError
+from validation.errors import BundleError, StoreError
 
 
 def interrupt(out: object) -> manifest.Manifest:
@@ -126,6 +126,20 @@ def test_only_the_model_of_the_plan_scores(
     manifest.write(Place(str(tmp_path / "out")), manifest.Manifest(whole.plan, manifest.COMPLETE, done.done))
     assert verify(tmp_path / "out") == 1
     assert f"Partition 0 has answers of {done.plan.version}" in capsys.readouterr().err
+
+
+def test_a_file_that_somebody_removes_while_it_is_written_is_not_taken_for_written(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "out"))
+
+    def write() -> None:
+        with place.writing("x") as temporary:
+            temporary.write_bytes(b"x")
+            with place.alone():  # as of a run that goes on while a lost engine still writes
+                pass
+
+    with pytest.raises(StoreError, match="cannot be written"):
+        write()
+    assert place.sizes() == {}
 
 
 @pytest.mark.parametrize("name", ["out[1]", "out?", "out*", "out #%20 x", "~x", "out{a,b}"])
