@@ -1,6 +1,7 @@
 """Parts of a table as a booster takes them: fitted to the rows that it learns from, and without growth in time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ from training.learning.params import TrainParams
 from training.learning.scales import Scale, demand
 from training.learning.tasks.base import Task
 from validation.decode import Columns
+
+Names = Mapping[str, Collection[str]]
+"""Names by category or categorical feature."""
+NO_NAMES: Names = MappingProxyType({})
 
 
 class Prepared(NamedTuple):
@@ -43,7 +48,11 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], weights: np.ndarray | None = None
+    task: Task[Any],
+    params: TrainParams,
+    parts: Mapping[str, pd.DataFrame],
+    weights: np.ndarray | None = None,
+    further: Names = NO_NAMES,
 ) -> Prepared:
     """Prepare silver rows: "train" to learn from, "validation" to stop by, and others.
 
@@ -53,6 +62,7 @@ def prepare(
         parts: the rows.
         weights: of the first, beside those of their classes; shape (rows,). Rows with none are not learned from, but
             their names and what else is fitted are known.
+        further: names that other rows to learn from have, as `fit` takes them.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -64,7 +74,7 @@ def prepare(
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
     known, watched = ({**inputs[part], target: actual[part]} for part in (TRAIN, VALIDATION))
-    fitted = fit(problem, known, task.bounds)
+    fitted = fit(problem, known, task.bounds, further)
     gold = {part: gold_of(problem, fitted, columns) for part, columns in inputs.items() if part != TRAIN}
     gold[TRAIN] = learned_gold(problem, fitted, known, cross_folds(problem, parts[TRAIN], params.seed))
     gold = {part: gold[part].set_axis(rows.index) for part, rows in parts.items()}

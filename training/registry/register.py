@@ -65,9 +65,9 @@ _TYPES = {
 }
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Register the bundle unless it is registered, decide whether it becomes champion, and leave a receipt."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
     tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
