@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -175,7 +175,7 @@ def cut(rows: np.ndarray, params: SplitParams | LabelledShares) -> tuple[int, in
     return places[2], places[1], places[0]
 
 
-def labels_of(values: np.ndarray, borders: Sequence[Any]) -> np.ndarray:
+def labels_of(values: np.ndarray, borders: Sequence[int] | np.ndarray) -> np.ndarray:
     """The split of each row as an object array of shape (rows,).
 
     Args:

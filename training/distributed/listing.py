@@ -63,7 +63,9 @@ class Listing:
     @property
     def digest(self) -> str:
         """A sha256 of what the files are called and of their stamps."""
-        return hashlib.sha256(msgspec.json.encode([(file.name, file.rows, file.stamp) for file in self.files])).hexdigest()
+        return hashlib.sha256(
+            msgspec.json.encode([(file.name, file.rows, file.stamp) for file in self.files])
+        ).hexdigest()
 
 
 def listed(address: str, contract: Contract, most: int) -> Listing:
@@ -126,7 +128,9 @@ def demand_headers(contract: Contract, address: str, schema: pa.Schema) -> None:
 
     A partition knows its own rows only. One that has no decimal comma cannot tell that another has.
     """
-    table = RawTable(address, schema.names, lambda: Loaded(pd.RangeIndex(1), lambda _: pa.chunked_array([])), schema.types)
+    table = RawTable(
+        address, schema.names, lambda: Loaded(pd.RangeIndex(1), lambda _: pa.chunked_array([])), schema.types
+    )
     table.demand_different_headers()
     places = raw.places_of(table, raw.wanted(contract))
     for column in raw.wanted(contract):
@@ -143,7 +147,9 @@ def demand_headers(contract: Contract, address: str, schema: pa.Schema) -> None:
 def _better(column: Column, kind: pa.DataType) -> str:
     """How a column is to be written instead, if its rows would decide how it is read."""
     numbers = column.kind in (Kind.REAL, Kind.INTEGER)
-    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    plain = (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    )
     if numbers and not plain and column.parse is None:
         return f"Write numbers, or give '{column.name}' a parse= in the contract."
     if column.kind is Kind.CATEGORY and (pa.types.is_floating(kind) or pa.types.is_timestamp(kind)):
