@@ -147,14 +147,15 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_on_cluster(options: argparse.Namespace) -> None:
-    """Train on Dask; raises SettingsError where something is asked for that a cluster does not do, or Dask is missing."""
+    """Train on Dask; raises SettingsError for what a cluster does not do, or where Dask is missing."""
     if not options.data:
         raise SettingsError(
             "A cluster trains on a folder of Parquet files that all its workers can read: say which, DATA=address."
         )
     if options.labelled or options.target or options.sheet or options.learn:
         raise SettingsError(
-            "With a scheduler there is only DATA: a problem is drafted, and labelled rows are learned from, on one machine."
+            "With a scheduler there is DATA and nothing else: problems are drafted on one machine, and labelled rows "
+            "are learned from there."
         )
     [wanted_here, *others] = wanted.read(options.problem)
     if others or wanted_here.called:

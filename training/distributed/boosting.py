@@ -1,7 +1,7 @@
 """The booster of all rows to learn from, by LightGBM's own network between the workers, see `lightgbm.dask`.
 
-A worker that leaves while trees grow takes its rows and its part of the network along, so the training begins again once
-workers are there. What others are told to wait for would never come; so those that took part are started anew.
+A worker that leaves while trees grow takes its rows and its part of the network along, so the training begins again
+once workers are there. What the others wait for would never come; so those that took part are started anew.
 """
 
 import threading
@@ -18,9 +18,9 @@ from lightgbm.dask import DaskLGBMRegressor
 
 from training.distributed import cluster
 from training.distributed.listing import Partition
-from training.distributed.plan import Plan, losses, made, piece, size, validation
+from training.distributed.plan import Grown, Plan, losses, made, piece, size, validation
 from training.learning.boost import by_main_names
-from training.workspace import say
+from training.workspace import counted, say
 from validation.errors import SettingsError, StoreError, TableError
 
 _MINUTES = 3
@@ -28,7 +28,7 @@ _MINUTES = 3
 _EVERY = 0.5
 _BYTES_A_CELL = 17
 """The pieces of float64, all of them in one array beside those, and a byte for the bin."""
-_OF_A_PROCESS = 250_000_000
+_OF_A_PROCESS = 350_000_000
 _TAKEN_HERE = (
     "num_iterations",
     "num_threads",
@@ -38,16 +38,6 @@ _TAKEN_HERE = (
     "time_out",
     "verbosity",
 )
-
-
-@dataclass(frozen=True)
-class Grown:
-    """A booster's text, the number of trees with the least loss on validation, that loss, and how many rows taught it."""
-
-    text: str
-    trees: int
-    loss: float
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -106,8 +96,8 @@ def grown(scheduler: str, what: Growing) -> Grown:
                 say("train", f"{error}; the training begins again")
                 _start_anew(client, there)
     raise StoreError(
-        f"Workers were lost in {what.trainings} trainings, one after the other, as where memory is short. Give them more, or "
-        f"start more of them. {cluster.AGAIN}"
+        f"Workers were lost in {what.trainings} trainings, one after the other, as where memory is short. Give them "
+        f"more, or start more of them. {cluster.AGAIN}"
     )
 
 
@@ -165,9 +155,9 @@ def _demand_memory(what: Growing, there: Mapping[str, int]) -> None:
     if needed > room:
         more = -(-needed // max(min(limits) - _OF_A_PROCESS, 1))
         raise StoreError(
-            f"{what.rows:,} rows of {len(what.names)} features take {needed / 1e9:.2f} GB of the workers' memory while trees grow, "
-            f"and {len(there)} of {min(limits) / 1e9:.2f} GB have {room / 1e9:.2f} GB for them. Have {more} of these, or larger "
-            f"ones. {cluster.AGAIN}"
+            f"{what.rows:,} rows of {len(what.names)} features take {needed / 1e9:.2f} GB of the workers' memory while "
+            f"trees grow, and {counted(len(there), 'worker')} of {min(limits) / 1e9:.2f} GB each has "
+            f"{room / 1e9:.2f} GB for them. Start {more} of these, or larger ones. {cluster.AGAIN}"
         )
 
 
@@ -183,6 +173,7 @@ def _watched(
         except BaseException as error:  # noqa: BLE001 told in the thread that waits
             found.append(error)
 
+    say("train", f"{rounds:,} trees grow on {counted(len(there), 'worker')}")
     thread = threading.Thread(target=fit, daemon=True)
     thread.start()
     while thread.is_alive():
@@ -230,4 +221,4 @@ def _losses(client: Client, plan: Plan, parts: Sequence[Future], text: str) -> n
     held, booster = cluster.held(client, plan), cluster.held(client, text)
     found = cluster.gathered(client, client.map(losses, parts, plan=held, text=booster, pure=False))
     sums: np.ndarray = np.sum([sums for sums, _ in found], axis=0)
-    return sums / sum(weight for _, weight in found)
+    return np.asarray(sums / sum(weight for _, weight in found))

@@ -19,8 +19,9 @@ _TRIES = 3
 _WAIT = 60.0
 """Seconds until workers that were lost should be back, or a first one there."""
 _EVERY = 10.0
-_PATIENCE = 60.0
+_NAP = 0.02
 AGAIN = "The same command goes on."
+_NOBODY = f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some. {AGAIN}"
 
 
 class WorkerLost(Exception):
@@ -39,8 +40,8 @@ def connected(scheduler: str) -> Iterator[Client]:
             yield client
     except KilledWorker as error:
         raise StoreError(
-            "Dask's workers ended again and again in the same task, as where memory is short: give them more, start more "
-            f"of them, or have smaller partitions (`partition` in params.yaml, cluster). {AGAIN}"
+            "Dask's workers ended again and again in the same task, as where memory is short: give them more, start "
+            f"more of them, or have smaller partitions (`partition` in params.yaml, cluster). {AGAIN}"
         ) from error
     except (CancelledError, CommClosedError, TimeoutError) as error:  # as each way to lose it is called
         raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. {AGAIN}") from error
@@ -57,12 +58,12 @@ def workers(client: Client) -> dict[str, int]:
 
 
 def awaited(client: Client, wanted: int) -> dict[str, int]:
-    """The workers, once there are so many, or those that are there after a while; raises StoreError if there are none."""
+    """The workers, once there are so many, or those that are there after a while; StoreError if there are none."""
     deadline = time.monotonic() + _WAIT
     while len(found := workers(client)) < wanted and time.monotonic() < deadline:
         time.sleep(0.2)
     if not found:
-        raise StoreError(f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some. {AGAIN}")
+        raise StoreError(_NOBODY)
     return found
 
 
@@ -87,13 +88,18 @@ def ran(
     tasks = {
         client.submit(function, item, *further, pure=False, retries=_TRIES): number for number, item in enumerate(items)
     }
-    done, said = 0, time.monotonic()
-    for task in as_completed(list(tasks)):
+    said, found = time.monotonic(), as_completed(list(tasks))
+    watch = _Watch(client)
+    while tasks:
+        if not found.has_ready():
+            watch.look()
+            time.sleep(_NAP)
+            continue
+        task = next(found)
         yield tasks.pop(task), task.result()
-        done += 1
         if time.monotonic() - said >= _EVERY:
             said = time.monotonic()
-            say(stage, f"{done:,} of {len(items):,} partitions")
+            say(stage, f"{len(items) - len(tasks):,} of {len(items):,} partitions")
 
 
 def gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:
@@ -103,25 +109,40 @@ def gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:
         StoreError: all workers have paused for a while, as they do where memory is short.
         what a task raises.
     """
-    since = time.monotonic()
+    watch = _Watch(client)
     while True:
         try:
             wait(tasks, timeout=_EVERY)
             break
         except TimeoutError:
-            since = since if _paused(client) else time.monotonic()
-            if time.monotonic() - since > _PATIENCE:
-                raise StoreError(
-                    f"All of Dask's workers have paused for {_PATIENCE:.0f} seconds, because their memory is nearly full: "
-                    f"start more of them, or give them more. {AGAIN}"
-                ) from None
+            watch.look()
     results: list[Any] = client.gather(list(tasks))
     return results
 
 
-def _paused(client: Client) -> bool:
-    there = client.scheduler_info(n_workers=-1)["workers"].values()
-    return bool(there) and all(about.get("status") == "paused" for about in there)
+class _Watch:
+    """Looks whether anything can go on: Dask itself waits for workers for ever."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._looked, self._well = client, time.monotonic(), time.monotonic()
+
+    def look(self) -> None:
+        """Raise StoreError if for a while there has been no worker, or none that works."""
+        now = time.monotonic()
+        if now - self._looked < _EVERY / 4:
+            return
+        self._looked = now
+        there = list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+        if any(about.get("status") != "paused" for about in there):
+            self._well = now
+        if now - self._well <= _WAIT:
+            return
+        if not there:
+            raise StoreError(_NOBODY)
+        raise StoreError(
+            f"All of Dask's workers have paused for {_WAIT:.0f} seconds, because their memory is nearly full: start "
+            f"more of them, or give them more. {AGAIN}"
+        )
 
 
 def held(client: Client, value: T) -> Any:

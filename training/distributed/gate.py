@@ -42,8 +42,8 @@ class Seen:
         failures: of these, by cell, as `clean.Gated` has them.
         reasons: how many rows each bad column has.
         times: how many rows have each time, of a table in time.
-        names: of each category, and of the target if it is one: `NAME`, the least place in the order of a row that has it
-            (`FIRST`; of rows without time by their inputs), and where rows lie alone (`LONE`).
+        names: of each category, and of the target if it is one: `NAME`, and the least place in the order of a row that
+            has it: `FIRST` (without time by the row's inputs), and `LONE` where rows lie alone.
     """
 
     rows: int
@@ -58,7 +58,7 @@ class Seen:
 
 
 def silver_of(problem: Problem, partition: Partition) -> clean.Gated:
-    """A partition through the gates; its silver rows have `order.FILE` and `order.ROW`, and all carry the file's index."""
+    """A partition through the gates; its silver rows have `order.FILE` and `order.ROW`."""
     bronze = ingest.parsed(problem.contract, raw.cells_in(opened(partition, problem.contract), problem.contract))
     gates.bronze(problem.contract).validate(bronze, lazy=True)
     known = clean.with_target(problem, bronze)
@@ -98,7 +98,7 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         partition.rows - len(silver) - len(quarantined),
         silver[drawn < np.uint64(min(share, 1.0) * (2.0**64 - 2.0**11))],
         shown,
-        failures[failures["row"].isin(shown.index)],
+        failures[failures["row"].isin(shown.index)].astype({"row": "int64"}),
         Counter({str(column): int(rows) for column, rows in failures.groupby("column")["row"].nunique().items()}),
         names=_names(problem, silver, seed),
     )

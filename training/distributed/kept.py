@@ -1,6 +1,6 @@
-"""What a run that was interrupted had finished, for the same command to go on from: the gates, and the booster of all rows.
+"""What a run that was interrupted had finished: the gates, and the booster of all rows. The same command goes on there.
 
-Each is known by what it was made of: the table's files, the code, and the parameters. Another is made where any differs.
+Each is known by what it was made of: the table's files, the code, and the parameters.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ import pandas as pd
 
 from problems.base import Problem
 from training.data import tables
-from training.distributed.boosting import Grown
 from training.distributed.gate import Seen
 from training.distributed.listing import Listing
+from training.distributed.plan import Grown
 from training.workspace import Workspace, atomic_folder, say
 
 _PROJECT = Path(__file__).parents[2]

@@ -31,8 +31,8 @@ Grow = Callable[["OnAllRows"], lgb.Booster]
 class OnAllRows(OneSplit):
     """A booster of the sample's rows to learn from, whose place one of all such rows takes.
 
-    The first chooses the parameters. The size of errors is learned from the errors of boosters like it, and calibration rows,
-    which neither saw, correct what it gets wrong.
+    The first chooses the parameters. The size of errors is learned from the errors of boosters like it, and calibration
+    rows, which neither saw, correct what it gets wrong.
     """
 
     def __init__(

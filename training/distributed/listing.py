@@ -139,8 +139,8 @@ def demand_headers(contract: Contract, address: str, schema: pa.Schema) -> None:
         better = _better(column, kind)
         if better:
             raise TableError(
-                f"The column {column.source!r} of {address} holds {kind}, and how that is read depends on all rows of the "
-                f"table, of which a partition sees some. {better}"
+                f"The column {column.source!r} of {address} holds {kind}, and how that is read depends on all rows of "
+                f"the table, of which a partition sees some. {better}"
             )
 
 

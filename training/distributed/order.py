@@ -1,7 +1,7 @@
 """Which split a row is in, told by the row alone: of any partition the same as of the whole table.
 
-Rows in time lie between borders that come of the exact counts of all times. Others are drawn: a 64-bit number made of the
-row lies between borders at the wanted shares of all such numbers, so that in a classification classes are spread by chance.
+Rows in time lie between borders that come of the exact counts of all times. Others are drawn: a 64-bit number made of
+the row lies between borders at the wanted shares of all such numbers; so classes are spread by chance.
 """
 
 from collections.abc import Mapping

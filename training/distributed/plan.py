@@ -74,6 +74,23 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Grown:
+    """A booster of all rows.
+
+    Attributes:
+        text: as LightGBM writes it.
+        trees: the number of trees with the least mean loss on validation.
+        loss: that loss.
+        rows: how many rows taught it.
+    """
+
+    text: str
+    trees: int
+    loss: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class Made:
     """A partition's rows to learn from, cut into pieces for the workers, and those to stop by."""
 

@@ -70,7 +70,7 @@ def main(problem: Problem, address: str, scheduler: str) -> None:
         if error.errno not in _NO_ROOM:
             raise
         raise StoreError(
-            f"The disk that holds {workspace.folder.absolute()} is full. What is whole stays; make room. {cluster.AGAIN}"
+            f"The disk of {workspace.folder.absolute()} is full. What is whole stays; make room. {cluster.AGAIN}"
         ) from error
 
 
