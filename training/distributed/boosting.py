@@ -53,7 +53,6 @@ class Growing:
         rounds: the most trees.
         first: so many are grown before their loss is looked at.
         stop_after: so many trees without gain are enough.
-        trainings: how often it is begun.
     """
 
     plan: Plan
@@ -65,7 +64,6 @@ class Growing:
     rounds: int
     first: int
     stop_after: int
-    trainings: int
 
 
 @dataclass
@@ -77,15 +75,15 @@ class _Rows:
     validation: list[Future]
 
 
-def grown(scheduler: str, what: Growing) -> Grown:
-    """Grow it, from the beginning where a worker is lost.
+def grown(scheduler: str, what: Growing, trainings: int) -> Grown:
+    """Grow it, from the beginning where a worker is lost, so many times at most.
 
     Raises:
         StoreError: workers were lost each time, or are too small for the rows.
         SettingsError: LightGBM does not take the parameters.
     """
     wanted = 1
-    for number in range(1, what.trainings + 1):
+    for number in range(1, trainings + 1):
         with cluster.connected(scheduler) as client:
             there = cluster.awaited(client, wanted)
             wanted = len(there)
@@ -96,7 +94,7 @@ def grown(scheduler: str, what: Growing) -> Grown:
                 say("train", f"{error}; the training begins again")
                 _start_anew(client, there)
     raise StoreError(
-        f"Workers were lost in {what.trainings} trainings, one after the other, as where memory is short. Give them "
+        f"Workers were lost in {trainings} trainings, one after the other, as where memory is short. Give them "
         f"more, or start more of them. {cluster.AGAIN}"
     )
 

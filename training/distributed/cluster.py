@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -53,8 +53,16 @@ def connected(scheduler: str) -> Iterator[Client]:
 
 def workers(client: Client) -> dict[str, int]:
     """The memory limit of each worker in bytes, by its address; 0 where it has none."""
-    there = client.scheduler_info(n_workers=-1)["workers"]
-    return {address: int(about.get("memory_limit") or 0) for address, about in there.items()}
+    return {address: int(about.get("memory_limit") or 0) for address, about in _there(client).items()}
+
+
+def _there(client: Client) -> Mapping[str, Mapping[str, Any]]:
+    """What the scheduler knows of each worker, by its address."""
+    known: Mapping[str, Any] = client.scheduler_info(n_workers=-1)
+    if "workers" not in known:
+        raise CommClosedError("it does not answer")
+    workers: Mapping[str, Mapping[str, Any]] = known["workers"]
+    return workers
 
 
 def awaited(client: Client, wanted: int) -> dict[str, int]:
@@ -132,7 +140,7 @@ class _Watch:
         if now - self._looked < _EVERY / 4:
             return
         self._looked = now
-        there = list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+        there = list(_there(self._client).values())
         if any(about.get("status") != "paused" for about in there):
             self._well = now
         if now - self._well <= _WAIT:

@@ -4,6 +4,7 @@ Outputs are those of the stages of dvc.yaml, in a folder beside theirs: the samp
 """
 
 import errno
+import logging
 from typing import Any, NamedTuple
 
 import lightgbm as lgb
@@ -62,6 +63,7 @@ def main(problem: Problem, address: str, scheduler: str) -> None:
             command goes on.
     """
     workspace = Workspace(problem.name, cluster=True)
+    lgb.register_logger(logging.getLogger("lightgbm"))  # what it is about to do is told in this project's words
     try:
         with exclusive_run():
             stores.look()
@@ -83,7 +85,7 @@ def _run(problem: Problem, workspace: Workspace, address: str, scheduler: str) -
     with cluster.connected(scheduler) as client:
         table = _gated(client, problem, workspace, listing, params, kept)
         further = _further(client, problem, table)
-    plan = _learned(problem, workspace, scheduler, params, table, further, kept)
+    plan = _learned(problem, workspace, scheduler, table, further, kept)
     bundle.main(problem, workspace)
     evaluate.main(problem, workspace)
     with cluster.connected(scheduler) as client:
@@ -111,11 +113,7 @@ def _gated(
     else:
         say("gates", "nothing has changed since they were passed")
     say("gates", f"{whole.rows:,} rows satisfy the contract, {whole.bad:,} do not")
-    how = (
-        order.in_time(problem, whole.times, shares)
-        if problem.contract.time
-        else order.by_chance(shares, order.alone(problem, whole.sample, whole.rows))
-    )
+    how = _order(problem, whole, shares)
     labels = how.labels(problem, whole.sample)
     silver = whole.sample.drop(columns=[order.FILE, order.ROW])
     tables.write(workspace.silver, silver)
@@ -123,6 +121,13 @@ def _gated(
     counts = {name: int((labels == name).sum()) for name in SPLITS}
     say("split", "in the sample: " + ", ".join(f"{rows:,} {name}" for name, rows in counts.items()))
     return Table(listing, whole, how, whole.sample, labels)
+
+
+def _order(problem: Problem, whole: gate.Seen, shares: SplitParams) -> order.Order:
+    """How rows come to their split."""
+    if problem.contract.time is not None:
+        return order.in_time(problem, whole.times, shares)
+    return order.by_chance(shares, order.alone(problem, whole.sample, whole.rows))
 
 
 def _quarantined(problem: Problem, workspace: Workspace, limit: float, whole: gate.Seen) -> None:
@@ -157,43 +162,25 @@ def _learned(
     problem: Problem,
     workspace: Workspace,
     scheduler: str,
-    params: ClusterParams,
     table: Table,
     further: dict[str, list[str]],
     kept: Kept,
 ) -> Plan:
     """The second pass: the booster of all rows, and a model around it; returns how rows come to it."""
     how = workspace.params("train", TrainParams)
+    trainings = workspace.params("cluster", ClusterParams).trainings
     checkpoints = Checkpoints(workspace.checkpoints, how.checkpoint)
     plans: list[Plan] = []
 
     def grow(trained: learned.OnAllRows) -> lgb.Booster:
         """The booster of all rows, or what a run that was interrupted left of it."""
-        plan = trained.plan(table.order)
-        plans.append(plan)
-        names, categorical = trained.features()
-        of_sample = int(trained.booster.best_iteration)
-        settings = trained.settings()
+        plans.append(trained.plan(table.order))
         found = kept.booster()
         if found is None:
-            seed = np.random.default_rng(how.seed)
-            partitions = [table.listing.partitions[place] for place in seed.permutation(len(table.listing.partitions))]
-            found = boosting.grown(
-                scheduler,
-                boosting.Growing(
-                    plan,
-                    partitions,
-                    _rows_to_learn_from(problem, table),
-                    names,
-                    categorical,
-                    settings,
-                    how.rounds,
-                    of_sample + max(how.stop_after, of_sample // 4),
-                    how.stop_after,
-                    params.trainings,
-                ),
-            )
+            growing = _growing(problem, table, how, trained, plans[0])
+            found = boosting.grown(scheduler, growing, trainings)
             kept.keep_booster(found)
+        of_sample = trained.booster.best_iteration
         say("train", f"{found.trees} trees of {found.rows:,} rows, loss {found.loss:.5g}; {of_sample} of the sample")
         booster = lgb.Booster(model_str=found.text)
         booster.best_iteration = found.trees
@@ -202,6 +189,27 @@ def _learned(
     train.write(workspace, learned.learn(problem, how, table.parts, checkpoints, further, grow))
     checkpoints.clear()
     return plans[0]
+
+
+def _growing(
+    problem: Problem, table: Table, how: TrainParams, trained: learned.OnAllRows, plan: Plan
+) -> boosting.Growing:
+    """What the cluster grows; it gets the partitions in a random order, so that no worker has those of one time."""
+    names, categorical = trained.features()
+    partitions = table.listing.partitions
+    some_order = np.random.default_rng(how.seed).permutation(len(partitions))
+    of_sample = int(trained.booster.best_iteration)
+    return boosting.Growing(
+        plan,
+        [partitions[place] for place in some_order],
+        _rows_to_learn_from(problem, table),
+        names,
+        categorical,
+        trained.settings(),
+        how.rounds,
+        of_sample + max(how.stop_after, of_sample // 4),
+        how.stop_after,
+    )
 
 
 def _rows_to_learn_from(problem: Problem, table: Table) -> int:

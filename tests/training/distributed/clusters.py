@@ -1,7 +1,6 @@
 """A cluster of real processes: Dask's scheduler, and workers with nannies and a limit of memory."""
 
 import contextlib
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,10 +43,21 @@ class Cluster:
         self.nannies += [self._started("worker", self.address, *limits) for _ in range(workers)]
 
     def kill_a_worker(self) -> None:
-        """Kill the process that works; its nanny starts another."""
+        """Kill the process of the first one; its nanny starts another."""
+        self._worker().kill()
+
+    def kill_a_worker_at_work(self) -> None:
+        """Kill it once it has computed for a second and a half from now on."""
+        worker = self._worker()
+        enough = worker.cpu_times().user + 1.5
+        while worker.cpu_times().user < enough:
+            time.sleep(0.01)
+        worker.kill()
+
+    def _worker(self) -> psutil.Process:
         children = psutil.Process(self.nannies[0].pid).children()
         [worker] = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-        worker.kill()
+        return worker
 
     def kill_scheduler(self) -> None:
         assert self.scheduler is not None
@@ -77,11 +87,11 @@ class Cluster:
     def train(
         self, problem: str, table: Path, moments: Sequence[tuple[str, Callable[[], None]]] = (), *, fails: bool = False
     ) -> str:
-        """Run the command to its end, and return what it said; at the first line with a moment's text that is called."""
-        command = [PYTHON, "-m", "training", "run", problem, "--data", table, "--scheduler", self.address]
+        """Run the command and return what it said; at the first line that has the text of a moment, it is called."""
+        asked = ("run", problem, "--data", str(table), "--scheduler", self.address)
         waiting, said = list(moments), list[str]()
         with subprocess.Popen(
-            [os.fspath(word) for word in command],
+            [str(PYTHON), "-m", "training", *asked],
             cwd=self.project.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

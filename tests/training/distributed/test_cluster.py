@@ -1,4 +1,4 @@
-"""Training on real clusters of Dask: as good as on one machine, with workers and schedulers that are lost on the way."""
+"""Training on real clusters of Dask: as good as on one machine, though workers and schedulers are lost on the way."""
 
 import shutil
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ def test_lost_workers_and_schedulers_cost_no_row_and_the_same_command_goes_on(
     cluster.end()
     cluster.begin()
     cluster.add(2)
-    said = cluster.train("flights", fares, [("trees grow", cluster.kill_a_worker)])
+    said = cluster.train("flights", fares, [("trees grow", cluster.kill_a_worker_at_work)])
     assert "nothing has changed since they were passed" in said
     assert "was lost" in said
     assert "training 2" in said
