@@ -47,9 +47,9 @@ class Cluster:
         self._worker().kill()
 
     def kill_a_worker_at_work(self) -> None:
-        """Kill it once it has computed for a second and a half from now on."""
+        """Kill it once it has computed for a second from now on."""
         worker = self._worker()
-        enough = worker.cpu_times().user + 1.5
+        enough = worker.cpu_times().user + 1.0
         while worker.cpu_times().user < enough:
             time.sleep(0.01)
         worker.kill()

@@ -15,7 +15,7 @@ from training.data.simulators.flights import simulate
 from training.workspace import Workspace, read_json
 
 FILES, ROWS = 6, 8_000
-WIDE_FILES, WIDE_ROWS = 10, 30_000
+WIDE_FILES, WIDE_ROWS = 10, 20_000
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PYTHON.exists(), reason="Dask is not here: make engines"),
@@ -35,8 +35,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.change_params(
         {
             "evaluate": {"resamples": 100, "slice_rows": 300},
-            "cluster": {"sample": 60_000, "partition": 4_000},
-            "train": {"rounds": 400, "stop_after": 20, "booster": {**one_thread, "learning_rate": 0.05}},
+            "cluster": {"sample": 24_000, "partition": 4_000},
+            "train": {
+                "rounds": 900,
+                "stop_after": 20,
+                "booster": {**one_thread, "learning_rate": 0.02, "num_leaves": 31},
+            },
         }
     )
     params = folder / "params.yaml"
@@ -77,10 +81,11 @@ def metrics(project: Project, problem: str, *, cluster: bool) -> dict[str, Any]:
 
 
 def assert_as_good(project: Project, problem: str, name: str) -> None:
-    """The cluster's model is within the bootstrap interval of the one-machine model, or better."""
-    one, ours = (metrics(project, problem, cluster=where)["scores"]["model"][name] for where in (False, True))
+    """The cluster's model is within the bootstrap interval of the one-machine model, or better, by all test rows."""
+    one = metrics(project, problem, cluster=False)["scores"]["model"][name]
+    ours = read_json(project.folder / Workspace(problem, cluster=True).source)["cluster"]["all_test_rows"]
     print(f"{problem}: {name} on one machine {one}, on two workers {ours}")
-    assert ours["value"] <= one["high"]
+    assert ours[name] <= one["high"]
 
 
 def test_lost_workers_and_schedulers_cost_no_row_and_the_same_command_goes_on(
@@ -115,17 +120,17 @@ def test_lost_workers_and_schedulers_cost_no_row_and_the_same_command_goes_on(
     assert_as_good(project, "flights", "rmse")
     source = read_json(project.folder / Workspace("flights", cluster=True).source)
     assert source["cluster"]["partitions"] == 2 * FILES
-    assert source["cluster"]["all_test_rows"]["rows"] == ours["rows"]
+    assert source["cluster"]["all_test_rows"]["rows"] == one["splits"]["test"]
     assert project.receipt()["tag"] == f"flights:{ours['version']}"
 
 
 def test_two_workers_learn_what_one_has_no_room_for(cluster: Cluster, project: Project, tmp_path: Path) -> None:
     table = tmp_path / "wide"
     wide.write_table(table, WIDE_FILES, WIDE_ROWS)
-    cluster.add(1, "520MB")
+    cluster.add(1, "700MB")
     said = cluster.train("wide", table, fails=True)
-    assert "of the workers' memory while trees grow, and 1 worker of 0.52 GB each has" in said
-    cluster.add(1, "520MB")
+    assert "of the workers' memory while trees grow, and 1 worker of 0.70 GB each has" in said
+    cluster.add(1, "700MB")
     said = cluster.train("wide", table)
     assert f"gates: {WIDE_FILES * (WIDE_ROWS - 1):,} rows satisfy the contract, {WIDE_FILES} do not" in said
     whole = tmp_path / "whole.parquet"
