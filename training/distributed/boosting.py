@@ -28,7 +28,9 @@ _MINUTES = 3
 _EVERY = 0.5
 _BYTES_A_CELL = 17
 """The pieces of float64, all of them in one array beside those, and a byte for the bin."""
-_OF_A_PROCESS = 350_000_000
+_BYTES_A_SAMPLED_CELL, _SAMPLED = 12, 200_000
+"""Of so many rows a worker LightGBM looks for bins: it holds their numbers and their places."""
+_OF_A_PROCESS = 400_000_000
 _TAKEN_HERE = (
     "num_iterations",
     "num_threads",
@@ -149,7 +151,9 @@ def _demand_memory(what: Growing, there: Mapping[str, int]) -> None:
     if len(limits) < len(there):
         return
     room = sum(max(limit - _OF_A_PROCESS, 0) for limit in limits)
-    needed = what.rows * len(what.names) * _BYTES_A_CELL
+    needed = len(what.names) * (
+        what.rows * _BYTES_A_CELL + min(what.rows, len(there) * _SAMPLED) * _BYTES_A_SAMPLED_CELL
+    )
     if needed > room:
         more = -(-needed // max(min(limits) - _OF_A_PROCESS, 1))
         raise StoreError(

@@ -127,10 +127,10 @@ def test_lost_workers_and_schedulers_cost_no_row_and_the_same_command_goes_on(
 def test_two_workers_learn_what_one_has_no_room_for(cluster: Cluster, project: Project, tmp_path: Path) -> None:
     table = tmp_path / "wide"
     wide.write_table(table, WIDE_FILES, WIDE_ROWS)
-    cluster.add(1, "700MB")
+    cluster.add(1, "1GB")
     said = cluster.train("wide", table, fails=True)
-    assert "of the workers' memory while trees grow, and 1 worker of 0.70 GB each has" in said
-    cluster.add(1, "700MB")
+    assert "of the workers' memory while trees grow, and 1 worker of 1.00 GB each has" in said
+    cluster.add(1, "1GB")
     said = cluster.train("wide", table)
     assert f"gates: {WIDE_FILES * (WIDE_ROWS - 1):,} rows satisfy the contract, {WIDE_FILES} do not" in said
     whole = tmp_path / "whole.parquet"

@@ -24,9 +24,9 @@ from training.distributed import gate, order
 from training.distributed.judged import Portable, added, judged
 from training.distributed.kept import Kept
 from training.distributed.learned import OnAllRows, learn
-from training.distributed.listing import Listing, listed
+from training.distributed.listing import Listing, Partition, listed
 from training.distributed.plan import Grown, Plan, losses, made, names_of, size
-from training.learning.boost import Part
+from training.learning.boost import SAME_EVERY_TIME, Part
 from training.learning.checkpoints import NONE
 from training.learning.params import TrainParams
 from training.workspace import Workspace
@@ -93,45 +93,46 @@ def again(parts: Sequence[Part]) -> Part:
     return Part(features, target)
 
 
+def assert_same_features(trained: OnAllRows, plan: Plan, features: np.ndarray) -> None:
+    """Those of the partitions are those of one machine; only means of the target are of other folds than it has."""
+    expected, names = trained.gold[TRAIN].to_numpy(), trained.features()[0]
+    for place, name in enumerate(names):
+        if not name.endswith("target_mean"):
+            np.testing.assert_array_equal(features[:, place], expected[:, place])
+            continue
+        assert np.abs(features[:, place] - expected[:, place]).max() < 20
+        of_all = [*plan.fitted.state["target_means"]["city"].values()]  # which a row is part of
+        assert not np.isin(features[:, place], of_all).any()
+
+
+def grown_here(trained: OnAllRows, plan: Plan, partitions: Sequence[Partition]) -> lgb.Booster:
+    """A booster of what workers would make, by this machine; the losses that workers would tell are LightGBM's own."""
+    found = [made(part, pickle.loads(pickle.dumps(plan)), 3) for part in partitions]  # noqa: S301 ours
+    learned = [again(one.pieces) for one in found]
+    features, target = (np.concatenate([part[place] for part in learned]) for place in (0, 1))
+    assert_same_features(trained, plan, features)
+    names, categorical = trained.features()
+    data = lgb.Dataset(features, target, feature_name=names, categorical_feature=categorical)
+    stop = [one.validation for one in found if size(one.validation)]
+    held_out = data.create_valid(*(np.concatenate([part[place] for part in stop]) for place in (0, 1)))
+    seen: dict[str, Any] = {}
+    settings = {**trained.settings(), **SAME_EVERY_TIME}
+    booster = lgb.train(settings, data, 8, [held_out], callbacks=[lgb.record_evaluation(seen)])
+    told = [losses(part, plan, booster.model_to_string()) for part in stop]
+    [expected] = seen["valid_0"].values()
+    weight = sum(weight for _, weight in told)
+    np.testing.assert_allclose(np.sum([sums for sums, _ in told], axis=0) / weight, expected, rtol=1e-6)
+    booster.best_iteration = 8
+    return booster
+
+
 def test_partitions_come_to_the_matrix_and_the_model_of_the_whole(whole: Together) -> None:
     params = msgspec.convert(PARAMS["train"], TrainParams)
     plans: list[Plan] = []
 
     def grow(trained: OnAllRows) -> lgb.Booster:
-        """A booster of what workers would make, by this machine."""
-        plan = trained.plan(whole.order)
-        plans.append(plan)
-        found = [made(part, pickle.loads(pickle.dumps(plan)), 3) for part in whole.listing.partitions]  # noqa: S301 ours
-        learned = [again(one.pieces) for one in found]
-        features = np.concatenate([part.features for part in learned])
-        expected = trained.gold[TRAIN].to_numpy()
-        means = [place for place, name in enumerate(trained.features()[0]) if name.endswith("target_mean")]
-        rest = [place for place in range(expected.shape[1]) if place not in means]
-        np.testing.assert_array_equal(features[:, rest], expected[:, rest])
-        for place in means:  # of other folds than one machine has, and never of the row itself
-            assert np.abs(features[:, place] - expected[:, place]).max() < 20
-            assert not np.isin(features[:, place], [*plan.fitted.state["target_means"]["city"].values()]).any()
-        names, categorical = trained.features()
-        data = lgb.Dataset(
-            features,
-            np.concatenate([part.target for part in learned]),
-            feature_name=names,
-            categorical_feature=categorical,
-        )
-        stop = [one.validation for one in found if size(one.validation)]
-        held_out = data.create_valid(
-            np.concatenate([part.features for part in stop]), np.concatenate([part.target for part in stop])
-        )
-        seen: dict[str, Any] = {}
-        settings = {**trained.settings(), "deterministic": True, "force_row_wise": True, "verbosity": -1}
-        booster = lgb.train(settings, data, 8, [held_out], callbacks=[lgb.record_evaluation(seen)])
-        parts = [losses(part, plan, booster.model_to_string()) for part in stop]
-        means_of_loss = np.sum([sums for sums, _ in parts], axis=0) / sum(weight for _, weight in parts)
-        [(metric, values)] = seen["valid_0"].items()
-        assert metric in ("l2", "binary_logloss")
-        np.testing.assert_allclose(means_of_loss, values, rtol=1e-6)
-        booster.best_iteration = 8
-        return booster
+        plans.append(trained.plan(whole.order))
+        return grown_here(trained, plans[0], whole.listing.partitions)
 
     further = gate.learned_names(whole.problem, whole.seen, whole.order)
     model = learn(whole.problem, params, whole.parts, NONE, further, grow).model
