@@ -47,11 +47,10 @@ class Cluster:
         self._worker().kill()
 
     def kill_a_worker_at_work(self) -> None:
-        """Kill it once it has computed for a second from now on."""
+        """Kill it once LightGBM's network of all workers is there, after which nothing but trees grows."""
         worker = self._worker()
-        enough = worker.cpu_times().user + 1.0
-        while worker.cpu_times().user < enough:
-            time.sleep(0.01)
+        while b"Local rank: " not in b"".join(path.read_bytes() for path in self.logs.glob("worker-*.log")):
+            time.sleep(0.005)
         worker.kill()
 
     def _worker(self) -> psutil.Process:
@@ -65,6 +64,8 @@ class Cluster:
         self.scheduler.wait()
 
     def end(self) -> None:
+        for log in self.logs.glob("worker-*.log"):
+            log.rename(log.with_suffix(".before"))
         for process in (self.scheduler, *self.nannies):
             if process is None or process.poll() is not None:
                 continue
