@@ -80,7 +80,7 @@ def ran(
 ) -> Iterator[tuple[int, T]]:
     """What a function comes to of each item, with the item's number, as it comes; what a lost worker had is done again.
 
-    Each result is counted once, and nothing is kept on the cluster once it was taken.
+    Each result comes once. Raises what the function raises.
 
     Args:
         client: of the cluster.
@@ -88,9 +88,6 @@ def ran(
         function: run by workers, of an item and of `further`.
         items: its first arguments.
         further: its other arguments, the same for all; futures too.
-
-    Raises:
-        what the function raises.
     """
     awaited(client, 1)
     tasks = {

@@ -89,14 +89,13 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
     """
     problem = base.load(name)
     silver, quarantined, failures = silver_of(problem, partition)
-    drawn = order.places(silver, _SAMPLED).to_numpy()
     shown = quarantined.head(_MOST_BAD)
     shown.insert(0, order.FILE, partition.file.name)
     found = Seen(
         len(silver),
         len(quarantined),
         partition.rows - len(silver) - len(quarantined),
-        silver[drawn < np.uint64(min(share, 1.0) * (2.0**64 - 2.0**11))],
+        silver[_sampled(silver, share)],
         shown,
         failures[failures["row"].isin(shown.index)].astype({"row": "int64"}),
         Counter({str(column): int(rows) for column, rows in failures.groupby("column")["row"].nunique().items()}),
@@ -106,6 +105,13 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         values, counts = np.unique(order.times(problem, silver), return_counts=True)
         found.times = Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     return found
+
+
+def _sampled(silver: pd.DataFrame, share: float) -> np.ndarray:
+    """Which rows are in the sample, shape (rows,), by their place."""
+    drawn = order.places(silver, _SAMPLED).to_numpy()
+    sampled: np.ndarray = drawn < np.uint64(min(share, 1.0) * (2.0**64 - 2.0**11))
+    return sampled
 
 
 def _names(problem: Problem, silver: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:

@@ -159,12 +159,7 @@ def _further(client: Client, problem: Problem, table: Table) -> dict[str, list[s
 
 
 def _learned(
-    problem: Problem,
-    workspace: Workspace,
-    scheduler: str,
-    table: Table,
-    further: dict[str, list[str]],
-    kept: Kept,
+    problem: Problem, workspace: Workspace, scheduler: str, table: Table, further: dict[str, list[str]], kept: Kept
 ) -> Plan:
     """The second pass: the booster of all rows, and a model around it; returns how rows come to it."""
     how = workspace.params("train", TrainParams)

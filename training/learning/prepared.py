@@ -91,7 +91,12 @@ def prepare(
         for part, values in actual.items()
     }
     if weights is not None:
-        some, (features, learned, of_classes) = weights > 0, rows[TRAIN]
-        both = weights if of_classes is None else weights * of_classes
-        rows[TRAIN], actual[TRAIN] = Part(features[some], learned[some], both[some]), actual[TRAIN][some]
+        rows[TRAIN], actual[TRAIN] = _weighted(rows[TRAIN], weights), actual[TRAIN][weights > 0]
     return Prepared(fitted, FeatureMatrix(problem, fitted), gold, inputs, actual, trend, scale, rows)
+
+
+def _weighted(rows: Part, weights: np.ndarray) -> Part:
+    """The rows that have a weight, with it beside that of their class."""
+    some, (features, learned, of_classes) = weights > 0, rows
+    both = weights if of_classes is None else weights * of_classes
+    return Part(features[some], learned[some], both[some])
