@@ -81,9 +81,7 @@ def prepare(
     trend = task.growth(known, watched)
     if trend is not None:
         actual = {part: values / trend.index(inputs[part]) for part, values in actual.items()}
-    scale = task.scale(params)
-    for values in actual.values():
-        demand(scale, target, values)
+    demand(scale := task.scale(params), target, np.concatenate([*actual.values()]))
     rows = {
         part: Part(
             gold[part].to_numpy(), scale.learned(values), task.weights(params.class_weights, values, actual[TRAIN])
