@@ -63,7 +63,9 @@ def main(problem: Problem, address: str, scheduler: str) -> None:
             command goes on.
     """
     workspace = Workspace(problem.name, cluster=True)
-    lgb.register_logger(logging.getLogger("lightgbm"))  # what it is about to do is told in this project's words
+    logger = logging.getLogger("lightgbm")
+    logger.setLevel(logging.ERROR)  # what it is about to do is told in this project's words
+    lgb.register_logger(logger)
     try:
         with exclusive_run():
             stores.look()
