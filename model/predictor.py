@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from model import bundle as bundles
 from model.bundle import Bundle
-from model.contributions import Explainer
+from model.contributions import Explainer, effort
 from model.features import FeatureMatrix, ownership
 from model.model import BOOSTER, SPREAD, Model
 from model.outcomes.labels import ALL_CLASSES
@@ -114,6 +114,14 @@ class Predictor:
         """
         scores, values = self._explained(inputs, threads, always=always)
         return self._of_answers(scores, values)
+
+    def effort(self, rows: int) -> int:
+        """How many rows take as long, a few at a time, as so many at once; they are fewer where that is faster."""
+        return effort(rows)
+
+    def prepare_bulk(self) -> int:
+        """Get ready to explain many rows; returns how many in one call, 0 where that gains nothing. See `Explainer`."""
+        return self._contributions.prepare()
 
     def base_values(self, inputs: Inputs) -> list[float]:
         """The base value of each of the outcome's subjects; of one decoded row, since all rows have the same."""

@@ -1,12 +1,14 @@
 """Tables of pandas as models take them and as they answer, for tools that hold tables: training, MLflow and Spark."""
 
-from typing import TYPE_CHECKING
+import decimal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.outcomes import Outcome
 from validation.contract import Contract, Kind
 from validation.table import Table, Values
+from validation.values import exact
 
 if TYPE_CHECKING:
     import pandas as pd  # which serving does without
@@ -35,8 +37,14 @@ def table(frame: "pd.DataFrame") -> Table:
 def _values(series: "pd.Series") -> Values:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in _AS_THEY_ARE:
         return series.to_numpy()
-    values = series.astype(object).where(series.notna(), None).tolist()
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+    return [_plain(value) for value in series.astype(object).where(series.notna(), None).tolist()]
+
+
+def _plain(value: Any) -> Any:
+    """A cell as Python has it; a decimal, as Spark and databases have them, as the number that it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return exact(value) if isinstance(value, decimal.Decimal) else value
 
 
 def columns(outcome: Outcome, contract: Contract) -> list[str]:

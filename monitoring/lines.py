@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import fsspec
 import msgspec
 
 from model.record import EVENT, Record
+from storage.place import opened
 from validation.errors import StoreError
 
 ADDRESS = "BOXWOOD_JOURNAL"
@@ -75,7 +75,7 @@ class Journal:
 
     def sizes(self) -> dict[str, int]:
         """How many bytes each of its files has, by path; raises StoreError."""
-        files, root = self._opened()
+        files, root = opened(self.address)
         try:
             files.invalidate_cache()
             found = files.find(root, detail=True)
@@ -96,7 +96,7 @@ class Journal:
         Raises:
             StoreError: a file cannot be read. One that was removed meanwhile is passed over.
         """
-        files, _ = self._opened()
+        files, _ = opened(self.address)
         for path, size in sorted(self.sizes().items()):
             start = read.get(path, 0)
             start = start if start <= size else 0  # another file has that name now
@@ -137,13 +137,6 @@ class Journal:
             self.skipped.foreign += 1
             return None
         return record
-
-    def _opened(self) -> tuple[Any, str]:
-        try:
-            files, root = fsspec.core.url_to_fs(self.address)
-        except (ValueError, ImportError, OSError) as error:
-            raise StoreError(f"The journal {self.address} cannot be opened: {error}.") from error
-        return files, str(root)
 
 
 def _decoded(line: bytes) -> Record:

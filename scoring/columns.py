@@ -16,7 +16,7 @@ from validation.decode import texts
 from validation.errors import TableError
 from validation.parsing import parse_text
 from validation.table import Values
-from validation.values import LARGEST_INTEGER, quoted, reader
+from validation.values import LARGEST_INTEGER, exact, quoted, reader
 
 ROW = "row"
 """The column of answers and reasons that says which row of the input they are about."""
@@ -102,7 +102,7 @@ def _values(column: Column, array: pa.Array) -> Values:
     if _is_array(column, array):
         return _in_calendar(np.asarray(array.to_numpy(zero_copy_only=False)))
     if pa.types.is_decimal(kind):
-        return [None if cell is None else _number(cell) for cell in array.to_pylist()]
+        return [None if cell is None else exact(cell) for cell in array.to_pylist()]
     listed: list[Any] = array.to_pylist()
     return listed
 
@@ -148,11 +148,6 @@ def _is_array(column: Column, array: pa.Array) -> bool:
         return kind.tz is None or column.kind is not Kind.DATE
     whole = array.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_boolean(kind))
     return bool(whole or pa.types.is_floating(kind) or pa.types.is_date(kind))
-
-
-def _number(cell: Any) -> float | int:
-    whole = cell.is_finite() and cell == cell.to_integral_value()
-    return int(cell) if whole else float(cell)
 
 
 def _texts(array: pa.Array) -> list[Any]:

@@ -12,7 +12,7 @@ import pyarrow.ipc
 from scoring import delimited, typed
 from scoring.columns import NOTHING, Dropped, demand
 from scoring.manifest import InputFile, Partition
-from scoring.places import failures, is_local, opened
+from storage.place import failures, is_local, opened
 from validation.contract import Contract
 from validation.errors import BoxwoodError, StoreError, TableError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from scoring.places import Place
+from storage.place import Place
 from validation.errors import StoreError
 
 MANIFEST = "_manifest.json"

@@ -26,10 +26,11 @@ def find(named: str) -> Path:
     receipt = receipts.path(problem)
     if not version and receipt.is_file():
         version = (json.loads(receipt.read_text())["tag"] or "").partition(":")[2]
-    found = Path(os.environ.get("BENTOML_HOME") or _STORE, "models", problem, version)
+    store = Path(os.environ.get("BENTOML_HOME") or _STORE, "models")
+    found = store / problem / version
     if version and (found / bundle.MANIFEST).is_file():
         return found
     raise StoreError(
         f"There is no model {named!r}: it is neither a folder with a {bundle.MANIFEST} nor in the store at "
-        f"{found.parents[1]}. Name a problem that was trained (`make train`), problem:version, or a bundle's folder."
+        f"{store}. Name a problem that was trained (`make train`), problem:version, or a bundle's folder."
     )

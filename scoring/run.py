@@ -22,7 +22,7 @@ from scoring.engines import Engine
 from scoring.inputs import Inputs
 from scoring.job import Job
 from scoring.manifest import COMPLETE, NOTES, RUNNING, Done, Manifest, Plan
-from scoring.places import Place, lies_in
+from storage.place import Place, lies_in
 from validation.errors import StoreError, TableError
 
 ROWS = 1 << 18

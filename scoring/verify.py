@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from scoring import manifest
 from scoring.columns import ROW, VERSION
 from scoring.manifest import COMPLETE, Done, Manifest, Output, Plan
-from scoring.places import Place
+from storage.place import Place
 
 
 def problems(address: str) -> tuple[list[str], Manifest | None]:

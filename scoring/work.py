@@ -14,7 +14,7 @@ from scoring.batches import REFUSED, Answered, Scorer
 from scoring.columns import ROW, Dropped
 from scoring.inputs import CSV, Inputs, Rows
 from scoring.manifest import Done, Output, Plan
-from scoring.places import Place, digest
+from storage.place import Place, digest
 from validation.errors import BundleError, TableError
 
 QUARANTINE = "_quarantine"

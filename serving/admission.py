@@ -102,8 +102,12 @@ class Gate:
             first += len(part)
             yield part
 
-    def demand_room(self, rows: int = 1) -> None:
+    def demand_room(self, rows: int = 1, *, as_rows: int = 0) -> None:
         """Refuse so many rows if they would have to wait too long or would take too long.
+
+        Args:
+            rows: how many.
+            as_rows: how many take as long as these, where it is not the same number.
 
         Raises:
             Overloaded: there is too much before them.
@@ -120,7 +124,7 @@ class Gate:
                 f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
                 math.ceil(wait),
             )
-        if rows * self._seconds_a_row > resource.longest:
+        if (as_rows or rows) * self._seconds_a_row > resource.longest:
             most = int(resource.longest / self._seconds_a_row)
             raise RequestTooLarge(
                 f"{rows} rows would take more than {resource.longest} seconds; send parts of at most {most} rows."
@@ -135,15 +139,15 @@ class Gate:
                 f"send parts of at most {max(most // parts, 1)} rows, or ask for fewer classes."
             )
 
-    def admit(self, rows: int) -> AbstractContextManager[None]:
-        """Admit a request, and count its rows while they are worked on; raises as `demand_room` does."""
-        self.demand_room(rows)
-        return self.counted(rows)
+    def admit(self, rows: int, *, as_rows: int = 0) -> AbstractContextManager[None]:
+        """Admit a request, and count its rows while they are worked on; see `demand_room`."""
+        self.demand_room(rows, as_rows=as_rows)
+        return self.counted(rows, as_rows=as_rows)
 
     @contextlib.contextmanager
-    def counted(self, rows: int) -> Iterator[None]:
+    def counted(self, rows: int, *, as_rows: int = 0) -> Iterator[None]:
         """Count rows while they are worked on; for rows that were admitted elsewhere."""
-        resource, seconds = self._resource, rows * self._seconds_a_row
+        resource, seconds = self._resource, (as_rows or rows) * self._seconds_a_row
         turn = min(seconds, self.part * self._seconds_a_row)
         self.waiting.rows += rows
         resource.seconds += seconds

@@ -13,6 +13,7 @@ from model.record import Role
 from serving import description
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.batching import Batcher
+from serving.explaining import explanations
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics, RequestMetrics, bounds
 from serving.timing import seconds_a_row, timed
@@ -21,7 +22,6 @@ from validation.decode import Decoded, Inputs, Records, count
 from validation.errors import Overloaded
 from validation.table import Table
 from validation.wire import (
-    Explanation,
     Explanations,
     PartialExplanations,
     PartialPredictions,
@@ -73,7 +73,6 @@ class ServedModel:
         self._observed = predictor.outcome.observed
         self._batcher = Batcher(self._scores, self._part, merge=bool(shared.settings.batching))
         self._large = asyncio.Lock()
-        self._explainer = shared.explainer
         self._scorers = shared.scorers
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
@@ -218,28 +217,16 @@ class ServedModel:
         """
         subjects = self.predictor.subjects(classes)
         self.explaining.gate.demand_small(len(rows), len(subjects))
-        with self.explaining.gate.admit(len(rows)):
+        with self.explaining.gate.admit(len(rows), as_rows=self.predictor.effort(len(rows))):
             self.explaining.gate.waiting.show()
             async with self._in_time():
                 decoded, records = await self._decode_in_parts(rows, partial)
-                explained = self.predictor.annotated(await self._explanations(records, subjects), decoded)
+                found = await explanations(self.predictor, self.explaining.gate, self._shared, records, subjects)
+                explained = self.predictor.annotated(found, decoded)
         name, version = self.predictor.name, self.predictor.version
         if not decoded.error_count:
             return Explanations(name, version, explained)
         return PartialExplanations(name, version, decoded.scatter(explained), decoded.errors, decoded.error_count)
-
-    async def _explanations(self, records: Records, subjects: Sequence[str]) -> list[Explanation]:
-        """Explain part by part in one thread, so that requests take turns; LightGBM releases the GIL meanwhile."""
-        loop = asyncio.get_running_loop()
-        explained: list[Explanation] = []
-        while len(explained) < len(records):
-            part = records[len(explained) : len(explained) + self.explaining.gate.part]
-            part_explanations, seconds = await loop.run_in_executor(
-                self._explainer, timed, self.predictor.explanations, part, subjects
-            )
-            self.explaining.gate.took(len(part), seconds)
-            explained += part_explanations
-        return explained
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:

@@ -21,6 +21,8 @@ class Shared:
         """Records answered rows, from when the service listens."""
         self.explainer = concurrent.futures.ThreadPoolExecutor(1, "explain")
         """The one thread in which explanations are made."""
+        self.bulk = concurrent.futures.ThreadPoolExecutor(1, "bulk")
+        """The one thread in which many rows are explained at once: it works longer at a time than a turn takes."""
         self.scorers = concurrent.futures.ThreadPoolExecutor(max(1, _cores() // settings.workers), "score")
         """The threads in which large tables are scored."""
 

@@ -30,6 +30,7 @@ CODE = (
     "monitoring",
     "problems",
     "serving",
+    "storage",
     "training",
     "validation",
     "requirements",

@@ -7,7 +7,6 @@ of such a file comes as the text that a CSV file would have, so both formats are
 import contextlib
 import datetime
 import decimal
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from validation.contract import Column, Kind
 from validation.errors import ContractError
 from validation.names import normal
 from validation.numbers import Notation, Number, decimal_comma, decimal_point, plain
-from validation.values import quoted, reader
+from validation.values import exact, quoted, reader
 
 __all__ = [
     "ABSENT",
@@ -154,5 +153,5 @@ def _plain(column: Column, cell: object) -> Any:
     if isinstance(cell, datetime.date):
         return cell.isoformat() + ("T00:00:00" if column.kind is Kind.TIMESTAMP else "")
     if isinstance(cell, decimal.Decimal):
-        return int(cell) if math.isfinite(cell) and cell == cell.to_integral_value() else float(cell)
+        return exact(cell)
     return cell

@@ -6,6 +6,7 @@ already a typed array, and for their messages. So both give one verdict, in the 
 
 import contextlib
 import datetime
+import decimal
 import math
 import sys
 from collections.abc import Callable, Collection
@@ -171,6 +172,12 @@ def written(kind: Kind, value: float) -> str:
     if kind is Kind.TIMESTAMP:
         return (_FIRST_DAY + datetime.timedelta(microseconds=value)).isoformat(timespec="seconds")
     return f"{value:.15g}"
+
+
+def exact(value: decimal.Decimal) -> float | int:
+    """A decimal as JSON would have brought it: a whole number as an integer, another as a double."""
+    whole = value.is_finite() and value == value.to_integral_value()
+    return int(value) if whole else float(value)
 
 
 def reader(column: Column, choices: Collection[str] | None = None) -> Reader:

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results.md"
 _AUTOSCALER = ROOT / "deploy/kubernetes/plain/autoscaler.yaml"
 _BYTES = "one row of flights, measured on a running service on 2026-11-30"
-_RUN = "price list of Cloud Run, Tier 1, as of 2025"
-_NODE = "price list of Compute Engine, us-central1, as of 2025"
+_READ = "a copy read on 2026-11-30"
+_RUN = f"price list of Cloud Run, Tier 1, {_READ}"
+_LOG = f"price list of Google Cloud Observability, {_READ}"
 
 
 class Input(NamedTuple):
@@ -38,7 +39,7 @@ def defaults(results: str) -> dict[str, Input]:
 
 
 _PLATFORMS = {
-    "core": Input(1.0, "of a measured core is a vCPU", "an assumption: measure it on the platform"),
+    "core": Input(0.5, "of a measured core is a vCPU", "a vCPU is usually one of two threads of a core; not measured"),
     "request-bytes": Input(308, "bytes, HTTP", _BYTES),
     "answer-bytes": Input(373, "bytes, HTTP", _BYTES),
     "line-bytes": Input(414, "bytes of the journal a row", _BYTES),
@@ -50,13 +51,15 @@ _PLATFORMS = {
     "run-request-cpu": Input(0.000024, "USD a vCPU-second, billed by request", _RUN),
     "run-request-memory": Input(0.0000025, "USD a GiB-second, billed by request", _RUN),
     "run-million": Input(0.40, "USD a million requests, billed by request", _RUN),
-    "run-quota": Input(1_000, "instances of a service", "quotas of Cloud Run, 1 vCPU and 1 GiB; regions differ"),
-    "node": Input(0.388472, "USD an hour of n2-standard-8", _NODE),
+    "run-quota": Input(1_000, "vCPUs of a service's instances", f"quotas of Cloud Run, {_READ}; regions differ"),
+    "node": Input(
+        0.388472, "USD an hour of n2-standard-8", f"price list of Compute Engine, us-central1, on demand, {_READ}"
+    ),
     "node-pods": Input(7, "pods of one vCPU on it", "8 vCPU less one for the node itself"),
-    "cluster": Input(0.10, "USD an hour of GKE's control plane", "price list of GKE, as of 2025"),
-    "nodes": Input(5_000, "nodes of a cluster", "Kubernetes, Considerations for large clusters"),
-    "log-gib": Input(0.50, "USD a GiB of Cloud Logging", "price list of Cloud Logging, as of 2025"),
-    "log-free": Input(50, "GiB a month of it for nothing", "price list of Cloud Logging, as of 2025"),
+    "cluster": Input(0.10, "USD an hour of GKE's control plane", f"price list of GKE, {_READ}"),
+    "nodes": Input(5_000, "nodes of a cluster", "Kubernetes 1.35, Considerations for large clusters"),
+    "log-gib": Input(0.50, "USD a GiB of Cloud Logging", _LOG),
+    "log-free": Input(50, "GiB a month of it for nothing", _LOG),
     "prometheus": Input(2_000_000, "series in one Prometheus", "a rule of thumb: about 16 GiB of memory"),
     "reaction": Input(
         60, "seconds until more pods answer", "a scrape, the adapter's minute, a look, a start; not measured"

@@ -14,9 +14,10 @@ class Plan(NamedTuple):
 
     Attributes:
         load: requests a second, a row each.
-        workers: that answer it over HTTP, each at the share of its rate that is planned for.
+        workers: that answer it over HTTP, each at the share of its rate that is planned for; on Kubernetes a pod each.
+        instances: the same on Cloud Run, which lets no more requests into an instance than its concurrency.
         typed, explained: the workers that it would take over typed gRPC, and if each request were an explanation.
-        in_flight: requests in flight in a worker, of the concurrency that an instance has.
+        in_flight: requests in flight in a worker.
         by_instance, by_request: USD a month on Cloud Run, under its two ways to bill.
         nodes: that have room for the workers as pods.
         cluster: USD a month for them and the control plane.
@@ -33,6 +34,7 @@ class Plan(NamedTuple):
 
     load: float
     workers: int
+    instances: int
     typed: int
     explained: int
     in_flight: float
@@ -64,6 +66,7 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
     """What a load takes; `given` has every input by its name."""
     usable = _usable(given)
     workers = max(math.ceil(load / usable), 1)
+    instances = max(math.ceil(load / _let_in(given)), 1)
     pods = max(workers, int(given["least-pods"]))
     nodes = math.ceil(pods / given["node-pods"])
     series = pods * given["series"]
@@ -73,11 +76,12 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
     return Plan(
         load=load,
         workers=workers,
+        instances=instances,
         typed=math.ceil(load / (usable * given["typed"] / given["rate"])),
         explained=math.ceil(load / (usable * given["explained"] / given["rate"])),
-        in_flight=load / workers * given["p99"] / 1_000,
-        by_instance=workers * _instance(given, "run"),
-        by_request=workers * _instance(given, "run-request") + load * MONTH / 1e6 * given["run-million"],
+        in_flight=load / workers * _seconds(given),
+        by_instance=instances * _instance(given, "run"),
+        by_request=instances * _instance(given, "run-request") + load * MONTH / 1e6 * given["run-million"],
         nodes=nodes,
         cluster=(nodes * given["node"] + given["cluster"]) * MONTH / 3_600,
         gigabits=load * (given["request-bytes"] + given["answer-bytes"]) * 8 / 1e9,
@@ -89,13 +93,13 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
         logging=max(0.0, log - given["log-free"]) * given["log-gib"],
         pulled=nodes * given["image-mb"] / 1_000,
         refused=max(0.0, 2 * load - pods * does) * given["reaction"],
-        waiting=max(0.0, 2 * load - workers * does) * given["ready"],
+        waiting=max(0.0, 2 * load - instances * does) * given["ready"],
     )
 
 
 def limits(given: Mapping[str, float]) -> list[Limit]:
     """All limits, the first that is reached first."""
-    usable = _usable(given)
+    usable, let_in = _usable(given), _let_in(given)
     free = given["log-free"] * _GIB / MONTH / given["line-bytes"]
     found = [
         Limit(free, f"the {given['log-free']:g} GiB of log a month that cost nothing", "`BOXWOOD_JOURNAL_PERCENT`"),
@@ -103,9 +107,12 @@ def limits(given: Mapping[str, float]) -> list[Limit]:
             given["journal-rows"], f"the {given['journal-rows']:g} rows a second that a worker records",
             "none: it is there to bound the log; verdicts need thousands of rows a day",
         ),
-        Limit(given["most-instances"] * usable, f"`max_instances: {given['most-instances']:g}` of Cloud Run", "ours"),
+        Limit(given["most-instances"] * let_in, f"`max_instances: {given['most-instances']:g}` of Cloud Run", "ours"),
         Limit(given["most-pods"] * usable, f"`maxReplicas: {given['most-pods']:g}` of the autoscalers", "ours"),
-        Limit(given["run-quota"] * usable, f"{given['run-quota']:,.0f} instances of a service", "ask for more"),
+        Limit(
+            given["run-quota"] // given["vcpus"] * let_in, f"{given['run-quota']:,.0f} vCPUs of a service on Cloud Run",
+            "ask for more, or move the collector out",
+        ),
         Limit(
             given["prometheus"] / given["series"] * usable, f"{given['prometheus']:,.0f} series in one Prometheus",
             "record sums without `pod`, or more than one Prometheus",
@@ -119,9 +126,18 @@ def limits(given: Mapping[str, float]) -> list[Limit]:
 
 
 def _usable(given: Mapping[str, float]) -> float:
-    """Requests a second that are planned for a worker: what its processor does, or what its concurrency lets in."""
-    let_in = given["concurrency"] / given["p99"] * 1_000
-    return min(given["rate"] * given["core"] * given["share"], let_in)
+    """Requests a second that are planned for a worker, by what its processor does."""
+    return given["rate"] * given["core"] * given["share"]
+
+
+def _let_in(given: Mapping[str, float]) -> float:
+    """The same on Cloud Run, where no more are let in than are answered at a time."""
+    return min(_usable(given), given["concurrency"] / _seconds(given))
+
+
+def _seconds(given: Mapping[str, float]) -> float:
+    """How long 99 % of the answers take at most: on a slower core longer."""
+    return given["p99"] / given["core"] / 1_000
 
 
 def _instance(given: Mapping[str, float], price: str) -> float:

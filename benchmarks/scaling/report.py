@@ -9,6 +9,7 @@ from benchmarks.scaling.plan import Limit, Plan
 _SECTIONS: Mapping[str, Mapping[str, Callable[[Plan], str]]] = {
     "Workers": {
         "workers over HTTP": lambda plan: f"{plan.workers:,}",
+        "as instances of Cloud Run": lambda plan: f"{plan.instances:,}",
         "over typed gRPC": lambda plan: f"{plan.typed:,}",
         "if each request were an explanation": lambda plan: f"{plan.explained:,}",
         "requests in flight in each": lambda plan: f"{plan.in_flight:.0f}",

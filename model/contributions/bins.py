@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from model.contributions.trees import NotTabulated, Split
+from model.contributions.trees import NAME, NotTabulated, Split
 
 ZERO = float(np.float32(1e-35))
 """Up to which size LightGBM reads a number as 0."""
+_ABOVE = 2**31
+"""LightGBM's numbers of categories are below it."""
 
 
 class Thresholds:
@@ -44,23 +46,30 @@ class Thresholds:
 
 
 class Names:
-    """The bins of a category's whole numbers, one each; the last is that of all that no split sends to the left."""
+    """The bins of a category: one for each whole number that a split sends to the left, the last for all others."""
 
     def __init__(self, splits: Iterable[Split]) -> None:
-        self._other = max(32 * len(split.names or ()) for split in splits)
-        self.count = self._other + 1
+        numbers = np.concatenate([_numbers(split) for split in splits])
+        self._numbers = np.append(np.unique(numbers), _ABOVE)
+        self.count = len(self._numbers)
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The bins of values, both of shape (rows,). LightGBM cuts off decimals: -0.5 is name 0."""
-        known = (values > -1) & (values < self._other)  # NaN is not
-        return np.where(known, values, self._other).astype(np.intp)
+        known = (values > -1) & (values < _ABOVE)  # NaN is not
+        numbers = np.where(known, values, -1).astype(np.int64)
+        bins = np.searchsorted(self._numbers, numbers)
+        return np.where(self._numbers[bins] == numbers, bins, self.count - 1)
 
     def left(self, split: Split) -> np.ndarray:
         """Whether the values of each bin go to the left, shape (bins,)."""
         left = np.zeros(self.count, dtype=bool)
-        words = np.array(split.names, dtype="<u4")
-        left[: 32 * len(words)] = np.unpackbits(words.view(np.uint8), bitorder="little")
+        left[np.searchsorted(self._numbers, _numbers(split))] = True
         return left
+
+
+def _numbers(split: Split) -> np.ndarray:
+    """The whole numbers that a split sends to the left, ascending."""
+    return np.frombuffer(split.names or b"", dtype=NAME).astype(np.int64)
 
 
 def bins_of(splits: Sequence[Split]) -> Thresholds | Names:

@@ -1,6 +1,7 @@
 """SHAP values of many rows, gathered from tables."""
 
 import contextlib
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ _CHUNK, _CHUNK_BYTES = 64, 1 << 26
 """Groups whose tables are made together, and the bytes that making them takes."""
 _BLOCK = 1 << 16
 """Numbers of a block of rows: a core's cache holds them and a table."""
-_ROWS = 1 << 16
+ROWS = 1 << 16
 """Rows for which tables that are not kept are made once."""
 
 
@@ -63,11 +64,10 @@ class BulkContributions:
         self._bins = _bins(forest)
         self._counts = {feature: bins.count for feature, bins in self._bins.items()}
         groups, long = _groups(forest, self._bins, self._counts)
-        parts = sorted(_parts(groups, self._owners), key=self._size)
+        parts = sorted([*self._parts(groups), *([group] for group in long)], key=self._size)
         sizes = np.cumsum([self._size(part) for part in parts])
         fit = int(np.searchsorted(sizes, kept, side="right"))
-        self._kept: list[Chunk | LongPath] = [self._chunk(part) for part in parts[:fit]]
-        self._kept += [LongPath.of(group, leaf, self._counts, self._owners) for group in long for leaf in group.leaves]
+        self._kept = [made for part in parts[:fit] for made in self._made(part)]
         self._others = parts[fit:]
         self._base = np.zeros(forest.outputs)
         for tree in forest.trees:
@@ -92,8 +92,8 @@ class BulkContributions:
         found = np.empty((len(matrix), self.outputs, self.columns + 1))
         with contextlib.ExitStack() as stack:
             each = map if threads == 1 else stack.enter_context(ThreadPoolExecutor(threads)).map
-            for first in range(0, len(matrix), _ROWS):
-                part = slice(first, first + _ROWS)
+            for first in range(0, len(matrix), ROWS):
+                part = slice(first, first + ROWS)
                 self._explain(matrix[part], found[part], each)
         return found
 
@@ -101,9 +101,8 @@ class BulkContributions:
         size = max(_BLOCK // self.columns, 4096)
         parts = [slice(first, first + size) for first in range(0, len(rows), size)]
         blocks = list(each(self._block, [rows[part] for part in parts]))
-        for groups in self._others:
-            chunk = self._chunk(groups)
-            list(each(chunk.add, *zip(*blocks, strict=True)))
+        for made in itertools.chain.from_iterable(map(self._made, self._others)):
+            list(each(made.add, *zip(*blocks, strict=True)))
         for part, block in zip(parts, blocks, strict=True):
             into[part, :, :-1] = np.moveaxis(block.total, -1 if by_column(self.columns) else 1, 0)
         into[:, :, -1] = self._base
@@ -113,15 +112,41 @@ class BulkContributions:
         bins = {feature: bins.of(rows[:, feature]) for feature, bins in self._bins.items()}
         shape = (self.columns, len(rows)) if by_column(self.columns) else (len(rows), self.columns)
         block = _Block(bins, np.zeros((self.outputs, *shape)))
-        for chunk in self._kept:
-            chunk.add(*block)
+        for made in self._kept:
+            made.add(*block)
         return block
 
-    def _chunk(self, groups: Sequence[Group]) -> Chunk:
-        return chunk_of(groups, self._counts, self._owners)
+    def _made(self, part: Sequence[Group]) -> Sequence[Chunk | LongPath]:
+        """What adds the contributions of a part's leaves."""
+        if _long(part[0]):
+            return [LongPath.of(group, leaf, self._counts, self._owners) for group in part for leaf in group.leaves]
+        return [chunk_of(part, self._counts, self._owners)]
 
-    def _size(self, groups: Sequence[Group]) -> int:
-        return sum(size_of(group, self._owners) for group in groups)
+    def _size(self, part: Sequence[Group]) -> int:
+        """The bytes that it takes."""
+        if _long(part[0]):
+            return sum(LongPath.size(leaf, self._counts) for group in part for leaf in group.leaves)
+        return size_of(part, self._counts, self._owners)
+
+    def _parts(self, groups: Sequence[Group]) -> Iterator[list[Group]]:
+        """Groups in the parts whose tables are made together."""
+        part: list[Group] = []
+        size = 0
+        for group in groups:
+            patterns = sum(8 * len(leaf.shares) << len(leaf.shares) for leaf in group.leaves)
+            own = self._size([group]) + patterns
+            if part and (len(part) == _CHUNK or size + own > _CHUNK_BYTES):
+                yield part
+                part, size = [], 0
+            part.append(group)
+            size += own
+        if part:
+            yield part
+
+
+def _long(group: Group) -> bool:
+    """Whether a path of it has too many features for a table."""
+    return max(len(leaf.conditions) for leaf in group.leaves) > _DEEPEST
 
 
 def _bins(forest: Forest) -> dict[int, Thresholds | Names]:
@@ -145,20 +170,5 @@ def _groups(
     for tree in forest.trees:
         if tree.children:
             for group in grouped.of_tree(tree, [lefts[split] for split in tree.splits], counts, _CELLS):
-                found[max(len(leaf.conditions) for leaf in group.leaves) > _DEEPEST].append(group)
+                found[_long(group)].append(group)
     return grouped.joined(found[0], _CELLS), found[1]
-
-
-def _parts(groups: Sequence[Group], owners: np.ndarray) -> Iterator[list[Group]]:
-    """Groups in the parts whose tables are made together."""
-    part: list[Group] = []
-    size = 0
-    for group in groups:
-        own = size_of(group, owners) + sum(8 * len(leaf.shares) << len(leaf.shares) for leaf in group.leaves)
-        if part and (len(part) == _CHUNK or size + own > _CHUNK_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(group)
-        size += own
-    if part:
-        yield part

@@ -39,6 +39,15 @@ class LongPath(NamedTuple):
         gains = (-shares * scale / fails).T, ((1 - shares) * scale / holds).T
         return cls(group.output, features, held, products, gains, owners[features])
 
+    @staticmethod
+    def size(leaf: Leaf, bins: dict[int, int]) -> int:
+        """The bytes of a leaf's, at most; but for its owners' row."""
+        depth = len(leaf.shares)
+        numbers = (
+            (depth + 1) // 2 * (2 * depth + sum(1 << min(_PART, depth - first) for first in range(0, depth, _PART)))
+        )
+        return 8 * numbers + sum(bins[feature] for feature in leaf.conditions)
+
     def add(self, bins: dict[int, np.ndarray], total: np.ndarray) -> None:
         """Add what rows get, by their bins of each feature, to a total as `Chunk.add` does."""
         held = np.array([of_bin[bins[feature]] for feature, of_bin in zip(self.features, self.held, strict=True)])

@@ -24,7 +24,7 @@ class Table(NamedTuple):
     values: np.ndarray
     """Shape (cells, columns) of all columns, (columns, cells) of some."""
     steps: Sequence[tuple[int, np.ndarray]]
-    """Of each feature of the group, what its bins add to the cell, shape (bins,)."""
+    """Of each feature of the group, what its bins add to the cell, shape (bins,); none where the chunk has them."""
 
     def add(self, cells: np.ndarray, total: np.ndarray) -> None:
         """Add what rows get, by their cells of shape (rows,), to a total.
@@ -67,10 +67,16 @@ def by_column(columns: int) -> bool:
     return columns > _NARROW
 
 
-def size_of(group: Group, owners: np.ndarray) -> int:
-    """The bytes of a group's table, at most; `owners` has shape (features, columns)."""
-    columns = _columns(group, owners)
-    return 8 * group.cells * (owners.shape[1] if columns is None else len(columns))
+def size_of(groups: Sequence[Group], bins: dict[int, int], owners: np.ndarray) -> int:
+    """The bytes of a chunk of these groups, at most; arguments as of `chunk_of`."""
+    values = 0
+    for group in groups:
+        columns = _columns(group, owners)
+        values += group.cells * (owners.shape[1] if columns is None else len(columns))
+    together = _together(groups)
+    if together:
+        return 8 * values + 2 * len(groups) * sum(bins[feature] for feature in together)
+    return 8 * values + 8 * sum(bins[feature] for group in groups for feature in group.cuts)
 
 
 def _columns(group: Group, owners: np.ndarray) -> np.ndarray | None:
@@ -99,19 +105,28 @@ def chunk_of(groups: Sequence[Group], bins: dict[int, int], owners: np.ndarray) 
             step *= len(first)
         values = values if columns is None else np.ascontiguousarray(values.T)
         tables.append(Table(group.output, columns, values, steps))
-    return Chunk(_together(tables, bins), tables)
+    together = _together(groups)
+    if not together:
+        return Chunk([], tables)
+    return Chunk(_side_by_side(tables, bins, together), [table._replace(steps=[]) for table in tables])
 
 
-def _together(tables: Sequence[Table], bins: dict[int, int]) -> list[tuple[int, np.ndarray]]:
-    """The steps of all tables side by side, none if most of them would be zeros."""
-    features = {feature for table in tables for feature, _ in table.steps}
-    if len(features) * len(tables) > _SPARSE * sum(len(table.steps) for table in tables):
-        return []
+def _together(groups: Sequence[Group]) -> list[int]:
+    """The features whose steps stand side by side for all tables, none if most of them would be zeros."""
+    features = sorted({feature for group in groups for feature in group.cuts})
+    few = len(features) * len(groups) <= _SPARSE * sum(len(group.cuts) for group in groups)
+    return features if few else []
+
+
+def _side_by_side(
+    tables: Sequence[Table], bins: dict[int, int], features: Sequence[int]
+) -> list[tuple[int, np.ndarray]]:
+    """The steps of all tables in one array for each feature."""
     steps = {feature: np.zeros((bins[feature], len(tables)), dtype=np.uint16) for feature in features}
     for place, table in enumerate(tables):
         for feature, step in table.steps:
             steps[feature][:, place] = step
-    return sorted(steps.items(), key=lambda item: item[0])
+    return list(steps.items())
 
 
 def _patterns(groups: Sequence[Group]) -> list[np.ndarray]:

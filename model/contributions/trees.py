@@ -10,6 +10,9 @@ T = TypeVar("T", int, float)
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 """Bits of a node's decision type; the two above them are its missing type."""
 
+NAME = np.dtype("<u4")
+"""A number of a category."""
+
 
 class NotTabulated(Exception):
     """A model whose contributions are left to LightGBM; the message says why."""
@@ -24,8 +27,8 @@ class Split:
     missing: int = 0
     """What counts as missing: 0 nothing (NaN is read as 0), 1 zero (and NaN), 2 NaN."""
     default_left: bool = False
-    names: tuple[int, ...] | None = None
-    """The words of 32 bits that say which whole numbers go to the left; None where a threshold does."""
+    names: bytes | None = None
+    """The whole numbers that go to the left, ascending, as `NAME`; None where a threshold says it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def _tree(fields: dict[str, str], output: int) -> Tree:
 
 
 def _splits(fields: dict[str, str]) -> list[Split]:
-    bounds, words = _numbers(fields, "cat_boundaries", int), _numbers(fields, "cat_threshold", int)
+    bounds = _numbers(fields, "cat_boundaries", int)
+    words = np.fromstring(fields.get("cat_threshold", ""), dtype="<u4", sep=" ")
     nodes = zip(
         _numbers(fields, "split_feature", int),
         _numbers(fields, "threshold", float),
@@ -107,10 +111,17 @@ def _splits(fields: dict[str, str]) -> list[Split]:
     for feature, threshold, kind in nodes:
         if kind & _CATEGORICAL:  # the threshold is the place of its set
             first, end = bounds[int(threshold)], bounds[int(threshold) + 1]
-            splits.append(Split(feature, names=tuple(words[first:end])))
+            splits.append(Split(feature, names=_names(words[first:end])))
         else:
             splits.append(Split(feature, threshold, kind >> 2 & 3, bool(kind & _DEFAULT_LEFT)))
     return splits
+
+
+def _names(words: np.ndarray) -> bytes:
+    """The numbers of the bits that are set in words of 32, as `NAME`: there may be few in a million."""
+    some = np.flatnonzero(words)
+    word, bit = np.unpackbits(words[some].view(np.uint8).reshape(-1, 4), axis=1, bitorder="little").nonzero()
+    return (32 * some[word] + bit).astype(NAME).tobytes()
 
 
 def _numbers(fields: dict[str, str], name: str, kind: Callable[[str], T]) -> list[T]:

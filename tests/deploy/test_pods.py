@@ -150,6 +150,18 @@ def test_a_process_of_the_image_passes_the_probes_of_its_manifest(
         assert not running.passes(container["livenessProbe"])
 
 
+def test_the_liveness_probe_below_knative_spares_what_is_busy(trained: Project, bento: str, tmp_path: Path) -> None:
+    """Its proxy opens a connection for each request that it lets through, and keeps as many."""
+    service = one(FOLDER / "kserve", "InferenceService")
+    [container] = containers(service)
+    most = 2 * service["spec"]["predictor"]["containerConcurrency"]
+    with started(container, trained.source(bento), tmp_path / "log") as busy, ExitStack() as opened:
+        busy.start()
+        for _ in range(most):
+            opened.enter_context(socket.create_connection(("127.0.0.1", busy.ports[3000])))
+        assert busy.passes(container["livenessProbe"])
+
+
 def test_the_liveness_probe_spares_what_is_busy_and_finds_what_hangs(
     pods: Callable[..., Pod], container: dict[str, Any]
 ) -> None:

@@ -1,6 +1,8 @@
 """Contributions from tables are LightGBM's own, whatever the trees and the rows."""
 
+import gc
 import re
+import tracemalloc
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.contributions import BulkContributions, Explainer, NotTabulated, explainer
+from model.contributions import BulkContributions, Explainer, NotTabulated, effort, explainer
 from model.contributions.trees import Tree, read_forest
 
 SILENT = {"verbose": -1, "num_threads": 1, "seed": 1, "deterministic": True, "force_row_wise": True}
@@ -162,6 +164,46 @@ def test_tables_that_are_not_kept_are_made_again(matrix: np.ndarray, kinds: list
     assert_equal(part(matrix, threads=2), whole(matrix))
 
 
+def bytes_of(text: str, kept: int = 1 << 27) -> tuple[int, int]:
+    """The bytes that the tables of a model hold, and the most that it took to make them."""
+    gc.collect()
+    tracemalloc.start()
+    tables = BulkContributions(text, kept=kept)
+    held, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert tables.outputs
+    return held, most
+
+
+def of_names(times: int) -> tuple[lgb.Booster, np.ndarray]:
+    """A booster of 1,000 names, and rows; each name is a multiple of a number."""
+    chance = np.random.default_rng(4)
+    matrix = np.column_stack([chance.integers(0, 1_000, 8_000), chance.normal(size=8_000)])
+    target = chance.normal(size=1_000)[matrix[:, 0].astype(int)] + matrix[:, 1]
+    matrix = matrix * [times, 1]
+    data = lgb.Dataset(matrix, target, categorical_feature=[0], params={"min_data_in_bin": 1, "max_bin": 2_000})
+    asked = {"min_data_per_group": 1, "cat_smooth": 1, "max_cat_threshold": 500, "max_bin": 2_000}
+    return lgb.train({**SILENT, **asked}, data, 60), matrix
+
+
+def test_large_numbers_of_names_take_no_more_memory_than_small_ones() -> None:
+    (dense, _), (sparse, matrix) = of_names(1), of_names(1_000)
+    assert_equal(BulkContributions(sparse.model_to_string())(matrix[:500]), by_lightgbm(sparse, matrix[:500]))
+    small, large = bytes_of(dense.model_to_string()), bytes_of(sparse.model_to_string())
+    assert large[0] < 1.2 * small[0]
+    assert large[1] < 1.5 * small[1] + 4 * len(sparse.model_to_string()), "LightGBM writes a bit for each number"
+
+
+@pytest.mark.parametrize("which", ["names", "numbers", "long"])
+def test_no_more_bytes_are_kept_than_may_be(which: str, model: lgb.Booster) -> None:
+    found = {"names": lambda: of_names(1)[0], "numbers": lambda: model, "long": lambda: chain(18)[0]}[which]()
+    text = found.model_to_string()
+    without, whole = bytes_of(text, 0)[0], bytes_of(text)[0]
+    for share in (0.1, 0.5, 0.9):
+        kept = int(share * whole)
+        assert bytes_of(text, kept)[0] < without + 1.25 * kept + 100_000
+
+
 def test_wide_rows_and_trees_without_a_split() -> None:
     kinds = ["number"] * 40
     matrix = table(3, 400, kinds)
@@ -187,6 +229,7 @@ def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[
     explain = Explainer(model, emptied, np.eye(5))
     np.testing.assert_array_equal(explain(matrix), by_lightgbm(model, matrix))
     assert "no training rows" in explain.refusal
+    assert explain.prepare() == 0
 
 
 def chain(features: int) -> tuple[lgb.Booster, np.ndarray]:
@@ -262,3 +305,17 @@ def test_who_always_wants_tables_gets_the_same_for_one_row_as_for_many(model: lg
     for rows in (matrix[:1], matrix[:0], matrix, matrix[7:9]):
         first = 7 if len(rows) == 2 else 0
         np.testing.assert_array_equal(explain(rows, always=True), tables[first : first + len(rows)])
+
+
+def test_tables_are_made_before_the_first_row(model: lgb.Booster, matrix: np.ndarray) -> None:
+    text = model.model_to_string()
+    explain, few = Explainer(model, text, np.eye(5)), slice(explainer.FEW)
+    assert explain.prepare() >= explainer.MANY
+    np.testing.assert_array_equal(explain(matrix[few]), BulkContributions(text)(matrix[few]))
+
+
+@given(st.integers(0, 10**9))
+def test_many_rows_take_as_long_as_fewer_do(rows: int) -> None:
+    assert effort(rows) <= rows
+    assert effort(rows) <= effort(rows + 1)
+    assert effort(rows) == rows or rows > explainer.MANY

@@ -1,9 +1,12 @@
 """Tables of flights to score, and what scoring them should give."""
 
 import csv
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,6 +55,19 @@ def write(path: Path, found: list[Row], **options: Any) -> None:
                 writer.writerows(found)
 
 
+def spoil(path: Path, group: int) -> Callable[[], None]:
+    """Make a row group of a Parquet file (gzip) unreadable, unseen by size and time; returns what mends it."""
+    good, when = path.read_bytes(), path.stat()
+    offset = pq.read_metadata(path).row_group(group).column(0).data_page_offset
+
+    def write(content: bytes) -> None:
+        path.write_bytes(content)
+        os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+    write(good[: offset + 8] + b"\0" * 64 + good[offset + 72 :])
+    return lambda: write(good)
+
+
 def answers(out: Path) -> pa.Table:
     """All answers of an output, in the order of its partitions."""
     return pa.concat_tables([pq.read_table(path).unify_dictionaries() for path in sorted(out.glob("part-*.parquet"))])
@@ -72,3 +88,17 @@ def scores(found: pa.Table) -> np.ndarray:
 
 def expected(predictor: Predictor, rows: list[Row]) -> np.ndarray:
     return predictor.scores(predictor.decode(rows).inputs)
+
+
+def assert_served(client: httpx.Client, rows: list[Row], found: pa.Table) -> None:
+    """The answers to these rows are those that a service gives over HTTP, to the bit."""
+    told = client.post("/v1/models/flights:predict", json={"instances": rows}).json()["predictions"]
+    intervals = [one["interval"] for one in told]
+    expected = {
+        "prediction": [one["prediction"] for one in told],
+        "interval_low": [interval["low"] for interval in intervals],
+        "interval_high": [interval["high"] for interval in intervals],
+        "interval_coverage": [interval["coverage"] for interval in intervals],
+        "warnings": ["; ".join(one["warnings"]) for one in told],
+    }
+    assert {name: found[name].to_pylist() for name in expected} == expected

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
+import numpy as np
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from model.predictor import open_predictor
@@ -42,8 +45,8 @@ def alone(source: Path, bundle: Path) -> Path:
     return out
 
 
-def scoring(source: Path, out: Path, bundle: Path, *engine: str) -> subprocess.Popen[str]:
-    asked = [str(source), str(out), "--model", str(bundle), "--rows", str(ROWS), "--engine", *engine]
+def scoring(source: Path, out: Path, bundle: Path, *engine: str, rows: str = str(ROWS)) -> subprocess.Popen[str]:
+    asked = [str(source), str(out), "--model", str(bundle), "--rows", rows, "--engine", *engine]
     command = [str(PYTHON), "-m", "scoring", "score", *asked]
     return subprocess.Popen(command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True)
 
@@ -83,7 +86,17 @@ def assert_the_same(out: Path, alone: Path) -> None:
     assert contents(out) == contents(alone)
 
 
-def test_a_lost_executor_of_spark_loses_nothing(source: Path, alone: Path, bundle: Path, tmp_path: Path) -> None:
+def assert_served(client: httpx.Client, source: Path, out: Path) -> None:
+    """A sample of the answers is what the service says."""
+    found = made.answers(out)
+    places = np.random.default_rng(5).choice(len(found), 200, replace=False)
+    rows = pq.read_table(source).take(found["row"].to_numpy()[places]).to_pylist()
+    made.assert_served(client, rows, found.take(places))
+
+
+def test_a_lost_executor_of_spark_loses_nothing(
+    source: Path, alone: Path, bundle: Path, client: httpx.Client, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     process = scoring(source, out, bundle, "spark", "--master", "local-cluster[2,1,1024]")
     in_the_middle(process, out)
@@ -93,6 +106,7 @@ def test_a_lost_executor_of_spark_loses_nothing(source: Path, alone: Path, bundl
     told = process.communicate()[1]
     assert process.returncode == 0, told
     assert_the_same(out, alone)
+    assert_served(client, source, out)
 
 
 @contextlib.contextmanager
@@ -118,7 +132,9 @@ def dask(folder: Path) -> Iterator[tuple[str, Callable[..., subprocess.Popen[byt
             process.wait()
 
 
-def test_a_lost_worker_of_dask_loses_nothing(source: Path, alone: Path, bundle: Path, tmp_path: Path) -> None:
+def test_a_lost_worker_of_dask_loses_nothing(
+    source: Path, alone: Path, bundle: Path, client: httpx.Client, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     with dask(tmp_path) as (address, started):
         workers = [started("worker", address, "--nthreads", "1", "--no-nanny") for _ in range(2)]
@@ -128,6 +144,7 @@ def test_a_lost_worker_of_dask_loses_nothing(source: Path, alone: Path, bundle: 
         told = process.communicate()[1]
         assert process.returncode == 0, told
     assert_the_same(out, alone)
+    assert_served(client, source, out)
 
 
 def test_dask_writes_to_the_output_of_who_asks_and_the_same_to_the_byte(

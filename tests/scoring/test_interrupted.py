@@ -3,16 +3,15 @@
 import json
 import os
 import resource
-import subprocess
 import time
 from pathlib import Path
 
 import psutil
-import pyarrow.parquet as pq
 import pytest
 
 from scoring import manifest
-from scoring.places import Place
+from storage.place import Place
+from tests import disks
 from tests.scoring import made
 from tests.scoring.runs import contents, running, score, verify
 
@@ -118,21 +117,17 @@ def test_no_room_for_what_is_sent_to_a_bucket_names_the_folder(
 
 
 def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user mounts no file systems")
-    try:
-        made.write(tmp_path / "in.parquet", rows)
-        process = running(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1")
+    disk, options = tmp_path / "disk", ("--rows", "900", "--workers", "1")
+    made.write(tmp_path / "in.parquet", rows)
+    with disks.small(disk, "64k") as there:
+        if not there:
+            pytest.skip("this user mounts no file systems")
+        process = running(tmp_path / "in.parquet", disk / "out", bundle, *options)
         assert "There is no room at" in process.communicate()[1]
         assert process.returncode == 1
-        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-        assert score(tmp_path / "in.parquet", disk / "out", bundle, "--rows", "900", "--workers", "1") == 0
+        disks.enlarge(disk, "8m")
+        assert score(tmp_path / "in.parquet", disk / "out", bundle, *options) == 0
         assert verify(disk / "out") == 0
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_part_that_cannot_be_read_keeps_the_others_from_nothing(
@@ -140,15 +135,11 @@ def test_a_part_that_cannot_be_read_keeps_the_others_from_nothing(
 ) -> None:
     path, out = tmp_path / "in.parquet", tmp_path / "out"
     made.write(path, rows, row_group_size=700, compression="gzip")
-    good, when = path.read_bytes(), path.stat()
-    offset = pq.read_metadata(path).row_group(2).column(0).data_page_offset
-    path.write_bytes(good[: offset + 8] + b"\0" * 64 + good[offset + 72 :])
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+    mend = made.spoil(path, 2)
     assert score(path, out, bundle) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"score: 1 of 5 partitions cannot be read. The first: {path} cannot be read: ")
     assert sorted(contents(out)) == [f"part-0000{place}.parquet" for place in (0, 1, 3, 4)]
-    path.write_bytes(good)
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+    mend()
     assert score(path, out, bundle) == 0
     assert verify(out) == 0

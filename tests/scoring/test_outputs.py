@@ -12,7 +12,7 @@ import pytest
 
 from scoring import manifest
 from scoring.job import Job
-from scoring.places import Place
+from storage.place import Place
 from tests.scoring import made
 from tests.scoring.runs import SMALL, contents, running, score, verify
 from validation.errors import BundleError, StoreError

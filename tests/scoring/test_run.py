@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +50,15 @@ def test_every_format_is_scored_once(
     assert score(tmp_path / name, out, bundle) == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
     assert not (out / "_done").exists()
+
+
+def test_answers_are_those_of_the_service(
+    rows: list[made.Row], bundle: Path, client: httpx.Client, tmp_path: Path
+) -> None:
+    rows = [*rows[:99], rows[99] | {"agency": "Nobody"}]  # of which there is a warning
+    made.write(tmp_path / "in.parquet", rows)
+    assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 0
+    made.assert_served(client, rows, made.answers(tmp_path / "out"))
 
 
 def test_a_folder_of_several_files_on_several_processes(
@@ -209,7 +219,7 @@ def test_verify_finds_what_is_wrong(
         pq.write_table(pq.read_table(path).slice(0, 350), path)
         found = json.loads((out / "_manifest.json").read_text())
         with path.open("rb") as file:
-            from scoring.places import digest
+            from storage.place import digest
 
             size, sha256 = digest(file)
         found["done"][1] |= {"good": 350, "answers": {"path": path.name, "size": size, "sha256": sha256}}

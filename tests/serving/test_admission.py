@@ -123,6 +123,37 @@ def test_an_answer_that_does_not_come_is_given_up(trained: Project, row: dict[st
     assert len(asyncio.run(model.explain([row])).explanations) == 1
 
 
+def test_many_rows_are_explained_from_tables_and_leave_the_turns_to_others(
+    trained: Project, row: dict[str, Any]
+) -> None:
+    opened = bundle.read(trained.folder / "data/flights/bundle")
+    shared = Shared(Settings())
+    model = ServedModel(Predictor.of(opened), opened, {}, shared)
+    for _ in range(60):
+        model.explaining.gate.took(1, 0.02)
+    refused = 1_600  # one by one they would take more than 30 seconds
+    busy = threading.Event()
+    shared.bulk.submit(busy.wait)
+
+    async def main() -> None:
+        large = asyncio.create_task(model.explain([row] * 3_000))
+        [alone] = (await model.explain([row])).explanations  # while the large one waits for its thread
+        assert not large.done()
+        busy.set()
+        many = (await large).explanations
+        assert len(many) == 3_000
+        for explanation in (many[0], many[-1]):
+            assert alone is not None
+            assert explanation is not None
+            assert explanation.prediction == alone.prediction
+            assert explanation.contributions == pytest.approx(alone.contributions, abs=1e-9 * abs(alone.base_value))
+
+    with pytest.raises(RequestTooLarge, match="send parts of at most"):
+        model.explaining.gate.demand_room(refused)
+    asyncio.run(main())
+    assert model.explaining.gate.waiting.rows == 0
+
+
 def test_no_way_of_asking_takes_more_than_a_turn(trained: Project, row: dict[str, Any]) -> None:
     opened = bundle.read(trained.folder / "data/flights/bundle")
     sizes: list[int] = []

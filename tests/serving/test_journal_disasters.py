@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from model.record import Record
+from tests import disks
 from tests.project import DEV, Project, workers
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.test_challenger import counted
@@ -88,13 +89,8 @@ def recorded(folder: Path) -> set[str]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own, where this machine lets us have one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=128m", "tmpfs", str(folder)]
-    mounted = shutil.which("mount") and subprocess.run(["mount", *options], capture_output=True, check=False)
-    yield folder
-    if mounted and not mounted.returncode:
-        subprocess.run(["umount", str(folder)], check=True)
+    with disks.small(tmp_path / "disk", "128m"):
+        yield tmp_path / "disk"
 
 
 @pytest.fixture

@@ -3,15 +3,20 @@
 MLflow runs this file; nothing else imports it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from model import tabular
 from model.predictor import open_predictor
+from validation.contract import Column, Kind
+from validation.table import Table, Values
+from validation.values import reader, written
 
 
 class BundleModel(PythonModel):  # type: ignore[misc]
@@ -28,7 +33,8 @@ class BundleModel(PythonModel):  # type: ignore[misc]
 
         With `params={"partial": True}` a refused row gets missing values instead of failing the call.
         """
-        decoded = self.predictor.decode(tabular.table(model_input))
+        table = tabular.table(model_input)
+        decoded = self.predictor.decode(table)
         if decoded.error_count and not (params or {}).get("partial"):
             first = decoded.errors[0]
             raise ValueError(f"{decoded.error_count} errors, first: row {first.row}, {first.column}: {first.message}")
@@ -36,9 +42,33 @@ class BundleModel(PythonModel):  # type: ignore[misc]
         answered = model_input.iloc[decoded.positions]
         cells: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
         cells["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
-        cells |= {f"key_{column.name}": answered.get(column.name) for column in contract.keys}
+        cells |= {f"key_{key.name}": _key(key, table, decoded.positions) for key in contract.keys}
         frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
         return frame.reindex(model_input.index)
+
+
+def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
+    """A key of the good rows in the type that the signature has: numbers as numbers, others as requests write them.
+
+    Spark's UDFs answer with numbers and texts only, and take a missing integer in no other type than a double.
+    """
+    if column.name not in table.columns:
+        return [None] * len(positions)
+    found = table.columns[column.name]
+    if isinstance(found, np.ndarray) and column.numeric:
+        return found[list(positions)].astype(np.float64)
+    cells = Table({column.name: found}, len(table)).rows(np.array(positions, dtype=np.intp))
+    values = [cell[column.name] for cell in cells]
+    if column.numeric:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return [None if value is None else _written(column, value) for value in values]
+
+
+def _written(column: Column, value: object) -> str:
+    number = reader(column)(value)
+    if not isinstance(number, int | float):  # a name, which is echoed as it came
+        return str(value)
+    return ("false", "true")[bool(number)] if column.kind is Kind.FLAG else written(column.kind, number)
 
 
 set_model(BundleModel())

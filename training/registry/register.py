@@ -10,7 +10,6 @@ import os
 import platform
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 
 from model import bundle, receipts, tabular
 from model.bundle import Lineage, Manifest
@@ -40,8 +40,7 @@ from validation.contract import Column, Contract, Kind
 
 CODE = ("validation", "problems", "model", "training", "requirements", "dvc.yaml", "params.yaml")
 """What decides about a model; dvc.lock does not, and every run may rewrite it."""
-VERSION_TAG = "bundle"
-EVIDENCE_TAG = "evidence"
+VERSION_TAG, EVIDENCE_TAG = "bundle", "evidence"
 """The tags by which a registered version is found again: its bundle, and a hash of its data and metrics."""
 
 BECAUSE_TAG = "because"
@@ -56,18 +55,11 @@ LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn"
 ANSWERING = ("lightgbm", "msgspec", "numpy", "pandas")
 """What the MLflow model needs to answer."""
 _ANSWERS = {float: DataType.double, str: DataType.string}
-_TYPES = {
-    Kind.INTEGER: DataType.long,
-    Kind.REAL: DataType.double,
-    Kind.FLAG: DataType.boolean,
-    Kind.DATE: DataType.datetime,
-    Kind.TIMESTAMP: DataType.datetime,
-}
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Register the bundle unless it is registered, decide whether it becomes champion, and leave a receipt."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
     tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
@@ -145,6 +137,13 @@ def _public(origin: str) -> str:
     return origin if "://" in origin else Path(origin).name
 
 
+def _data_source(source: Mapping[str, Any]) -> str:
+    """The same, and what was trained how where it was no machine alone."""
+    cluster = source.get("cluster")
+    how = f" ({cluster['rows']:,} rows in {cluster['partitions']:,} partitions, on Dask)" if cluster else ""
+    return _public(source["origin"]) + how
+
+
 def _evidence(workspace: Workspace) -> str:
     """A hash of the data and the metrics: where they differ, the same bundle is registered as another version."""
     data = read_json(workspace.source)["sha256"]
@@ -166,12 +165,14 @@ def _register(
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
     begin_experiment(problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
-        lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
+        lineage = Lineage(source["sha256"], _data_source(source), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(flat(workspace.document()))
         mlflow.log_metrics(_figures(metrics))
         mlflow.log_dict(msgspec.to_builtins(metrics), "metrics.json")
         mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
+        if cluster := source.get("cluster"):
+            mlflow.log_dict(cluster, "cluster.json")
         mlflow.log_artifacts(str(workspace.plots), "plots")
         cards = card.documents(
             problem, manifest, metrics, source, lineage, msgspec.to_builtins(decision), workspace.plots
@@ -236,9 +237,7 @@ def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
 def _log_model(
     problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame, learned: pd.DataFrame
 ) -> str:
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        # of the example; the signature has integers that may be missing as doubles already
-        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer column")
+    with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
         bundle.write(folder, sealed, files)
@@ -257,29 +256,30 @@ def _log_model(
 
 
 def signature(contract: Contract, outcome: Outcome) -> ModelSignature:
-    """The contract as MLflow has it. It is looser (extra columns are dropped, integers cast): the decoder decides."""
+    """The contract as MLflow has it: names, and which must be there. Texts are texts, and the decoder judges others.
+
+    By types MLflow would refuse what requests may hold, or fail a table for a cell: Spark's integers of 64 bits among
+    numbers, a missing one beside them, a day of the year 9999.
+    """
     inputs = [ColSpec(_type(column), column.name, required=not column.nullable) for column in contract.inputs]
-    keys = {f"key_{column.name}": _type(column) for column in contract.keys}
     inputs += [ColSpec(_type(column), column.name, required=False) for column in contract.keys]
+    keys = {f"key_{key.name}": DataType.double if key.numeric else DataType.string for key in contract.keys}
     types = {"warnings": DataType.string, "prediction": _ANSWERS[outcome.kind], SET: DataType.string, **keys}
     outputs = [ColSpec(types.get(name, DataType.double), name) for name in tabular.columns(outcome, contract)]
     partial = ParamSchema([ParamSpec("partial", DataType.boolean, False)])
     return ModelSignature(Schema(inputs), Schema(outputs), partial)
 
 
+def _type(column: Column) -> DataType | AnyType:
+    return DataType.string if column.kind is Kind.CATEGORY else AnyType()
+
+
 def _frame(contract: Contract, rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Rows as requests carry them as a table of the signature."""
-    frame = pd.DataFrame(rows, columns=[column.name for column in contract.inputs])
-    types = {column.name: _type(column) for column in contract.inputs}
-    times = {name: pd.to_datetime(frame[name]) for name, kind in types.items() if kind is DataType.datetime}
-    numbers = {name: frame[name].astype("float64") for name, kind in types.items() if kind is DataType.double}
-    return frame.assign(**times, **numbers)
-
-
-def _type(column: Column) -> DataType:
-    if column.kind is Kind.INTEGER and column.nullable:
-        return DataType.double  # pandas holds integers beside missing ones as floats
-    return _TYPES.get(column.kind, DataType.string)
+    """Rows as requests carry them as a table of the signature, in the types in which our own tables hold them."""
+    kinds = {column.name: column.kind for column in contract.inputs}
+    frame = pd.DataFrame(rows, columns=list(kinds))
+    changed = tabular.STORED.keys() - {Kind.FLAG}
+    return frame.astype({name: tabular.STORED[kind] for name, kind in kinds.items() if kind in changed})
 
 
 def git_commit() -> str | None:

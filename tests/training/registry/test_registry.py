@@ -1,14 +1,19 @@
 """What the registry holds: the run, the version, and a model that MLflow itself can serve."""
 
 import datetime
+import decimal
 import json
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
 from mlflow.types import DataType
+from mlflow.types.schema import AnyType
+from starlette.testclient import TestClient
 
 from model.predictor import Predictor
 from problems.base import Problem
@@ -59,6 +64,45 @@ def test_the_registered_model_answers_like_the_predictor(
         assert answers["prediction"].tolist() == expected
 
 
+def test_numbers_and_days_of_any_type_are_taken(registered: Any, predictor: Predictor, row: dict[str, Any]) -> None:
+    """As Spark and pandas bring them, in batches of which some have no missing value and others have nothing else."""
+    rows = [{**row, "duration_hours": 2, "date": "9999-12-31"}, {**row, "duration_hours": 3}]
+    expected = [p.prediction for p in predictor.predict(rows).predictions]
+    whole: dict[str, list[int | None]] = {
+        "Int64": [1, None], "int64": [1, 2], "int32": [1, 2], "float64": [1, None], "object": [1, None]
+    }  # fmt: skip
+    for kind, codes in whole.items():
+        hours = [decimal.Decimal("2.00"), decimal.Decimal(3)] if kind == "object" else [2, 3]
+        table = pd.DataFrame(rows).assign(
+            duration_hours=pd.Series(hours, dtype=kind),
+            travel_code=pd.Series(codes, dtype=kind),
+            date=[datetime.date.fromisoformat(str(each["date"])) for each in rows],
+        )
+        answers = registered.predict(table)
+        assert answers["prediction"].tolist() == expected
+        assert answers["key_travel_code"].dtype == "float64"
+        assert answers["key_travel_code"].dropna().tolist() == [code for code in codes if code]
+
+
+def test_a_missing_value_refuses_its_row_alone(registered: Any, row: dict[str, Any]) -> None:
+    table = pd.DataFrame([row, {**row, "duration_hours": None}, row])
+    for name in ("float64", "Float64", "object"):
+        typed = table.assign(duration_hours=table["duration_hours"].astype(name))
+        with pytest.raises(ValueError, match="1 errors, first: row 1, duration_hours: null is not allowed here"):
+            registered.predict(typed)
+        answers = registered.predict(typed, params={"partial": True})
+        assert answers["prediction"].notna().tolist() == [True, False, True]
+
+
+def test_mlflows_server_takes_the_example_of_a_version(registered: Any) -> None:
+    uri = f"models:/flights@{champion.CHAMPION}/serving_input_example.json"
+    shown = Path(mlflow.artifacts.download_artifacts(uri)).read_text()
+    with TestClient(scoring_server.init(registered)) as server:
+        answer = server.post("/invocations", content=shown, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["predictions"]) == len(json.loads(shown)["dataframe_split"]["data"])
+
+
 def test_the_registered_model_answers_the_projects_own_table(registered: Any, trained: Project) -> None:
     silver = tables.read(trained.folder / PLACE.silver).head(20)
     assert registered.predict(silver)["prediction"].between(0, 1e5).all()
@@ -81,7 +125,9 @@ def test_signature_and_example_are_the_contracts(registered: Any, flights: Probl
     names = [column.name for column in flights.contract.inputs]
     assert signature.inputs.input_names() == [*names, "travel_code", "user_code"]
     assert signature.inputs.required_input_names() == names
-    assert signature.inputs.input_dict()["date"].type is DataType.datetime
+    types = {name: column.type for name, column in signature.inputs.input_dict().items()}
+    assert {name for name, kind in types.items() if kind == DataType.string} == set(names[:4])
+    assert {name for name, kind in types.items() if kind == AnyType()} == {*names[4:], "travel_code", "user_code"}
     assert list(registered.input_example.columns) == names
 
 

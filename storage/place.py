@@ -1,4 +1,4 @@
-"""Where the output of a run goes: a folder, or any address that fsspec knows. Files appear whole or not at all.
+"""A folder, or a prefix at any address that fsspec knows. Files appear whole or not at all.
 
 A local file gets its name once it is on the disk; one of a bucket comes in one request, or in parts that the bucket
 joins.
@@ -58,7 +58,7 @@ def lies_in(files: Any, path: str, others: Any, folder: str) -> bool:
 
 
 class Place:
-    """The folder or prefix of an output."""
+    """A folder, or a prefix of a bucket."""
 
     def __init__(self, address: str) -> None:
         """Open it; raises StoreError.
@@ -67,15 +67,15 @@ class Place:
             address: where it is, for every process of this machine: a local path is absolute.
         """
         if not address or "::" in address:  # fsspec would take the current folder, or the last of a chain
-            raise StoreError(f"{address!r} is no address of an output. Name a folder, or a prefix of a bucket.")
+            raise StoreError(f"{address!r} is no address to write to. Name a folder, or a prefix of a bucket.")
         self.files, self.root = opened(address)
         self.local = is_local(self.files)
         self.address = self.root if self.local else address
         if not self.local and set("*?[") & {*self.root}:  # file systems would take it for a pattern when they remove
-            raise StoreError(f"{address} has one of * ? [ in it, which an output in a bucket cannot have.")
+            raise StoreError(f"{address} has one of * ? [ in it, which a prefix of a bucket cannot have here.")
 
     def path(self, name: str) -> str:
-        """The path of a file of the output."""
+        """The path of a file there."""
         return f"{self.root}/{name}"
 
     @contextlib.contextmanager
@@ -118,16 +118,25 @@ class Place:
                     raise failed
         return [content for content in found if isinstance(content, bytes)]
 
-    def sizes(self) -> dict[str, int]:
-        """The size in bytes of each whole file, by its path below the output's, in order; raises StoreError."""
-        with self._explained(self.root):
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """The size in bytes of each whole file in a folder, by its path below this place, sorted. Raises StoreError."""
+        with self._explained(self.path(folder)):
             self.files.invalidate_cache()
             try:
-                found = self.files.find(self.root, detail=True)
+                found = self.files.find(self.path(folder).rstrip("/"), detail=True)
             except FileNotFoundError:
                 return {}
         below = {str(name).removeprefix(f"{self.root}/"): told["size"] for name, told in sorted(found.items())}
         return {name: size for name, size in below.items() if not name.rpartition("/")[2].startswith(".")}
+
+    def names(self, folder: str = "") -> list[str]:
+        """All whole files in a folder, as paths below this place, sorted; none if there is none. Raises StoreError."""
+        return list(self.sizes(folder))
+
+    def open(self, name: str) -> Any:
+        """A file to read, for libraries that take one; raises StoreError."""
+        with self._explained(self.path(name)):
+            return self.files.open(self.path(name), "rb")
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small file if there is none of that name; returns whether it did. Raises StoreError.
@@ -179,7 +188,7 @@ class Place:
                 yield self.root
             return
         try:
-            with tempfile.TemporaryDirectory(prefix="boxwood-scoring-") as scratch:
+            with tempfile.TemporaryDirectory(prefix="boxwood-") as scratch:
                 yield scratch
         except OSError as error:
             raise StoreError(
@@ -199,10 +208,10 @@ class Place:
         temporary.replace(path)
         _flush(folder)
 
-    def remove(self, folder: str) -> None:
-        """Remove a folder, if it is there; raises StoreError."""
-        with self._explained(self.path(folder)), contextlib.suppress(FileNotFoundError):
-            self.files.rm(self.path(folder), recursive=True)
+    def remove(self, name: str) -> None:
+        """Remove a file or a folder, if it is there; raises StoreError."""
+        with self._explained(self.path(name)), contextlib.suppress(FileNotFoundError):
+            self.files.rm(self.path(name), recursive=True)
 
     def digest(self, name: str) -> Written | None:
         """What a file is; None if it is not there. Raises StoreError."""
