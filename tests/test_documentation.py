@@ -112,7 +112,7 @@ def curl(client: httpx.Client, command: str) -> Any:
 
 def test_the_curl_command_gets_an_answer_of_the_shape_shown(client: httpx.Client) -> None:
     [command] = [block for block in blocks("sh") if block.startswith("curl http")]
-    predictions, explanations, problem, *_ = (json.loads(block) for block in blocks("json"))
+    predictions, explanations, problem = (json.loads(block) for block in blocks("json"))
     assert shape(curl(client, command)) == shape(predictions)
     assert shape(curl(client, command.replace(":predict", ":explain"))) == shape(explanations)
     wrong = command.replace("economic", "busines").replace("--fail-with-body", "")
