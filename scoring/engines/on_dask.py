@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from distributed import Client, as_completed
+from distributed import Client, Future, as_completed
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
@@ -39,7 +39,7 @@ def scored(scheduler: str, job: Job, numbers: Sequence[int]) -> Iterator[tuple[i
         watch = _Watch(client, scheduler)
         while left:
             if found.has_ready():
-                yield next(found).result()
+                yield _result(next(found), watch)
                 left -= 1
             else:
                 watch.look()
@@ -98,6 +98,19 @@ class _Watch:
                     f"{self._scheduler}), or see in their logs why they ended. {_ENDED}"
                 )
         return self._well >= self._looked
+
+
+def _result(task: Future, watch: _Watch) -> tuple[int, Done | TableError]:
+    """What came of a task that has ended; it is made again if its worker was lost with it."""
+    while True:
+        try:
+            found: tuple[int, Done | TableError] = task.result(timeout=_EVERY)
+        except TimeoutError:
+            if task.status == "error":  # its own
+                raise
+            watch.look()
+        else:
+            return found
 
 
 def _task(job: Job) -> Callable[[int], tuple[int, Done | TableError]]:
