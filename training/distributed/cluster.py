@@ -11,7 +11,7 @@ from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from training.workspace import say
-from validation.errors import StoreError
+from validation.errors import SettingsError, StoreError
 
 T = TypeVar("T")
 _TRIES = 3
@@ -21,7 +21,10 @@ _WAIT = 60.0
 _EVERY = 10.0
 _NAP = 0.02
 AGAIN = "The same command goes on."
-_NOBODY = f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some. {AGAIN}"
+_NOBODY = (
+    f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some, or see in their logs why they ended. "
+    f"{AGAIN}"
+)
 
 
 class WorkerLost(Exception):
@@ -33,6 +36,7 @@ def connected(scheduler: str) -> Iterator[Client]:
     """A client of the scheduler, as tcp://host:8786.
 
     Raises:
+        SettingsError: the scheduler does not find this project.
         StoreError: the scheduler is not there or is lost, or workers end again and again.
     """
     try:
@@ -45,6 +49,14 @@ def connected(scheduler: str) -> Iterator[Client]:
         ) from error
     except (CancelledError, CommClosedError, TimeoutError) as error:  # as each way to lose it is called
         raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. {AGAIN}") from error
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        raise SettingsError(
+            f"Dask's scheduler at {scheduler} does not find {error.__cause__.name}: its PYTHONPATH names this project, "
+            "as that of the workers, and its environment has the project's packages (requirements/engines.txt). "
+            f"{AGAIN}"
+        ) from error
     except OSError as error:
         if error.errno is not None and not isinstance(error, ConnectionError):
             raise  # of this machine
@@ -101,10 +113,21 @@ def ran(
             time.sleep(_NAP)
             continue
         task = next(found)
-        yield tasks.pop(task), task.result()
+        yield tasks.pop(task), _result(task, watch)
         if time.monotonic() - said >= _EVERY:
             said = time.monotonic()
             say(stage, f"{len(items) - len(tasks):,} of {len(items):,} partitions")
+
+
+def _result(task: Any, watch: "_Watch") -> Any:
+    """What a task that has ended came to; it is done again if its worker was lost with it."""
+    while True:
+        try:
+            return task.result(timeout=_EVERY)
+        except TimeoutError:
+            if task.status == "error":  # its own
+                raise
+            watch.look()
 
 
 def gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:

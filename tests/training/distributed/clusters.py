@@ -34,9 +34,9 @@ class Cluster:
     def address(self) -> str:
         return f"tcp://127.0.0.1:{self.port}"
 
-    def begin(self) -> None:
-        """Start a scheduler where the last one was."""
-        self.scheduler = self._started("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+    def begin(self, *, knows: bool = True) -> None:
+        """Start a scheduler where the last one was, which knows the project or not."""
+        self.scheduler = self._started("scheduler", "--host", "127.0.0.1", "--port", str(self.port), knows=knows)
 
     def add(self, workers: int, memory: str = "1.5GB") -> None:
         limits = ("--nthreads", "1", "--memory-limit", memory)
@@ -76,10 +76,11 @@ class Cluster:
             process.wait()
         self.nannies.clear()
 
-    def _started(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _started(self, *arguments: str, knows: bool = True) -> subprocess.Popen[bytes]:
+        environment = self.environment if knows else {**self.environment, "PYTHONPATH": ""}
         with (self.logs / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb") as log:
             command = [str(PYTHON.with_name("dask")), *arguments, "--no-dashboard"]
-            return subprocess.Popen(command, cwd=self.logs, env=self.environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=self.logs, env=environment, stdout=log, stderr=log)
 
     @property
     def environment(self) -> dict[str, str]:

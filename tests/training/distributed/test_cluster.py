@@ -145,6 +145,17 @@ def test_two_workers_learn_what_one_has_no_room_for(cluster: Cluster, project: P
     assert set(quarantined["_row"]) == {4}
 
 
+def test_a_scheduler_without_the_project_is_said(
+    cluster: Cluster, project: Project, fares: Path, tmp_path: Path
+) -> None:
+    cluster.kill_scheduler()
+    cluster.begin(knows=False)
+    cluster.add(1)
+    said = cluster.train("flights", fares, fails=True)
+    assert f"Dask's scheduler at {cluster.address} does not find training: its PYTHONPATH names this project" in said
+    assert "Traceback" not in said
+
+
 def test_what_is_no_table_of_the_problem_is_said_before_a_worker_is_asked(project: Project, tmp_path: Path) -> None:
     table = tmp_path / "other"
     table.mkdir()
