@@ -39,7 +39,7 @@ class Seen:
         unlabelled: rows that have no target in a table that is partly labelled; they are neither.
         sample: good rows, with `order.FILE` and `order.ROW`.
         quarantined: some of the others, with their file, number and reasons.
-        failures: of these, by cell, as `clean.Gated` has them.
+        failures: of these, by cell, as `clean.Gated` has them, and at least one of each bad column.
         reasons: how many rows each bad column has.
         times: how many rows have each time, of a table in time.
         names: of each category, and of the target if it is one: `NAME`, and the least place in the order of a row that
@@ -97,7 +97,7 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         partition.rows - len(silver) - len(quarantined),
         silver[_sampled(silver, share)],
         shown,
-        failures[failures["row"].isin(shown.index)].astype({"row": "int64"}),
+        _examples(failures, failures["row"].isin(shown.index)).astype({"row": "int64"}),
         Counter({str(column): int(rows) for column, rows in failures.groupby("column")["row"].nunique().items()}),
         names=_names(problem, silver, seed),
     )
@@ -105,6 +105,11 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         values, counts = np.unique(order.times(problem, silver), return_counts=True)
         found.times = Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     return found
+
+
+def _examples(failures: pd.DataFrame, shown: pd.Series) -> pd.DataFrame:
+    """The failures that are shown, and the first of each column: a column that is counted has an example."""
+    return failures[shown | ~failures.duplicated("column")]
 
 
 def _sampled(silver: pd.DataFrame, share: float) -> np.ndarray:
@@ -150,7 +155,7 @@ def merged(problem: Problem, parts: Iterable[tuple[int, Seen]]) -> Seen:
             both = pd.concat([whole.names[column], names]) if column in whole.names else names
             whole.names[column] = _least(both)
         if shown >= _MOST_SHOWN:
-            part.quarantined, part.failures = part.quarantined.iloc[:0], part.failures.iloc[:0]
+            part.quarantined, part.failures = part.quarantined.iloc[:0], part.failures.drop_duplicates("column")
         shown += len(part.quarantined)
         by_number[number] = part
     ordered = [by_number[number] for number in sorted(by_number)]

@@ -139,7 +139,7 @@ def _quarantined(problem: Problem, workspace: Workspace, limit: float, whole: ga
     why = clean.by_column(problem.contract, whole.failures, pd.Series(whole.reasons, dtype="int64"))
     if not whole.rows and not whole.bad:
         raise TableError(clean.no_target(problem))
-    clean.demand_few(workspace, limit, whole.bad, whole.rows + whole.bad, why)
+    clean.demand_few(workspace, limit, whole.quarantined, whole.bad, whole.rows + whole.bad, why)
     if whole.bad:
         say("gates", f"bad rows are in {workspace.quarantine}\n{why}")
 
