@@ -85,6 +85,7 @@ def _run(problem: Problem, workspace: Workspace, address: str, scheduler: str) -
     say("source", f"{listing.address}: {listing.rows:,} rows, {files:,} files, {len(listing.partitions):,} partitions")
     kept = Kept(workspace, problem, listing)
     with cluster.connected(scheduler) as client:
+        cluster.fresh(client)
         table = _gated(client, problem, workspace, listing, params, kept)
         further = _further(client, problem, table)
     plan = _learned(problem, workspace, scheduler, table, further, kept)
