@@ -20,6 +20,8 @@ from training.distributed import order
 from training.distributed.listing import Partition, opened
 from validation.classes import demand_listed
 from validation.contract import Kind
+from validation.errors import TableError
+from validation.names import normal
 
 _MOST_BAD = 1_000
 """Bad rows of a partition that are shown; all are counted."""
@@ -59,7 +61,9 @@ class Seen:
 
 def silver_of(problem: Problem, partition: Partition) -> clean.Gated:
     """A partition through the gates; its silver rows have `order.FILE` and `order.ROW`."""
-    bronze = ingest.parsed(problem.contract, raw.cells_in(opened(partition, problem.contract), problem.contract))
+    cells = raw.cells_in(opened(partition, problem.contract), problem.contract)
+    _demand_names(problem, partition, cells)
+    bronze = ingest.parsed(problem.contract, cells)
     gates.bronze(problem.contract).validate(bronze, lazy=True)
     known = clean.with_target(problem, bronze)
     silver, quarantined, failures = clean.gated(problem, known)
@@ -67,6 +71,21 @@ def silver_of(problem: Problem, partition: Partition) -> clean.Gated:
     silver[order.FILE] = np.full(len(silver), _number(partition.file.name), dtype=np.uint64)
     silver[order.ROW] = places.to_numpy(dtype=np.uint64)
     return clean.Gated(silver, quarantined, failures)
+
+
+def _demand_names(problem: Problem, partition: Partition, cells: pd.DataFrame) -> None:
+    """Raise TableError for names like 1.0, of which one machine makes 1 if all names of the table are like it."""
+    for column in raw.wanted(problem.contract):
+        if column.kind is not Kind.CATEGORY or column.parse is not None:
+            continue
+        names = pd.Series(cells[column.name].dropna().unique(), dtype=object)
+        changed = names[raw.restored(column, names).map(normal) != names.map(normal)]
+        if len(changed):
+            raise TableError(
+                f"The column '{column.name}' of {partition.file.address} has names like '{changed.iloc[0]}', and how "
+                "those are read depends on all rows of the table, of which a partition sees some. Write 1, or give "
+                f"'{column.name}' a parse= in the contract."
+            )
 
 
 def _number(name: str) -> int:

@@ -157,3 +157,12 @@ def test_each_bad_column_has_an_example_though_its_rows_are_not_shown(tmp_path: 
     assert "city: 10 rows, for example row 1601:" in why
     with pytest.raises(TableError, match=r"1,510 of 2,000 rows (?s:.*)\n1,000 of them stand in data/hard"):
         clean.demand_few(Workspace("hard"), 0.01, whole.quarantined, whole.bad, whole.rows + whole.bad, why)
+
+
+def test_names_that_only_a_part_of_the_table_would_shorten_are_refused(tmp_path: Path) -> None:
+    asked = problem(PRICE, in_time=True)
+    rows = table(400).assign(city=["1.0", "2.0"] * 200)
+    rows.loc[399, "city"] = "1.5"  # so that one machine has "1.0", and most partitions alone would have "1"
+    listing = listed(str(written(tmp_path, 1, 100, rows)), asked.contract, 100)
+    with pytest.raises(TableError, match=r"'city' of .*0.parquet has names like '1.0'"):
+        seen(asked, listing)
