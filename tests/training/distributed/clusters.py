@@ -87,10 +87,19 @@ class Cluster:
         return {**self.project.uncounted().environment, "OMP_WAIT_POLICY": "passive"}
 
     def train(
-        self, problem: str, table: Path, moments: Sequence[tuple[str, Callable[[], None]]] = (), *, fails: bool = False
+        self,
+        problem: str,
+        table: Path,
+        moments: Sequence[tuple[str, Callable[[], None]]] = (),
+        *,
+        fails: bool = False,
+        at: str = "",
     ) -> str:
-        """Run the command and return what it said; at the first line that has the text of a moment, it is called."""
-        asked = ("run", problem, "--data", str(table), "--scheduler", self.address)
+        """Run the command and return what it said; at the first line that has the text of a moment, it is called.
+
+        The scheduler is this cluster's, or the one at another address.
+        """
+        asked = ("run", problem, "--data", str(table), "--scheduler", at or self.address)
         waiting, said = list(moments), list[str]()
         with subprocess.Popen(
             [str(PYTHON), "-m", "training", *asked],
