@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.headers import NOWHERE, Guarded
 from ui.identity import GoogleIdentity
+from ui.login import Login, Proxied
 from ui.service import Service
+from ui.users import Users
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -36,6 +38,7 @@ def make(
     identity: str | None,
     frame_ancestors: str = NOWHERE,
     tls: ssl.SSLContext | None = None,
+    login: Users | str | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -45,6 +48,7 @@ def make(
         frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
         tls: what to trust of the service, and to show to it; None for what is usual.
+        login: the users who may log in, or the header in which a proxy names who has; None lets everybody in.
 
     The variable API_KEY is the page's key, if the service wants one; a command line is no place for it.
     """
@@ -52,14 +56,18 @@ def make(
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     import gradio as gr  # takes seconds, and reads the variable set above
 
-    from ui import page
+    from ui import page, views
 
     who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
     service = Service(api, who, tls, os.environ.get("API_KEY", ""))
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
-    app.add_middleware(Guarded, frame_ancestors=frame_ancestors)
+    if isinstance(login, Users):
+        app.add_middleware(Login, users=login, form=views.login)
+    elif login is not None:
+        app.add_middleware(Proxied, header=login)
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:
@@ -67,7 +75,7 @@ def make(
 
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        page.build(service, files),
+        page.build(service, files, sessions=isinstance(login, Users)),
         path="",
         root_path=root_path,
         theme=_theme(),
