@@ -29,6 +29,7 @@ def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFacto
         "all": (),
         "predicting": ("--verbs", "predict"),
         "elsewhere": ("--models", "another"),
+        "flights": ("--models", "flights", "another"),
         "slow": ("--rows-per-second", "1", "--burst-rows", "3", "--rows-per-day", "1000"),
         "slow-too": ("--rows-per-second", "1", "--burst-rows", "3"),
         "over": (),

@@ -66,13 +66,25 @@ def test_all_else_wants_a_key(channel: grpc.Channel, guarded: Guarded, method: s
         assert (code, problem["status"]) == (grpc.StatusCode.PERMISSION_DENIED, 403)
 
 
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+def test_two_keys_are_none(channel: grpc.Channel, guarded: Guarded, name: str) -> None:
+    call, sent = channel.unary_unary(f"{SERVICE}/ServerMetadata"), WANTING["ServerMetadata"].SerializeToString()
+    keys = [f"Bearer {key}" if name == "authorization" else key for key in (guarded.keys["all"], "x")]
+    for first, second in (keys, reversed(keys)):
+        _, problem, _ = refused(call, sent, metadata=[(name, first), (name, second)])
+        assert "send one" in problem["detail"]
+
+
 def test_the_services_are_listed_to_who_has_a_key(channel: grpc.Channel, guarded: Guarded) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     wanted = [reflection_pb2.ServerReflectionRequest(list_services="")]
     with pytest.raises(grpc.RpcError) as caught:
         list(stub.ServerReflectionInfo(iter(wanted)))
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    [answer] = stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["all"]))
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["elsewhere"])))
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    [answer] = stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["flights"]))
     assert "boxwood.flights.Predictor" in {service.name for service in answer.list_services_response.service}
 
 
