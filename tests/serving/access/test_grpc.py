@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tests.generated import generated
 from tests.serving.access.conftest import Guarded
 from tests.serving.access.test_http import audited, until
+from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call, message
 
 SERVICE = "/inference.GRPCInferenceService"
@@ -102,6 +103,17 @@ def test_a_call_with_a_key_is_answered_and_audited(
     for line in until(lines):
         assert (line["caller"], line["transport"], line["verb"], line["rows"]) == ("all", "grpc", "predict", 2)
         assert len(line["prediction_ids"]) == 2
+
+
+def test_a_quota_is_one_over_http_and_grpc(channel: grpc.Channel, guarded: Guarded, row: dict[str, Any]) -> None:
+    key = bearer(guarded.keys["three"])
+    call = infer_call(channel)
+    assert guarded.client.post(PREDICT, json={"instances": [row] * 2}, headers=key).status_code == 200
+    with pytest.raises(grpc.RpcError) as caught:
+        call(message([row] * 2), metadata=key)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    call(message([row]), metadata=key)
+    assert guarded.client.post(PREDICT, json={"instances": [row]}, headers=key).status_code == 429
 
 
 def test_the_typed_service_asks_the_same(
