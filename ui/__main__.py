@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from ui import headers, users
@@ -36,13 +37,33 @@ def main() -> None:
         help="the path, or the whole URL, below which a proxy shows the page",
     )
     parser.add_argument(
+        "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
+    )
+    parser.add_argument(
+        "--frame-ancestors",
+        default=environment.get("FRAME_ANCESTORS") or headers.NOWHERE,
+        help="the origins whose pages may show this one in a frame, with blanks between them (%(default)s)",
+    )
+    _add_access(parser, environment)
+    options = parser.parse_args()
+    if not _is_url(options.api):
+        parser.error(f"--api is {options.api!r}; it takes a URL like https://fares.example or http://[::1]:3000")
+    if not headers.is_frame_ancestors(options.frame_ancestors):
+        parser.error(f"--frame-ancestors is {options.frame_ancestors!r}; it takes origins like https://portal.example")
+    tls, login = _tls(parser, options), _login(parser, options)
+    if options.beside is not None:
+        _wait_until_ready(options.api, options.beside, tls)
+        threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
+    _serve(options, tls, login)
+
+
+def _add_access(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
+    """Add who the page is to the service, and whom it lets in."""
+    parser.add_argument(
         "--identity",
         choices=("google",),
         default=environment.get("API_IDENTITY") or None,
         help="to a private service on Cloud Run: who the page is, as the account that it runs as",
-    )
-    parser.add_argument(
-        "--beside", type=int, metavar="PID", help="a server on this machine: begin once it is ready, end when it ends"
     )
     parser.add_argument(
         "--api-ca", default=environment.get("API_CA"), help="the authorities to trust for https://, PEM"
@@ -51,11 +72,6 @@ def main() -> None:
         "--api-cert",
         default=environment.get("API_CERT"),
         help="to a service that demands one: the page's certificate and its key, in one PEM file",
-    )
-    parser.add_argument(
-        "--frame-ancestors",
-        default=environment.get("FRAME_ANCESTORS") or headers.NOWHERE,
-        help="the origins whose pages may show this one in a frame, with blanks between them (%(default)s)",
     )
     parser.add_argument(
         "--users",
@@ -67,16 +83,6 @@ def main() -> None:
         default=environment.get("LOGIN_HEADER") or None,
         help="the header in which the proxy before the page names who has logged in there, like X-Forwarded-User",
     )
-    options = parser.parse_args()
-    if not _is_url(options.api):
-        parser.error(f"--api is {options.api!r}; it takes a URL like https://fares.example or http://[::1]:3000")
-    if not headers.is_frame_ancestors(options.frame_ancestors):
-        parser.error(f"--frame-ancestors is {options.frame_ancestors!r}; it takes origins like https://portal.example")
-    tls, login = _tls(parser, options), _login(parser, options)
-    if options.beside is not None:
-        _wait_until_ready(options.api, options.beside, tls)
-        threading.Thread(target=_end_with, args=(options.beside,), daemon=True).start()
-    _serve(options, tls, login)
 
 
 def _tls(parser: argparse.ArgumentParser, options: argparse.Namespace) -> ssl.SSLContext | None:

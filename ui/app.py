@@ -56,18 +56,14 @@ def make(
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     import gradio as gr  # takes seconds, and reads the variable set above
 
-    from ui import page, views
+    from ui import page
 
     who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
     service = Service(api, who, tls, os.environ.get("API_KEY", ""))
 
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
-    if isinstance(login, Users):
-        app.add_middleware(Login, users=login, form=views.login)
-    elif login is not None:
-        app.add_middleware(Proxied, header=login)
-    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))
+    _guard(app, login, frame_ancestors)
 
     @app.get("/livez")
     async def livez() -> PlainTextResponse:
@@ -86,6 +82,17 @@ def make(
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
+    """Let in whom `login` says; what is added last stands before the others."""
+    from ui import views  # takes long, too
+
+    if isinstance(login, Users):
+        app.add_middleware(Login, users=login, form=views.login)
+    elif login is not None:
+        app.add_middleware(Proxied, header=login)
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))
 
 
 def _lifespan(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
