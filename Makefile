@@ -34,6 +34,7 @@ override export SHEET := $(value SHEET)
 override export IN := $(value IN)
 override export OUT := $(value OUT)
 override export MODEL := $(value MODEL)
+override export SCHEDULER := $(value SCHEDULER)
 # make takes no blanks and colons in the names of targets; so these are relative too
 FILED := $(shell printf %s '$(subst ','\'',$(PROBLEM))' | tr -c 'a-z0-9_@,' '+')
 BENTO := stores/bentoml/bento-$(FILED).tag
@@ -109,8 +110,8 @@ $(ENGINES)/.ready: requirements/engines.txt $(DEV)/.ready
 	@VIRTUAL_ENV=$(ENGINES) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/engines.txt
 	@touch $@
 
-train: $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table
-	@python -m training run "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET" --tags $(TAGS)
+train: $(if $(SCHEDULER),engines) $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table; SCHEDULER=tcp://host:8786 for a cluster of Dask
+	@$(if $(SCHEDULER),$(ENGINES)/bin/python -m training run "$$PROBLEM" --data="$$DATA" --scheduler="$$SCHEDULER",python -m training run "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET" --tags $(TAGS))
 
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
 	@python -m training draft "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"

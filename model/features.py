@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -37,20 +38,28 @@ class Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fills: dict[str, float] = {}
 
 
-def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fitted:
+def fit(
+    problem: Problem,
+    columns: Columns,
+    bounds: Sequence[float] = (),
+    further: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Fitted:
     """Learn vocabularies, the problem's state and the encodings of its categorical features.
 
     Args:
         problem: whose `fit` and `features` to use.
         columns: the inputs and the target of the training split.
         bounds: where the classes of the target meet, if it has bins.
+        further: names that rows to learn from have besides those of `columns`, by category or categorical feature.
 
     Raises:
         ContractError: `fit` or `cross_fit` returned what JSON does not give back as it was, or `features` has a name
             that LightGBM does not take or that belongs to no input.
     """
     vocabularies = {
-        column.name: list(column.choices) if column.choices is not None else _names(columns[column.name])
+        column.name: list(column.choices)
+        if column.choices is not None
+        else _joined(_names(columns[column.name]), further.get(column.name, ()))
         for column in problem.contract.categories
     }
     columns = only_known(columns, vocabularies)
@@ -59,7 +68,11 @@ def fit(problem: Problem, columns: Columns, bounds: Sequence[float] = ()) -> Fit
     features = problem.features(inputs, state)
     for name in features:
         _demand_name(problem, name)
-    encodings = {name: _names(values) for name, values in features.items() if values.dtype == object}
+    encodings = {
+        name: _joined(_names(values), further.get(name, ()))
+        for name, values in features.items()
+        if values.dtype == object
+    }
     return Fitted(vocabularies, state, encodings, list(features), list(bounds), _fills(problem, features))
 
 
@@ -166,6 +179,10 @@ def _names(values: np.ndarray) -> list[str]:
     if odd is not None:
         raise ContractError(f"A categorical feature holds {odd!r}; its values are texts, or None where missing.")
     return sorted(names)
+
+
+def _joined(names: list[str], further: Collection[str]) -> list[str]:
+    return sorted({*names, *further}) if further else names
 
 
 def _looked_up(codes: Mapping[str, float], names: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ def load(store: Store, model: str, version: str) -> Reference:
         StoreError: they are in neither place, or cannot be read.
     """
     name, left = _name(version), Path("data") / model / "reference.parquet"
+    of_cluster = left.with_name("cluster") / left.name
     others = []
     if (content := store.read(name)) is not None:
         kept = read(content, f"{name} of {store.address}")
@@ -48,6 +49,8 @@ def load(store: Store, model: str, version: str) -> Reference:
         if _is_of(found, model, version):
             return found
         others.append(f"{left} is of version {found.watched.version}")
+    if (found := keep(store, version, of_cluster)) is not None and _is_of(found, model, version):
+        return found
     raise StoreError(
         f"There are no reference rows of '{model}' {version}: {', and '.join(others)}. Run this where the version was "
         f"trained, or copy the reference.parquet of that training to {name} in the store."

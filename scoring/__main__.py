@@ -38,6 +38,7 @@ def _add_score(commands: Any) -> None:
     command.add_argument("--model", required=True, help="a problem, problem:version, or the folder of a bundle")
     command.add_argument("--explain", action="store_true", help="SHAP values beside the answers")
     command.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are left out")
+    command.add_argument("--drop-others", action="store_true", help="all columns that the model does not know, too")
     command.add_argument("--rows", type=_count, default=0, help="of a partition, 262,144 by default")
     command.add_argument("--workers", type=_count, default=0, help="processes, one a processor by default")
     command.add_argument("--engine", choices=["spark", "dask"], help="score on a cluster; needs one of the next two")
@@ -58,14 +59,16 @@ _count.__name__ = "number above 0"  # what argparse calls it
 
 def _score(options: argparse.Namespace) -> int:
     from scoring import models, run
+    from scoring.columns import Dropped
     from scoring.engines import Engine
 
     if options.engine == "dask" and not options.scheduler:
         raise SettingsError("--engine dask needs --scheduler: its address, as tcp://host:8786.")
     address = options.scheduler if options.engine == "dask" else options.master
     engine = Engine(options.engine, address) if options.engine else None
+    dropped = Dropped(frozenset(options.drop), options.drop_others)
     wanted = run.Wanted(
-        options.source, options.out, models.find(options.model), options.explain, tuple(options.drop),
+        options.source, options.out, models.find(options.model), options.explain, dropped,
         options.rows or run.ROWS, options.workers, engine,
     )  # fmt: skip
     found = run.score(wanted)

@@ -77,7 +77,7 @@ class Scorer:
         fields = [(name, kinds[name]) for name in tabular.columns(outcome, contract)]
         shap = [("base_value", pa.float64()), *((f"contribution_{name}", pa.float64()) for name in self._inputs)]
         return pa.schema(
-            [(columns.ROW, pa.int64()), *fields, ("model_version", _VERSION), *(shap if self._explain else ())]
+            [(columns.ROW, pa.int64()), *fields, (columns.VERSION, _VERSION), *(shap if self._explain else ())]
         )
 
     def answers(self, batch: pa.RecordBatch, first: int | np.ndarray = 0) -> Answered:
@@ -115,7 +115,7 @@ class Scorer:
         for key in self.predictor.contract.keys:
             cells[f"key_{key.name}"] = self._key(key.name, batch, table, good)
         version = pa.array([self.predictor.version], pa.string())
-        cells["model_version"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), version)
+        cells[columns.VERSION] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), version)
         if self._explain:
             cells |= self._contributions(decoded)
         return pa.RecordBatch.from_arrays([cells[name] for name in self.schema.names], schema=self.schema)
@@ -131,7 +131,8 @@ class Scorer:
         return columns.kept(key, array, brought)
 
     def _contributions(self, decoded: Decoded) -> dict[str, pa.Array]:
-        values = self.predictor.contributions(decoded.inputs)
+        # always from tables: the same rows get the same digits, whatever was scored before them
+        values = self.predictor.contributions(decoded.inputs, always=True)
         named = dict(zip(self._inputs, values.T, strict=False))
         shap = {f"contribution_{name}": pa.array(np.ascontiguousarray(each)) for name, each in named.items()}
         return {"base_value": pa.array(np.ascontiguousarray(values[:, -1])), **shap}

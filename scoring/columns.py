@@ -1,8 +1,11 @@
 """Columns between Arrow and the decoder: which there must be, what they hold as requests would bring it, and keys."""
 
 import contextlib
+import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +20,8 @@ from validation.values import LARGEST_INTEGER, exact, quoted, reader
 
 ROW = "row"
 """The column of answers and reasons that says which row of the input they are about."""
+VERSION = "model_version"
+"""The column of answers that says of which version of the model they are."""
 STORED = {
     Kind.INTEGER: pa.int64(),
     Kind.REAL: pa.float64(),
@@ -28,24 +33,45 @@ STORED = {
 """The types in which answers hold values of a kind."""
 _COUNTED = {Kind.DATE: pa.int32(), Kind.TIMESTAMP: pa.int64()}
 """How Arrow counts days and microseconds."""
+_NAMED = 8
+"""Up to so many columns that the model does not know are named."""
 _FEW = 0.5
 """Up to this share of distinct texts a column is read by them."""
 
 
-def demand(contract: Contract, names: Sequence[str], where: str = "The table", dropped: Sequence[str] = ()) -> None:
+class Dropped(NamedTuple):
+    """Columns of a table that are left out: by their names, and perhaps all others that the model does not know."""
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+
+NOTHING = Dropped()
+"""No columns are left out."""
+
+
+def demand(contract: Contract, names: Sequence[str], where: str = "The table", dropped: Dropped = NOTHING) -> None:
     """Raise TableError if a table with columns of these names cannot be one of the contract."""
     known = [column.name for column in (*contract.inputs, *contract.keys)]
-    missing = [c.name for c in contract.inputs if not c.nullable and c.name not in names]
-    if missing:
-        raise TableError(f"{where} has no column {quoted(missing[0])}, which the model needs; it has {_listed(names)}.")
-    doubled = next((name for name in names if list(names).count(name) > 1), None)
+    there = Counter(name for name in names if name not in dropped.names)
+    missing = next((c.name for c in contract.inputs if not c.nullable and c.name not in there), None)
+    if missing in dropped.names:
+        raise TableError(f"--drop leaves out the column {quoted(missing)}, which the model needs.")
+    if missing is not None:
+        hint = " What the names of folders say is not read." if f"/{missing}=" in where else ""
+        raise TableError(
+            f"{where} has no column {quoted(missing)}, which the model needs; it has {_listed(names)}.{hint}"
+        )
+    doubled = next((name for name in known if there[name] > 1), None)
     if doubled is not None:
         raise TableError(f"{where} has two columns {quoted(doubled)}.")
-    others = [name for name in names if name not in known and name not in dropped]
+    others = [] if dropped.others else [name for name in there if name not in known]
     if others:
+        few = len(others) <= _NAMED
+        hint = f"--drop {shlex.join(others)}" if few else f"--drop-others, of which there are {len(others):,}"
         raise TableError(
             f"{where} has the column {quoted(others[0])}, which is none of the model's: {', '.join(known)}. "
-            f"To leave it out: --drop {' '.join(others[:8])}"
+            f"To leave out such columns: {hint}."
         )
 
 
@@ -60,17 +86,54 @@ def values(column: Column, array: pa.Array) -> Values:
         column: which one it is.
         array: of any type; what no request can hold is left for the decoder to refuse.
     """
+    try:
+        return _values(column, array)
+    except (ValueError, OverflowError, KeyError, pa.ArrowException):  # one cell is enough; pytz has KeyErrors
+        decoded = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        return [_cell(scalar) for scalar in decoded]
+
+
+def _values(column: Column, array: pa.Array) -> Values:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _chosen(array) if is_text(kind.value_type) else values(column, array.dictionary_decode())
     if is_text(kind):
         return _texts(array)
     if _is_array(column, array):
-        return np.asarray(array.to_numpy(zero_copy_only=False))
+        return _in_calendar(np.asarray(array.to_numpy(zero_copy_only=False)))
     if pa.types.is_decimal(kind):
         return [None if cell is None else exact(cell) for cell in array.to_pylist()]
     listed: list[Any] = array.to_pylist()
     return listed
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """A cell that Python cannot hold, which the decoder refuses in the words of its column."""
+
+    told: str
+
+    def __repr__(self) -> str:
+        return self.told
+
+
+def _cell(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, KeyError, pa.ArrowException):
+        if is_text(scalar.type):
+            return scalar.as_buffer().to_pybytes()
+        counted = f" {scalar.value}" if pa.types.is_temporal(scalar.type) else ""
+        return _Unreadable(f"{scalar.type}{counted}")
+
+
+def _in_calendar(array: np.ndarray) -> np.ndarray:
+    """An array, as it is; raises OverflowError if it has times that are in none of the years 1 to 9999."""
+    if array.dtype.kind == "M" and np.datetime_data(array.dtype)[0] != "ns":
+        first, end = (np.datetime64(day, "D").astype(array.dtype) for day in ("0001-01-01", "10000-01-01"))
+        if ((array < first) | (array >= end)).any():
+            raise OverflowError
+    return array
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -142,10 +205,12 @@ def kept(column: Column, array: pa.Array, brought: Values) -> pa.Array:
         brought: the same as requests would bring it.
     """
     kind = STORED[column.kind]
-    if column.kind is Kind.CATEGORY:  # echoed as it was sent
-        return array.cast(kind)
+    if column.kind is Kind.CATEGORY:  # echoed as it was sent; what is no text is good where it is missing
+        held = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+        return array.cast(kind) if is_text(held) else pa.nulls(len(array), kind)
     if isinstance(brought, np.ndarray):
-        return pa.array(brought, from_pandas=True).cast(kind)
+        found = pa.array(brought, from_pandas=True)
+        return pa.nulls(len(found), kind) if found.null_count == len(found) else found.cast(kind)
     read = reader(column)
     counted = [None if value is None else read(value) for value in brought]
     return pa.array(counted, _COUNTED.get(column.kind, pa.float64())).cast(kind)

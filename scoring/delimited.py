@@ -55,9 +55,20 @@ def header(file: Any, known: Sequence[str], name: str) -> Header:
         line = content.decode().strip("\r\n")
     except UnicodeDecodeError as error:
         raise TableError(f"{name} is not UTF-8, in which CSV is read. Save it as UTF-8.") from error
-    split = {mark: [cell.strip() for cell in next(csv.reader([line], delimiter=mark))] for mark in _DELIMITERS}
-    mark = max(_DELIMITERS, key=lambda each: len({*split[each]} & {*known}))
+    split = {mark: names for mark in _DELIMITERS if (names := _split(line, mark))}
+    if not split:
+        ends = " Its lines end with CR alone; save it with LF or CR LF." if "\r" in line else ""
+        raise TableError(f"{name} has no header that is CSV.{ends}")
+    mark = max(split, key=lambda each: len({*split[each]} & {*known}))
     return Header(split[mark], mark, int(end))
+
+
+def _split(line: str, mark: str) -> list[str]:
+    """The cells of a line; none where it is no CSV with this delimiter, as one that is too long for a cell."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=mark))]
+    except csv.Error:
+        return []
 
 
 def spans(file: Any, start: int, rows: int, name: str) -> Iterator[Span]:

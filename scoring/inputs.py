@@ -1,21 +1,20 @@
 """What there is to score: files of an address, cut into parts that are read as streams of record batches."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.ipc
-import pyarrow.parquet as pq
 
-from scoring import delimited
-from scoring.columns import demand, is_text
+from scoring import delimited, typed
+from scoring.columns import NOTHING, Dropped, demand
 from scoring.manifest import InputFile, Partition
-from storage.place import is_local, opened
+from storage.place import failures, is_local, opened
 from validation.contract import Contract
-from validation.errors import StoreError, TableError
+from validation.errors import BoxwoodError, StoreError, TableError
 
 _BATCH, _CELLS = 1 << 16, 1 << 21
 """Rows that are decoded and scored at a time, and of how many cells: fewer rows of wide tables."""
@@ -23,13 +22,9 @@ PARQUET, ARROW, STREAM, CSV = "parquet", "arrow", "stream", "csv"
 _SUFFIXES = {".parquet": PARQUET, ".pq": PARQUET, ".csv": CSV, ".tsv": CSV, ".txt": CSV}
 _MAGIC = ((b"PAR1", PARQUET), (b"ARROW1", ARROW), (b"\xff\xff\xff\xff", STREAM))
 _BUFFER = 1 << 22
-"""What is read of a column of a file at a time."""
+"""What is read of a text file at a time."""
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 """What file systems say of a file that changes when it does, the best first."""
-
-
-_Names = Callable[[Sequence[str]], list[str]]
-"""Which of the columns of a file are read."""
 
 
 class Rows(NamedTuple):
@@ -49,7 +44,7 @@ class Rows(NamedTuple):
 class Inputs:
     """The files at an address: a file, a folder or a pattern with `*`; names that begin with `_` or `.` are none."""
 
-    def __init__(self, address: str, contract: Contract, dropped: Sequence[str] = (), root: str = "") -> None:
+    def __init__(self, address: str, contract: Contract, dropped: Dropped = NOTHING, root: str = "") -> None:
         """Open the address; raises StoreError.
 
         Args:
@@ -59,8 +54,8 @@ class Inputs:
             root: the path that the address leads to, where `listed` has found it before.
         """
         self.address = address
-        self.files, found = opened(address)
-        self.root = root or found
+        self.files, self._path = opened(address)
+        self.root = root or self._path
         self._contract, self._dropped = contract, dropped
         self._batch = max(1, min(_BATCH, _CELLS // len(contract.inputs)))
         self._known = [column.name for column in (*contract.inputs, *contract.keys)]
@@ -68,32 +63,35 @@ class Inputs:
     def listed(self) -> list[InputFile]:
         """The files, by name; raises TableError if there is none and StoreError if it cannot be said."""
         try:
-            if "*" in self.root:
-                self.root, found = self._globbed()
-            else:
-                found = self._found()
-        except OSError as error:
+            self.files.invalidate_cache()
+            self.root, found = self._globbed() if "*" in self._path else (self._path, self._found())
+        except failures(self.files) as error:
             raise StoreError(f"{self.address} cannot be listed: {error}.") from error
         if list(found) == [self.root]:
             self.root = self.root.rpartition("/")[0] or "/"
         named = {name: self._below(name) for name in sorted(found)}
         chosen = {name: below for name, below in named.items() if not _is_hidden(below)}
         if not chosen:
-            raise TableError(f"There is no file to score at {self.address}.")
+            hint = " Files and folders whose names begin with _ or . are left out." if found else ""
+            raise TableError(f"There is no file to score at {self.address}.{hint}")
         return [self._described(name, below, found[name]) for name, below in chosen.items()]
 
     def _found(self) -> dict[str, Any]:
         """What is known of each file at the address, by its path."""
         try:
-            told = self.files.info(self.root)
-        except FileNotFoundError:
+            told = self.files.info(self._path)
+        except FileNotFoundError as error:
+            if error.__cause__ is not None:  # over HTTP a server that fails is told so too
+                raise OSError(str(error.__cause__)) from error
             return {}
-        found: dict[str, Any] = self.files.find(self.root, detail=True) if told["type"] != "file" else {self.root: told}
+        found: dict[str, Any] = (
+            self.files.find(self._path, detail=True) if told["type"] != "file" else {self._path: told}
+        )
         return found
 
     def _globbed(self) -> tuple[str, dict[str, Any]]:
-        root = self.root.split("*", 1)[0].rpartition("/")[0]
-        found = self.files.glob(self.root, detail=True)
+        root = self._path.split("*", 1)[0].rpartition("/")[0]
+        found = self.files.glob(self._path, detail=True)
         return root, {name: told for name, told in found.items() if told["type"] == "file"}
 
     def _below(self, name: str) -> str:
@@ -101,7 +99,7 @@ class Inputs:
 
     def _described(self, name: str, below: str, told: dict[str, Any]) -> InputFile:
         stamp = next((str(told[key]) for key in _STAMPS if told.get(key)), "")
-        with _Reading(name), self.files.open(name, "rb") as file:
+        with self._reading(name), self.files.open(name, "rb") as file:
             return InputFile(below, int(told["size"] or 0), stamp, _format(name, file.read(8)))
 
     def partitions(self, files: Sequence[InputFile], rows: int) -> list[Partition]:
@@ -114,37 +112,34 @@ class Inputs:
 
     def _cut(self, place: int, file: InputFile, rows: int) -> Iterator[Partition]:
         name = self.path(file)
-        with _Reading(name), self._opened(file) as source:
+        with self._reading(name), self._opened(file) as source:
             if file.format == CSV:
-                found = delimited.header(source, self._known, name)
-                demand(self._contract, found.names, name, self._dropped)
-                for span in delimited.spans(source, found.end, rows, name):
-                    yield Partition(place, span.first, span.rows, span.start, span.stop)
-                return
-            if file.format == STREAM:
+                header = delimited.header(source, self._known, name)
+                demand(self._contract, header.names, name, self._dropped)
+                for text in delimited.spans(source, header.end, rows, name):
+                    yield Partition(place, text.first, text.rows, text.start, text.stop)
+            elif file.format == STREAM:
                 stream = pa.ipc.open_stream(source)
                 demand(self._contract, stream.schema.names, name, self._dropped)
                 if count := sum(map(len, stream)):
                     yield Partition(place, 0, count)
-                return
-            if file.format == PARQUET:
-                whole = pq.ParquetFile(source)
-                names, total = whole.schema_arrow.names, whole.metadata.num_rows
             else:
-                whole = pa.ipc.open_file(source)
-                names, total = whole.schema.names, sum(_sizes(whole))
-            demand(self._contract, names, name, self._dropped)
-        for first in range(0, total, rows):
-            yield Partition(place, first, min(rows, total - first))
+                groups_of = typed.parquet_groups if file.format == PARQUET else typed.arrow_groups
+                names, groups = groups_of(source)
+                demand(self._contract, names, name, self._dropped)
+                for span in typed.spans(groups, rows):
+                    yield Partition(place, span.first, span.rows, span.start, span.stop, span.skipped)
 
     def read(self, file: InputFile, part: Partition) -> Iterator[Rows]:
         """The rows of a part; raises TableError if they cannot be read."""
         name = self.path(file)
-        with _Reading(name), self._opened(file) as source:
+        with self._reading(name), self._opened(file) as source:
             if file.format == CSV:
                 yield from self._texts(source, part, name)
                 return
-            yield from _placed(_READERS[file.format](source, part, self._names, self._batch), part, self._batch)
+            span = typed.Span(part.first, part.rows, part.start, part.stop, part.skipped)
+            batches = _READERS[file.format](source, span, self._names, self._batch)
+            yield from _placed(batches, part, self._batch)
 
     def _texts(self, source: Any, part: Partition, name: str) -> Iterator[Rows]:
         header = delimited.header(source, self._known, name)
@@ -159,7 +154,17 @@ class Inputs:
             yield Rows(pa.RecordBatch.from_pylist([], table.schema), read.places, ragged)
 
     def _names(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if name in self._known and name not in self._dropped]
+        return [name for name in names if name in self._known and name not in self._dropped.names]
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Errors of a file that is read, as sentences."""
+        try:
+            yield
+        except BoxwoodError:
+            raise
+        except (*failures(self.files), pa.ArrowException, ValueError) as error:
+            raise TableError(f"{name} cannot be read: {error}.") from error
 
     def path(self, file: InputFile) -> str:
         """The path of a file."""
@@ -172,20 +177,6 @@ class Inputs:
         if is_local(self.files):
             return pa.OSFile(path)
         return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(self.files)).open_input_file(path)
-
-
-class _Reading:
-    """Errors of a file that is read, as sentences."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, pa.ArrowException | OSError) and not isinstance(error, GeneratorExit):
-            raise TableError(f"{self._name} cannot be read: {error}.") from error
 
 
 def _is_hidden(below: str) -> bool:
@@ -206,58 +197,7 @@ def _format(name: str, start: bytes) -> str:
     )
 
 
-def _sizes(whole: Any) -> list[int]:
-    """The rows of each row group or record batch."""
-    if isinstance(whole, pq.ParquetFile):
-        return [whole.metadata.row_group(place).num_rows for place in range(whole.metadata.num_row_groups)]
-    return [whole.get_batch(place).num_rows for place in range(whole.num_record_batches)]
-
-
-def _within(sizes: Sequence[int], part: Partition) -> tuple[list[int], int]:
-    """Which row groups or record batches hold a part, and how many rows of them come before it."""
-    starts = [0, *itertools.accumulate(sizes)]
-    stop = part.first + part.rows
-    chosen = [place for place, start in enumerate(starts[:-1]) if start < stop and starts[place + 1] > part.first]
-    return chosen, part.first - starts[chosen[0]]
-
-
-def _parquet(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
-    schema = pq.read_schema(source)
-    columns = names(schema.names)
-    texts = [name for name in columns if is_text(schema.field(name).type)]
-    file = pq.ParquetFile(source, read_dictionary=texts, pre_buffer=False, buffer_size=_BUFFER)
-    groups, skipped = _within(_sizes(file), part)
-    batches = file.iter_batches(batch_size=most, row_groups=groups, columns=columns, use_threads=False)
-    return _cut_out(batches, skipped, part.rows)
-
-
-def _arrow(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
-    file = pa.ipc.open_file(source)
-    columns = names(file.schema.names)
-    groups, skipped = _within(_sizes(file), part)
-    return _cut_out((file.get_batch(place).select(columns) for place in groups), skipped, part.rows)
-
-
-def _stream(source: Any, part: Partition, names: _Names, most: int) -> Iterator[pa.RecordBatch]:
-    file = pa.ipc.open_stream(source)
-    columns = names(file.schema.names)
-    return (batch.select(columns) for batch in file)
-
-
-_READERS = {PARQUET: _parquet, ARROW: _arrow, STREAM: _stream}
-
-
-def _cut_out(batches: Iterator[pa.RecordBatch], skipped: int, rows: int) -> Iterator[pa.RecordBatch]:
-    """So many rows of batches, after those that are skipped."""
-    for batch in batches:
-        if skipped >= len(batch):
-            skipped -= len(batch)
-            continue
-        cut = batch.slice(skipped, rows)
-        skipped, rows = 0, rows - len(cut)
-        yield cut
-        if not rows:
-            return
+_READERS = {PARQUET: typed.parquet, ARROW: typed.arrow, STREAM: typed.stream}
 
 
 def _placed(batches: Iterator[pa.RecordBatch], part: Partition, most: int) -> Iterator[Rows]:

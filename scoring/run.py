@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,12 +16,14 @@ import msgspec
 
 from model import bundle as bundles
 from model import signatures
+from model.bundle import Bundle
 from scoring import manifest, worker
+from scoring.columns import NOTHING, Dropped
 from scoring.engines import Engine
 from scoring.inputs import Inputs
 from scoring.job import Job
 from scoring.manifest import COMPLETE, NOTES, RUNNING, Done, Manifest, Plan
-from storage.place import Place, opened
+from storage.place import Place, lies_in
 from validation.errors import StoreError, TableError
 
 ROWS = 1 << 18
@@ -45,7 +48,7 @@ class Wanted:
     out: str
     bundle: Path
     explain: bool = False
-    dropped: Sequence[str] = ()
+    dropped: Dropped = NOTHING
     rows: int = ROWS
     workers: int = 0
     engine: Engine | None = None
@@ -56,47 +59,66 @@ def score(wanted: Wanted) -> Manifest:
 
     Raises:
         TableError: the input is not the model's, or partitions of it cannot be read; all others are there.
-        StoreError: the output is of something else, or cannot be written.
+        StoreError: the output is of something else, or cannot be written; or the input changed meanwhile.
         BundleError: there is no such model.
     """
-    _demand_apart(wanted)
     place = Place(wanted.out)
+    model = bundles.read(wanted.bundle, signatures.trusted_here())
+    inputs = Inputs(wanted.source, model.model.problem.contract, wanted.dropped)
+    _demand_apart(wanted, inputs, place)
     with place.alone():
-        known = manifest.read(place)
-        plan = _plan(wanted, place, known)
-        if known is not None and known.status == COMPLETE:
+        asked = _asked(wanted, model, inputs, place)
+        known = _begun(wanted, asked, inputs, place)
+        done = manifest.there(place, known)
+        if known.status == COMPLETE and len(done) == len(known.plan.partitions):
+            place.remove(NOTES)  # of a run that was killed in its last moment
             return known
-        if known is None:
-            manifest.write(place, Manifest(plan, RUNNING))
-        done = _finished(wanted, plan, manifest.noted(place))
-        whole = Manifest(plan, COMPLETE, [done[number] for number in range(len(plan.partitions))])
+        if known.status == COMPLETE:
+            manifest.write(place, Manifest(known.plan, RUNNING, list(done.values())))
+        done = _finished(wanted, known.plan, place, done)
+        _demand_there(known.plan, place, done)
+        _demand_same(wanted, known.plan, _asked(wanted, model, inputs, place))
+        whole = Manifest(known.plan, COMPLETE, [done[number] for number in range(len(known.plan.partitions))])
         manifest.write(place, whole)
         place.remove(NOTES)
         return whole
 
 
-def _demand_apart(wanted: Wanted) -> None:
-    (files, source), (others, out) = opened(wanted.source), opened(wanted.out)
-    if type(files) is type(others) and f"{out}/".startswith(f"{source}/"):
+def _demand_apart(wanted: Wanted, inputs: Inputs, place: Place) -> None:
+    if lies_in(place.files, place.root, inputs.files, inputs.root):
         raise StoreError(f"The output {wanted.out} lies in the input {wanted.source}, of which it would become a part.")
 
 
-def _plan(wanted: Wanted, place: Place, known: Manifest | None) -> Plan:
-    """The plan of this run, or that of the one which it goes on with; raises StoreError if that is another one."""
-    model = bundles.read(wanted.bundle, signatures.trusted_here())
-    inputs = Inputs(wanted.source, model.model.problem.contract, wanted.dropped)
-    files = inputs.listed()
-    asked = Plan(
-        wanted.source, inputs.root, model.manifest.problem, model.manifest.version, wanted.explain,
-        sorted(wanted.dropped), files, [],
+def _asked(wanted: Wanted, model: Bundle, inputs: Inputs, place: Place) -> Plan:
+    """The plan of what is asked for, not cut yet. Files of the output that a pattern finds are no input."""
+    listed = [file for file in inputs.listed() if not lies_in(inputs.files, inputs.path(file), place.files, place.root)]
+    names, others = wanted.dropped
+    return Plan(
+        wanted.source, inputs.root, model.manifest.problem, model.manifest.version, wanted.explain, sorted(names),
+        listed, [], others,
     )  # fmt: skip
-    if known is not None:
-        _demand_same(wanted, known.plan, asked)
-        return msgspec.structs.replace(asked, partitions=known.plan.partitions)
-    others = [name for name in place.names() if not name.startswith(".")]
-    if others:
-        raise StoreError(f"{wanted.out} has files of something else, as {others[0]}. Say another place for the output.")
-    return msgspec.structs.replace(asked, partitions=inputs.partitions(files, wanted.rows))
+
+
+def _begun(wanted: Wanted, asked: Plan, inputs: Inputs, place: Place) -> Manifest:
+    """The manifest of the run that this one goes on with, or the first one of this; raises StoreError."""
+    known = manifest.read(place)
+    if known is None:
+        there = place.sizes()
+        if manifest.MANIFEST not in there:
+            if there:
+                other = next(iter(there))
+                raise StoreError(
+                    f"{wanted.out} has files of something else, as {other}. Say another place for the output."
+                )
+            plan = msgspec.structs.replace(asked, partitions=inputs.partitions(asked.inputs, wanted.rows))
+            if manifest.begin(place, plan):
+                return Manifest(plan, RUNNING)
+        known = manifest.read(place)  # of another run, which has begun meanwhile: how it cut the input counts
+        if known is None:
+            raise StoreError(f"{wanted.out} has been removed meanwhile.")
+    _demand_same(wanted, known.plan, asked)
+    plan = msgspec.structs.replace(asked, partitions=known.plan.partitions)
+    return msgspec.structs.replace(known, plan=plan)
 
 
 def _demand_same(wanted: Wanted, known: Plan, asked: Plan) -> None:
@@ -108,8 +130,10 @@ def _demand_same(wanted: Wanted, known: Plan, asked: Plan) -> None:
         what = f"is of another input: {_difference(known, asked)}"
     elif known.explain != asked.explain:
         what = f"was begun {'with' if known.explain else 'without'} --explain"
-    elif known.dropped != asked.dropped:
-        what = f"was begun with --drop {' '.join(known.dropped)}" if known.dropped else "was begun without --drop"
+    elif (known.dropped, known.drop_others) != (asked.dropped, asked.drop_others):
+        others = ["--drop-others"] if known.drop_others else []
+        options = " ".join([*others, *([f"--drop {shlex.join(known.dropped)}"] if known.dropped else [])])
+        what = f"was begun with {options}" if options else "was begun without --drop"
     if what is not None:
         raise StoreError(f"{wanted.out} {what}. Say another place for the output, or remove what is there.")
 
@@ -125,12 +149,22 @@ def _difference(known: Plan, asked: Plan) -> str:
     return f"{changed or 'the file'} has changed"
 
 
-def _finished(wanted: Wanted, plan: Plan, done: Mapping[int, Done]) -> dict[int, Done]:
+def _demand_there(plan: Plan, place: Place, done: Mapping[int, Done]) -> None:
+    """Raise StoreError if partitions that were scored are not in the output: other machines may have another of it."""
+    there = manifest.there(place, Manifest(plan, RUNNING, list(done.values())))
+    if missing := len(done) - len(there):
+        raise StoreError(
+            f"{missing} of {len(done)} partitions are scored, and their files are not at {place.address}. All machines "
+            "that score must reach it at the same address: a bucket, or a folder that they share."
+        )
+
+
+def _finished(wanted: Wanted, plan: Plan, place: Place, done: Mapping[int, Done]) -> dict[int, Done]:
     """All partitions, once those that were not there are scored; raises TableError if some cannot be read."""
     left = [number for number in range(len(plan.partitions)) if number not in done]
     found, failed = dict(done), dict[int, TableError]()
     with _Progress(len(plan.partitions), done.values()) as progress:
-        for number, result in _scored(wanted, plan, left):
+        for number, result in _scored(wanted, plan, place, left):
             if isinstance(result, TableError):
                 failed[number] = result
             else:
@@ -139,15 +173,17 @@ def _finished(wanted: Wanted, plan: Plan, done: Mapping[int, Done]) -> dict[int,
     if failed:
         first = failed[min(failed)]
         raise TableError(
-            f"{len(failed)} of {len(plan.partitions)} partitions cannot be read. The first: {first} The others are "
-            "there, and the same command goes on."
+            f"{len(failed)} of {len(plan.partitions)} partitions cannot be read. The first: {first} "
+            f"{'The others are there, and the' if found else 'The'} same command goes on."
         )
     return found
 
 
-def _scored(wanted: Wanted, plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, Done | TableError]]:
+def _scored(
+    wanted: Wanted, plan: Plan, place: Place, numbers: Sequence[int]
+) -> Iterator[tuple[int, Done | TableError]]:
     """What comes of partitions, in the order in which they end; the first error of the output ends all."""
-    job = Job(wanted.bundle.resolve(), msgspec.json.encode(plan), wanted.out)
+    job = Job(wanted.bundle.resolve(), msgspec.json.encode(plan), place.address)
     workers = min(wanted.workers or _processors(), len(numbers))
     if wanted.engine is not None and numbers:
         yield from wanted.engine.scored(job, numbers)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scoring import manifest
-from scoring.columns import ROW
+from scoring.columns import ROW, VERSION
 from scoring.manifest import COMPLETE, Done, Manifest, Output, Plan
 from storage.place import Place
 
@@ -25,7 +26,7 @@ def problems(address: str) -> tuple[list[str], Manifest | None]:
     if found is None:
         return [f"There is no {manifest.MANIFEST} at {address}."], None
     if found.status != COMPLETE:
-        there, all_of_them = len(manifest.noted(place)), len(found.plan.partitions)
+        there, all_of_them = len(manifest.there(place, found)), len(found.plan.partitions)
         return [f"The run is not complete: {there} of {all_of_them} partitions are there."], found
     wrong = [*_partitions(found.plan, found.done), *_strangers(place, found)]
     for done in found.done:
@@ -45,20 +46,16 @@ def _partitions(plan: Plan, done: Sequence[Done]) -> Iterator[str]:
 
 
 def _strangers(place: Place, found: Manifest) -> Iterator[str]:
-    known = {output.path for done in found.done for output in _outputs(done)}
-    for name in place.names():
+    known = {output.path for done in found.done for output in done.outputs}
+    for name in place.sizes():
         if name.endswith(".parquet") and name not in known:
             yield f"{name} is in no partition of the manifest."
-
-
-def _outputs(done: Done) -> list[Output]:
-    return [done.answers, *([done.quarantine] if done.quarantine else [])]
 
 
 def _files(place: Place, done: Done) -> list[str]:
     """What is wrong with the files of a partition."""
     wrong = []
-    for output in _outputs(done):
+    for output in done.outputs:
         there = place.digest(output.path)
         if there is None:
             wrong.append(f"{output.path} is not there.")
@@ -70,8 +67,14 @@ def _files(place: Place, done: Done) -> list[str]:
 def _rows(place: Place, plan: Plan, done: Done) -> Iterator[str]:
     """Whether the rows of a partition are those of its part, each once."""
     part = plan.partitions[done.partition]
-    good = _places(place, done.answers)
-    bad = np.unique(_places(place, done.quarantine)) if done.quarantine else np.empty(0, dtype=np.int64)
+    answers = _read(place, done.answers, [ROW, VERSION])
+    others = set(answers.column(VERSION).unique().to_pylist()) - {plan.version}
+    if others:
+        yield f"Partition {done.partition} has answers of {', '.join(map(str, others))}, and not of {plan.version}."
+    good = answers.column(ROW).to_numpy()
+    bad = np.empty(0, dtype=np.int64)
+    if done.quarantine:
+        bad = np.unique(_read(place, done.quarantine, [ROW]).column(ROW).to_numpy())
     if (len(good), len(bad)) != (done.good, done.bad):
         told = f"{len(good):,} answers and {len(bad):,} refused rows"
         yield f"Partition {done.partition} has {told}; the manifest says others."
@@ -79,6 +82,7 @@ def _rows(place: Place, plan: Plan, done: Done) -> Iterator[str]:
         yield f"Partition {done.partition} has not each row of its part once, from {part.first:,} on."
 
 
-def _places(place: Place, output: Output) -> np.ndarray:
-    with place.files.open(place.path(output.path), "rb") as file:
-        return np.asarray(pq.read_table(file, columns=[ROW]).column(ROW).to_numpy())
+def _read(place: Place, output: Output, columns: Sequence[str]) -> pa.Table:
+    with place.reading(output.path) as file:
+        # by this thread alone: one of Arrow's may still hold the file when Python ends, which aborts it
+        return pq.read_table(file, columns=list(columns), use_threads=False, pre_buffer=False)

@@ -12,10 +12,11 @@ from model import signatures
 from model.predictor import open_predictor
 from scoring import manifest
 from scoring.batches import REFUSED, Answered, Scorer
-from scoring.columns import ROW
+from scoring.columns import ROW, Dropped
 from scoring.inputs import CSV, Inputs, Rows
 from scoring.manifest import Done, Output, Plan
 from storage.place import Place, digest
+from validation.errors import BundleError, TableError
 
 QUARANTINE = "_quarantine"
 _FILE = ("file", pa.dictionary(pa.int32(), pa.string()))
@@ -25,11 +26,18 @@ class Work:
     """What scores the partitions of one run, one after the other."""
 
     def __init__(self, bundle: Path, plan: Plan, out: str) -> None:
-        """Open the model and both ends; raises BundleError or StoreError."""
+        """Open the model and both ends; raises BundleError if it is not the plan's, and StoreError."""
         predictor = open_predictor(bundle, signatures.trusted_here())
+        if predictor.version != plan.version:
+            raise BundleError(
+                f"The model at {bundle} is {predictor.version}, and this run is of {plan.version}: it was replaced, or "
+                "this machine has another. Bring that one back, and the same command goes on."
+            )
         self._scorers = {text: Scorer(predictor, explain=plan.explain, text=text) for text in (False, True)}
         self._plan = plan
-        self._inputs = Inputs(plan.source, predictor.contract, plan.dropped, plan.root)
+        self._digest = plan.digest
+        left_out = Dropped(frozenset(plan.dropped), plan.drop_others)
+        self._inputs = Inputs(plan.source, predictor.contract, left_out, plan.root)
         self._place = Place(out)
 
     def score(self, number: int) -> Done:
@@ -44,18 +52,21 @@ class Work:
         scorer = self._scorers[file.format == CSV]
         name, refused = f"part-{number:05}.parquet", f"{QUARANTINE}/part-{number:05}.parquet"
         good = bad = 0
-        with self._place.writing(refused) as reasons, self._place.writing(name) as answers:
+        with self._place.writing(refused, lambda: bad > 0) as reasons, self._place.writing(name) as answers:
             with _Table(answers, scorer.schema, file.path) as table, _Table(reasons, REFUSED, file.path) as others:
                 for rows in self._inputs.read(file, part):
                     answered = scorer.answers(rows.batch, rows.places)
                     table.add(answered.answers)
                     others.add(*_reasons(answered, rows))
                     good, bad = good + len(answered.answers), bad + answered.bad + len(rows.ragged)
+            if good + bad != part.rows:
+                raise TableError(
+                    f"{self._inputs.path(file)} has {good + bad:,} rows from row {part.first:,} on, and had "
+                    f"{part.rows:,} when the run began."
+                )
             written = _output(name, answers), _output(refused, reasons) if bad else None
-            if not bad:
-                reasons.unlink()
         done = Done(number, good, bad, *written)
-        manifest.note(self._place, done)
+        manifest.note(self._place, self._digest, done)
         return done
 
 

@@ -26,13 +26,7 @@ HERE = Path(__file__).parent.parent
 
 def main() -> None:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m serving.alone", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", help="else as the platform says, or 3000")
-    parser.add_argument(
-        "command", nargs="?", choices=["serve"], help="how SageMaker starts an image; does nothing else"
-    )
-    options = parser.parse_args()
+    options = _options()
     try:
         if options.port is not None:
             requested = port.number(options.port, "--port")
@@ -70,6 +64,16 @@ def main() -> None:
         ssl_certfile=settings.tls_cert if secure else None,
         ssl_keyfile=settings.tls_key if secure else None,
     )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m serving.alone", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", help="else as the platform says, or 3000")
+    parser.add_argument(
+        "command", nargs="?", choices=["serve"], help="how SageMaker starts an image; does nothing else"
+    )
+    return parser.parse_args()
 
 
 def given_port(environment: Mapping[str, str], *, sagemaker: bool) -> int:

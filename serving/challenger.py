@@ -14,11 +14,11 @@ import msgspec
 
 from model.record import CHALLENGER, SHADOW, Record, as_text
 from serving import settings
+from serving.counters import ChallengerMetrics
 from serving.description import Challenger
 from serving.journal_entry import Entry, inputs, sent
 from serving.models import Models
 from serving.served_model import ServedModel
-from serving.telemetry import ChallengerMetrics
 from validation.errors import CallerLeft, Overloaded, RequestError, SettingsError
 from validation.table import Table
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from model.record import EVENT, SHADOW, KeyHash, Record, Role
 from serving import journal_files
+from serving.counters import JournalMetrics
 from serving.journal_entry import Entry, inputs, keys, sent
 from serving.journal_files import Sink
 from serving.settings import Settings
-from serving.telemetry import JournalMetrics
 from validation.decode import Decoded
 from validation.table import Table
 from validation.wire import Prediction

@@ -1,6 +1,7 @@
 """A folder, or a prefix at any address that fsspec knows. Files appear whole or not at all.
 
-A local file gets its name once it is written; one of a bucket comes in one request, or in parts that the bucket joins.
+A local file gets its name once it is on the disk; one of a bucket comes in one request, or in parts that the bucket
+joins.
 """
 
 import contextlib
@@ -10,16 +11,17 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
 
-from validation.errors import StoreError
+from validation.errors import BoxwoodError, StoreError
 
 _TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Written(NamedTuple):
@@ -33,7 +35,7 @@ def opened(address: str) -> tuple[Any, str]:
     """The file system of an address, and the path there; raises StoreError."""
     try:
         files, root = fsspec.core.url_to_fs(address)
-    except (ValueError, ImportError, OSError) as error:
+    except Exception as error:  # each file system has errors of its own, as where it finds no credentials
         raise StoreError(f"{address} cannot be opened: {error}.") from error
     return files, str(root).rstrip("/") or "/"
 
@@ -43,14 +45,34 @@ def is_local(files: Any) -> bool:
     return "file" in (files.protocol if isinstance(files.protocol, tuple | list) else (files.protocol,))
 
 
+def failures(files: Any) -> tuple[type[Exception], ...]:
+    """What a file system raises: those of buckets and of the web have errors of their own, with no common base."""
+    return (OSError,) if is_local(files) else (Exception,)
+
+
+def lies_in(files: Any, path: str, others: Any, folder: str) -> bool:
+    """Whether a path is a folder of another file system or below it, whatever links lead there."""
+    if is_local(files) and is_local(others):
+        path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return type(files) is type(others) and f"{path}/".startswith(f"{folder.rstrip('/')}/")
+
+
 class Place:
     """A folder, or a prefix of a bucket."""
 
     def __init__(self, address: str) -> None:
-        """Open it; raises StoreError."""
-        self.address = address
+        """Open it; raises StoreError.
+
+        Attributes:
+            address: where it is, for every process of this machine: a local path is absolute.
+        """
+        if not address or "::" in address:  # fsspec would take the current folder, or the last of a chain
+            raise StoreError(f"{address!r} is no address to write to. Name a folder, or a prefix of a bucket.")
         self.files, self.root = opened(address)
         self.local = is_local(self.files)
+        self.address = self.root if self.local else address
+        if not self.local and set("*?[") & {*self.root}:  # file systems would take it for a pattern when they remove
+            raise StoreError(f"{address} has one of * ? [ in it, which a prefix of a bucket cannot have here.")
 
     def path(self, name: str) -> str:
         """The path of a file there."""
@@ -85,27 +107,52 @@ class Place:
                 return None
             return content
 
-    def contents(self, folder: str) -> list[bytes]:
-        """The contents of all whole files in a folder; raises StoreError."""
-        whole = [self.path(name) for name in self.names(folder)]
+    def contents(self, names: Sequence[str]) -> list[bytes]:
+        """The contents of those of some files that are still there; raises StoreError."""
+        paths = [self.path(name) for name in names]
+        with self._explained(self.root):
+            # not by `cat`, which takes [1] in a name for a pattern
+            found = self.files.cat_ranges(paths, None, None, on_error="return") if paths else []
+            for failed in found:
+                if isinstance(failed, Exception) and not isinstance(failed, FileNotFoundError):
+                    raise failed
+        return [content for content in found if isinstance(content, bytes)]
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """The size in bytes of each whole file in a folder, by its path below this place, sorted. Raises StoreError."""
         with self._explained(self.path(folder)):
-            return list(self.files.cat(whole, recursive=False).values()) if whole else []
+            self.files.invalidate_cache()
+            try:
+                found = self.files.find(self.path(folder).rstrip("/"), detail=True)
+            except FileNotFoundError:
+                return {}
+        below = {str(name).removeprefix(f"{self.root}/"): told["size"] for name, told in sorted(found.items())}
+        return {name: size for name, size in below.items() if not name.rpartition("/")[2].startswith(".")}
+
+    def names(self, folder: str = "") -> list[str]:
+        """All whole files in a folder, as paths below this place, sorted; none if there is none. Raises StoreError."""
+        return list(self.sizes(folder))
 
     def open(self, name: str) -> Any:
         """A file to read, for libraries that take one; raises StoreError."""
         with self._explained(self.path(name)):
             return self.files.open(self.path(name), "rb")
 
-    def names(self, folder: str = "") -> list[str]:
-        """All whole files in a folder, as paths below this place, sorted; none if there is none. Raises StoreError."""
-        with self._explained(self.path(folder)):
-            self.files.invalidate_cache()
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a small file if there is none of that name; returns whether it did. Raises StoreError.
+
+        Of two runs that do so in a bucket at a time one does, where the bucket knows `If-None-Match` or its like, as S3
+        and Google Cloud Storage do. A local folder is locked by `alone`.
+        """
+        if self.local:
+            self.write(name, content)
+            return True
+        with self._explained(self.path(name)):
             try:
-                found = self.files.find(self.path(folder).rstrip("/"))
-            except FileNotFoundError:
-                return []
-            below = [str(name).removeprefix(f"{self.root}/") for name in found]
-            return sorted(name for name in below if not name.rpartition("/")[2].startswith("."))
+                self.files.pipe_file(self.path(name), content, mode="create")
+            except FileExistsError:
+                return False
+            return True
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file; raises StoreError."""
@@ -113,29 +160,53 @@ class Place:
             temporary.write_bytes(content)
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
-        """A local file to write, which becomes the file of that name once it is whole, or none where it is removed.
+    def writing(self, name: str, wanted: Callable[[], bool] = lambda: True) -> Iterator[Path]:
+        """A local file to write, which becomes the file of that name once it is whole.
 
-        Raises StoreError.
+        Args:
+            name: of the file.
+            wanted: asked at the end whether there is to be such a file.
+
+        Raises:
+            StoreError: it cannot be written.
         """
-        path = self.path(name)
-        with self._explained(path):
-            folder, _, file = path.rpartition("/")
-            if self.local:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-                temporary = Path(folder, f"{_TEMPORARY}{file}-{secrets.token_hex(4)}")
-                try:
-                    yield temporary
-                    if temporary.exists():
-                        temporary.replace(path)
-                finally:
-                    temporary.unlink(missing_ok=True)
-                return
-            with tempfile.TemporaryDirectory(prefix="boxwood-") as scratch:
-                temporary = Path(scratch, file)
+        with self._room(name) as folder:
+            temporary = Path(folder, f"{_TEMPORARY}{secrets.token_hex(8)}")
+            try:
                 yield temporary
-                if temporary.exists():
-                    self.files.put_file(str(temporary), path)
+                if wanted():
+                    self._named(temporary, self.path(name))
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _room(self, name: str) -> Iterator[str]:
+        """The folder of a file that is being written: the output's, in which it only needs its name, or a temporary."""
+        if self.local:
+            with self._explained(self.path(name)):
+                os.makedirs(self.root, exist_ok=True)  # noqa: PTH103
+                yield self.root
+            return
+        try:
+            with tempfile.TemporaryDirectory(prefix="boxwood-") as scratch:
+                yield scratch
+        except OSError as error:
+            raise StoreError(
+                f"{tempfile.gettempdir()}, where files are written before they are sent to {self.address}, cannot be "
+                f"written: {error.strerror or error}. TMPDIR names another folder; the same command goes on."
+            ) from error
+
+    def _named(self, temporary: Path, path: str) -> None:
+        """Give a whole file its name, on a disk that may lose its power the next moment."""
+        if not self.local:
+            with self._explained(path):
+                self.files.put_file(str(temporary), path)
+            return
+        folder = Path(path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(folder)
 
     def remove(self, name: str) -> None:
         """Remove a file or a folder, if it is there; raises StoreError."""
@@ -152,19 +223,34 @@ class Place:
                 return None
 
     @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        """A file, open to be read; raises StoreError."""
+        with self._explained(self.path(name)), self.files.open(self.path(name), "rb") as file:
+            yield file
+
+    @contextlib.contextmanager
     def _explained(self, path: str) -> Iterator[None]:
         """Errors of the file system as sentences."""
         try:
             yield
-        except FileNotFoundError as error:
-            raise StoreError(f"{path} cannot be written or read: {error}.") from error
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        except BoxwoodError:
+            raise
+        except failures(self.files) as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise StoreError(
                     f"There is no room at {self.address}: {os.strerror(error.errno)}. What is whole stays; make room, "
                     "and the same command goes on."
                 ) from error
             raise StoreError(f"{path} cannot be written or read: {error}.") from error
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    opened_file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened_file)
+    finally:
+        os.close(opened_file)
 
 
 def digest(file: Any) -> Written:

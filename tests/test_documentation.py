@@ -26,6 +26,7 @@ from training.data import gates, ingest, tables
 from training.data.clean import CleanParams
 from training.data.source import SourceParams
 from training.data.split import SplitParams
+from training.distributed.params import ClusterParams
 from training.evaluation import columns
 from training.evaluation.evaluate import EvaluateParams
 from training.learning.params import TrainParams
@@ -48,6 +49,7 @@ SECTIONS: dict[str, type[Any]] = {
     "promote": PromoteParams,
     "monitor": MonitorParams,
     "retrain": RetrainParams,
+    "cluster": ClusterParams,
 }
 """What params.yaml has for each problem."""
 

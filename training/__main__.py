@@ -89,6 +89,9 @@ def _add_tables(run: argparse.ArgumentParser, draft: argparse.ArgumentParser, so
         command.add_argument(
             "--labelled", metavar="FILE", help="answered rows whose true values have come, to lie beside the table"
         )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="train on the cluster of this scheduler of Dask, as tcp://host:8786"
+    )
     run.add_argument("--learn", action="store_true", help="stop before the registry, which need not be there")
     run.add_argument("--target", help="the header of what is predicted: drafts the problem if there is none")
     draft.add_argument("--target", required=True, help="the header of what is predicted")
@@ -106,6 +109,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "run":
         from training import run
 
+        if options.scheduler:
+            _run_on_cluster(options)
+            return
         table = run.Table(options.data, options.sheet, options.labelled)
         if options.target and _drafted(options):
             table = run.Table()  # the draft has brought it
@@ -138,6 +144,27 @@ def _run(options: argparse.Namespace) -> None:
                 tune.main(problem, options.trials, options.minutes, write=options.write)
         case stage:
             _run_stage(problem, stage)
+
+
+def _run_on_cluster(options: argparse.Namespace) -> None:
+    """Train on Dask; raises SettingsError for what a cluster does not do, or where Dask is missing."""
+    if not options.data:
+        raise SettingsError(
+            "A cluster trains on a folder of Parquet files that all its workers can read: say which, DATA=address."
+        )
+    if options.labelled or options.target or options.sheet or options.learn:
+        raise SettingsError(
+            "With a scheduler there is DATA and nothing else: problems are drafted on one machine, and labelled rows "
+            "are learned from there."
+        )
+    [wanted_here, *others] = wanted.read(options.problem)
+    if others or wanted_here.called:
+        raise SettingsError("A cluster trains one problem: say which with PROBLEM=name, without a version.")
+    try:
+        from training.distributed import run
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"--scheduler needs {error.name}, which `make engines` installs.") from error
+    run.main(wanted_here.problem, options.data, options.scheduler)
 
 
 def _drafted(options: argparse.Namespace) -> bool:

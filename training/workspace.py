@@ -26,16 +26,22 @@ _LOCK = Path(".dvc/run.lock")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files of one problem, relative to the project's folder."""
+    """The files of one problem, relative to the project's folder.
+
+    Attributes:
+        problem: its name.
+        cluster: whether they are those of a training on a cluster, which lie beside the outputs of DVC's stages.
+    """
 
     SOURCE: ClassVar[str] = "source.json"
 
     problem: str
+    cluster: bool = False
 
     @property
     def folder(self) -> Path:
-        """The folder data/<problem>."""
-        return Path("data") / self.problem
+        """The folder data/<problem>, or the one for clusters in it."""
+        return Path("data") / self.problem / "cluster" if self.cluster else Path("data") / self.problem
 
     @property
     def raw(self) -> Path:
@@ -91,7 +97,7 @@ class Workspace:
     @property
     def checkpoints(self) -> Path:
         """How far a training had come that was interrupted; beside the stage's outputs, which DVC removes first."""
-        return Path("stores/checkpoints") / self.problem
+        return Path("stores/checkpoints") / (f"{self.problem}.cluster" if self.cluster else self.problem)
 
     @property
     def bundle(self) -> Path:
@@ -105,8 +111,11 @@ class Workspace:
 
     @property
     def registered(self) -> Path:
-        """The registry's receipt; it lies in the store, so that a deleted store heals."""
-        return receipts.registered(self.problem)
+        """The registry's receipt; it lies in the store, so that a deleted store heals.
+
+        That of a cluster's model lies beside it: a receipt that DVC did not write would have it register again.
+        """
+        return self.folder / "registered.json" if self.cluster else receipts.registered(self.problem)
 
     @property
     def packaged(self) -> Path:

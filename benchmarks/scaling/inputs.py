@@ -1,7 +1,7 @@
 """What the arithmetic starts from: measured figures, our own settings, prices and limits of platforms."""
 
+import contextlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from serving.settings import Settings
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks/results.md"
 _AUTOSCALER = ROOT / "deploy/kubernetes/plain/autoscaler.yaml"
+LOWEST, HIGHEST = 1e-9, 1e15
+"""Of an input that divides, and of any: the arithmetic stays finite between them."""
 _BYTES = "one row of flights, measured on a running service on 2026-11-30"
 _READ = "a copy read on 2026-11-30"
 _RUN = f"price list of Cloud Run, Tier 1, {_READ}"
@@ -34,10 +36,38 @@ class Input(NamedTuple):
 
 
 def defaults(results: str) -> dict[str, Input]:
-    """All inputs by their names; `results` is the text that `make bench` wrote."""
-    return {**_measured(results), **_own(), **_PLATFORMS}
+    """All inputs by their names; `results` is the text that `make bench` wrote.
+
+    Raises:
+        ValueError: where a figure is not in it, with a sentence.
+    """
+    found = {**_measured(results), **_own(), **_PLATFORMS}
+    for name, each in found.items():
+        number(name, str(each.value))
+    return found
 
 
+def number(name: str, text: str) -> float:
+    """The value of an input as a flag has it.
+
+    Raises:
+        ValueError: for what is no number, or none that the input can have, with a sentence.
+    """
+    least = 1 if name in _COUNTS else 0 if name in _MAY_BE_NOTHING else LOWEST
+    most = 1 if name == "share" else HIGHEST
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if least <= value <= most and (name not in _COUNTS or value.is_integer()):
+            return value
+    raise ValueError(f"--{name}: {text} is no {'whole ' * (name in _COUNTS)}number from {least:g} to {most:g}")
+
+
+_COUNTS = {"least-pods", "most-pods", "most-instances", "concurrency", "node-pods", "nodes"}
+_MAY_BE_NOTHING = {
+    "run-cpu", "run-memory", "run-request-cpu", "run-request-memory", "run-million", "node", "cluster", "log-gib",
+    "log-free", "image-mb", "ready", "reaction",
+}  # fmt: skip
+"""Prices, what is free of them, and times that some do not have."""
 _PLATFORMS = {
     "core": Input(0.5, "of a measured core is a vCPU", "a vCPU is usually one of two threads of a core; not measured"),
     "request-bytes": Input(308, "bytes, HTTP", _BYTES),
@@ -90,32 +120,46 @@ def _own() -> dict[str, Input]:
 
 def _measured(results: str) -> dict[str, Input]:
     """What `make bench` measured of one worker."""
-    source = "benchmarks/results.md"
-    http = _row(results, "Single rows over HTTP", "Boxwood, alone")
-    typed = _row(results, "Single rows over gRPC", "Boxwood, typed")
-    [explained] = re.findall(r"^\| 1 \| 2 \| ([\d,]+) \|", _section(results, "Explanations"), re.MULTILINE)
-    rate, p99 = _number(http["32 connections"]), re.findall(r"p99 ([\d.]+) ms", http["32 connections"])[0]
+    source, http = "benchmarks/results.md", "Single rows over HTTP"
+    calls = _cell(results, http, "Boxwood, alone", "32 connections")
+    typed = _cell(results, "Single rows over gRPC", "Boxwood, typed", "calls")
+    p99 = _found(r"p99 ([\d.]+) ms", calls, f"'{http}', '32 connections' has no p99 in ms")
+    explained = _found(
+        r"(?m)^\| 1 \| 2 \| ([\d,]+) \|", _section(results, "Explanations"),
+        "'Explanations' has no row for 1 row and 2 connections",
+    )  # fmt: skip
     return {
-        "rate": Input(rate, "single rows a second of a worker over HTTP, 32 connections", source),
+        "rate": Input(_number(calls), "single rows a second of a worker over HTTP, 32 connections", source),
         "p99": Input(float(p99), "ms, 99 % of their answers", source),
-        "typed": Input(_number(typed["calls"]), "the same over typed gRPC, 32 calls", source),
+        "typed": Input(_number(typed), "the same over typed gRPC, 32 calls", source),
         "explained": Input(_number(explained), "explanations a second, one row each", source),
     }
 
 
-def _row(results: str, title: str, name: str) -> Mapping[str, str]:
-    """A row of the first table of a section, by the heads of its columns."""
+def _cell(results: str, title: str, name: str, column: str) -> str:
+    """A cell of the first table of a section."""
     lines = [line for line in _section(results, title).splitlines() if line.startswith("| ")]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    [found] = [row for row in table if row[0] == name]
-    return dict(zip(table[0], found, strict=True))
+    rows = [row for row in table if row[0] == name]
+    if not rows:
+        raise ValueError(f"'{title}' has no row '{name}'")
+    if column not in table[0]:
+        raise ValueError(f"'{title}' has no column '{column}'")
+    return dict(zip(table[0], rows[0], strict=True))[column]
 
 
 def _section(results: str, title: str) -> str:
-    [found] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", results, re.DOTALL | re.MULTILINE)
-    return str(found)
+    pattern = rf"(?ms)^## {re.escape(title)}\n(.*?)(?=^## |\Z)"
+    return _found(pattern, results, f"it has no section '{title}'")
+
+
+def _found(pattern: str, text: str, otherwise: str) -> str:
+    """What the group of a pattern matches; ValueError with the sentence `otherwise` if nothing does."""
+    if (found := re.search(pattern, text)) is None:
+        raise ValueError(otherwise)
+    return found[1]
 
 
 def _number(text: str) -> float:
     """The number that a text begins with."""
-    return float(re.findall(r"^[\d,.]+", text)[0].replace(",", ""))
+    return float(_found(r"^([\d,]*\d(?:\.\d+)?)", text, f"'{text}' begins with no number").replace(",", ""))

@@ -9,6 +9,22 @@ MONTH = 730 * 3_600
 _GIB = 2**30
 
 
+class Journal(NamedTuple):
+    """What the journals of all workers record, with their default settings.
+
+    Attributes:
+        rows: a second.
+        share: of all rows.
+        gibibytes: a month.
+        dollars: a month, as a structured log.
+    """
+
+    rows: float
+    share: float
+    gibibytes: float
+    dollars: float
+
+
 class Plan(NamedTuple):
     """What one load takes.
 
@@ -24,9 +40,8 @@ class Plan(NamedTuple):
         gigabits: a second, of requests and answers.
         series: in Prometheus.
         samples: that it takes a second.
-        rows: that the journal records a second, with its default settings.
-        recorded: which share of all rows that is.
-        log: GiB of them a month; as a structured log they cost `logging` USD.
+        instance_journal, pod_journal: what is recorded on Cloud Run, and on Kubernetes, where there are more workers
+            than needed if the load is small.
         pulled: GB that the nodes pull for a new image.
         refused: requests until more pods answer, if the load doubles at once on Kubernetes.
         waiting: requests that wait for a start, if it does on Cloud Run.
@@ -45,10 +60,8 @@ class Plan(NamedTuple):
     gigabits: float
     series: float
     samples: float
-    rows: float
-    recorded: float
-    log: float
-    logging: float
+    instance_journal: Journal
+    pod_journal: Journal
     pulled: float
     refused: float
     waiting: float
@@ -70,8 +83,6 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
     pods = max(workers, int(given["least-pods"]))
     nodes = math.ceil(pods / given["node-pods"])
     series = pods * given["series"]
-    rows = min(load, workers * given["journal-rows"])
-    log = rows * given["line-bytes"] * MONTH / _GIB
     does = given["rate"] * given["core"]
     return Plan(
         load=load,
@@ -87,10 +98,8 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
         gigabits=load * (given["request-bytes"] + given["answer-bytes"]) * 8 / 1e9,
         series=series,
         samples=series / given["scrape"],
-        rows=rows,
-        recorded=rows / load,
-        log=log,
-        logging=max(0.0, log - given["log-free"]) * given["log-gib"],
+        instance_journal=_journal(load, instances, given),
+        pod_journal=_journal(load, pods, given),
         pulled=nodes * given["image-mb"] / 1_000,
         refused=max(0.0, 2 * load - pods * does) * given["reaction"],
         waiting=max(0.0, 2 * load - instances * does) * given["ready"],
@@ -98,15 +107,10 @@ def planned(load: float, given: Mapping[str, float]) -> Plan:
 
 
 def limits(given: Mapping[str, float]) -> list[Limit]:
-    """All limits, the first that is reached first."""
+    """The limits that are ever reached, the first one first."""
     usable, let_in = _usable(given), _let_in(given)
-    free = given["log-free"] * _GIB / MONTH / given["line-bytes"]
     found = [
-        Limit(free, f"the {given['log-free']:g} GiB of log a month that cost nothing", "`BOXWOOD_JOURNAL_PERCENT`"),
-        Limit(
-            given["journal-rows"], f"the {given['journal-rows']:g} rows a second that a worker records",
-            "none: it is there to bound the log; verdicts need thousands of rows a day",
-        ),
+        *_limits_of_journals(given),
         Limit(given["most-instances"] * let_in, f"`max_instances: {given['most-instances']:g}` of Cloud Run", "ours"),
         Limit(given["most-pods"] * usable, f"`maxReplicas: {given['most-pods']:g}` of the autoscalers", "ours"),
         Limit(
@@ -123,6 +127,34 @@ def limits(given: Mapping[str, float]) -> list[Limit]:
         ),
     ]  # fmt: skip
     return sorted(found)
+
+
+def _limits_of_journals(given: Mapping[str, float]) -> list[Limit]:
+    """Those of what is recorded; a worker that may record more than it is planned to answer has no limit."""
+    usable, let_in = _usable(given), _let_in(given)
+    rows, pods = given["journal-rows"], given["least-pods"]
+    unpaid = min(_unpaid(1, let_in, given), _unpaid(pods, usable, given))
+    free = f"the {given['log-free']:g} GiB of log a month that cost nothing"
+    found = [Limit(unpaid, free, "`BOXWOOD_JOURNAL_PERCENT`")]
+    enough = "none: it is there to bound the log; verdicts need thousands of rows a day"
+    if rows < let_in:
+        found.append(Limit(rows, f"the {rows:g} rows a second that an instance of Cloud Run records", enough))
+    if rows < usable:
+        found.append(Limit(pods * rows, f"the {pods * rows:g} rows a second that {pods:g} pods record", enough))
+    return found
+
+
+def _journal(load: float, workers: int, given: Mapping[str, float]) -> Journal:
+    """What so many workers record of a load."""
+    rows = min(load, workers * given["journal-rows"])
+    gibibytes = rows * given["line-bytes"] * MONTH / _GIB
+    return Journal(rows, rows / load, gibibytes, max(0.0, gibibytes - given["log-free"]) * given["log-gib"])
+
+
+def _unpaid(least: float, usable: float, given: Mapping[str, float]) -> float:
+    """Up to which load the log costs nothing, with so many workers at least and so many requests a second for each."""
+    rows = given["log-free"] * _GIB / MONTH / given["line-bytes"]
+    return rows if least * given["journal-rows"] > rows else rows // given["journal-rows"] * usable
 
 
 def _usable(given: Mapping[str, float]) -> float:

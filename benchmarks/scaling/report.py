@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.report import table
 from benchmarks.scaling.inputs import Input
-from benchmarks.scaling.plan import Limit, Plan
+from benchmarks.scaling.plan import Journal, Limit, Plan
 
 _SECTIONS: Mapping[str, Mapping[str, Callable[[Plan], str]]] = {
     "Workers": {
@@ -19,14 +19,17 @@ _SECTIONS: Mapping[str, Mapping[str, Callable[[Plan], str]]] = {
         "Cloud Run, billed by request": lambda plan: _dollars(plan.by_request),
         "nodes of 8 vCPU": lambda plan: f"{plan.nodes:,}",
         "Kubernetes on them": lambda plan: _dollars(plan.cluster),
-        "the journal as a structured log": lambda plan: _dollars(plan.logging),
+        "the journal as a structured log, Cloud Run": lambda plan: _dollars(plan.instance_journal.dollars),
+        "the journal as a structured log, Kubernetes": lambda plan: _dollars(plan.pod_journal.dollars),
     },
     "What comes with it": {
         "requests and answers": lambda plan: f"{plan.gigabits:,.3g} Gbit/s",
         "series in Prometheus": lambda plan: f"{plan.series:,.0f}",
         "samples a second": lambda plan: f"{plan.samples:,.0f}",
-        "rows that the journal records": lambda plan: f"{plan.rows:,.0f}/s, {100 * plan.recorded:.1f} %",
-        "the journal": lambda plan: f"{plan.log:,.0f} GiB a month",
+        "rows that the journal records, Cloud Run": lambda plan: _recorded(plan.instance_journal),
+        "rows that the journal records, Kubernetes": lambda plan: _recorded(plan.pod_journal),
+        "the journal, Cloud Run": lambda plan: f"{plan.instance_journal.gibibytes:,.0f} GiB a month",
+        "the journal, Kubernetes": lambda plan: f"{plan.pod_journal.gibibytes:,.0f} GiB a month",
         "pulled for a new image": lambda plan: f"{plan.pulled:,.1f} GB",
         "refused if the load doubles at once, Kubernetes": lambda plan: f"{plan.refused:,.0f}",
         "waiting for a start if it does, Cloud Run": lambda plan: f"{plan.waiting:,.0f}",
@@ -46,6 +49,10 @@ def rendered(plans: Sequence[Plan], reached: Sequence[Limit], inputs: Mapping[st
     given = [[f"`--{name}`", _plain(each.value), each.unit, each.source] for name, each in inputs.items()]
     parts.append("**Inputs**\n\n" + table(["flag", "value", "of what", "from"], given))
     return "\n\n".join(parts)
+
+
+def _recorded(journal: Journal) -> str:
+    return f"{journal.rows:,.0f}/s, {100 * journal.share:.1f} %"
 
 
 def _dollars(amount: float) -> str:

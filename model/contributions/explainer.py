@@ -26,7 +26,7 @@ class Explainer:
     """The contributions of a booster, summed to columns. It may be called from several threads.
 
     By which way a row is explained depends on how many come with it, and on whether as many as make the tables came
-    before. The two ways agree to about 14 digits.
+    before; unless a caller always wants tables. The two ways agree to about 14 digits.
     """
 
     def __init__(self, booster: lgb.Booster, text: str, owners: np.ndarray) -> None:
@@ -44,17 +44,19 @@ class Explainer:
         self.refusal = ""
         """Why the model has no tables; empty as long as they were not refused."""
 
-    def __call__(self, matrix: np.ndarray, threads: int = 1) -> np.ndarray:
+    def __call__(self, matrix: np.ndarray, threads: int = 1, *, always: bool = False) -> np.ndarray:
         """SHAP values of raw scores, summed to columns.
 
         Args:
             matrix: the model matrix of float64, shape (rows, features).
             threads: at most so many at once.
+            always: whether tables explain however few rows there are, so that what these get depends on nothing that
+                came before. A model that has no tables is LightGBM's always.
 
         Returns:
             Shape (rows, outputs, columns + 1), the base value last; they add up to the raw scores.
         """
-        tables = self._ready(len(matrix))
+        tables = self._made() if always else self._ready(len(matrix))
         return self._slowly(matrix, threads) if tables is None else tables(matrix, threads)
 
     def prepare(self) -> int:

@@ -18,9 +18,9 @@ from msgspec import UNSET, UnsetType
 
 from serving import journal_files
 from serving.access.caller import Asked
+from serving.counters import AuditMetrics
 from serving.journal_files import Files, Sink, StandardOutput
 from serving.settings import Settings
-from serving.telemetry import AuditMetrics
 from validation.wire import Predictions
 
 EVENT = "request"

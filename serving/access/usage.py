@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from serving.access.caller import Usage
-from serving.telemetry import CallerMetrics
+from serving.counters import CallerMetrics
 
 TELL_SECONDS = 1.0
 """How long metrics may lag behind."""

@@ -9,7 +9,8 @@ import yaml
 from tests.project import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
-_KNOWN = {"apiVersion", "kind", "resources", "images", "namespace"}
+_KNOWN = {"apiVersion", "kind", "resources", "images", "namespace", "configurations"}
+"""Configurations say where else names and labels stand, which a folder of one's own may change and these do not."""
 Resource = dict[str, Any]
 
 

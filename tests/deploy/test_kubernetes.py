@@ -185,9 +185,10 @@ def test_pods_are_scaled_by_a_metric_that_there_is(client: httpx.Client) -> None
     assert wanted["pods"]["metric"]["name"] == rule["name"]["as"]
     plain = one(FOLDER / "plain", "HorizontalPodAutoscaler")["spec"]
     assert plain == {**one(folder, "HorizontalPodAutoscaler")["spec"], "metrics": [processor]}
-    [endpoint] = one(folder, "ServiceMonitor")["spec"]["endpoints"]
+    monitor = one(folder, "ServiceMonitor")["spec"]
+    [endpoint] = monitor["endpoints"]
     assert client.get(endpoint["path"]).status_code == 200
-    service = one(folder, "Service")  # whose name is the job of its series
+    service = one(folder, "Service")
     assert endpoint["port"] in {each["name"] for each in service["spec"]["ports"]}
     jobs = re.findall(r'job="(\w+)"', (ROOT / "deploy/alerts.yml").read_text())
-    assert set(jobs) == {service["metadata"]["name"]}
+    assert set(jobs) == {service["metadata"]["labels"][monitor["jobLabel"]]}

@@ -299,6 +299,14 @@ def test_few_rows_are_lightgbms_and_many_come_from_tables(model: lgb.Booster, ma
     assert_equal(tables, expected)
 
 
+def test_who_always_wants_tables_gets_the_same_for_one_row_as_for_many(model: lgb.Booster, matrix: np.ndarray) -> None:
+    text = model.model_to_string()
+    explain, tables = Explainer(model, text, np.eye(5)), BulkContributions(text)(matrix)
+    for rows in (matrix[:1], matrix[:0], matrix, matrix[7:9]):
+        first = 7 if len(rows) == 2 else 0
+        np.testing.assert_array_equal(explain(rows, always=True), tables[first : first + len(rows)])
+
+
 def test_tables_are_made_before_the_first_row(model: lgb.Booster, matrix: np.ndarray) -> None:
     text = model.model_to_string()
     explain, few = Explainer(model, text, np.eye(5)), slice(explainer.FEW)

@@ -23,6 +23,6 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.parquet"))}
 
 
-def running(source: Path, out: Path, bundle: Path, *options: str, **how: Any) -> subprocess.Popen[str]:
+def running(source: Path, out: object, bundle: Path, *options: str, **how: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "scoring", "score", str(source), str(out), "--model", str(bundle), *options]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **how)

@@ -18,6 +18,7 @@ from model.predictor import open_predictor
 from scoring.__main__ import main
 from tests.project import ROOT, free_port
 from tests.scoring import made
+from tests.scoring.runs import contents
 
 PYTHON = ROOT / ".venv-engines/bin/python"
 PARTITIONS, ROWS = 60, 10_000
@@ -80,11 +81,9 @@ def in_the_middle(process: subprocess.Popen[str], out: Path) -> None:
 
 
 def assert_the_same(out: Path, alone: Path) -> None:
-    """The same files with the same rows, each once."""
+    """The same files to the byte."""
     assert main(["verify", str(out)]) == 0
-    names = sorted(path.relative_to(alone) for path in alone.rglob("*.parquet"))
-    assert sorted(path.relative_to(out) for path in out.rglob("*.parquet")) == names
-    assert all(pq.read_table(out / name).equals(pq.read_table(alone / name)) for name in names)
+    assert contents(out) == contents(alone)
 
 
 def assert_served(client: httpx.Client, source: Path, out: Path) -> None:
@@ -115,10 +114,11 @@ def dask(folder: Path) -> Iterator[tuple[str, Callable[..., subprocess.Popen[byt
     """The address of a scheduler, and what starts its processes; all end with it."""
     port, processes = free_port(), list[subprocess.Popen[bytes]]()
 
-    def started(*arguments: str) -> subprocess.Popen[bytes]:
+    def started(*arguments: str, project: bool = True) -> subprocess.Popen[bytes]:
         with (folder / f"dask-{len(processes)}.log").open("wb") as log:
             command = [str(PYTHON.with_name("dask")), *arguments, "--no-dashboard"]
-            processes.append(subprocess.Popen(command, cwd=folder, env=_environment(), stdout=log, stderr=log))
+            environment = _environment() if project else {**_environment(), "PYTHONPATH": ""}
+            processes.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
         return processes[-1]
 
     started("scheduler", "--host", "127.0.0.1", "--port", str(port))
@@ -145,6 +145,33 @@ def test_a_lost_worker_of_dask_loses_nothing(
         assert process.returncode == 0, told
     assert_the_same(out, alone)
     assert_served(client, source, out)
+
+
+def test_dask_writes_to_the_output_of_who_asks_and_the_same_to_the_byte(
+    rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in.parquet", rows[:2_010])  # the last partition has few rows
+    asked = ["--explain", "--model", str(bundle), "--rows", "1000"]
+    assert main(["score", str(tmp_path / "in.parquet"), str(tmp_path / "alone"), *asked]) == 0
+    command = [str(PYTHON), "-m", "scoring", "score", "in.parquet", "out", *asked, "--engine", "dask", "--scheduler"]
+    (tmp_path / "elsewhere").mkdir()
+    with dask(tmp_path / "elsewhere") as (address, started):
+        started("worker", address, "--nthreads", "1", "--no-nanny")
+        subprocess.run([*command, address], cwd=tmp_path, env=_environment(), check=True)
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+
+
+def test_a_worker_of_dask_without_the_project_is_said(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    made.write(tmp_path / "in.parquet", rows[:10])
+    with dask(tmp_path) as (address, started):
+        # in this environment only PYTHONPATH leads to the project
+        started("worker", address, "--nthreads", "1", "--no-nanny", project=False)
+        process = scoring(tmp_path / "in.parquet", tmp_path / "out", bundle, "dask", "--scheduler", address)
+        assert (
+            "A worker of Dask does not find scoring: its PYTHONPATH names this project"
+            in process.communicate(timeout=120)[1]
+        )
+    assert process.returncode == 1
 
 
 def test_without_its_scheduler_a_run_ends_with_a_sentence_and_goes_on_here(

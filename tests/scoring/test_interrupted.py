@@ -1,6 +1,7 @@
 """Runs that something ends, and the same command afterwards."""
 
 import json
+import os
 import resource
 import time
 from pathlib import Path
@@ -15,14 +16,16 @@ from tests.scoring import made
 from tests.scoring.runs import contents, running, score, verify
 
 
-@pytest.mark.parametrize("kills", [(3,), pytest.param((3, 20, 60), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("kills", "explain"), [((3,), ()), pytest.param((3, 20, 60), ("--explain",), marks=pytest.mark.slow)]
+)
 def test_a_killed_run_goes_on_and_comes_to_the_same(
-    kills: tuple[int, ...], rows: list[made.Row], bundle: Path, tmp_path: Path
+    kills: tuple[int, ...], explain: tuple[str, ...], rows: list[made.Row], bundle: Path, tmp_path: Path
 ) -> None:
     made.write(tmp_path / "in.parquet", rows * 5 * kills[0] * len(kills))
     whole, out = tmp_path / "whole", tmp_path / "out"
-    options = ("--rows", "500", "--workers", "2")
-    assert score(tmp_path / "in.parquet", whole, bundle, "--rows", "500", "--workers", "1") == 0
+    options = ("--rows", "500", *explain, "--workers", "2")
+    assert score(tmp_path / "in.parquet", whole, bundle, "--rows", "500", *explain, "--workers", "1") == 0
     for target in kills:
         process = running(tmp_path / "in.parquet", out, bundle, *options)
         deadline = time.monotonic() + 120
@@ -47,7 +50,9 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(
 
 
 def noted(out: Path) -> list[manifest.Done]:
-    return list(manifest.noted(Place(str(out))).values())
+    place = Place(str(out))
+    known = manifest.read(place)
+    return [] if known is None else list(manifest.there(place, known).values())
 
 
 @pytest.mark.slow
@@ -97,6 +102,18 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
     assert not list(out.rglob(".tmp-*"))
     assert score(tmp_path / "in", out, bundle, "--workers", "1") == 0
     assert verify(out) == 0
+
+
+def test_no_room_for_what_is_sent_to_a_bucket_names_the_folder(
+    rows: list[made.Row], bundle: Path, tmp_path: Path
+) -> None:
+    made.write(tmp_path / "in.csv", rows)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = running(
+        tmp_path / "in.csv", "memory://out", bundle, "--workers", "1", preexec_fn=_no_room, env=environment
+    )
+    assert process.communicate()[1].startswith(f"score: {tmp_path}, where files are written before they are sent")
+    assert process.returncode == 1
 
 
 def test_a_full_file_system(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_columns_that_the_model_does_not_know_are_dropped_by_name(
 ) -> None:
     made.write(tmp_path / "in.parquet", [{**row, "price": 1.0, "note": "x"} for row in rows[:20]])
     assert score(tmp_path / "in.parquet", tmp_path / "out", bundle) == 1
-    assert "To leave it out: --drop price note" in capsys.readouterr().err
+    assert "To leave out such columns: --drop price note." in capsys.readouterr().err
     assert score(tmp_path / "in.parquet", tmp_path / "out", bundle, "--drop", "price", "note") == 0
     assert verify(tmp_path / "out") == 0
 

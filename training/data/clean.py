@@ -1,6 +1,6 @@
 """Bronze → silver: the rows that satisfy the contract; all others go to quarantine, each with its reasons."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import pandas as pd
@@ -29,8 +29,35 @@ def main(problem: Problem) -> None:
     workspace = Workspace(problem.name)
     limit = workspace.params("clean", CleanParams).quarantine_limit
     bronze = tables.read(workspace.bronze)
-    if problem.partly_labelled:
-        bronze = _labelled(problem, bronze)
+    known = with_target(problem, bronze)
+    if known.empty:
+        raise TableError(no_target(problem))
+    if len(known) < len(bronze):
+        left_out = counted(len(bronze) - len(known), "row")
+        say("clean", f"{left_out} without a {problem.contract.target.name} left out")
+    silver, quarantined, failures = gated(problem, known)
+    with atomic_file(workspace.quarantine) as temporary:
+        quarantined.to_csv(temporary, index=False)
+    demand_few(workspace, limit, len(quarantined), len(known), by_column(problem.contract, failures))
+    tables.write(workspace.silver, silver)
+    say("clean", f"{len(silver):,} rows satisfy the contract, {len(quarantined):,} are in {workspace.quarantine}")
+    if len(quarantined):
+        print(by_column(problem.contract, failures), flush=True)
+
+
+class Gated(NamedTuple):
+    """The rows that satisfy the contract; the others, with `ROW` and `REASON` before their cells; and why, by cell.
+
+    `failures` has a line for each bad cell: `row` (by the table's index), `column`, `reason`, and `kind`.
+    """
+
+    silver: pd.DataFrame
+    quarantined: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def gated(problem: Problem, bronze: pd.DataFrame) -> Gated:
+    """Put rows of bronze through the gate, those of a whole table or of a part of it; `bronze` itself is changed."""
     places = bronze.pop(gates.LABELLED) if gates.LABELLED in bronze else None
     failures = _failures(problem.contract, bronze)
     if places is not None:
@@ -43,25 +70,23 @@ def main(problem: Problem) -> None:
     for column in problem.contract.columns:
         if column.kind is Kind.INTEGER and column.name in quarantined:
             quarantined[column.name] = _whole(quarantined[column.name])
-    with atomic_file(workspace.quarantine) as temporary:
-        quarantined.to_csv(temporary, index=False)
-    if len(reasons) > limit * len(bronze) or len(reasons) == len(bronze):
-        raise TableError(
-            f"{len(reasons):,} of {len(bronze):,} rows do not satisfy the contract; the limit is {limit:.1%}:\n"
-            f"{_by_column(problem.contract, failures)}\n"
-            f"All of them stand in {workspace.quarantine}. Mend the table or the contract, or raise "
-            f"{workspace.problem}.clean.quarantine_limit in params.yaml."
-        )
     silver = bronze.drop(index=reasons.index, columns=gates.UNREADABLE).reset_index(drop=True)
     # bronze holds integers as floats because cells may be missing; in silver these columns have no missing cell
     whole = [column.name for column in problem.contract.columns if column.kind is Kind.INTEGER and not column.nullable]
     silver = silver.astype({name: "int64" for name in whole if name in silver and silver[name].notna().all()})
     if places is not None:
         silver[gates.LABELLED] = places.drop(index=reasons.index).to_numpy()
-    tables.write(workspace.silver, silver)
-    say("clean", f"{len(silver):,} rows satisfy the contract, {len(reasons):,} are in {workspace.quarantine}")
-    if len(reasons):
-        print(_by_column(problem.contract, failures), flush=True)
+    return Gated(silver, quarantined, failures)
+
+
+def demand_few(workspace: Workspace, limit: float, bad: int, rows: int, why: str) -> None:
+    """Raise TableError, with the lines of `why`, if more rows are bad than the limit allows, or all of them."""
+    if bad > limit * rows or bad == rows:
+        raise TableError(
+            f"{bad:,} of {rows:,} rows do not satisfy the contract; the limit is {limit:.1%}:\n{why}\n"
+            f"All of them stand in {workspace.quarantine}. Mend the table or the contract, or raise "
+            f"{workspace.problem}.clean.quarantine_limit in params.yaml."
+        )
 
 
 def _without_keys(contract: Contract, failures: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
@@ -71,16 +96,18 @@ def _without_keys(contract: Contract, failures: pd.DataFrame, places: pd.Series)
     return failures[~(lacking & places.reindex(failures["row"]).notna().to_numpy())]
 
 
-def _labelled(problem: Problem, bronze: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have a target; one that could not be read is a mistake, and stays."""
+def with_target(problem: Problem, bronze: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a target, of a table that is partly labelled; one that could not be read stays a mistake."""
+    if not problem.partly_labelled:
+        return bronze
     target = problem.contract.target.name
     noted = bronze[gates.UNREADABLE].fillna("").str.contains(f'"{target}":', regex=False)
-    kept = bronze[bronze[target].notna() | noted]
-    if kept.empty:
-        raise TableError(f"No row has a {target}. Bring a table in which some have one.")
-    if len(kept) < len(bronze):
-        say("clean", f"{counted(len(bronze) - len(kept), 'row')} without a {target} left out")
-    return kept
+    return bronze[bronze[target].notna() | noted]
+
+
+def no_target(problem: Problem) -> str:
+    """What is said of a table in which no row has a target."""
+    return f"No row has a {problem.contract.target.name}. Bring a table in which some have one."
 
 
 def _whole(cells: pd.Series) -> pd.Series:
@@ -107,10 +134,17 @@ def _failures(contract: Contract, bronze: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("row", kind="stable", ignore_index=True)
 
 
-def _by_column(contract: Contract, failures: pd.DataFrame) -> str:
-    """A line for each bad column, the worst first: how many rows, an example, and what would mend it."""
+def by_column(contract: Contract, failures: pd.DataFrame, counts: pd.Series | None = None) -> str:
+    """A line for each bad column, the worst first: how many rows, an example, and what would mend it.
+
+    Args:
+        contract: whose columns they are.
+        failures: as `Gated` has them.
+        counts: how many rows each bad column has, where `failures` are only some of them.
+    """
     columns = {column.name: column for column in contract.columns}
-    counts = failures.groupby("column")["row"].nunique().sort_values(ascending=False, kind="stable")
+    counts = failures.groupby("column")["row"].nunique() if counts is None else counts
+    counts = counts.sort_values(ascending=False, kind="stable")
     lines = []
     for name, rows in counts.head(_MOST_COLUMNS).items():
         of_column = failures[failures["column"] == name]

@@ -26,9 +26,14 @@ def hashes(silver: pd.DataFrame, inputs: Sequence[str], target: str) -> pd.DataF
         inputs: the columns that a model sees.
         target: the column that it learns.
     """
-    seen = _hashed(silver[sorted(inputs)])
+    seen = of_inputs(silver, inputs)
     cells = _hashed(pd.DataFrame({INPUTS: seen, "target": silver[target]}))
     return pd.DataFrame({INPUTS: seen, ROWS: _numbered(cells)})
+
+
+def of_inputs(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
+    """A 64-bit hash of what a model sees of each row, with the index of `silver`; it does not depend on other rows."""
+    return _hashed(silver[sorted(inputs)])
 
 
 def together(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
@@ -41,7 +46,7 @@ def together(silver: pd.DataFrame, inputs: Sequence[str]) -> pd.Series:
     for name in inputs:
         possible *= silver[name].nunique(dropna=False)
         if possible > len(silver):
-            same = _hashed(silver[sorted(inputs)])
+            same = of_inputs(silver, inputs)
             sizes: pd.Series = same.groupby(same).transform("size")
             return sizes <= max(_LARGEST_SHARE * len(silver), _LARGEST)
     return pd.Series(False, index=silver.index)
@@ -91,7 +96,7 @@ def noise(silver: pd.DataFrame, inputs: Sequence[str], actual: np.ndarray) -> fl
         actual: their targets, shape (rows,).
     """
     targets = pd.Series(actual, index=silver.index)
-    groups = targets.groupby(_hashed(silver[sorted(inputs)]))
+    groups = targets.groupby(of_inputs(silver, inputs))
     sizes, squares = groups.size(), groups.var(ddof=1) * (groups.size() - 1)
     several = sizes > 1
     free = int((sizes[several] - 1).sum())

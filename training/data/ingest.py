@@ -65,7 +65,16 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
         ContractError: a `parse` failed, or reads other values than a typed file has; there are more than two classes,
             and the contract lists none.
     """
-    cells = raw.read(path, contract, sheet)
+    return parsed(contract, raw.read(path, contract, sheet))
+
+
+def parsed(contract: Contract, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a table, or of a part of it, as bronze has them; returns and raises as `read`.
+
+    Args:
+        contract: whose columns they are.
+        cells: as `raw.read` returns them.
+    """
     table: dict[str, Any] = {}
     unreadable: dict[int, dict[str, str]] = {}
     for column in raw.wanted(contract):

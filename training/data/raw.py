@@ -68,13 +68,19 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
             values.
     """
     with formats.opened(path, sheet) as table:
-        places = _places(table, wanted(contract))
-        if table.loaded.index.empty:
-            raise TableError(f"{path.name} has headers and no rows.")
-        columns = {column.name: column for column in wanted(contract)}
-        cells = {name: cells_of(columns[name], table, place) for name, place in places.items()}
+        cells = cells_in(table, contract)
         for remark in table.remarks:
             say("ingest", remark)
+    return cells
+
+
+def cells_in(table: RawTable, contract: Contract) -> pd.DataFrame:
+    """The cells of a table that is open, or of a part of it; returns and raises as `read`."""
+    places = places_of(table, wanted(contract))
+    if table.loaded.index.empty:
+        raise TableError(f"{table.name} has headers and no rows.")
+    columns = {column.name: column for column in wanted(contract)}
+    cells = {name: cells_of(columns[name], table, place) for name, place in places.items()}
     return pd.DataFrame(cells, index=table.loaded.index)
 
 
@@ -142,7 +148,7 @@ def restored(column: Column, texts: pd.Series) -> pd.Series:
     return texts.map(lambda text: normal(text).removesuffix(".0"), na_action="ignore")
 
 
-def _places(table: RawTable, columns: Sequence[Column]) -> dict[str, int]:
+def places_of(table: RawTable, columns: Sequence[Column]) -> dict[str, int]:
     """The position of each column in the file; raises TableError if one is missing."""
     places = {header: place for place, header in enumerate(table.headers)}
     missing = [column for column in columns if column.source not in places]

@@ -4,6 +4,7 @@
 `test` before the evaluation.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -50,13 +51,8 @@ def main(problem: Problem) -> None:
     time = problem.contract.time
     order = ordered(problem, silver, params.seed)
     labels = assign(order, params)
-    times = order.nunique()
-    if time and times < len(order) / 2 and TRAIN in missed(labels, params):
-        raise TableError(
-            f"'{time.name}' has {counted(times, 'different value')}, and rows of one time stay together: only "
-            f"{(labels == TRAIN).mean():.0%} of the rows would be left to learn from. Bring a finer time (days instead "
-            "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
-        )
+    if time:
+        demand_fine(time.name, order.nunique(), len(order), shares_of(labels), params)
     by = f"by {time.name}, test from {order[labels == TEST].min().date()}" if time else "at random"
     _keep(workspace, problem, silver, labels, by)
 
@@ -150,20 +146,44 @@ def assign(order: pd.Series, params: SplitParams | LabelledShares) -> pd.Series:
     Raises:
         TableError: there are too few different values to split between.
     """
-    first_of_ties = order.rank(method="min").to_numpy() - 1
-    borders = np.unique(first_of_ties)[1:]
+    _, places, rows = np.unique(order.to_numpy(), return_inverse=True, return_counts=True)
+    return pd.Series(labels_of(places, cut(rows, params)), index=order.index, dtype="str")
+
+
+def cut(rows: np.ndarray, params: SplitParams | LabelledShares) -> tuple[int, int, int]:
+    """Where the splits meet, from how many rows have each value of what orders them.
+
+    Args:
+        rows: how many there are of each different value, in the order of the values; shape (values,).
+        params: as `assign` takes them.
+
+    Returns:
+        The places among the values at which validation, calibration and the test begin. Raises as `assign`.
+    """
+    before = np.cumsum(rows) - rows
+    borders, total = before[1:], int(rows.sum())
     if len(borders) < 3:
         raise TableError(
-            f"The table has {counted(len(order), 'row')} and {counted(len(borders) + 1, 'different value')} of what "
+            f"The table has {counted(total, 'row')} and {counted(len(rows), 'different value')} of what "
             "orders it; a split into training, validation, calibration and test needs four at least. Bring more rows."
         )
-    wanted = len(order) * (1 - np.cumsum([params.test, params.calibration, params.validation]))
-    labels = np.full(len(order), TEST, dtype=object)
-    for place, (label, border) in enumerate(zip((CALIBRATION, VALIDATION, TRAIN), wanted, strict=True)):
-        chosen = _nearest(borders[2 - place :], border)
-        labels[first_of_ties < chosen] = label
+    places = []
+    for left, share in zip((2, 1, 0), np.cumsum([params.test, params.calibration, params.validation]), strict=True):
+        chosen = _nearest(borders[left:], total * (1 - share))
+        places.append(int(np.searchsorted(before, chosen)))
         borders = borders[borders < chosen]
-    return pd.Series(labels, index=order.index, dtype="str")
+    return places[2], places[1], places[0]
+
+
+def labels_of(values: np.ndarray, borders: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The split of each row as an object array of shape (rows,).
+
+    Args:
+        values: what orders the rows, shape (rows,).
+        borders: the values from which on rows are for validation, for calibration, and for the test.
+    """
+    labels: np.ndarray = np.array(SPLITS, dtype=object)[np.searchsorted(borders, values, side="right")]
+    return labels
 
 
 def stretches(problem: Problem, silver: pd.DataFrame, count: int, seed: int) -> np.ndarray:
@@ -180,11 +200,34 @@ def stretches(problem: Problem, silver: pd.DataFrame, count: int, seed: int) -> 
     return stretch
 
 
-def missed(labels: pd.Series, params: SplitParams) -> list[str]:
+def demand_fine(time: str, values: int, rows: int, shares: Mapping[str, float], params: SplitParams) -> None:
+    """Raise TableError if rows of one time, which stay together, leave too few to learn from.
+
+    Args:
+        time: the name of the column that orders the rows.
+        values: how many different times there are.
+        rows: how many rows.
+        shares: of the rows by split, as it came out.
+        params: the shares that are wanted.
+    """
+    if values < rows / 2 and TRAIN in missed(shares, params):
+        raise TableError(
+            f"'{time}' has {counted(values, 'different value')}, and rows of one time stay together: only "
+            f"{shares[TRAIN]:.0%} of the rows would be left to learn from. Bring a finer time (days instead "
+            "of years), or take `role=Role.TIME` from the column, so that rows are split at random."
+        )
+
+
+def shares_of(labels: pd.Series) -> dict[str, float]:
+    """The share of the rows that each split has."""
+    return {name: float((labels == name).mean()) for name in SPLITS}
+
+
+def missed(shares: Mapping[str, float], params: SplitParams) -> list[str]:
     """The splits whose share of the rows is off by more than half of the requested share and by more than 0.02."""
     wanted = {TEST: params.test, CALIBRATION: params.calibration, VALIDATION: params.validation}
     wanted[TRAIN] = 1 - sum(wanted.values())
-    off = {name: abs(float((labels == name).mean()) - share) for name, share in wanted.items()}
+    off = {name: abs(shares[name] - share) for name, share in wanted.items()}
     return [name for name in SPLITS if off[name] > max(wanted[name] / 2, 0.02)]
 
 

@@ -38,9 +38,9 @@ class EvaluateParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a cross-validation has at least two folds; 0 leaves it out")
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Judge the bundle; every predictor answers the same rows."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     params = workspace.params("evaluate", EvaluateParams)
     silver, split = tables.read(workspace.silver), tables.read(workspace.split)["split"]
     predictor = open_predictor(workspace.bundle)

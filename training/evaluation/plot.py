@@ -27,9 +27,9 @@ MISSING = "missing"
 _OTHERS = "others"
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Draw what the evaluation wrote down."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     answers = tables.read(workspace.evaluation)
     test = tables.read(workspace.silver).loc[answers.index]
     predictor = open_predictor(workspace.bundle)

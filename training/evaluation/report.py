@@ -41,9 +41,9 @@ _MANY_TURNED = 0.3
 _MOST_OF_ALL, _MUCH_NOISE, _FEW_MISSES = 0.9, 0.2, 10
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Print what the last evaluation found and, if it judged another model than is served, the figures of that one."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     metrics = read(workspace)
     print("\n".join([table(metrics), *_served(workspace, metrics.version)]))
 

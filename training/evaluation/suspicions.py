@@ -7,7 +7,7 @@ import pandas as pd
 
 from problems.base import Problem
 from training.data import labelled, tables
-from training.data.split import SPLITS, TEST, SplitParams, missed
+from training.data.split import SPLITS, TEST, SplitParams, missed, shares_of
 from training.evaluation import shifted
 from training.learning import metrics
 from training.learning.tasks import Task
@@ -37,7 +37,7 @@ def find(task: Task[Any], silver: pd.DataFrame, split: pd.Series, shares: SplitP
 
 def _uneven(problem: Problem, split: pd.Series, shares: SplitParams, *, newest: bool) -> Iterator[str]:
     time = problem.contract.time
-    if time is not None and not newest and missed(split, shares):
+    if time is not None and not newest and missed(shares_of(split), shares):
         parts = ", ".join(f"{name} {(split == name).mean():.0%}" for name in SPLITS)
         yield (
             f"`{time.name}` has too few different values for the shares that were asked for; the table is split into "

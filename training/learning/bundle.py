@@ -24,9 +24,9 @@ from validation.contract import MOST_LISTED, Column, Contract, Kind
 GOLDEN_ROWS = 20
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Write the bundle; its golden rows are made up unless the parameters allow rows of the table in it."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     real = workspace.params("privacy", PrivacyParams).real_rows
     model = train.read(problem, workspace)
     if not real:

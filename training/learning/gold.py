@@ -1,5 +1,7 @@
 """Model matrices that satisfy the gold gate."""
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 import pandas as pd
@@ -54,17 +56,46 @@ def learned_gold(problem: Problem, fitted: Fitted, columns: Columns, folds: np.n
         ContractError: as `gold_of`.
     """
     inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
-    gold = gold_of(problem, fitted, inputs)
     if problem.cross_fit is None or folds is None:
-        return gold
+        return gold_of(problem, fitted, inputs)
+    return crossed_gold(problem, fitted, fitted_to_others(problem, fitted, columns, folds), inputs, folds)
+
+
+def fitted_to_others(problem: Problem, fitted: Fitted, columns: Columns, folds: np.ndarray) -> dict[int, Fitted]:
+    """For each fold what was fitted, with what `cross_fit` learns from the rows of all the others.
+
+    Args:
+        problem: whose rows they are.
+        fitted: to all of them.
+        columns: their inputs and their target.
+        folds: the fold of each row, shape (rows,).
+    """
+    inputs = {column.name: columns[column.name] for column in problem.contract.inputs}
     known = {**columns, **only_known(inputs, fitted.vocabularies)}
-    for number in np.unique(folds):
+    found = {}
+    for number in np.unique(folds).tolist():
+        others = {name: values[folds != number] for name, values in known.items()}
+        found[number] = msgspec.structs.replace(fitted, state={**fitted.state, **crossed(problem, others)})
+    return found
+
+
+def crossed_gold(
+    problem: Problem, fitted: Fitted, of_others: Mapping[int, Fitted], inputs: Columns, folds: np.ndarray
+) -> pd.DataFrame:
+    """The model matrix of rows to learn from, each by what was fitted to the other folds than its own.
+
+    Args:
+        problem: whose rows they are.
+        fitted: what was fitted to all rows.
+        of_others: as `fitted_to_others` has it.
+        inputs: the rows.
+        folds: the fold of each row, shape (rows,).
+    """
+    gold = gold_of(problem, fitted, inputs)
+    for number in np.unique(folds).tolist():
         inside = folds == number
-        others, asked = (
-            {name: values[rows] for name, values in part.items()} for part, rows in ((known, ~inside), (inputs, inside))
-        )
-        of_others = msgspec.structs.replace(fitted, state={**fitted.state, **crossed(problem, others)})
-        gold.loc[inside] = gold_of(problem, of_others, asked).to_numpy()
+        asked = {name: values[inside] for name, values in inputs.items()}
+        gold.loc[inside] = gold_of(problem, of_others[number], asked).to_numpy()
     return gold
 
 

@@ -14,7 +14,7 @@ from training.learning.boost import GaveUp, Part, raw_scores
 from training.learning.checkpoints import NONE, Checkpoints
 from training.learning.growing import boost
 from training.learning.params import TrainParams
-from training.learning.prepared import prepare
+from training.learning.prepared import NO_NAMES, Names, prepare
 from training.learning.tasks.base import Task, Trained
 from training.workspace import say
 
@@ -40,14 +40,15 @@ class OneSplit(Trained):
         parts: Mapping[str, pd.DataFrame],
         kept: Checkpoints = NONE,
         weights: np.ndarray | None = None,
+        further: Names = NO_NAMES,
     ) -> None:
         """Train on "train", stop by "validation", and hold "calibration" out; silver rows each.
 
-        `weights` are of the first, beside those of their classes; shape (rows,).
+        `weights` are of the first, beside those of their classes; shape (rows,). `further` names are known too.
         """
         self._task, self._kept = task, kept
         self._rows = parts[TRAIN] if weights is None else parts[TRAIN][weights > 0]
-        prepared = prepare(task, params, parts, weights)
+        prepared = prepare(task, params, parts, weights, further)
         self.fitted, self.gold, self.trend = prepared.fitted, prepared.gold, prepared.trend
         self._matrix = prepared.matrix
         if self.trend is not None:

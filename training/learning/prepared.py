@@ -1,6 +1,7 @@
 """Parts of a table as a booster takes them: fitted to the rows that it learns from, and without growth in time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ from training.learning.params import TrainParams
 from training.learning.scales import Scale, demand
 from training.learning.tasks.base import Task
 from validation.decode import Columns
+
+Names = Mapping[str, Collection[str]]
+"""Names by category or categorical feature."""
+NO_NAMES: Names = MappingProxyType({})
 
 
 class Prepared(NamedTuple):
@@ -43,7 +48,11 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    task: Task[Any], params: TrainParams, parts: Mapping[str, pd.DataFrame], weights: np.ndarray | None = None
+    task: Task[Any],
+    params: TrainParams,
+    parts: Mapping[str, pd.DataFrame],
+    weights: np.ndarray | None = None,
+    further: Names = NO_NAMES,
 ) -> Prepared:
     """Prepare silver rows: "train" to learn from, "validation" to stop by, and others.
 
@@ -53,6 +62,7 @@ def prepare(
         parts: the rows.
         weights: of the first, beside those of their classes; shape (rows,). Rows with none are not learned from, but
             their names and what else is fitted are known.
+        further: names that other rows to learn from have, as `fit` takes them.
 
     Raises:
         ContractError: the problem's features do not pass the gold gate.
@@ -64,16 +74,14 @@ def prepare(
     actual = {part: task.encode(rows) for part, rows in parts.items()}
     task.require_enough(actual[TRAIN])
     known, watched = ({**inputs[part], target: actual[part]} for part in (TRAIN, VALIDATION))
-    fitted = fit(problem, known, task.bounds)
+    fitted = fit(problem, known, task.bounds, further)
     gold = {part: gold_of(problem, fitted, columns) for part, columns in inputs.items() if part != TRAIN}
     gold[TRAIN] = learned_gold(problem, fitted, known, cross_folds(problem, parts[TRAIN], params.seed))
     gold = {part: gold[part].set_axis(rows.index) for part, rows in parts.items()}
     trend = task.growth(known, watched)
     if trend is not None:
         actual = {part: values / trend.index(inputs[part]) for part, values in actual.items()}
-    scale = task.scale(params)
-    for values in actual.values():
-        demand(scale, target, values)
+    demand(scale := task.scale(params), target, np.concatenate([*actual.values()]))
     rows = {
         part: Part(
             gold[part].to_numpy(), scale.learned(values), task.weights(params.class_weights, values, actual[TRAIN])
@@ -81,7 +89,12 @@ def prepare(
         for part, values in actual.items()
     }
     if weights is not None:
-        some, (features, learned, of_classes) = weights > 0, rows[TRAIN]
-        both = weights if of_classes is None else weights * of_classes
-        rows[TRAIN], actual[TRAIN] = Part(features[some], learned[some], both[some]), actual[TRAIN][some]
+        rows[TRAIN], actual[TRAIN] = _weighted(rows[TRAIN], weights), actual[TRAIN][weights > 0]
     return Prepared(fitted, FeatureMatrix(problem, fitted), gold, inputs, actual, trend, scale, rows)
+
+
+def _weighted(rows: Part, weights: np.ndarray) -> Part:
+    """The rows that have a weight, with it beside that of their class."""
+    some, (features, learned, of_classes) = weights > 0, rows
+    both = weights if of_classes is None else weights * of_classes
+    return Part(features[some], learned[some], both[some])

@@ -1,7 +1,7 @@
 """Split → trained: fitted state, boosters that stopped in time, and a calibrated outcome."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -48,6 +48,13 @@ def main(problem: Problem) -> None:
         model, gold, scores = recency.best(problem, params, parts, kept)
     else:
         model, gold, scores = learn(problem, params, parts, kept)
+    write(workspace, Learned(model, gold, scores))
+    kept.clear()
+
+
+def write(workspace: Workspace, learned: Learned) -> None:
+    """Write what was learned, as `read` and `read_scores` take it up."""
+    model, gold, scores = learned
     tables.write(workspace.gold, pd.concat(gold, names=["split", "row"]))
     with atomic_folder(workspace.trained) as folder:
         for name, text in model.boosters.items():
@@ -55,7 +62,6 @@ def main(problem: Problem) -> None:
         (folder / FITTED).write_bytes(msgspec.json.encode(model.fitted))
         (folder / OUTCOME).write_bytes(msgspec.json.encode(model.outcome))
         np.save(folder / HELD_OUT, digits.rounded(scores, digits.ANSWERS))
-    kept.clear()
     names = model.fitted.feature_names
     some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     say("train", f"{model.boosters[BOOSTER].count('Tree=')} trees over {len(names)} features: {some}")
@@ -108,9 +114,14 @@ def learn(
         trained = Folds(task, params, known.sort_index(), kept)
     else:
         trained = OneSplit(task, params, parts, kept, weights)
+    return finished(task, params, trained)
+
+
+def finished(task: tasks.Task[Any], params: TrainParams, trained: tasks.Trained) -> Learned:
+    """The model of a booster, with its outcome calibrated by the rows that are held out of it."""
     outcome, further_boosters, scores = task.finish(trained, params)
     booster = trained.booster.model_to_string(num_iteration=trained.booster.best_iteration)
-    model = Model(problem, trained.fitted, outcome, {BOOSTER: booster, **further_boosters})
+    model = Model(task.problem, trained.fitted, outcome, {BOOSTER: booster, **further_boosters})
     return Learned(model, trained.gold, scores)
 
 

@@ -57,9 +57,9 @@ ANSWERING = ("lightgbm", "msgspec", "numpy", "pandas")
 _ANSWERS = {float: DataType.double, str: DataType.string}
 
 
-def main(problem: Problem) -> None:
+def main(problem: Problem, workspace: Workspace | None = None) -> None:
     """Register the bundle unless it is registered, decide whether it becomes champion, and leave a receipt."""
-    workspace = Workspace(problem.name)
+    workspace = workspace or Workspace(problem.name)
     manifest = bundle.read(workspace.bundle).manifest
     client = MlflowClient()
     tags = {VERSION_TAG: manifest.version, EVIDENCE_TAG: _evidence(workspace)}
@@ -137,6 +137,13 @@ def _public(origin: str) -> str:
     return origin if "://" in origin else Path(origin).name
 
 
+def _data_source(source: Mapping[str, Any]) -> str:
+    """The same, and what was trained how where it was no machine alone."""
+    cluster = source.get("cluster")
+    how = f" ({cluster['rows']:,} rows in {cluster['partitions']:,} partitions, on Dask)" if cluster else ""
+    return _public(source["origin"]) + how
+
+
 def _evidence(workspace: Workspace) -> str:
     """A hash of the data and the metrics: where they differ, the same bundle is registered as another version."""
     data = read_json(workspace.source)["sha256"]
@@ -158,12 +165,14 @@ def _register(
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
     begin_experiment(problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
-        lineage = Lineage(source["sha256"], _public(source["origin"]), commit, run.info.run_id, libraries)
+        lineage = Lineage(source["sha256"], _data_source(source), commit, run.info.run_id, libraries)
         mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
         mlflow.log_params(flat(workspace.document()))
         mlflow.log_metrics(_figures(metrics))
         mlflow.log_dict(msgspec.to_builtins(metrics), "metrics.json")
         mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
+        if cluster := source.get("cluster"):
+            mlflow.log_dict(cluster, "cluster.json")
         mlflow.log_artifacts(str(workspace.plots), "plots")
         cards = card.documents(
             problem, manifest, metrics, source, lineage, msgspec.to_builtins(decision), workspace.plots

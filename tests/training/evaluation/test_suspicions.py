@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from problems.base import Problem
-from training.data.split import SplitParams, assign, missed
+from training.data.split import SplitParams, assign, missed, shares_of
 from training.evaluation import suspicions
 from training.learning import tasks
 from validation.contract import Column, Contract, Kind, Role
@@ -57,4 +57,4 @@ def test_a_time_with_few_values_is_told_with_the_shares_it_gave() -> None:
 @pytest.mark.parametrize(("times", "short"), [(4, True), (6, False), (50, False)])
 def test_shares_that_miss_by_far(times: int, short: bool) -> None:
     labels = assign(pd.Series(np.arange(ROWS) * times // ROWS), SHARES)
-    assert ("train" in missed(labels, SHARES)) == short
+    assert ("train" in missed(shares_of(labels), SHARES)) == short

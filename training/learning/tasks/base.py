@@ -159,6 +159,15 @@ class Task(ABC, Generic[OutcomeT]):
         """How what the booster learns belongs to the encoded targets."""
         return AS_IT_IS
 
+    def uncalibrated(self, raw: np.ndarray, scale: Scale) -> np.ndarray:
+        """What a booster's raw scores answer by themselves, as `model.loss` takes it; of and in the shape of `raw`.
+
+        Args:
+            raw: scores, shape (rows,) or (rows, classes).
+            scale: of what it learned.
+        """
+        return np.exp(raw) if scale.log else raw
+
     def level(self, actual: np.ndarray, expected: np.ndarray) -> Level | None:
         """How far targets are from what a model of before expects, all alike; None where targets have no level.
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from model.metrics import Decision, Scores
@@ -15,6 +16,7 @@ from training.digits import EXACT
 from training.learning import metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import PairCosts, TrainParams
+from training.learning.scales import Scale
 from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
 from validation.contract import Column
@@ -39,6 +41,10 @@ class BinaryTask(ClassificationTask[Binary]):
         threshold = _costs(self.problem.name, params).threshold
         outcome = probability.of_two((negative, positive), threshold, params.coverage, trained.raw, trained.actual)
         return Finished(outcome, {}, outcome.scores(trained.raw, trained.raw, trained.columns))
+
+    def uncalibrated(self, raw: np.ndarray, scale: Scale) -> np.ndarray:
+        shares: np.ndarray = expit(raw)
+        return shares
 
     @staticmethod
     def judge(outcome: Binary, actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Scores:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
@@ -15,6 +16,7 @@ from training.digits import EXACT
 from training.learning import class_metrics, metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import TrainParams
+from training.learning.scales import Scale
 from training.learning.tasks.base import Finished, Reliability, Trained
 from training.learning.tasks.classification import ClassificationTask
 from validation.contract import Column
@@ -49,6 +51,10 @@ class MulticlassTask(ClassificationTask[Multiclass]):
         costs, names = self._costs(params), self.classes.names
         outcome = probability.of_several(names, costs, params.coverage, trained.raw, trained.actual)
         return Finished(outcome, {}, outcome.scores(trained.raw, trained.raw, trained.columns))
+
+    def uncalibrated(self, raw: np.ndarray, scale: Scale) -> np.ndarray:
+        shares: np.ndarray = softmax(raw, axis=1)
+        return shares
 
     def _costs(self, params: TrainParams) -> tuple[tuple[float, ...], ...] | None:
         """The cost of each answer, by the class that is right; raises SettingsError for costs that name no class."""
