@@ -19,10 +19,9 @@ from cryptography.x509.oid import NameOID
 
 from serving.lifecycle import GRACE_SECONDS
 from tests.project import DEV, ROOT, Project, free_port
-from tests.serving.access import made
 from tests.serving.authority import Authority, Pair
 from tests.serving.rest.test_http import PREDICT
-from tests.serving.rpc.over_grpc import infer, infer_call, message
+from tests.serving.rpc.over_grpc import infer
 from tests.ui.over_http import Script
 from tests.ui.pages import page_process
 
@@ -124,29 +123,6 @@ def test_a_client_without_one_is_refused(
     with mutual.channel(shown) as channel, pytest.raises(grpc.RpcError) as caught:
         infer(channel, [row])
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-
-
-def test_a_certificate_is_no_key_and_a_key_no_certificate(
-    trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
-) -> None:
-    key = made.new(tmp_path / "keys.json", "caller")
-    (tmp_path / "nothing").mkdir()
-    with secured(trained, bento, tmp_path, CALLER, BOXWOOD_API_KEYS=str(tmp_path / "keys.json")) as service:
-        answers = [
-            service.client.post(PREDICT, json={"instances": [row]}, headers=sent) for sent in ({}, made.bearer(key))
-        ]
-        assert [answer.status_code for answer in answers] == [401, 200]
-        with (
-            httpx.Client(verify=trust(tmp_path / "nothing", None), base_url=service.client.base_url) as client,
-            pytest.raises(REFUSED),
-        ):
-            client.post(PREDICT, json={"instances": [row]}, headers=made.bearer(key))
-        with service.channel(CALLER) as channel:
-            call, asked = infer_call(channel), message([row])
-            with pytest.raises(grpc.RpcError) as caught:
-                call(asked)
-            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-            assert call(asked, metadata=[("x-api-key", key)]).model_name == "flights"
 
 
 def test_who_speaks_no_tls_gets_no_answer(mutual: Secured, row: dict[str, Any]) -> None:
