@@ -1,10 +1,10 @@
 """Who may call what over gRPC: everything needs a known caller but the probes, and what the settings open."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import grpc
 
-from serving.access.access import Access, of_metadata
+from serving.access.access import Access, demand_one, of_metadata
 from serving.access.caller import ANYONE, Asked, Caller
 from serving.settings import DOCS, Settings
 from serving.telemetry import Measurement
@@ -15,22 +15,27 @@ _PROBES = frozenset({"inference.GRPCInferenceService.ServerLive", "inference.GRP
 class Door:
     """Lets calls in, and notes how they end; raises Unauthenticated."""
 
-    def __init__(self, access: Access, settings: Settings) -> None:
-        """Guard what the settings do not open."""
-        self._access = access
+    def __init__(self, access: Access, settings: Settings, models: Sequence[str]) -> None:
+        """Guard what the settings do not open; `models` are the names of those that are served."""
+        self._access, self._models = access, models
         self._docs = DOCS in settings.open_routes
 
-    async def caller(self, name: str, metadata: Mapping[str, str | bytes]) -> Caller:
+    async def caller(self, name: str, metadata: Sequence[tuple[str, str | bytes]]) -> Caller:
         """Who calls a method."""
         if not self._access.on or name in _PROBES:
             return ANYONE
-        sent = of_metadata(metadata)
+        by_name = dict(metadata)
+        if len(by_name) < len(metadata):
+            demand_one(key for key, _ in metadata)
+        sent = of_metadata(by_name)
         return self._access.caller(sent) or await self._access.identified(sent)
 
     async def demand_reader(self, context: grpc.aio.ServicerContext) -> None:
-        """Let in who may read which services there are."""
+        """Let in who may read what all models are; raises Forbidden too."""
         if not self._docs:
-            await self.caller("", dict(context.invocation_metadata()))
+            caller = await self.caller("", tuple(context.invocation_metadata() or ()))
+            for model in self._models:
+                caller.demand(model)
 
     def ended(self, name: str, asked: Asked, measured: Measurement, request: str | None) -> None:
         """Note how a call ended."""

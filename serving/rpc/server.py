@@ -70,7 +70,7 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
         services[service] = typed.methods(service, name, models)
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
-    door = Door(models.shared.access, settings)
+    door = Door(models.shared.access, settings, models.names)
     handlers = [_handler(service, methods, arriving, room, door) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving, door)]
@@ -182,7 +182,7 @@ class _Handler:
         )
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
-        metadata = context.invocation_metadata()
+        metadata = context.invocation_metadata() or ()
         values = dict(metadata)
         caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
         if caller != logs.NOBODY:
@@ -191,7 +191,7 @@ class _Handler:
         asked = Asked()
         try:
             with measured, self._room:
-                asked.caller = await self._door.caller(self._name, values)
+                asked.caller = await self._door.caller(self._name, metadata)
                 request = await self._messages.one(context, self._kind)
                 measured.metrics = self._method.metrics(request)
                 answer = await self._method(request, functools.partial(_address, context.peer, values), asked)
