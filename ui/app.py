@@ -61,16 +61,8 @@ def make(
     who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
     service = Service(api, who, tls, os.environ.get("API_KEY", ""))
 
-    app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(_BelowPrefix)
-    _guard(app, login, frame_ancestors)
-
-    @app.get("/livez")
-    async def livez() -> PlainTextResponse:
-        return PlainTextResponse("ok")
-
     mounted: FastAPI = gr.mount_gradio_app(
-        app,
+        _around(service, files, login, frame_ancestors),
         page.build(service, files, sessions=isinstance(login, Users)),
         path="",
         root_path=root_path,
@@ -82,6 +74,19 @@ def make(
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+def _around(service: Service, files: Path, login: Users | str | None, frame_ancestors: str) -> FastAPI:
+    """The application without the page."""
+    app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_BelowPrefix)
+    _guard(app, login, frame_ancestors)
+
+    @app.get("/livez")
+    async def livez() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    return app
 
 
 def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
