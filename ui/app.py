@@ -58,17 +58,11 @@ def make(
 
     from ui import page
 
-    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
-    service = Service(api, who, tls, os.environ.get("API_KEY", ""))
-
+    service = _service(api, identity, tls)
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
     _guard(app, login, frame_ancestors)
-
-    @app.get("/livez")
-    async def livez() -> PlainTextResponse:
-        return PlainTextResponse("ok")
-
+    app.add_api_route("/livez", _livez)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page.build(service, files, sessions=isinstance(login, Users)),
@@ -82,6 +76,15 @@ def make(
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+def _service(api: str, identity: str | None, tls: ssl.SSLContext | None) -> Service:
+    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
+    return Service(api, who, tls, os.environ.get("API_KEY", ""))
+
+
+async def _livez() -> PlainTextResponse:
+    return PlainTextResponse("ok")
 
 
 def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
