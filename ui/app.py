@@ -58,11 +58,13 @@ def make(
 
     from ui import page
 
-    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
-    service = Service(api, who, tls, os.environ.get("API_KEY", ""))
-
+    service = _service(api, identity, tls)
+    app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_BelowPrefix)
+    _guard(app, login, frame_ancestors)
+    app.add_api_route("/livez", _livez)
     mounted: FastAPI = gr.mount_gradio_app(
-        _around(service, files, login, frame_ancestors),
+        app,
         page.build(service, files, sessions=isinstance(login, Users)),
         path="",
         root_path=root_path,
@@ -76,17 +78,13 @@ def make(
     return mounted
 
 
-def _around(service: Service, files: Path, login: Users | str | None, frame_ancestors: str) -> FastAPI:
-    """The application without the page."""
-    app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(_BelowPrefix)
-    _guard(app, login, frame_ancestors)
+def _service(api: str, identity: str | None, tls: ssl.SSLContext | None) -> Service:
+    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
+    return Service(api, who, tls, os.environ.get("API_KEY", ""))
 
-    @app.get("/livez")
-    async def livez() -> PlainTextResponse:
-        return PlainTextResponse("ok")
 
-    return app
+async def _livez() -> PlainTextResponse:
+    return PlainTextResponse("ok")
 
 
 def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
