@@ -19,22 +19,29 @@ class Door:
         """Guard what the settings do not open."""
         self._access = access
         self._docs = DOCS in settings.open_routes
+        self.noting = access.noting
+        """Whether `ended` is to be called."""
 
-    async def caller(self, name: str, metadata: Mapping[str, str | bytes]) -> Caller:
-        """Who calls a method."""
+    def known(self, name: str, metadata: Mapping[str, str | bytes]) -> Caller | None:
+        """Who calls a method; None for an identity token that was not seen before, which `identified` verifies."""
         if not self._access.on or name in _PROBES:
             return ANYONE
-        sent = of_metadata(metadata)
-        return self._access.caller(sent) or await self._access.identified(sent)
+        return self._access.caller(of_metadata(metadata))
+
+    async def identified(self, metadata: Mapping[str, str | bytes]) -> Caller:
+        """Who sends a token, once it is verified."""
+        return await self._access.identified(of_metadata(metadata))
 
     async def demand_reader(self, context: grpc.aio.ServicerContext) -> None:
         """Let in who may read which services there are."""
         if not self._docs:
-            await self.caller("", dict(context.invocation_metadata()))
+            metadata = dict(context.invocation_metadata())
+            if self.known("", metadata) is None:
+                await self.identified(metadata)
 
     def ended(self, name: str, asked: Asked, measured: Measurement, request: str | None) -> None:
         """Note how a call ended."""
-        if not self._access.noting or name in _PROBES:
+        if name in _PROBES:
             return
         labels = (f"gRPC {name}", "", "", "") if measured.metrics is None else measured.metrics.labels
         self._access.ended(asked, labels, measured.outcome, measured.seconds, request)

@@ -62,12 +62,11 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
     for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR):
         pool.AddSerializedFile(shared.serialized_pb)
-    services: dict[ServiceDescriptor, Mapping[str, Method]] = {
-        open_inference.SERVICE: open_inference.methods(OpenInference(models))
-    }
-    for name in models.names:
+    services: dict[ServiceDescriptor, Mapping[str, Method]] = {}
+    for name in models.names:  # the first service that has a method answers: so the quickest are asked first
         service = typed.service(models.find(name).predictor.problem, pool)
         services[service] = typed.methods(service, name, models)
+    services[open_inference.SERVICE] = open_inference.methods(OpenInference(models))
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
     door = Door(models.shared.access, settings)
@@ -182,19 +181,18 @@ class _Handler:
         )
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
-        metadata = context.invocation_metadata()
-        values = dict(metadata)
-        caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
-        if caller != logs.NOBODY:
+        metadata = dict(context.invocation_metadata())
+        caller = logs.NOBODY
+        if logs.TRACE in metadata or logs.REQUEST in metadata:
+            caller = logs.Caller.of(metadata.get(logs.TRACE), metadata.get(logs.REQUEST))
             context.set_trailing_metadata(tuple(caller.sent_back))
-        measured = telemetry.Measurement(self._method.metrics(None))
-        asked = Asked()
+        measured, asked = telemetry.Measurement(self._method.metrics(None)), Asked()
         try:
             with measured, self._room:
-                asked.caller = await self._door.caller(self._name, values)
+                asked.caller = self._door.known(self._name, metadata) or await self._door.identified(metadata)
                 request = await self._messages.one(context, self._kind)
                 measured.metrics = self._method.metrics(request)
-                answer = await self._method(request, functools.partial(_address, context.peer, values), asked)
+                answer = await self._method(request, functools.partial(_address, context.peer, metadata), asked)
                 measured.metrics = self._method.metrics(answer)
                 return answer
         except RequestError as error:
@@ -203,7 +201,8 @@ class _Handler:
             _log.exception("error", extra=logs.facts(caller, call=self._name))
             return await messages.fail(context)
         finally:
-            self._door.ended(self._name, asked, measured, caller.request)
+            if self._door.noting:
+                self._door.ended(self._name, asked, measured, caller.request)
             if measured.seconds > logs.SLOW_SECONDS:
                 _log.warning("slow", extra=logs.facts(caller, call=self._name, seconds=round(measured.seconds, 3)))
 
