@@ -28,9 +28,6 @@ from serving.telemetry import RequestMetrics
 from serving.tracing import Tracing
 from validation.errors import Overloaded, RequestError
 
-_LISTENERS = 16
-"""So many gRPC servers share the port in a worker. Each accepts one call in an iteration of the event loop, and rows
-that arrive in one iteration are predicted together: on 8 connections, two thirds more calls a second than with one."""
 _IDLE_SECONDS = 300
 """A connection without a call is closed after this time, and one with calls is sent a keepalive ping."""
 
@@ -77,7 +74,8 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     certificates = tls.of(settings)
     address = port.address(settings.grpc_host, settings.grpc_port)
     servers = []
-    for _ in range(_LISTENERS):
+    # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
+    for _ in range(settings.grpc_listeners):
         # this limit is for probes and reflection, to which `_Room` does not apply
         server = grpc.aio.server(
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors

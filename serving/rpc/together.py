@@ -18,13 +18,14 @@ _MOST_TURNS = 8
 class Together:
     """Asks for calls; to be used on one event loop.
 
-    There is no timer. A call waits as many turns as calls were asked together before it, less one: where callers come
-    one by one it waits for nobody, and among many it waits while gRPC hands over theirs.
+    There is no timer. A call that comes while no other is unanswered is asked at once. Among others it waits as many
+    turns as calls were asked together before it, while gRPC hands over theirs.
     """
 
     def __init__(self) -> None:
         """Have nobody waiting."""
         self._waiting: list[tuple[Ask[Any], asyncio.Future[Any]]] = []
+        self._unanswered = 0
         self._last = 1
         self._turns = 0
 
@@ -32,21 +33,32 @@ class Together:
         """What `ask` tells, or the error that it raises or tells."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        if not self._waiting:
-            self._turns = min(self._last - 1, _MOST_TURNS)
-            loop.call_soon(self._turn, loop)
-        self._waiting.append((ask, future))
+        if self._last == 1 and not self._unanswered:
+            self._ask(ask, future)
+        else:
+            if not self._waiting:
+                self._turns = min(self._last, _MOST_TURNS)
+                loop.call_soon(self._turn, loop)
+            self._waiting.append((ask, future))
         return future
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turns -= 1
         if self._turns:
-            self._turns -= 1
             loop.call_soon(self._turn, loop)
             return
         waiting, self._waiting = self._waiting, []
         self._last = len(waiting)
         for ask, future in waiting:
-            try:
-                ask(functools.partial(settle, future))
-            except Exception as error:  # noqa: BLE001 whoever waits is told of it
-                settle(future, error)
+            self._ask(ask, future)
+
+    def _ask(self, ask: Ask[Any], future: "asyncio.Future[Any]") -> None:
+        self._unanswered += 1
+        try:
+            ask(functools.partial(self._tell, future))
+        except Exception as error:  # noqa: BLE001 whoever waits is told of it
+            self._tell(future, error)
+
+    def _tell(self, future: "asyncio.Future[Any]", told: Any) -> None:
+        self._unanswered -= 1
+        settle(future, told)
