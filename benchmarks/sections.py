@@ -127,7 +127,8 @@ def rpc(results: list[Rpc]) -> Section:
         f"One row a call, by h2load: {RPC_CONNECTIONS} connections, {RPC_CONNECTIONS * RPC_STREAMS} calls in flight. "
         "`beside`: as a multiple of MLServer, which gets a ready vector for the same booster. `of the echo`: as a "
         "share of one grpc.aio server that answers with the bytes it gets. `processor`: the worker's time for a "
-        "call, its threads' included. `bad`: calls that the server's own metrics do not count as good; the echo has none."
+        "call, its threads' included. `bad`: calls that the server's own metrics do not count as "
+        "good; the echo has none."
     )
     typed = _rate(loads["Boxwood, typed"])
     targets = [
