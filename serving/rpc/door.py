@@ -12,6 +12,10 @@ from serving.telemetry import Measurement
 _PROBES = frozenset({"inference.GRPCInferenceService.ServerLive", "inference.GRPCInferenceService.ServerReady"})
 
 
+Metadata = Sequence[tuple[str, str | bytes]]
+"""Of a call, in the order in which it was sent."""
+
+
 class Door:
     """Lets calls in, and notes how they end; raises Unauthenticated."""
 
@@ -19,27 +23,38 @@ class Door:
         """Guard what the settings do not open; `models` are the names of those that are served."""
         self._access, self._models = access, models
         self._docs = DOCS in settings.open_routes
+        self.noting = access.noting
+        """Whether `ended` is to be called."""
 
-    async def caller(self, name: str, metadata: Sequence[tuple[str, str | bytes]]) -> Caller:
-        """Who calls a method."""
+    def known(self, name: str, metadata: Metadata) -> Caller | None:
+        """Who calls a method; None for an identity token that was not seen before, which `identified` verifies."""
         if not self._access.on or name in _PROBES:
             return ANYONE
-        by_name = dict(metadata)
-        if len(by_name) < len(metadata):
-            demand_one(key for key, _ in metadata)
-        sent = of_metadata(by_name)
-        return self._access.caller(sent) or await self._access.identified(sent)
+        return self._access.caller(_sent(metadata))
+
+    async def identified(self, metadata: Metadata) -> Caller:
+        """Who sends a token, once it is verified."""
+        return await self._access.identified(_sent(metadata))
 
     async def demand_reader(self, context: grpc.aio.ServicerContext) -> None:
         """Let in who may read what all models are; raises Forbidden too."""
         if not self._docs:
-            caller = await self.caller("", tuple(context.invocation_metadata() or ()))
+            metadata = tuple(context.invocation_metadata() or ())
+            caller = self.known("", metadata) or await self.identified(metadata)
             for model in self._models:
                 caller.demand(model)
 
     def ended(self, name: str, asked: Asked, measured: Measurement, request: str | None) -> None:
         """Note how a call ended."""
-        if not self._access.noting or name in _PROBES:
+        if name in _PROBES:
             return
         labels = (f"gRPC {name}", "", "", "") if measured.metrics is None else measured.metrics.labels
         self._access.ended(asked, labels, measured.outcome, measured.seconds, request)
+
+
+def _sent(metadata: Metadata) -> dict[bytes, bytes]:
+    """What says who calls; raises Unauthenticated where that is said twice."""
+    by_name = dict(metadata)
+    if len(by_name) < len(metadata):
+        demand_one(key for key, _ in metadata)
+    return of_metadata(by_name)

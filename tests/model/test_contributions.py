@@ -232,6 +232,20 @@ def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[
     assert explain.prepare() == 0
 
 
+def test_an_explanation_leaves_no_garbage(matrix: np.ndarray, kinds: list[str]) -> None:
+    """`Booster.predict` leaves cycles that hold arrays, and a worker collects garbage seldom."""
+    model = booster(matrix, kinds, 3)
+    explain = Explainer(model, model.model_to_string(), np.eye(5))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            explain(matrix[:5])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def chain(features: int) -> tuple[lgb.Booster, np.ndarray]:
     """A booster with a path of so many features, and rows: it learns how many columns in turn are large."""
     matrix = table(5, 3_000, ["number"] * features)
