@@ -87,6 +87,15 @@ class Access:
         local = LocalQuota(caller, limits, self._settings.workers)
         return local if self._counting is None else self._counting.quota(caller, limits, local)
 
+    @property
+    def keys(self) -> object:
+        """The keys that are good now; another object once they change."""
+        return self._callers
+
+    def still_knows(self, keys: object, caller: Caller) -> bool:
+        """Whether a caller who was known while these keys were good still is."""
+        return keys is self._callers and self._clock() < caller.expires
+
     def caller(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sends these headers.
 

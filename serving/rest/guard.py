@@ -15,7 +15,7 @@ from serving.settings import DOCS, METRICS, Settings
 from serving.telemetry import Measurement
 from validation.errors import Forbidden, QuotaExceeded, RequestError, Unauthenticated
 
-_ASKED = "boxwood.asked"
+_ASKED, _KNOWN = "boxwood.asked", "boxwood.known"
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
 _OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs.json", "/ui")}
 _OF_ALL = frozenset({"/", "/docs.json", "/schema.json", "/metrics"})
@@ -65,6 +65,10 @@ class Guard:
 
         None for who brings an identity token that was not seen before: `identified` verifies it.
         """
+        known: tuple[object, Caller] | None = scope.get(_KNOWN)
+        if known is not None and self._access.still_knows(*known):
+            again = scope[_ASKED] = Asked(known[1])
+            return again
         asked = scope[_ASKED] = Asked()
         if not self._access.on or path in self._open or path.startswith(_STATIC):
             return asked
@@ -72,10 +76,12 @@ class Guard:
             by_name = headers(scope)
             if len(by_name) < len(scope["headers"]):
                 demand_one(name for name, _ in scope["headers"])
+            keys = self._access.keys  # before the caller is looked up: another thread may replace them
             caller = self._access.caller(by_name)
             if caller is None:
                 return None
             self._let_in(asked, caller, path)
+            scope[_KNOWN] = keys, caller  # a connection has one scope for all requests with the same head
         except RequestError as error:
             asked.refusal = error
         return asked
