@@ -237,7 +237,7 @@ def test_what_has_no_tables_is_left_to_lightgbm(matrix: np.ndarray, kinds: list[
 
 
 def test_an_explanation_leaves_no_garbage(matrix: np.ndarray, kinds: list[str]) -> None:
-    """`Booster.predict` leaves cycles that hold arrays, and a worker collects garbage seldom."""
+    """`Booster.predict` leaves cycles, and a worker collects garbage seldom."""
     model = booster(matrix, kinds, 3)
     explain = Explainer(model, model.model_to_string(), np.eye(5))
     gc.collect()
