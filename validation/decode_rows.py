@@ -92,7 +92,7 @@ class RowDecoder:
             else:
                 records.append(values)
                 decoded.positions.append(position)
-                decoded.keys.append(None)
+                decoded.keys.append({} if self._keys else None)
         decoded.inputs = records
         return decoded
 

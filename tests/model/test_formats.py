@@ -26,7 +26,7 @@ TAG = "churn:a652138e1612251b"
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     with tarfile.open(EXPORTED) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)  # noqa: S202 it is ours, and Debian's Python 3.11 has no filters yet
     return folder
 
 

@@ -122,7 +122,7 @@ def test_a_problem_without_parameters_has_the_defaults(flights: Problem) -> None
     Path("good.csv").write_text(lines(GOOD))
     source.main(flights, "good.csv")
     assert "problems: [churn, flights] # that have a table here" in PARAMS.read_text()
-    names = "source, clean, split, train, privacy, evaluate, promote, monitor, retrain"
+    names = "source, clean, split, train, privacy, evaluate, promote, cluster, monitor, retrain"
     sections = "{" + names.replace(",", ": {},") + ": {}}"
     assert PARAMS.read_text().endswith(f"\n\nflights: {sections}\n")
     assert PLACE.document() == yaml.safe_load(PARAMS.read_text())["defaults"]
