@@ -1,21 +1,20 @@
 // Browsers start no worker for a page that is read from a file. There a hidden frame takes its place: the same
 // script, the same messages, on the page's own thread.
 if (location.protocol === "file:") {
-  window.Worker = class extends EventTarget {
+  window.Worker = class {
     constructor(url) {
-      super();
       this.waiting = [];
       this.frame = document.createElement("iframe");
       this.frame.hidden = true;
       this.frame.title = "search";
       document.body.appendChild(this.frame);
       const inside = this.frame.contentWindow;
-      inside.postMessage = (data) => this.answer(data);
+      inside.postMessage = (message) => this.answer(message);
       inside.importScripts = (...urls) =>
         urls.reduce((before, next) => before.then(() => this.load(next)), Promise.resolve());
       this.load(url).then(() => {
         this.ready = true;
-        this.waiting.splice(0).forEach((data) => this.deliver(data));
+        this.waiting.splice(0).forEach((message) => this.deliver(message));
       });
     }
     load(url) {
@@ -27,17 +26,18 @@ if (location.protocol === "file:") {
         this.frame.contentDocument.body.appendChild(script);
       });
     }
-    postMessage(data) {
-      if (this.ready) this.deliver(data);
-      else this.waiting.push(data);
+    postMessage(message) {
+      if (this.ready) this.deliver(message);
+      else this.waiting.push(structuredClone(message));
     }
-    deliver(data) {
-      this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data }));
+    deliver(message) {
+      const { contentWindow } = this.frame;
+      const data = structuredClone(message);
+      setTimeout(() => contentWindow.onmessage(new MessageEvent("message", { data })));
     }
-    answer(data) {
-      const event = new MessageEvent("message", { data });
-      this.dispatchEvent(event);
-      if (this.onmessage) this.onmessage(event);
+    answer(message) {
+      const data = structuredClone(message);
+      setTimeout(() => this.onmessage?.(new MessageEvent("message", { data })));
     }
     terminate() {
       this.frame.remove();

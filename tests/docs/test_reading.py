@@ -44,8 +44,11 @@ def below_a_path(site: Path) -> Iterator[str]:
 def search(page: Page, words: str) -> None:
     """Look for words, and go to the first page that is found."""
     page.get_by_role("button", name="Search").first.click()
-    page.get_by_placeholder("Search").or_(page.get_by_role("textbox")).first.fill(words)
-    page.locator(".md-search__output a, [role=dialog] a, .search a").first.click()
+    field = page.get_by_role("combobox", name="Search")
+    field.press_sequentially(words)
+    expect(field).to_have_value(words)
+    expect(page.get_by_role("option").first).to_contain_text(words, ignore_case=True)
+    field.press("Enter")
 
 
 @pytest.mark.parametrize("where", ["file", "path"])
