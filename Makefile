@@ -75,7 +75,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup engines docs docs-serve train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines docs docs-serve reference train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check audit format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -114,6 +114,9 @@ $(ENGINES)/.ready: requirements/engines.txt $(DEV)/.ready
 
 docs: $(DOCS)/.ready ## the documentation as a site, build/docs/site, which needs no server; a link to nothing fails
 	@$(DOCS)/bin/python -m docs.site build/docs
+
+reference: $(DEV)/.ready ## write the pages of docs/reference that are rendered from the code: ARGS=--api=http://127.0.0.1:3000 for the routes too
+	@python -m docs.rendering $(ARGS)
 
 docs-serve: docs ## the same on DOCS_PORT (8000)
 	@exec $(DOCS)/bin/python -m http.server --bind $(HOST) --directory build/docs/site $(DOCS_PORT)

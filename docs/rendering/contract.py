@@ -31,7 +31,7 @@ def page() -> str:
 
 def _default(field: "dataclasses.Field[object]") -> str:
     if field.default is dataclasses.MISSING:
-        return "must be said"
+        return "required"
     value = field.default.value if isinstance(field.default, enum.Enum) else field.default
     return "" if value in (None, "") else f"`{value}`"
 

@@ -23,7 +23,7 @@ def attributes(owner: object) -> dict[str, str]:
     """What the docstring says of each attribute, by its name."""
     found = _SECTION.search(inspect.getdoc(owner) or "")
     entries = _ENTRY.findall(found[1]) if found else []
-    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
+    return {name: " ".join(text.split()).rstrip(".") for names, text in entries for name in names.split(", ")}
 
 
 def kind(annotation: Any) -> str:

@@ -98,7 +98,7 @@ def _made(field: msgspec.structs.FieldInfo) -> Any:
 
 def _written(default: Any) -> str:
     if default is msgspec.NODEFAULT:
-        return "must be said"
+        return "required"
     if isinstance(default, dict | list) and len(str(default)) > 60:
         return "see the file"
     return "" if default is None else f"`{msgspec.json.encode(default).decode()}`"
