@@ -150,9 +150,8 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = PAGES[ROOT / "docs/how-to/own-problem.md"]
-    [rows], [program, parse, own_features, own_means], [numbers] = (
-        blocks(language, page) for language in ("csv", "python", "yaml")
-    )
+    [rows], [program, parse], [numbers] = (blocks(language, page) for language in ("csv", "python", "yaml"))
+    own_features, own_means = blocks("python", PAGES[ROOT / "docs/how-to/features.md"])
     (tmp_path / "houses.csv").write_text(rows)
     (tmp_path / "params.yaml").write_text(f"{parameters()}\n{numbers}")
     namespace: dict[str, Any] = {}

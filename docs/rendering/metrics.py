@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from docs.rendering.docstrings import table
 from monitoring import exposition
 from monitoring.verdict import ColumnDrift, Coverage, Figure, Performance, Verdict
-from serving.telemetry import instruments
+from serving.telemetry import ModelMetrics, instruments
 
 _HEAD = """# Metrics
 
@@ -49,7 +49,8 @@ def page() -> str:
 
 
 def _of_service() -> Iterator[tuple[str, ...]]:
-    for instrument in instruments():
+    predictions = ModelMetrics("", "", (1.0,))._predictions  # not among the instruments: each model has its own bounds
+    for instrument in (*instruments(), predictions):
         [family] = instrument.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         yield f"`{name}`", family.type, _labels(instrument._labelnames), family.documentation
