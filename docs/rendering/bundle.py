@@ -14,9 +14,9 @@ from model.reference import Names, Numbers, Reference
 
 _HEAD = """# The bundle's format
 
-A bundle is a folder, and all that leaves training. [Why it proves itself](../decisions/0008-bundle-proves-itself.md) and
-[why it carries its contract](../decisions/0021-a-bundle-carries-its-contract.md) have the reasons. A member of the manifest
-that is none of these is refused.
+A bundle is a folder, and all that leaves training. [Why it proves itself](../decisions/0008-bundle-proves-itself.md)
+and [why it carries its contract](../decisions/0021-a-bundle-carries-its-contract.md) have the reasons. A member of
+the manifest that is none of these is refused.
 """
 _STRUCTS = (Manifest, Lineage, Fitted, Metrics, Golden, Reference, Numbers, Names)
 

@@ -27,8 +27,8 @@ PROGRAMS = (
 )
 _HEAD = """# Command lines
 
-`make` has a target for what is done often ([settings](settings.md#make)). These are the commands behind them, with all their options, as `--help`
-prints them. They need the environment that `make setup` makes: `. .venv/bin/activate`.
+`make` has a target for what is done often ([settings](settings.md#make)). These are the commands behind them, with
+all their options, as `--help` prints them. They need the environment that `make setup` makes: `. .venv/bin/activate`.
 """
 
 

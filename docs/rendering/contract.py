@@ -10,9 +10,10 @@ from validation.contract import Column, Contract, Kind, Role, Unseen
 
 _HEAD = """# The contract
 
-The contract of a problem says what a row is, and everything else is rendered from it: the gates of a table, the decoding of requests,
-OpenAPI, the messages of gRPC, the page's form. [Write your own problem](../how-to/own-problem.md) shows one, [columns](columns.md) has
-the default problem's. A contract that contradicts itself is refused when it is imported, with a sentence.
+The contract of a problem says what a row is, and everything else is rendered from it: the gates of a table, the
+decoding of requests, OpenAPI, the messages of gRPC, the page's form. [Write your own
+problem](../how-to/own-problem.md) shows one, [columns](columns.md) has the default problem's. A contract that
+contradicts itself is refused when it is imported, with a sentence.
 """
 
 
@@ -23,7 +24,10 @@ def page() -> str:
     parts = [
         _HEAD.rstrip(),
         f"## Column\n\n{table(('field', 'default', 'meaning'), fields)}",
-        *(f"## {title}\n\n{summary(one)}\n\n{_members(one)}" for title, one in (("Kind", Kind), ("Role", Role), ("Unseen", Unseen))),
+        *(
+            f"## {title}\n\n{summary(one)}\n\n{_members(one)}"
+            for title, one in (("Kind", Kind), ("Role", Role), ("Unseen", Unseen))
+        ),
         f"## Contract\n\n{summary(Contract)}",
     ]
     return "\n\n".join(parts)

@@ -45,9 +45,7 @@ def kind(annotation: Any) -> str:
 
 def _bounds(meta: msgspec.Meta) -> str:
     signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-    return "".join(
-        f", {sign} {getattr(meta, name)}" for name, sign in signs.items() if getattr(meta, name) is not None
-    )
+    return "".join(f", {sign} {getattr(meta, name)}" for name, sign in signs.items() if getattr(meta, name) is not None)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

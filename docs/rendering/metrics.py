@@ -11,9 +11,10 @@ from serving.telemetry import ModelMetrics, instruments
 
 _HEAD = """# Metrics
 
-`GET /metrics` has these for Prometheus, summed over the workers. [Be told when something is wrong](../how-to/alerts.md) has alert rules and
-a board on them.
+`GET /metrics` has these for Prometheus, summed over the workers. [Be told when something is
+wrong](../how-to/alerts.md) has alert rules and a board on them.
 """
+_WATCHED = "Where `BOXWOOD_WATCH` names the store, and for each model as far as its verdict has the figure."
 _FIGURE = Figure(value=0.5, low=0.4, high=0.6)
 _VERDICT = Verdict(
     model="flights",
@@ -38,12 +39,12 @@ _VERDICT = Verdict(
 def page() -> str:
     """The whole page."""
     heads = ("metric", "kind", "labels", "meaning")
+    most = f"Of columns the {exposition.MOST_COLUMNS} most important."
     return "\n\n".join(
         [
             _HEAD.rstrip(),
             f"## The service\n\n{table(heads, _of_service())}",
-            "## The last verdict\n\nWhere `BOXWOOD_WATCH` names the store, and for each model as far as its verdict has the figure; of columns the "
-            f"{exposition.MOST_COLUMNS} most important.\n\n{table(heads, _of_verdict())}",
+            f"## The last verdict\n\n{_WATCHED} {most}\n\n{table(heads, _of_verdict())}",
         ]
     )
 

@@ -7,8 +7,8 @@ from docs.rendering.docstrings import table
 
 _HEAD = """# Operations over HTTP
 
-All paths of a service with the model `flights`, as its OpenAPI document (`GET /docs.json`) has them; that has the schemas too. [Routes](routes.md)
-says which protocol is for whom.
+All paths of a service with the model `flights`, as its OpenAPI document (`GET /docs.json`) has them; that has the
+schemas too. [Routes](routes.md) says which protocol is for whom.
 """
 
 

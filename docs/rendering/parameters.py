@@ -36,8 +36,9 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
 _LINE = re.compile(r"^( *)([\w-]+):[^#]*(?:#\s*(.*))?$")
 _HEAD = """# Parameters
 
-Every number that a person may tune stands in [params.yaml](../../params.yaml): the `defaults`, and below the name of a problem what
-differs from them. A changed number runs the stages again that read it. A name that is not in these tables is refused.
+Every number that a person may tune stands in [params.yaml](../../params.yaml): the `defaults`, and below the name of
+a problem what differs from them. A changed number runs the stages again that read it. A name that is not in these
+tables is refused.
 """
 
 
@@ -62,7 +63,10 @@ def _comments(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _table(
-    struct: type[msgspec.Struct], defaults: Mapping[str, Any], comments: Mapping[tuple[str, ...], str], at: tuple[str, ...]
+    struct: type[msgspec.Struct],
+    defaults: Mapping[str, Any],
+    comments: Mapping[tuple[str, ...], str],
+    at: tuple[str, ...],
 ) -> str:
     return table(("parameter", "values", "default", "meaning"), _rows(struct, defaults, comments, at, ""))
 

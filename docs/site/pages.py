@@ -22,7 +22,9 @@ def place(path: str) -> str:
         return PLACES[path]
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return f"project/{path}" if path.endswith(".md") else f"files/{path.lstrip('.')}.md"  # folders with a dot are left out
+    return (
+        f"project/{path}" if path.endswith(".md") else f"files/{path.lstrip('.')}.md"
+    )  # folders with a dot are left out
 
 
 def prose(text: str, change: Callable[[str], str]) -> str:
