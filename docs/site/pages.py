@@ -3,6 +3,7 @@
 import posixpath
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,9 @@ def gather(root: Path, source: Path) -> list[str]:
 
     Returns:
         What was taken, as paths from `root`.
+
+    Raises:
+        SystemExit: a link of a page leads to nothing.
     """
     shutil.rmtree(source, ignore_errors=True)
     waiting = ["README.md", *(str(path.relative_to(root)) for path in sorted((root / "docs").rglob("*.md")))]
@@ -71,7 +75,7 @@ def _take(root: Path, source: Path, path: str) -> list[str]:
     def lead(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
         if not (root / target).is_file():
-            return match[0]  # the build says that nothing is there
+            sys.exit(f"docs: {path}: {match[1]} leads to nothing")  # Zensical looks at links between pages only
         if target.startswith("docs/img/"):
             return posixpath.relpath(place(target), posixpath.dirname(place(path)) or ".")
         found.append(target)
