@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks import load, servers
 from benchmarks.load import Load
 from benchmarks.options import Bench
-from benchmarks.process import Running, running
+from benchmarks.process import running
 from benchmarks.report import Section, Target, median
 from benchmarks.servers import PREDICT
 
@@ -55,15 +55,10 @@ def access(bench: Bench) -> list[Guarded]:
             server = servers.ours(bench, **settings)
             with running(server, bench.work) as process:
                 load.wrk(PREDICT, server.body, CONNECTIONS, _WARM_UP, bench.work, headers)
-                before = _cpu(process)
+                before = process.processor_seconds
                 measured = load.wrk(PREDICT, server.body, CONNECTIONS, bench.seconds, bench.work, headers)
-                results.append(Guarded(way, measured, 1e6 * (_cpu(process) - before) / measured.done))
+                results.append(Guarded(way, measured, 1e6 * (process.processor_seconds - before) / measured.done))
     return results
-
-
-def _cpu(process: Running) -> float:
-    times = process.worker.cpu_times()
-    return float(times.user + times.system)
 
 
 def section(results: list[Guarded]) -> Section:

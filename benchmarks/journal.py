@@ -8,7 +8,7 @@ import msgspec
 from benchmarks import load, servers
 from benchmarks.load import Load
 from benchmarks.options import PORT, Bench
-from benchmarks.process import Running, running
+from benchmarks.process import running
 from benchmarks.report import Section, Target, median
 from benchmarks.servers import PREDICT
 
@@ -42,16 +42,10 @@ def journal(bench: Bench) -> list[Journalled]:
             with running(server, bench.work) as process:
                 versions = _versions()
                 load.wrk(PREDICT, server.body, CONNECTIONS, _WARM_UP, bench.work)
-                before = _cpu(process)
+                before = process.processor_seconds
                 measured = load.wrk(PREDICT, server.body, CONNECTIONS, bench.seconds, bench.work)
-                results.append(Journalled(way, measured, 1e6 * (_cpu(process) - before) / measured.done))
+                results.append(Journalled(way, measured, 1e6 * (process.processor_seconds - before) / measured.done))
     return results
-
-
-def _cpu(process: Running) -> float:
-    """Seconds of processor time that the worker has taken."""
-    times = process.worker.cpu_times()
-    return float(times.user + times.system)
 
 
 def _versions() -> int:

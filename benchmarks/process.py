@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.request
@@ -40,6 +41,12 @@ class Running:
         return max(self.family[1:] or self.family, key=lambda process: int(process.memory_info().rss))
 
     @property
+    def processor_seconds(self) -> float:
+        """The processor time that the worker has taken, its threads' included."""
+        times = self.worker.cpu_times()
+        return float(times.user + times.system)
+
+    @property
     def memory(self) -> Memory:
         """The current memory."""
         sizes = [process.memory_info().rss / 1e6 for process in self.family]
@@ -65,7 +72,7 @@ class Begun:
 
     def until_ready(self) -> Running:
         """Wait until the server is ready. Exits with its log if it does not start."""
-        while not _answers(f"http://127.0.0.1:{self.server.port}{self.server.ready}"):
+        while not _ready(self.server):
             if self.process.poll() is not None or time.perf_counter() - self.started > _LONGEST_START:
                 sys.exit(f"{self.server.name} did not start:\n{self.log.read_text()[-2_000:]}")
             time.sleep(0.02)
@@ -100,9 +107,13 @@ def running(server: Server, work: Path) -> Iterator[Running]:
         yield process.until_ready()
 
 
-def _answers(url: str) -> bool:
+def _ready(server: Server) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 loopback, and the scheme is ours
+        if not server.ready:
+            socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+            return True
+        url = f"http://127.0.0.1:{server.port}{server.ready}"
+        with urllib.request.urlopen(url, timeout=1):
             return True
     except OSError:
         return False

@@ -36,6 +36,7 @@ class Server:
     path: str
     body: str
     ready: str
+    """The path that answers once it is ready; empty where being connected is enough."""
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     """Its working directory, if that matters."""
@@ -82,6 +83,17 @@ def page(beside: int | None = None) -> Server:
 def echo(bench: Bench) -> Server:
     """The upper limit of the machine, uvicorn and the client."""
     return Server("bare ASGI echo", [*_uvicorn(bench), "echo:app"], "/", _vector(), "/", _ENVIRONMENT)
+
+
+def one_listener(bench: Bench) -> Server:
+    """The service with one gRPC server in its worker."""
+    return dataclasses.replace(ours(bench, BOXWOOD_GRPC_LISTENERS="1"), name="Boxwood, one listener")
+
+
+def grpc_echo() -> Server:
+    """The upper limit of grpc.aio and the client."""
+    program = [f"{ROOT}/.venv-serving/bin/python", str(HERE / "peers/grpc_echo.py"), f"127.0.0.1:{GRPC_PORT}"]
+    return Server("bare grpc.aio echo", program, "/echo.Echo/Echo", "", "", port=GRPC_PORT)
 
 
 def careful(bench: Bench) -> Server:

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import bodies, load, servers
 from benchmarks.load import Load
 from benchmarks.options import COUNTS_PORT, GRPC_PORT, PORT, Bench
-from benchmarks.process import Memory, running
+from benchmarks.process import Memory, Running, running
 from benchmarks.servers import EXPLAIN, PREDICT, Server
 
 CONNECTIONS = (1, 32, 128)
@@ -40,7 +40,9 @@ class Rpc(NamedTuple):
 
     name: str
     load: Load
-    """Its `bad` are the calls that the server itself did not count as good."""
+    """Its `bad` are the calls that the server itself did not count as good, where it counts."""
+    cpu: float
+    """Microseconds of processor time that the worker takes for a call."""
 
 
 class Explained(NamedTuple):
@@ -66,7 +68,8 @@ class _Call(NamedTuple):
     path: str
     message: bytes
     counted: tuple[str, ...]
-    """The fragments by which to find the lines of the server's metrics that count its good calls."""
+    """The fragments by which to find the lines of the server's metrics that count its good calls; none if it has no
+    metrics."""
 
 
 def single(bench: Bench) -> list[Single]:
@@ -93,24 +96,28 @@ def _single(server: Server, bench: Bench) -> Single:
 
 
 def rpc(bench: Bench) -> list[Rpc]:
-    """Calls of one row: our two services, and MLServer's."""
+    """Calls of one row: our two services, the typed one with one listener too, MLServer's, and a bare echo."""
     row = bodies.rows(1)[0]
     counts = ("boxwood_requests_total", 'outcome="ok"')
     infer = "/inference.GRPCInferenceService/ModelInfer"
-    own_calls = [
-        _Call("Boxwood, Open Inference Protocol", infer, bodies.tensors(bodies.MODEL, row), counts),
-        _Call("Boxwood, typed", f"/boxwood.{bodies.MODEL}.Predictor/Predict", bodies.typed(row), counts),
+    path, message = f"/boxwood.{bodies.MODEL}.Predictor/Predict", bodies.typed(row)
+    tensors = _Call("Boxwood, Open Inference Protocol", infer, bodies.tensors(bodies.MODEL, row), counts)
+    typed = _Call("Boxwood, typed", path, message, counts)
+    single = typed._replace(name="Boxwood, typed, one listener")
+    echo = servers.grpc_echo()
+    handled = ("grpc_server_handled_total", 'grpc_code="OK"', 'grpc_method="ModelInfer"')
+    peer = _Call("MLServer", infer, bodies.tensors("fare", {"x": bodies.vector()}), handled)
+    field = [
+        (servers.ours(bench), PORT, [tensors, typed]),
+        (servers.one_listener(bench), PORT, [single]),
+        (echo, GRPC_PORT, [_Call(echo.name, echo.path, message, ())]),
+        (servers.mlserver(bench), COUNTS_PORT, [peer]),
     ]
-    peer_counts = ("grpc_server_handled_total", 'grpc_code="OK"', 'grpc_method="ModelInfer"')
-    peer_calls = [_Call("MLServer", infer, bodies.tensors("fare", {"x": bodies.vector()}), peer_counts)]
     results = []
     for _ in range(bench.rounds):
-        for server, port, calls in (
-            (servers.ours(bench), PORT, own_calls),
-            (servers.mlserver(bench), COUNTS_PORT, peer_calls),
-        ):
-            with running(server, bench.work):
-                results += [_rpc(call, port, bench) for call in calls]
+        for server, port, calls in field:
+            with running(server, bench.work) as process:
+                results += [_rpc(call, port, bench, process) for call in calls]
     return results
 
 
@@ -120,18 +127,23 @@ def _check(call: _Call) -> None:
         channel.unary_unary(call.path)(call.message, timeout=10)
 
 
-def _rpc(call: _Call, counts_port: int, bench: Bench) -> Rpc:
+def _rpc(call: _Call, counts_port: int, bench: Bench, process: Running) -> Rpc:
     _check(call)
     body = bodies.framed(call.message)
     load.grpc(call.path, body, RPC_CONNECTIONS, RPC_STREAMS, _WARM_UP, bench.work)
-    before = _counted(counts_port, *call.counted)
+    before, processor = _counted(counts_port, *call.counted), process.processor_seconds
     measured = load.grpc(call.path, body, RPC_CONNECTIONS, RPC_STREAMS, bench.seconds, bench.work)
-    good = _counted(counts_port, *call.counted) - before
-    return Rpc(call.name, measured._replace(bad=max(measured.bad, measured.done - int(good))))
+    processor = process.processor_seconds - processor
+    if call.counted:
+        good = _counted(counts_port, *call.counted) - before
+        measured = measured._replace(bad=max(measured.bad, measured.done - int(good)))
+    return Rpc(call.name, measured, 1e6 * processor / measured.done)
 
 
 def _counted(port: int, *fragments: str) -> float:
-    """The sum of the lines of a server's metrics that contain all fragments."""
+    """The sum of the lines of a server's metrics that contain all fragments; 0 without fragments."""
+    if not fragments:
+        return 0.0
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(part in line for part in fragments))

@@ -150,7 +150,7 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     quarantined: int
     refused: int
     importance: Importance
-    loss: dict[str, str | float] = {}
+    loss: dict[str, bool | float | str] = {}
     duplicates: Duplicates = Duplicates()
     suspicions: list[str] = []
     interval: Coverage | None = None

@@ -1,4 +1,8 @@
-"""Scores of a booster's trees, to the bit those of `Booster.predict`, for a single row and for millions."""
+"""Scores and contributions of a booster's trees, to the bit those of `Booster.predict`, without what that leaves.
+
+Each call of `Booster.predict` leaves reference cycles that hold its matrix and its answer until Python collects
+garbage, and a worker collects seldom: under explanations it held tens of megabytes (`ctypes.cast` makes the cycles).
+"""
 
 import ctypes
 import weakref
@@ -9,6 +13,8 @@ import numpy as np
 
 _FLOAT64 = 1
 """C_API_DTYPE_FLOAT64"""
+_CONTRIBUTIONS = 3
+"""C_API_PREDICT_CONTRIB"""
 _AT, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 _MANY = 4_096
 """From how many rows on it pays to bring them into an order."""
@@ -37,9 +43,9 @@ class TreeScorer:
         self._prepared, self._length = ctypes.c_void_p(), ctypes.byref(ctypes.c_int64())
         prepare = _prototype("LGBM_BoosterPredictForMatSingleRowFastInit", _AT, *(_INT,) * 5, _TEXT, _AT)
         self._score_row = _prototype("LGBM_BoosterPredictForMatSingleRowFast", _AT, _AT, _AT, _AT)
-        self._score_rows = _prototype("LGBM_BoosterPredictForMat", _AT, _AT, *(_INT,) * 7, _TEXT, _AT, _AT)
+        self._score_rows = _predicting()
         into = ctypes.byref(self._prepared)
-        self._check(prepare(booster._handle, *self._what, _FLOAT64, self._features, self._how, into))
+        _check(prepare(booster._handle, *self._what, _FLOAT64, self._features, self._how, into))
         weakref.finalize(self, lgb.basic._LIB.LGBM_FastConfigFree, self._prepared).atexit = False
 
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
@@ -61,16 +67,44 @@ class TreeScorer:
         scores = np.empty(len(matrix) if self._outputs == 1 else (len(matrix), self._outputs))
         data, into = rows.ctypes.data, scores.ctypes.data
         if len(rows) == 1:
-            self._check(self._score_row(self._prepared, data, self._length, into))
+            _check(self._score_row(self._prepared, data, self._length, into))
         elif len(rows):  # LightGBM refuses a matrix without rows
             shape = len(rows), self._features, 1  # row-major
             handle = self._booster._handle
-            self._check(self._score_rows(handle, data, _FLOAT64, *shape, *self._what, self._how, self._length, into))
+            _check(self._score_rows(handle, data, _FLOAT64, *shape, *self._what, self._how, self._length, into))
         return scores
 
-    def _check(self, status: int) -> None:
-        if status != 0:
-            raise lgb.basic.LightGBMError(lgb.basic._LIB.LGBM_GetLastError().decode())
+
+class TreeContributions:
+    """What `Booster.predict(pred_contrib=True)` returns, to the bit. Several threads may call it."""
+
+    def __init__(self, booster: lgb.Booster) -> None:
+        self._booster = booster
+        self._features, self._outputs = booster.num_feature(), booster.num_model_per_iteration()
+        self._what = _CONTRIBUTIONS, 0, booster.best_iteration
+        self._explain = _predicting()
+
+    def __call__(self, matrix: np.ndarray, threads: int) -> np.ndarray:
+        """SHAP values of a model matrix of float64, shape (rows, features): shape (rows, outputs, features + 1).
+
+        The base value is last. Raises LightGBMError for boosters that LightGBM does not explain (linear trees).
+        """
+        rows = np.ascontiguousarray(matrix)
+        values = np.empty((len(rows), self._outputs, self._features + 1))
+        if len(rows):  # LightGBM refuses a matrix without rows
+            shape, how = (len(rows), self._features, 1), b"num_threads=%d" % threads
+            data, into, length = rows.ctypes.data, values.ctypes.data, ctypes.byref(ctypes.c_int64())
+            _check(self._explain(self._booster._handle, data, _FLOAT64, *shape, *self._what, how, length, into))
+        return values
+
+
+def _check(status: int) -> None:
+    if status != 0:
+        raise lgb.basic.LightGBMError(lgb.basic._LIB.LGBM_GetLastError().decode())
+
+
+def _predicting() -> Any:
+    return _prototype("LGBM_BoosterPredictForMat", _AT, _AT, *(_INT,) * 7, _TEXT, _AT, _AT)
 
 
 def _prototype(name: str, *arguments: Any) -> Any:

@@ -2,9 +2,12 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from validation.errors import BoxwoodError, SettingsError
+
+if TYPE_CHECKING:
+    from scoring.engines import Engine
 
 FINE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -39,10 +42,10 @@ def _add_score(commands: Any) -> None:
     command.add_argument("--explain", action="store_true", help="SHAP values beside the answers")
     command.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are left out")
     command.add_argument("--drop-others", action="store_true", help="all columns that the model does not know, too")
-    command.add_argument("--rows", type=_count, default=0, help="of a partition, 262,144 by default")
+    command.add_argument("--rows", type=_count, default=0, help="of a partition, 262,144 by default; of a new output")
     command.add_argument("--workers", type=_count, default=0, help="processes, one a processor by default")
     command.add_argument("--engine", choices=["spark", "dask"], help="score on a cluster; needs one of the next two")
-    command.add_argument("--master", default="local[*]", help="Spark's; local[*] by default")
+    command.add_argument("--master", default="", help="Spark's; local[*] by default")
     command.add_argument("--scheduler", default="", help="Dask's, as tcp://host:8786")
     command.set_defaults(run=_score)
 
@@ -60,21 +63,35 @@ _count.__name__ = "number above 0"  # what argparse calls it
 def _score(options: argparse.Namespace) -> int:
     from scoring import models, run
     from scoring.columns import Dropped
-    from scoring.engines import Engine
 
-    if options.engine == "dask" and not options.scheduler:
-        raise SettingsError("--engine dask needs --scheduler: its address, as tcp://host:8786.")
-    address = options.scheduler if options.engine == "dask" else options.master
-    engine = Engine(options.engine, address) if options.engine else None
+    if not options.source or not options.out:
+        raise SettingsError("Name the table and where its answers go: make score IN=tables OUT=scored.")
+    engine = _engine(options)
     dropped = Dropped(frozenset(options.drop), options.drop_others)
     wanted = run.Wanted(
         options.source, options.out, models.find(options.model), options.explain, dropped,
-        options.rows or run.ROWS, options.workers, engine,
+        options.rows, options.workers, engine,
     )  # fmt: skip
     found = run.score(wanted)
     print(f"score: {run.summary(found)}")
     good, bad = run.counts(found)
     return FAILED if bad and not good else FINE
+
+
+def _engine(options: argparse.Namespace) -> "Engine | None":
+    """What scores in place of processes of this machine; raises SettingsError for an option that it would pass over."""
+    from scoring.engines import Engine
+
+    for option, value, engine in (("master", options.master, "spark"), ("scheduler", options.scheduler, "dask")):
+        if value and options.engine != engine:
+            raise SettingsError(f"--{option} needs --engine {engine}.")
+    if options.engine is None:
+        return None
+    if options.workers:
+        raise SettingsError(f"--workers counts processes of this machine; with --engine {options.engine} leave it out.")
+    if options.engine == "dask" and not options.scheduler:
+        raise SettingsError("--engine dask needs --scheduler: its address, as tcp://host:8786.")
+    return Engine(options.engine, options.scheduler or options.master or "local[*]")
 
 
 def _add_verify(commands: Any) -> None:

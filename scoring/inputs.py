@@ -25,6 +25,7 @@ _BUFFER = 1 << 22
 """What is read of a text file at a time."""
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 """What file systems say of a file that changes when it does, the best first."""
+_WITHOUT = " Nothing is scored yet: mend or remove it, or name the others by a pattern, as 'tables/**/*.parquet'."
 
 
 class Rows(NamedTuple):
@@ -74,7 +75,8 @@ class Inputs:
         if not chosen:
             hint = " Files and folders whose names begin with _ or . are left out." if found else ""
             raise TableError(f"There is no file to score at {self.address}.{hint}")
-        return [self._described(name, below, found[name]) for name, below in chosen.items()]
+        hint = _WITHOUT if len(chosen) > 1 else ""
+        return [self._described(name, below, found[name], hint) for name, below in chosen.items()]
 
     def _found(self) -> dict[str, Any]:
         """What is known of each file at the address, by its path."""
@@ -97,10 +99,10 @@ class Inputs:
     def _below(self, name: str) -> str:
         return name.removeprefix(self.root).removeprefix("/")
 
-    def _described(self, name: str, below: str, told: dict[str, Any]) -> InputFile:
+    def _described(self, name: str, below: str, told: dict[str, Any], hint: str) -> InputFile:
         stamp = next((str(told[key]) for key in _STAMPS if told.get(key)), "")
-        with self._reading(name), self.files.open(name, "rb") as file:
-            return InputFile(below, int(told["size"] or 0), stamp, _format(name, file.read(8)))
+        with self._reading(name, hint), self.files.open(name, "rb") as file:
+            return InputFile(below, int(told["size"] or 0), stamp, _format(name, file.read(8), hint))
 
     def partitions(self, files: Sequence[InputFile], rows: int) -> list[Partition]:
         """Cut files into parts of so many rows, the same ones every time.
@@ -108,11 +110,12 @@ class Inputs:
         Raises:
             TableError: a file has not the columns of the contract, or cannot be read.
         """
-        return [part for place, file in enumerate(files) for part in self._cut(place, file, rows)]
+        hint = _WITHOUT if len(files) > 1 else ""
+        return [part for place, file in enumerate(files) for part in self._cut(place, file, rows, hint)]
 
-    def _cut(self, place: int, file: InputFile, rows: int) -> Iterator[Partition]:
+    def _cut(self, place: int, file: InputFile, rows: int, hint: str) -> Iterator[Partition]:
         name = self.path(file)
-        with self._reading(name), self._opened(file) as source:
+        with self._reading(name, hint), self._opened(file) as source:
             if file.format == CSV:
                 header = delimited.header(source, self._known, name)
                 demand(self._contract, header.names, name, self._dropped)
@@ -157,14 +160,14 @@ class Inputs:
         return [name for name in names if name in self._known and name not in self._dropped.names]
 
     @contextlib.contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-        """Errors of a file that is read, as sentences."""
+    def _reading(self, name: str, hint: str = "") -> Iterator[None]:
+        """Errors of a file that is read, as sentences with a hint after them."""
         try:
             yield
         except BoxwoodError:
             raise
         except (*failures(self.files), pa.ArrowException, ValueError) as error:
-            raise TableError(f"{name} cannot be read: {error}.") from error
+            raise TableError(f"{name} cannot be read: {str(error).rstrip('.')}.{hint}") from error
 
     def path(self, file: InputFile) -> str:
         """The path of a file."""
@@ -183,7 +186,7 @@ def _is_hidden(below: str) -> bool:
     return any(name.startswith(("_", ".")) for name in below.split("/"))
 
 
-def _format(name: str, start: bytes) -> str:
+def _format(name: str, start: bytes, hint: str) -> str:
     """The format of a file by its first bytes, or of a text by its name."""
     for magic, found in _MAGIC:
         if start.startswith(magic):
@@ -193,7 +196,7 @@ def _format(name: str, start: bytes) -> str:
         return CSV
     raise TableError(
         f"{name} is no table that is read here: Parquet, Arrow (file or stream), or CSV (.csv, .tsv, .txt, and not "
-        "compressed)."
+        f"compressed).{hint}"
     )
 
 

@@ -85,6 +85,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         explain: whether SHAP values are beside the answers.
         dropped: columns of the input that are left out; `drop_others` that all are which the model does not know.
         inputs, partitions: the files, and how they are cut.
+        rows: what was asked for of a partition; 0 in outputs of before it was kept.
     """
 
     source: str
@@ -96,6 +97,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: list[InputFile]
     partitions: list[Partition]
     drop_others: bool = False
+    rows: int = 0
 
     @property
     def digest(self) -> str:

@@ -22,6 +22,11 @@ def find(named: str) -> Path:
     folder = Path(named)
     if (folder / bundle.MANIFEST).is_file():
         return folder
+    if "@" in named:
+        raise StoreError(
+            f"{named} is a name of the registry, and not of the store. `make bento PROBLEM={named}` brings that "
+            f"version into the store; then --model {named.partition('@')[0]} is it."
+        )
     problem, _, version = named.partition(":")
     receipt = receipts.path(problem)
     if not version and receipt.is_file():

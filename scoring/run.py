@@ -27,7 +27,9 @@ from storage.place import Place, lies_in
 from validation.errors import StoreError, TableError
 
 ROWS = 1 << 18
-"""Rows of a partition."""
+"""Rows of a partition, where nothing else is asked for."""
+_EVERY, _EVERY_ON_TERMINALS = 5.0, 1.0
+"""Seconds between two words on how far a run is, at least."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Wanted:
         bundle: the folder of the model.
         explain: whether SHAP values are to be beside the answers.
         dropped: columns of the input to leave out.
-        rows: of a partition.
+        rows: of a partition; 0 for `ROWS`, or for what an output was begun with.
         workers: processes; 0 for one a processor.
         engine: what scores in place of processes of this machine.
     """
@@ -49,7 +51,7 @@ class Wanted:
     bundle: Path
     explain: bool = False
     dropped: Dropped = NOTHING
-    rows: int = ROWS
+    rows: int = 0
     workers: int = 0
     engine: Engine | None = None
 
@@ -110,14 +112,19 @@ def _begun(wanted: Wanted, asked: Plan, inputs: Inputs, place: Place) -> Manifes
                 raise StoreError(
                     f"{wanted.out} has files of something else, as {other}. Say another place for the output."
                 )
-            plan = msgspec.structs.replace(asked, partitions=inputs.partitions(asked.inputs, wanted.rows))
+            rows = wanted.rows or ROWS
+            plan = msgspec.structs.replace(asked, partitions=inputs.partitions(asked.inputs, rows), rows=rows)
+            if wanted.engine is not None:
+                wanted.engine.demand()
             if manifest.begin(place, plan):
                 return Manifest(plan, RUNNING)
         known = manifest.read(place)  # of another run, which has begun meanwhile: how it cut the input counts
         if known is None:
             raise StoreError(f"{wanted.out} has been removed meanwhile.")
     _demand_same(wanted, known.plan, asked)
-    plan = msgspec.structs.replace(asked, partitions=known.plan.partitions)
+    if wanted.rows and wanted.rows != known.plan.rows:
+        _say(f"{wanted.out} stays cut as it was begun, and --rows is passed over.")
+    plan = msgspec.structs.replace(asked, partitions=known.plan.partitions, rows=known.plan.rows)
     return msgspec.structs.replace(known, plan=plan)
 
 
@@ -203,8 +210,8 @@ def _by_workers(job: Job, numbers: Sequence[int], workers: int) -> Iterator[tupl
             yield task.result()
     except BrokenProcessPool as error:
         raise StoreError(
-            "A worker ended before its partition did, as where memory is short (--workers, --rows). The same command "
-            "goes on."
+            "A worker ended before its partition did, as where memory is short: fewer --workers take less. The same "
+            "command goes on."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -215,7 +222,7 @@ def _processors() -> int:
 
 
 class _Progress(contextlib.AbstractContextManager["_Progress"]):
-    """A line on a terminal that says how far a run is, at most once a second."""
+    """Says how far a run is: one line that changes on a terminal, and a line now and then elsewhere."""
 
     def __init__(self, total: int, done: Iterable[Done]) -> None:
         self._total, self._partitions, self._rows = total, 0, 0
@@ -223,20 +230,30 @@ class _Progress(contextlib.AbstractContextManager["_Progress"]):
         for each in done:
             self._partitions, self._rows = self._partitions + 1, self._rows + each.good + each.bad
         self._began, self._before = self._said, self._rows
-        self._shown = sys.stderr.isatty() and self._partitions < total
+        self._terminal = sys.stderr.isatty() and self._partitions < total
+        if 0 < self._partitions < total:
+            _say(f"{self._partitions:,} of {total:,} partitions are there already.")
 
     def add(self, done: Done) -> None:
         """Count a partition that is there."""
         self._partitions, self._rows = self._partitions + 1, self._rows + done.good + done.bad
-        now = time.monotonic()
-        if self._shown and (now - self._said >= 1 or self._partitions == self._total):
-            self._said, speed = now, (self._rows - self._before) / max(now - self._began, 1e-9)
-            line = f"{self._partitions:,} of {self._total:,} partitions, {self._rows:,} rows, {speed:,.0f} rows/s"
-            print(f"\r{line}", end="", file=sys.stderr, flush=True)
+        now, last = time.monotonic(), self._partitions == self._total
+        if self._terminal and (last or now - self._said >= _EVERY_ON_TERMINALS):
+            print(f"\r{self._line(now)}", end="", file=sys.stderr, flush=True)
+        elif not self._terminal and not last and now - self._said >= _EVERY:
+            _say(self._line(now))
+
+    def _line(self, now: float) -> str:
+        self._said, speed = now, (self._rows - self._before) / max(now - self._began, 1e-9)
+        return f"{self._partitions:,} of {self._total:,} partitions, {self._rows:,} rows, {speed:,.0f} rows/s"
 
     def __exit__(self, *error: object) -> None:
-        if self._shown:
+        if self._terminal:
             print(file=sys.stderr)
+
+
+def _say(sentence: str) -> None:
+    print(f"score: {sentence}", file=sys.stderr, flush=True)
 
 
 def counts(found: Manifest) -> tuple[int, int]:
@@ -246,6 +263,10 @@ def counts(found: Manifest) -> tuple[int, int]:
 
 def summary(found: Manifest) -> str:
     """What a complete run says."""
+    if not found.done:
+        return (
+            f"no row is scored by {found.plan.model}:{found.plan.version}: the input has none, and the output no file"
+        )
     good, bad = counts(found)
     told = f"{good:,} rows are scored by {found.plan.model}:{found.plan.version} in {len(found.done):,} partitions"
     return f"{told}; {bad:,} are refused, with the reasons in _quarantine" if bad else told

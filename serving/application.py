@@ -34,7 +34,7 @@ class Application:
         self.settings = Settings.from_environment(environment)
         self._tracing = Tracing(environment)
         self.models = Models(self.settings)
-        self.guard = Guard(self.models.shared.access, self.settings, environment)
+        self.guard = Guard(self.models.shared.access, self.settings, environment, lambda: self.models.names)
         self._stop_grpc: Callable[[], Awaitable[None]] | None = None
 
     def load(self, directory: Path, labels: Mapping[str, str]) -> None:

@@ -6,8 +6,6 @@ import logging
 import re
 from typing import NamedTuple
 
-import opentelemetry.trace
-
 SLOW_SECONDS = 1.0
 """A request that takes longer leaves a line in the log."""
 TRACE = "traceparent"
@@ -66,6 +64,8 @@ def _valid(pattern: re.Pattern[str], value: str | bytes | None) -> str | None:
 
 def facts(caller: Caller, **event_facts: object) -> dict[str, dict[str, object]]:
     """The `extra` of a logger's call: the facts of an event, and the ids of its trace and request."""
+    import opentelemetry.trace  # takes as long as all of our own code, and most processes never log a failure
+
     span = opentelemetry.trace.get_current_span().get_span_context()
     ids = {} if caller.trace is None else {"trace_id": caller.trace.split("-")[1]}
     if span.is_valid:  # of the same trace, where the caller sent one

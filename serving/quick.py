@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Done = Callable[[T | Exception], object]
 """Takes an answer, or the error in place of it."""
+Ask = Callable[[Done[T]], None]
+"""Asks for an answer, which it tells; raises the errors that are known at once."""
 
 
 class Answers(NamedTuple):
@@ -230,7 +232,7 @@ def _records(each: Sequence[Decoded]) -> list[tuple[Value, ...]]:
     return [record for decoded in each for record in decoded.records]
 
 
-def awaited(asked: Callable[[Done[T]], None]) -> "asyncio.Future[T]":
+def awaited(asked: Ask[T]) -> "asyncio.Future[T]":
     """What `asked` tells, for those who wait."""
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     asked(functools.partial(settle, future))

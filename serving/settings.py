@@ -22,6 +22,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "direct": (0, 1),
     "workers": (1, 1_000),
     "grpc_port": (0, 65_535),
+    "grpc_listeners": (1, 64),
     "max_grpc_connection_seconds": (0, _DAY),
     "http_port": (1, 65_535),
     "journal_percent": (1, 100),
@@ -80,6 +81,7 @@ class Settings:
         cors_origins: the origins whose pages may ask, with commas between them; "*" for all, "" for none.
         grpc_host: the address to listen on for gRPC.
         grpc_port: its port; 0 for no gRPC.
+        grpc_listeners: how many gRPC servers share that port in a worker.
         max_grpc_connection_seconds: how long a connection of gRPC gets new calls, so that a client that balances looks
             for new servers; 0 for ever.
         transport: "http" or "grpc": which of them a worker alone serves at the one port that its platform gives it.
@@ -134,6 +136,7 @@ class Settings:
     cors_origins: str = ""
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 50_051
+    grpc_listeners: int = 16
     max_grpc_connection_seconds: int = 0
     transport: str = "http"
     http_port: int = 3_000

@@ -8,19 +8,21 @@ import itertools
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import msgspec
 import numpy as np
 
 from model.outcomes.answer import Output
-from model.predictor import Predictor
 from serving.quick import Answers
 from validation.contract import Contract, Kind
 from validation.decode import Decoded, texts
 from validation.errors import UnreadableRequest
 from validation.table import Table, Values
 from validation.values import quoted
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
 
 TEXT = "BYTES"
 NUMPY: Mapping[str, np.dtype[Any]] = {
@@ -90,7 +92,7 @@ SERVER: ServerMetadata = {"name": "boxwood", "version": "2", "extensions": ["bin
 _PLATFORM = "boxwood_lightgbm"
 
 
-def metadata(predictor: Predictor, versions: Sequence[str]) -> ModelMetadata:
+def metadata(predictor: "Predictor", versions: Sequence[str]) -> ModelMetadata:
     """What the protocol's model metadata says: what a model takes and gives."""
     return {
         "name": predictor.name,
@@ -106,12 +108,12 @@ def inputs(contract: Contract) -> list[TensorMetadata]:
     return [_spec(c.name, _KINDS.get(c.kind, TEXT)) for c in (*contract.inputs, *contract.keys)]
 
 
-def outputs(predictor: Predictor) -> list[TensorMetadata]:
+def outputs(predictor: "Predictor") -> list[TensorMetadata]:
     """The tensors that a model gives."""
     return [_spec(part.name, _OUTPUTS[part.kind], *part.shape) for part in _parts(predictor)]
 
 
-def _parts(predictor: Predictor) -> list[_Part]:
+def _parts(predictor: "Predictor") -> list[_Part]:
     ids = _Part("prediction_id", str, (), lambda answers: texts(answers.ids))
     return [*map(_part, predictor.outcome.outputs), ids, _Part("warnings", str, (), _warnings)]
 
@@ -172,7 +174,7 @@ def _column(tensor: Tensor, optional: bool) -> Values:
     return tensor.values
 
 
-def answers(predictor: Predictor, answered: Answers, wanted: Sequence[str]) -> list[Tensor]:
+def answers(predictor: "Predictor", answered: Answers, wanted: Sequence[str]) -> list[Tensor]:
     """The output tensors of an answer; rows without an answer have NaN, an empty text, or false.
 
     Args:

@@ -213,6 +213,15 @@ def test_every_line_of_the_threat_model_names_tests_that_there_are() -> None:
             assert re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{test}"
 
 
+def test_every_option_of_the_page_is_documented() -> None:
+    source, page = (ROOT / "ui/__main__.py").read_text(), (ROOT / "docs/reference/settings.md").read_text()
+    names = re.findall(r'environment\.get\("(\w+)"', source)
+    assert len(names) > 5
+    options = set(re.findall(r'"(--[\w-]+)"', source)) - {"--host", "--beside"}  # which make gives
+    for name in (*names, *options, "API_KEY"):
+        assert f"`{name}`" in page, name
+
+
 def test_readme_is_short_and_leads_to_every_page() -> None:
     assert README.count("\n") <= 160
     pages = {path for kind in KINDS for path in (ROOT / "docs" / kind).glob("*.md")}

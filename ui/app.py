@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ui.headers import NOWHERE, Guarded
 from ui.identity import GoogleIdentity
+from ui.login import Login, Proxied
 from ui.service import Service
+from ui.users import Users
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -36,6 +38,7 @@ def make(
     identity: str | None,
     frame_ancestors: str = NOWHERE,
     tls: ssl.SSLContext | None = None,
+    login: Users | str | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -45,6 +48,7 @@ def make(
         frame_ancestors: which other pages may show it in a frame, see `ui.headers`.
         identity: "google" to send the service an identity token, see `GoogleIdentity`.
         tls: what to trust of the service, and to show to it; None for what is usual.
+        login: the users who may log in, or the header in which a proxy names who has; None lets everybody in.
 
     The variable API_KEY is the page's key, if the service wants one; a command line is no place for it.
     """
@@ -54,20 +58,14 @@ def make(
 
     from ui import page
 
-    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
-    service = Service(api, who, tls, os.environ.get("API_KEY", ""))
-
+    service = _service(api, identity, tls)
     app = FastAPI(lifespan=_lifespan(service, files), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_BelowPrefix)
-    app.add_middleware(Guarded, frame_ancestors=frame_ancestors)
-
-    @app.get("/livez")
-    async def livez() -> PlainTextResponse:
-        return PlainTextResponse("ok")
-
+    _guard(app, login, frame_ancestors)
+    app.add_api_route("/livez", _livez)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        page.build(service, files),
+        page.build(service, files, sessions=isinstance(login, Users)),
         path="",
         root_path=root_path,
         theme=_theme(),
@@ -78,6 +76,26 @@ def make(
         max_file_size=LARGEST_FILE,
     )
     return mounted
+
+
+def _service(api: str, identity: str | None, tls: ssl.SSLContext | None) -> Service:
+    who = GoogleIdentity(api.rstrip("/")) if identity == "google" else None
+    return Service(api, who, tls, os.environ.get("API_KEY", ""))
+
+
+async def _livez() -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
+    """Let in whom `login` says; what is added last stands before the others."""
+    from ui import views  # takes long, too
+
+    if isinstance(login, Users):
+        app.add_middleware(Login, users=login, form=views.login)
+    elif login is not None:
+        app.add_middleware(Proxied, header=login)
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))
 
 
 def _lifespan(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

@@ -29,7 +29,6 @@ _PARTS = (
     "connect-src 'self'",
     "manifest-src 'self'",
     "base-uri 'self'",
-    "form-action 'none'",
 )
 _ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -47,10 +46,11 @@ def is_frame_ancestors(text: str) -> bool:
 class Guarded:
     """Adds the headers to the HTML of an application."""
 
-    def __init__(self, app: "ASGIApp", frame_ancestors: str = NOWHERE) -> None:
-        """Allow the page in frames of `frame_ancestors`, see `is_frame_ancestors`."""
+    def __init__(self, app: "ASGIApp", frame_ancestors: str = NOWHERE, *, forms: bool = False) -> None:
+        """Allow the page in frames of `frame_ancestors`, see `is_frame_ancestors`, and forms that send to it."""
         self._app = app
         self._frame_ancestors = frame_ancestors
+        self._forms = "'self'" if forms else "'none'"
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass a request on, and its answer back."""
@@ -65,7 +65,8 @@ class Guarded:
             return {**_ALWAYS, "content-security-policy": _SANDBOX}
         hashes = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _SCRIPT.findall(body))
         scripts = " ".join(["script-src 'self' 'unsafe-eval'", *(f"'sha256-{digest}'" for digest in hashes)])
-        policy = "; ".join((*_PARTS, scripts, f"frame-ancestors {self._frame_ancestors}"))
+        ours = (f"form-action {self._forms}", f"frame-ancestors {self._frame_ancestors}")
+        policy = "; ".join((*_PARTS, scripts, *ours))
         frames = {"x-frame-options": "DENY"} if self._frame_ancestors == NOWHERE else {}
         return {**_ALWAYS, **frames, "content-security-policy": policy}
 

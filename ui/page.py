@@ -26,8 +26,8 @@ class Opened:
     model: Model | None
 
 
-def build(service: Service, folder: Path) -> gr.Blocks:
-    """The page of a service; `folder` is for files that visitors download.
+def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Blocks:
+    """The page of a service; `folder` is for files that visitors download. Of `sessions` there is a way out.
 
     Everything that depends on the model is built when somebody opens the page, from the service's description then.
     """
@@ -36,6 +36,8 @@ def build(service: Service, folder: Path) -> gr.Blocks:
     # by default Gradio polls its empty queue every millisecond, which takes 6 % of a processor from the service
     page._queue.sleep_when_free = _LOOKED_AGAIN_SECONDS
     with page:
+        if sessions:
+            gr.HTML(views.log_out(), js_on_load=None)
         opened = gr.State()
         # outside of `gr.render`, so that they can be used while the model's tabs are rendered
         chooser = gr.Radio([], label="Model", visible=False, interactive=True, elem_id="model-chooser")

@@ -1,20 +1,46 @@
 """The page's client of the service: HTTP, answers, and errors in sentences for people."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
 from pydantic import ValidationError
 
+from ui import texts
 from ui.described import Model, Row
 from ui.watched import Verdict
 
 _SECONDS = httpx.Timeout(60, connect=5)
 _LONGEST_PAUSE = 5.0
+_TOLD_SECONDS = 60.0
+"""The owner is told of a kind of refusal so often at most, and not for each visitor."""
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_ANSWERS = (HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY, *_BUSY)
+_OF_THE_PAGE: dict[int, tuple[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: (
+        "The service does not let this page in. That is not your fault: its owner finds in the page's log what to do.",
+        "Start the page with a key in API_KEY (python -m serving.access new page), or with --identity google before "
+        "a private service on Cloud Run.",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "This page may not ask the service for that. Its owner finds in the page's log why.",
+        "Give the page a key that may ask this (python -m serving.access new page-2, with the --models and --verbs "
+        "that visitors need, in API_KEY), or its account the role on Cloud Run.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        "This page has asked for as many rows as it may for now. All its visitors share them. Try again in {wait}.",
+        "Give the page a key with a larger quota: python -m serving.access new page-2 --rows-per-second N "
+        "--rows-per-day N.",
+    ),
+}
+"""Where the page is refused, and not what a visitor entered: a sentence for visitors, and what its owner must do."""
 _SEVERAL = httpx.Limits(max_connections=32, max_keepalive_connections=8)
+_log = logging.getLogger("boxwood.page")
 
 
 class ServiceError(Exception):
@@ -66,6 +92,7 @@ class Service:
         self.url = url.rstrip("/")
         # a company's proxy cannot reach servers on this machine
         elsewhere = httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1")
+        self._told: dict[int, float] = {}
         self._client = httpx.AsyncClient(
             base_url=self.url,
             auth=auth,
@@ -165,13 +192,15 @@ class Service:
         until = time.monotonic() + patience
         while True:
             started = time.perf_counter()
-            answer = await self._ask("POST", path, params=query or None, json={"instances": rows}, good=(200, 422, 503))
+            answer = await self._ask("POST", path, params=query or None, json={"instances": rows}, good=_ANSWERS)
             seconds = time.perf_counter() - started
-            if answer.status_code != 503:
+            if answer.status_code not in _BUSY:
                 break
-            pause = min(_retry_after(answer), _LONGEST_PAUSE)
+            pause = _retry_after(answer)
+            if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                pause = min(pause, _LONGEST_PAUSE)
             if time.monotonic() + pause > until:
-                raise ServiceError(_detail(answer))
+                raise self._refusal(answer)
             await asyncio.sleep(pause)
         document = _document(answer)
         if answer.status_code == 422:
@@ -194,8 +223,20 @@ class Service:
                 f"The service at {self.url} cannot be reached: {str(error) or type(error).__name__}."
             ) from error
         if answer.status_code not in good:
-            raise ServiceError(_detail(answer))
+            raise self._refusal(answer)
         return answer
+
+    def _refusal(self, answer: httpx.Response) -> ServiceError:
+        """The error of an answer; where the page itself is refused, its owner is told in the log what to do."""
+        known = _OF_THE_PAGE.get(answer.status_code)
+        if known is None:
+            return ServiceError(_detail(answer))
+        to_visitors, to_the_owner = known
+        now = time.monotonic()
+        if now >= self._told.get(answer.status_code, now):
+            self._told[answer.status_code] = now + _TOLD_SECONDS
+            _log.error("%s refused the page: %d %s %s", self.url, answer.status_code, _detail(answer), to_the_owner)
+        return ServiceError(to_visitors.format(wait=texts.wait(_retry_after(answer))))
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:

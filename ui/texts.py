@@ -82,3 +82,11 @@ def span(low: float | None, high: float | None, unit: str | None) -> str:
 def _bound(value: float) -> str:
     """A number that divides others, of which nobody reads the decimals of thousands."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else number(value)
+
+
+def wait(seconds: float) -> str:
+    """How long to wait, rounded up: "5 seconds", "34 minutes", "8 hours"."""
+    for size, unit in ((3_600, "hour"), (60, "minute")):
+        if seconds > size:
+            return f"{math.ceil(seconds / size)} {unit}s"
+    return f"{math.ceil(seconds)} second{'' if seconds == 1 else 's'}"

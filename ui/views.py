@@ -34,6 +34,16 @@ def _filled(template: str, **values: Any) -> str:
     return _templates.get_template(f"{template}.html.jinja").render(values)
 
 
+def login(problem: str) -> str:
+    """A whole page that asks for a name and a password, with the reason why the last ones were not taken."""
+    return _filled("login", problem=problem)
+
+
+def log_out() -> str:
+    """A button that ends a session."""
+    return _filled("log_out")
+
+
 def heading(model: Model) -> str:
     """The heading of the page."""
     return _filled("heading", model=model)

@@ -7,6 +7,7 @@ import numpy as np
 
 from model.contributions.bulk import ROWS, BulkContributions
 from model.contributions.trees import NotTabulated
+from model.trees import TreeContributions
 
 MANY = 1000
 """Rows that are explained from tables, which are made for them: LightGBM takes longer. Measured: from 430 to 2,100."""
@@ -37,8 +38,8 @@ class Explainer:
             text: the same, as LightGBM writes it.
             owners: which column a feature's contribution belongs to, shape (features, columns).
         """
-        self._booster, self._text, self._owners = booster, text, owners
-        self._outputs = booster.num_model_per_iteration()
+        self._text, self._owners = text, owners
+        self._each = TreeContributions(booster)
         self._making = threading.Lock()
         self._tables: BulkContributions | None = None
         self.refusal = ""
@@ -89,9 +90,7 @@ class Explainer:
 
     def _slowly(self, matrix: np.ndarray, threads: int) -> np.ndarray:
         """TreeSHAP as LightGBM computes it, row by row."""
-        shape = len(matrix), self._outputs, self._owners.shape[1] + 1
-        if not len(matrix):  # LightGBM refuses a matrix without rows
-            return np.empty(shape)
-        values = self._booster.predict(matrix, num_threads=threads, pred_contrib=True)
-        values = np.reshape(values, (-1, matrix.shape[1] + 1))
-        return np.column_stack([values[:, :-1] @ self._owners, values[:, -1]]).reshape(shape)
+        each = self._each(matrix, threads)
+        values = each.reshape(-1, each.shape[-1])
+        summed = np.column_stack([values[:, :-1] @ self._owners, values[:, -1]])
+        return summed.reshape(*each.shape[:2], summed.shape[-1])

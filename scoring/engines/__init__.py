@@ -1,7 +1,8 @@
 """Engines that people already run, which score the partitions of a plan in place of processes of our own.
 
-An engine gets numbers of partitions and gives back what came of each, in any order:
+An engine says that it can begin, gets numbers of partitions and gives back what came of each, in any order:
 
+    demand(address) -> None
     scored(address, job, numbers) -> Iterator[(number, Done | TableError)]
 
 What it runs is `Job`, the same code on the same partitions. So its answers are the same files to the byte, and whatever
@@ -10,6 +11,7 @@ it does twice, because a machine was lost, is written over by the same.
 
 import importlib
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Literal, NamedTuple
 
 from scoring.job import Job
@@ -38,12 +40,19 @@ class Engine(NamedTuple):
             numbers: which of them.
 
         Raises:
-            SettingsError: the engine's package is not installed here.
+            SettingsError: the engine's package, or what that needs, is not installed here.
             StoreError: the engine was lost, or gave up; partitions that are there stay.
         """
+        self.demand()
+        found: Iterator[tuple[int, Done | TableError]] = self._module().scored(self.address, job, numbers)
+        return found
+
+    def demand(self) -> None:
+        """Raise the same errors of an engine that cannot begin, as one that is not there."""
+        self._module().demand(self.address)
+
+    def _module(self) -> ModuleType:
         try:
-            module = importlib.import_module(f"scoring.engines.on_{self.name}")
+            return importlib.import_module(f"scoring.engines.on_{self.name}")
         except ModuleNotFoundError as error:
             raise SettingsError(f"--engine {self.name} needs {error.name}, which `make engines` installs.") from error
-        found: Iterator[tuple[int, Done | TableError]] = module.scored(self.address, job, numbers)
-        return found

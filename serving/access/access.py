@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from serving.access.tokens import Tokens
 
 AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
+_WHO = (AUTHORIZATION, API_KEY, AUTHORIZATION.decode(), API_KEY.decode())
 _BEARER = b"bearer"
 _HOW = "Send a key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
 _log = logging.getLogger("boxwood.access")
@@ -85,6 +86,15 @@ class Access:
     def _quota(self, caller: str, limits: Limits) -> Quota:
         local = LocalQuota(caller, limits, self._settings.workers)
         return local if self._counting is None else self._counting.quota(caller, limits, local)
+
+    @property
+    def keys(self) -> object:
+        """The keys that are good now; another object once they change."""
+        return self._callers
+
+    def still_knows(self, keys: object, caller: Caller) -> bool:
+        """Whether a caller who was known while these keys were good still is."""
+        return keys is self._callers and self._clock() < caller.expires
 
     def caller(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sends these headers.
@@ -169,6 +179,16 @@ def _presented(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
     if scheme.lower() != _BEARER:
         raise Unauthenticated(f"The Authorization header has no bearer token. {_HOW}.")
     return raw, credential.strip()
+
+
+def demand_one(names: Iterable[bytes | str]) -> None:
+    """Raise Unauthenticated if a header that says who asks is there twice.
+
+    Who stands before a service may look at the one of them and the service at the other (RFC 9110, 5.3).
+    """
+    seen = [name for name in names if name in _WHO]
+    if len(set(seen)) < len(seen):
+        raise Unauthenticated("There are several headers Authorization, or X-API-Key; send one.", "invalid_request")
 
 
 def of_metadata(metadata: Mapping[str, str | bytes]) -> dict[bytes, bytes]:

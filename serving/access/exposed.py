@@ -13,8 +13,8 @@ _log = logging.getLogger("boxwood.access")
 
 
 def say(settings: Settings, hosts: Iterable[str]) -> None:
-    """Log a warning if the service listens at one of these addresses, other machines reach it, and it wants no keys."""
-    if settings.api_keys or settings.oidc_issuer:
+    """Log a warning if other machines reach the service at one of these addresses, and it wants to know nobody."""
+    if settings.api_keys or settings.oidc_issuer or settings.tls_client_ca:
         return
     if reached := sorted({host for host in hosts if not _is_loopback(host)}):
         _log.warning(

@@ -213,4 +213,5 @@ def _client(url: str) -> "redis.Redis":
     try:
         return redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
     except ValueError as error:
-        raise SettingsError(f"BOXWOOD_QUOTA_REDIS is {url[:30]!r}…, which is no URL of a Redis: {error}.") from error
+        # which is not shown: there may be a password in it
+        raise SettingsError("BOXWOOD_QUOTA_REDIS is no URL of a Redis, like redis://host:6379/0.") from error

@@ -19,6 +19,10 @@ from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
 """How many pipelined requests may wait for their answers on a connection; with more it is closed."""
+_MOST_SILENT = 65_536
+"""How many bytes may follow each other that are no part of a body: the head of a request, and what follows its body."""
+_MOST_HEADERS = 1_000
+"""How many headers there may be while a request is incomplete; each takes a hundred bytes of memory for four sent."""
 _LAST_SECONDS = 1
 """How long a connection without a request stays open once the server ends."""
 
@@ -52,6 +56,7 @@ class Connection(Direct):
         self._too_many = False
         self._ending = False
         self._timer: asyncio.TimerHandle | None = None
+        self._silent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -78,7 +83,10 @@ class Connection(Direct):
         if not (self.arriving or self._ending) and self.answers(data):
             self._unwatch()
             return
+        self._silent += len(data)  # none of the read in which something begins or ends: that one is small anyway
         super().data_received(data)
+        if self.arriving and (self._silent > _MOST_SILENT or len(self.headers) > _MOST_HEADERS):
+            self._refuse_head()
         if len(self.pipeline) > _MOST_AHEAD:  # uvicorn would queue without a limit
             self.transport.abort()
             return
@@ -88,17 +96,28 @@ class Connection(Direct):
     def on_message_begin(self) -> None:
         """The first byte of a request has arrived."""
         self._unwatch()
+        self._silent = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """A request can be answered; once the server ends, its answer says that it is the last one."""
         super().on_headers_complete()
+        self._silent = 0
+        if self.cycle is not self._own:
+            # what follows a body in parts must not become headers of the request (RFC 9110, 6.5.1)
+            self.scope["headers"] = list(self.headers)
         if self._ending and self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body has arrived."""
+        self._silent = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The last byte of a request has arrived."""
         self._unwatch()
+        self._silent = 0
         super().on_message_complete()
 
     def shutdown(self) -> None:
@@ -147,6 +166,13 @@ class Connection(Direct):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, detail)
         else:  # browsers open connections in advance
             self.transport.close()
+
+    def _refuse_head(self) -> None:
+        """Close, at once where answers to earlier requests are under way: more would come until then."""
+        detail = f"The headers have more than {_MOST_SILENT} bytes, or are more than {_MOST_HEADERS}."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        if not self.transport.is_closing():
+            self.transport.abort()
 
     def _refuse(self, status: HTTPStatus, detail: str, *headers: bytes) -> None:
         """Close, after an error response unless a client could take it for the answer to another request."""

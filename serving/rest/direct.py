@@ -132,13 +132,19 @@ class _Writer:
         self._server = server
         self._last: list[tuple[bytes, bytes]] | None = None
         self._rendered = b""
+        self._further: Sequence[tuple[bytes, bytes]] = ()
+        self._further_rendered = b""
 
     def __call__(self, reply: Reply, further: Sequence[tuple[bytes, bytes]], *, last: bool) -> bytes:
         """The bytes of a reply with further headers; the last one of its connection says so."""
         default = self._server.default_headers
         if default is not self._last:
             self._last, self._rendered = default, _lines(default)
-        body, more = reply.body, _lines([*reply.headers, *further]) if reply.headers or further else b""
+        if further is not self._further:  # what is left of a quota is told in the same list until that changes
+            self._further, self._further_rendered = further, _lines(further)
+        body, more = reply.body, self._further_rendered
+        if reply.headers:
+            more = _lines(reply.headers) + more
         end = _LAST if last else b""
         return _REPLY % (_STATUS[reply.status], self._rendered, reply.media.encode(), len(body), more, end, body)
 

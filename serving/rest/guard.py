@@ -2,22 +2,24 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.types import Scope
 
 from serving import logs
-from serving.access.access import Access
+from serving.access.access import Access, demand_one
 from serving.access.caller import Asked, Caller
 from serving.rest.request import headers
 from serving.settings import DOCS, METRICS, Settings
 from serving.telemetry import Measurement
 from validation.errors import Forbidden, QuotaExceeded, RequestError, Unauthenticated
 
-_ASKED = "boxwood.asked"
+_ASKED, _KNOWN = "boxwood.asked", "boxwood.known"
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
 _OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs.json", "/ui")}
+_OF_ALL = frozenset({"/", "/docs.json", "/schema.json", "/metrics"})
+"""What speaks of all models and, the metrics, of all callers."""
 _STATIC = "/static_content/"
 """The scripts of the page at /; they are the same everywhere, and no secret."""
 _OF_MODEL = re.compile(r"/v[12]/models/([^/:]+)")
@@ -39,9 +41,22 @@ def opened(settings: Settings) -> set[str]:
 class Guard:
     """Lets requests in, and notes how they end."""
 
-    def __init__(self, access: Access, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
-        """Guard what the settings do not open; `environment` may name a probe of its platform (Vertex AI)."""
-        self._access = access
+    def __init__(
+        self,
+        access: Access,
+        settings: Settings,
+        environment: Mapping[str, str] = os.environ,
+        models: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Guard what the settings do not open.
+
+        Args:
+            access: knows callers.
+            settings: open routes.
+            environment: may name a probe of its platform (Vertex AI).
+            models: the names of those that are served, once they are loaded.
+        """
+        self._access, self._models = access, models
         self._open = {*opened(settings), environment.get("AIP_HEALTH_ROUTE", "/livez")}
         self.on = access.noting
 
@@ -50,14 +65,23 @@ class Guard:
 
         None for who brings an identity token that was not seen before: `identified` verifies it.
         """
+        known: tuple[object, Caller] | None = scope.get(_KNOWN)
+        if known is not None and self._access.still_knows(*known):
+            again = scope[_ASKED] = Asked(known[1])
+            return again
         asked = scope[_ASKED] = Asked()
         if not self._access.on or path in self._open or path.startswith(_STATIC):
             return asked
         try:
-            caller = self._access.caller(headers(scope))
+            by_name = headers(scope)
+            if len(by_name) < len(scope["headers"]):
+                demand_one(name for name, _ in scope["headers"])
+            keys = self._access.keys  # before the caller is looked up: another thread may replace them
+            caller = self._access.caller(by_name)
             if caller is None:
                 return None
             self._let_in(asked, caller, path)
+            scope[_KNOWN] = keys, caller  # a connection has one scope for all requests with the same head
         except RequestError as error:
             asked.refusal = error
         return asked
@@ -73,8 +97,13 @@ class Guard:
 
     def _let_in(self, asked: Asked, caller: Caller, path: str) -> None:
         asked.caller = caller
-        if caller.limited and (match := _OF_MODEL.match(path)):
+        if not caller.limited:
+            return
+        if match := _OF_MODEL.match(path):
             caller.demand(match[1])
+        elif path in _OF_ALL:
+            for model in self._models():
+                caller.demand(model)
 
     def ended(self, scope: Scope, asked: Asked) -> None:
         """Note how a request ended."""

@@ -28,9 +28,6 @@ from serving.telemetry import RequestMetrics
 from serving.tracing import Tracing
 from validation.errors import Overloaded, RequestError
 
-_LISTENERS = 16
-"""So many gRPC servers share the port in a worker. Each accepts one call in an iteration of the event loop, and rows
-that arrive in one iteration are predicted together: on 8 connections, two thirds more calls a second than with one."""
 _IDLE_SECONDS = 300
 """A connection without a call is closed after this time, and one with calls is sent a keepalive ping."""
 
@@ -62,15 +59,14 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     pool = DescriptorPool()  # what reflection shows; each model's messages are made in it
     for shared in (open_inference.SERVICE.file, health_pb2.DESCRIPTOR):
         pool.AddSerializedFile(shared.serialized_pb)
-    services: dict[ServiceDescriptor, Mapping[str, Method]] = {
-        open_inference.SERVICE: open_inference.methods(OpenInference(models))
-    }
-    for name in models.names:
+    services: dict[ServiceDescriptor, Mapping[str, Method]] = {}
+    for name in models.names:  # the first service that has a method answers: so the quickest are asked first
         service = typed.service(models.find(name).predictor.problem, pool)
         services[service] = typed.methods(service, name, models)
+    services[open_inference.SERVICE] = open_inference.methods(OpenInference(models))
     room = _Room(settings.max_connections)
     arriving = Messages(settings)
-    door = Door(models.shared.access, settings)
+    door = Door(models.shared.access, settings, models.names)
     handlers = [_handler(service, methods, arriving, room, door) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving, door)]
@@ -78,7 +74,8 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     certificates = tls.of(settings)
     address = port.address(settings.grpc_host, settings.grpc_port)
     servers = []
-    for _ in range(_LISTENERS):
+    # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
+    for _ in range(settings.grpc_listeners):
         # this limit is for probes and reflection, to which `_Room` does not apply
         server = grpc.aio.server(
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
@@ -182,16 +179,15 @@ class _Handler:
         )
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
-        metadata = context.invocation_metadata()
-        values = dict(metadata)
-        caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
-        if caller != logs.NOBODY:
+        metadata = context.invocation_metadata() or ()
+        values, caller = dict(metadata), logs.NOBODY
+        if logs.TRACE in values or logs.REQUEST in values:
+            caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
             context.set_trailing_metadata(tuple(caller.sent_back))
-        measured = telemetry.Measurement(self._method.metrics(None))
-        asked = Asked()
+        measured, asked = telemetry.Measurement(self._method.metrics(None)), Asked()
         try:
             with measured, self._room:
-                asked.caller = await self._door.caller(self._name, values)
+                asked.caller = self._door.known(self._name, metadata) or await self._door.identified(metadata)
                 request = await self._messages.one(context, self._kind)
                 measured.metrics = self._method.metrics(request)
                 answer = await self._method(request, functools.partial(_address, context.peer, values), asked)
@@ -203,7 +199,8 @@ class _Handler:
             _log.exception("error", extra=logs.facts(caller, call=self._name))
             return await messages.fail(context)
         finally:
-            self._door.ended(self._name, asked, measured, caller.request)
+            if self._door.noting:
+                self._door.ended(self._name, asked, measured, caller.request)
             if measured.seconds > logs.SLOW_SECONDS:
                 _log.warning("slow", extra=logs.facts(caller, call=self._name, seconds=round(measured.seconds, 3)))
 

@@ -21,12 +21,15 @@ from serving import contract_proto
 from serving.access.caller import Asked
 from serving.challenger import Address, Split
 from serving.models import Models
+from serving.quick import Done
 from serving.rpc import descriptors
+from serving.rpc.together import Together
 from serving.telemetry import RequestMetrics
 from serving.verbs import Verb
 from validation.contract import Contract, Kind
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import quoted
+from validation.wire import PartialExplanations, PartialPredictions, Predictions
 
 T = TypeVar("T")
 
@@ -121,6 +124,7 @@ class Method:
         self._first = next(iter(versions))
         self._asks = versions[self._first].metrics.labels[1]
         self._divided = divided
+        self._together = Together()
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
         self._answer_class = GetMessageClass(described.fields_by_name[self._name].message_type)
@@ -138,6 +142,9 @@ class Method:
         verb = self._verb(request.model_version)
         verb.gate.demand_room(len(request.rows), asked.caller)
         asked.take(len(request.rows))
+        few = verb.soon is not None and len(request.rows) <= verb.gate.part
+        if few and (self._divided is None or request.model_version):
+            return await self._few(verb, request, asked)
         rows = await _each(verb, self._read, request.rows)
         # only a classification's Explain has the field
         more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
@@ -148,6 +155,20 @@ class Method:
         whole = functools.partial(self._answered, challenging, rows, asked, **more)
         return await split.answered(rows, address, challenger=whole, champion=own)
 
+    async def _few(self, verb: Verb, request: Any, asked: Asked) -> Message:
+        """Answer few rows, together with those of other calls."""
+        rows, soon = [self._read(row) for row in request.rows], verb.soon
+
+        def ask(done: Done[Any]) -> None:
+            soon(rows, done, partial=request.partial, caller=asked.caller)  # type: ignore[misc] # it can
+
+        answer = asked.answer = await self._together.asked(ask)
+        answers = [{} if one is None else msgspec.to_builtins(one) for one in getattr(answer, self._name)]
+        found = {"model_name": answer.model_name, "model_version": answer.model_version, self._name: answers}
+        if type(answer) is not Predictions:
+            found |= _errors(answer)
+        return self._response(**found)
+
     async def _answered(self, verb: Verb, rows: Sequence[object], asked: Asked, **more: Any) -> Message:
         """What one version answers."""
         answer = asked.answer = await verb.ask(rows, caller=asked.caller, **more)
@@ -155,8 +176,7 @@ class Method:
         return self._response(
             model_name=answer.model_name,
             model_version=answer.model_version,
-            errors=msgspec.to_builtins(getattr(answer, "errors", [])),
-            error_count=getattr(answer, "error_count", 0),
+            **_errors(answer),
             **{self._name: answers},
         )
 
@@ -174,6 +194,13 @@ class Method:
 
     def _message(self, answer: msgspec.Struct | None) -> Message:
         return self._answer_class() if answer is None else self._answer_class(**msgspec.to_builtins(answer))
+
+
+def _errors(answer: Any) -> dict[str, Any]:
+    """The fields of an answer that say which rows have none."""
+    if isinstance(answer, PartialPredictions | PartialExplanations):
+        return {"errors": msgspec.to_builtins(answer.errors), "error_count": answer.error_count}
+    return {}
 
 
 async def _each(verb: Verb, convert: Callable[[Any], T], items: Sequence[Any]) -> list[T]:

@@ -45,10 +45,13 @@ def alone(source: Path, bundle: Path) -> Path:
     return out
 
 
-def scoring(source: Path, out: Path, bundle: Path, *engine: str, rows: str = str(ROWS)) -> subprocess.Popen[str]:
+def scoring(
+    source: Path, out: Path, bundle: Path, *engine: str, rows: str = str(ROWS), **further: str
+) -> subprocess.Popen[str]:
+    """A run on an engine; `further` are variables of its environment."""
     asked = [str(source), str(out), "--model", str(bundle), "--rows", rows, "--engine", *engine]
     command = [str(PYTHON), "-m", "scoring", "score", *asked]
-    return subprocess.Popen(command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=_environment() | further, stderr=subprocess.PIPE, text=True)
 
 
 def _environment() -> dict[str, str]:
@@ -110,8 +113,8 @@ def test_a_lost_executor_of_spark_loses_nothing(
 
 
 @contextlib.contextmanager
-def dask(folder: Path) -> Iterator[tuple[str, Callable[..., subprocess.Popen[bytes]]]]:
-    """The address of a scheduler, and what starts its processes; all end with it."""
+def dask(folder: Path, project: bool = True) -> Iterator[tuple[str, Callable[..., subprocess.Popen[bytes]]]]:
+    """The address of a scheduler, with the project or not, and what starts its processes; all end with it."""
     port, processes = free_port(), list[subprocess.Popen[bytes]]()
 
     def started(*arguments: str, project: bool = True) -> subprocess.Popen[bytes]:
@@ -121,7 +124,7 @@ def dask(folder: Path) -> Iterator[tuple[str, Callable[..., subprocess.Popen[byt
             processes.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
         return processes[-1]
 
-    started("scheduler", "--host", "127.0.0.1", "--port", str(port))
+    started("scheduler", "--host", "127.0.0.1", "--port", str(port), project=project)
     try:
         yield f"tcp://127.0.0.1:{port}", started
     finally:
@@ -161,6 +164,38 @@ def test_dask_writes_to_the_output_of_who_asks_and_the_same_to_the_byte(
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
 
 
+def test_a_scheduler_of_dask_needs_no_project(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    made.write(tmp_path / "in.parquet", rows[:2_000])
+    with dask(tmp_path, project=False) as (address, started):
+        started("worker", address, "--nthreads", "1", "--no-nanny")
+        process = scoring(
+            tmp_path / "in.parquet", tmp_path / "out", bundle, "dask", "--scheduler", address, rows="1000"
+        )
+        assert (process.communicate(timeout=120)[1], process.returncode) == ("", 0)
+    assert main(["verify", str(tmp_path / "out")]) == 0
+
+
+def test_dask_without_workers_is_not_waited_for_for_ever(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
+    """At the beginning nothing is written then, and in the middle the same command goes on."""
+    made.write(tmp_path / "in.parquet", rows * 10)
+    out = tmp_path / "out"
+    with dask(tmp_path) as (address, started):
+        asked = (tmp_path / "in.parquet", out, bundle, "dask", "--scheduler", address)
+        process = scoring(*asked, rows="100")
+        assert f"score: Dask's scheduler at {address} has no worker for 30" in process.communicate(timeout=120)[1]
+        assert process.returncode == 1
+        assert not list(out.rglob("*"))
+        worker = started("worker", address, "--nthreads", "1", "--no-nanny")
+        process = scoring(*asked, rows="100")
+        in_the_middle(process, out)
+        worker.kill()
+        assert (
+            f"has no worker for 30 seconds. Start some (dask worker {address})" in process.communicate(timeout=120)[1]
+        )
+    assert main(["score", str(asked[0]), str(out), "--model", str(bundle)]) == 0
+    assert main(["verify", str(out)]) == 0
+
+
 def test_a_worker_of_dask_without_the_project_is_said(rows: list[made.Row], bundle: Path, tmp_path: Path) -> None:
     made.write(tmp_path / "in.parquet", rows[:10])
     with dask(tmp_path) as (address, started):
@@ -189,11 +224,23 @@ def test_without_its_scheduler_a_run_ends_with_a_sentence_and_goes_on_here(
     assert_the_same(out, alone)
 
 
-@pytest.mark.parametrize(("engine", "sentence"), [("spark", "Spark at nowhere gave up"), ("dask", "needs --scheduler")])
+NOTHING_THERE = [
+    ("spark", ("--master", "nowhere"), {}, "Spark at nowhere gave up: "),
+    ("spark", ("--master", "spark://127.0.0.1:1"), {}, "No master of Spark is at spark://127.0.0.1:1: "),
+    ("spark", (), {"JAVA_HOME": "/nowhere"}, "Spark needs Java 17 or newer"),
+    ("dask", ("--scheduler", "nowhere"), {}, "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("engine", "address", "further", "sentence"), NOTHING_THERE)
 def test_an_engine_that_is_not_there_is_said(
-    engine: str, sentence: str, source: Path, bundle: Path, tmp_path: Path
-) -> None:
-    address = ("--master", "nowhere") if engine == "spark" else ()
-    process = scoring(source, tmp_path / "out", bundle, engine, *address)
-    assert sentence in process.communicate()[1]
+    engine: str, address: tuple[str, ...], further: dict[str, str], sentence: str, rows: list[made.Row], bundle: Path,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    made.write(tmp_path / "in.parquet", rows)
+    process = scoring(tmp_path / "in.parquet", tmp_path / "out", bundle, engine, *address, **further)
+    told = process.communicate()[1]
+    assert f"score: {sentence}" in told or (engine == "dask" and sentence in told)
+    assert "An error occurred while calling" not in told.splitlines()[-1]
     assert process.returncode == 1
+    assert (engine == "spark" and address == ("--master", "nowhere")) or not list((tmp_path / "out").rglob("*"))

@@ -86,7 +86,7 @@ def serious(visitor: Visitor) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(new_visitor: Callable[..., Visitor], api: Api, model: str, scheme: str) -> None:
     visitor = new_visitor(color_scheme=scheme).open(model)
-    visitor.page.add_script_tag(path=AXE)
+    visitor.page.evaluate(AXE.read_text())  # and not as a tag, which the page's policy forbids
     found: set[tuple[str, str]] = set()
     for _ in each_state(visitor, api, model):
         visitor.settle()

@@ -89,6 +89,19 @@ def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict
     assert "Nothing was kept" in script.tell("stop", "click")[1]
 
 
+def test_a_file_above_the_limit_is_refused(page: httpx.Client) -> None:
+    large = page.post("/gradio_api/upload", files={"files": ("rows.csv", b"a" * (100 * 2**20 + 1))})
+    assert large.status_code == 413
+
+
+def test_a_table_above_the_limit_gets_a_sentence(page: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("origin\n" + "x\n" * 200_001)
+    script = Script(page)
+    _, problem, *_ = script.tell("predict-all", "click", upload=script.upload(path))
+    assert "200,000" in problem
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -103,7 +103,7 @@ def test_what_is_no_service_gets_a_sentence(client: httpx.Client) -> None:
         ((200, {}, b"<html>"), "something else than JSON"),
         ((200, {}, b'{"models": []}'), "lists no models"),
         ((200, {}, b"[1]"), "something else than JSON"),
-        ((403, {}, b"no"), "The service answered 403 Forbidden at /v1/models."),
+        ((405, {}, b"no"), "The service answered 405 Method Not Allowed at /v1/models."),
     ]
     for answer, sentence in cases:
         with odd(answer) as (url, _), pytest.raises(ServiceError, match=sentence):
@@ -123,6 +123,42 @@ def test_a_busy_service_is_asked_again_for_as_long_as_there_is_patience() -> Non
     with odd(later) as (url, seen), pytest.raises(ServiceError, match="Too much to do"):
         asked(url, lambda service: service.predict("x", [ROW]))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "to_visitors", "to_the_owner"),
+    [
+        (401, {}, "does not let this page in", "a key in API_KEY"),
+        (403, {}, "may not ask the service for that", "--models and --verbs"),
+        (429, {"retry-after": "7"}, "Try again in 7 seconds", "a larger quota"),
+        (429, {"retry-after": "119"}, "Try again in 2 minutes", "a larger quota"),
+        (429, {"retry-after": "40000"}, "Try again in 12 hours", "a larger quota"),
+    ],
+)
+def test_a_page_that_is_refused_tells_its_visitors_and_its_owner(
+    caplog: pytest.LogCaptureFixture, status: int, headers: dict[str, str], to_visitors: str, to_the_owner: str
+) -> None:
+    refused: Answer = (status, headers, b'{"detail": "The key page is in the detail."}')
+
+    async def twice(service: Service) -> None:
+        for _ in range(2):
+            with pytest.raises(ServiceError, match=to_visitors) as caught:
+                await service.predict("x", [ROW])
+            assert "The key" not in str(caught.value)  # what the page is known as is nothing for visitors
+
+    with odd(refused) as (url, _):
+        asked(url, twice)
+    [told] = [record.getMessage() for record in caplog.records if record.name == "boxwood.page"]
+    assert f"{url} refused the page: {status} The key page is in the detail." in told
+    assert to_the_owner in told
+
+
+def test_a_table_waits_for_the_quota_of_the_page() -> None:
+    much: Answer = (429, {"retry-after": "1"}, b'{"detail": "Too much."}')
+    good: Answer = (200, {}, b'{"model_version": "1", "predictions": [{"prediction": 1.5}]}')
+    with odd(much, good) as (url, seen):
+        assert asked(url, lambda service: service.predict("x", [ROW], patience=30)).rows == [{"prediction": 1.5}]
+        assert len(seen) == 2
 
 
 def test_classes_are_asked_for_by_name() -> None:

@@ -38,7 +38,7 @@ def main(problem: Problem) -> None:
     silver, quarantined, failures = gated(problem, known)
     with atomic_file(workspace.quarantine) as temporary:
         quarantined.to_csv(temporary, index=False)
-    demand_few(workspace, limit, len(quarantined), len(known), by_column(problem.contract, failures))
+    demand_few(workspace, limit, quarantined, len(quarantined), len(known), by_column(problem.contract, failures))
     tables.write(workspace.silver, silver)
     say("clean", f"{len(silver):,} rows satisfy the contract, {len(quarantined):,} are in {workspace.quarantine}")
     if len(quarantined):
@@ -79,12 +79,13 @@ def gated(problem: Problem, bronze: pd.DataFrame) -> Gated:
     return Gated(silver, quarantined, failures)
 
 
-def demand_few(workspace: Workspace, limit: float, bad: int, rows: int, why: str) -> None:
+def demand_few(workspace: Workspace, limit: float, quarantined: pd.DataFrame, bad: int, rows: int, why: str) -> None:
     """Raise TableError, with the lines of `why`, if more rows are bad than the limit allows, or all of them."""
+    stand = "All" if len(quarantined) == bad else f"{len(quarantined):,}"
     if bad > limit * rows or bad == rows:
         raise TableError(
             f"{bad:,} of {rows:,} rows do not satisfy the contract; the limit is {limit:.1%}:\n{why}\n"
-            f"All of them stand in {workspace.quarantine}. Mend the table or the contract, or raise "
+            f"{stand} of them stand in {workspace.quarantine}. Mend the table or the contract, or raise "
             f"{workspace.problem}.clean.quarantine_limit in params.yaml."
         )
 

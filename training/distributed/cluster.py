@@ -1,6 +1,7 @@
 """A cluster of Dask: tasks on whichever worker is free, and sentences where it is lost."""
 
 import contextlib
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -10,8 +11,9 @@ from distributed import Client, as_completed, wait
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
+from training.distributed.kept import code
 from training.workspace import say
-from validation.errors import StoreError
+from validation.errors import SettingsError, StoreError
 
 T = TypeVar("T")
 _TRIES = 3
@@ -21,7 +23,10 @@ _WAIT = 60.0
 _EVERY = 10.0
 _NAP = 0.02
 AGAIN = "The same command goes on."
-_NOBODY = f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some. {AGAIN}"
+_NOBODY = (
+    f"Dask's scheduler has had no workers for {_WAIT:.0f} seconds. Start some, or see in their logs why they ended. "
+    f"{AGAIN}"
+)
 
 
 class WorkerLost(Exception):
@@ -33,11 +38,18 @@ def connected(scheduler: str) -> Iterator[Client]:
     """A client of the scheduler, as tcp://host:8786.
 
     Raises:
+        SettingsError: the scheduler does not find this project.
         StoreError: the scheduler is not there or is lost, or workers end again and again.
+        SettingsError: that is no address of a scheduler, or the cluster lacks this project's code or its packages.
     """
     try:
-        with Client(scheduler) as client:
+        with _client(scheduler) as client:
             yield client
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"The scheduler or a worker of Dask does not find {error.name}: PYTHONPATH names this project there, and "
+            "the environment has its packages (requirements/engines.txt)."
+        ) from error
     except KilledWorker as error:
         raise StoreError(
             "Dask's workers ended again and again in the same task, as where memory is short: give them more, start "
@@ -45,10 +57,60 @@ def connected(scheduler: str) -> Iterator[Client]:
         ) from error
     except (CancelledError, CommClosedError, TimeoutError) as error:  # as each way to lose it is called
         raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. {AGAIN}") from error
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        raise SettingsError(
+            f"Dask's scheduler at {scheduler} does not find {error.__cause__.name}: its PYTHONPATH names this project, "
+            "as that of the workers, and its environment has the project's packages (requirements/engines.txt). "
+            f"{AGAIN}"
+        ) from error
     except OSError as error:
         if error.errno is not None and not isinstance(error, ConnectionError):
             raise  # of this machine
         raise StoreError(f"Dask's scheduler at {scheduler} is not there: {error}. {AGAIN}") from error
+
+
+def _client(scheduler: str) -> Client:
+    try:
+        return Client(scheduler)
+    except ValueError as error:
+        raise SettingsError(
+            f"{scheduler} is no address of a scheduler of Dask, as tcp://host:8786 is one: {error}."
+        ) from error
+
+
+def fresh(client: Client) -> None:
+    """Start all workers anew, and see that they have the code of this machine.
+
+    A worker keeps the code that it has loaded, whatever its files say since, and goes on with what a run that was
+    killed gave it: a training holds its thread to the last tree.
+
+    Raises:
+        StoreError: the workers have no nannies, or other code, or there are none.
+        ModuleNotFoundError: the scheduler or a worker does not find the project, or its packages.
+    """
+    asked = pickle.dumps(code)
+    there = awaited(client, 1)
+
+    def ask() -> Any:  # sent as it is, so that a process without this project can say so
+        return pickle.loads(asked)()  # noqa: S301 a cluster runs whatever it is sent
+
+    client.run_on_scheduler(ask)
+    try:
+        client.restart_workers(list(there), timeout=_WAIT, raise_for_error=False)
+    except ValueError as error:
+        raise StoreError(
+            f"Dask's workers cannot be started anew, so they may have old code: {error}. Have them with nannies."
+        ) from error
+    awaited(client, len(there))
+    ours = code()
+    others = sorted(address for address, theirs in client.run(ask).items() if theirs != ours)
+    if others:
+        raise StoreError(
+            f"The worker {others[0]} has other code than this machine (validation, problems, model or training): bring "
+            f"all machines to the same. {AGAIN}"
+        )
 
 
 def workers(client: Client) -> dict[str, int]:
@@ -101,10 +163,21 @@ def ran(
             time.sleep(_NAP)
             continue
         task = next(found)
-        yield tasks.pop(task), task.result()
+        yield tasks.pop(task), _result(task, watch)
         if time.monotonic() - said >= _EVERY:
             said = time.monotonic()
             say(stage, f"{len(items) - len(tasks):,} of {len(items):,} partitions")
+
+
+def _result(task: Any, watch: "_Watch") -> Any:
+    """What a task that has ended came to; it is done again if its worker was lost with it."""
+    while True:
+        try:
+            return task.result(timeout=_EVERY)
+        except TimeoutError:
+            if task.status == "error":  # its own
+                raise
+            watch.look()
 
 
 def gathered(client: Client, tasks: Sequence[Any]) -> list[Any]:

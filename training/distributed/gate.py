@@ -20,6 +20,8 @@ from training.distributed import order
 from training.distributed.listing import Partition, opened
 from validation.classes import demand_listed
 from validation.contract import Kind
+from validation.errors import TableError
+from validation.names import normal
 
 _MOST_BAD = 1_000
 """Bad rows of a partition that are shown; all are counted."""
@@ -39,7 +41,7 @@ class Seen:
         unlabelled: rows that have no target in a table that is partly labelled; they are neither.
         sample: good rows, with `order.FILE` and `order.ROW`.
         quarantined: some of the others, with their file, number and reasons.
-        failures: of these, by cell, as `clean.Gated` has them.
+        failures: of these, by cell, as `clean.Gated` has them, and at least one of each bad column.
         reasons: how many rows each bad column has.
         times: how many rows have each time, of a table in time.
         names: of each category, and of the target if it is one: `NAME`, and the least place in the order of a row that
@@ -59,7 +61,9 @@ class Seen:
 
 def silver_of(problem: Problem, partition: Partition) -> clean.Gated:
     """A partition through the gates; its silver rows have `order.FILE` and `order.ROW`."""
-    bronze = ingest.parsed(problem.contract, raw.cells_in(opened(partition, problem.contract), problem.contract))
+    cells = raw.cells_in(opened(partition, problem.contract), problem.contract)
+    _demand_names(problem, partition, cells)
+    bronze = ingest.parsed(problem.contract, cells)
     gates.bronze(problem.contract).validate(bronze, lazy=True)
     known = clean.with_target(problem, bronze)
     silver, quarantined, failures = clean.gated(problem, known)
@@ -67,6 +71,21 @@ def silver_of(problem: Problem, partition: Partition) -> clean.Gated:
     silver[order.FILE] = np.full(len(silver), _number(partition.file.name), dtype=np.uint64)
     silver[order.ROW] = places.to_numpy(dtype=np.uint64)
     return clean.Gated(silver, quarantined, failures)
+
+
+def _demand_names(problem: Problem, partition: Partition, cells: pd.DataFrame) -> None:
+    """Raise TableError for names like 1.0, of which one machine makes 1 if all names of the table are like it."""
+    for column in raw.wanted(problem.contract):
+        if column.kind is not Kind.CATEGORY or column.parse is not None:
+            continue
+        names = pd.Series(cells[column.name].dropna().unique(), dtype=object)
+        changed = names[raw.restored(column, names).map(normal) != names.map(normal)]
+        if len(changed):
+            raise TableError(
+                f"The column '{column.name}' of {partition.file.address} has names like '{changed.iloc[0]}', and how "
+                "those are read depends on all rows of the table, of which a partition sees some. Write 1, or give "
+                f"'{column.name}' a parse= in the contract."
+            )
 
 
 def _number(name: str) -> int:
@@ -97,7 +116,7 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         partition.rows - len(silver) - len(quarantined),
         silver[_sampled(silver, share)],
         shown,
-        failures[failures["row"].isin(shown.index)].astype({"row": "int64"}),
+        _examples(failures, failures["row"].isin(shown.index)).astype({"row": "int64"}),
         Counter({str(column): int(rows) for column, rows in failures.groupby("column")["row"].nunique().items()}),
         names=_names(problem, silver, seed),
     )
@@ -105,6 +124,11 @@ def seen(partition: Partition, name: str, share: float, seed: int) -> Seen:
         values, counts = np.unique(order.times(problem, silver), return_counts=True)
         found.times = Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     return found
+
+
+def _examples(failures: pd.DataFrame, shown: pd.Series) -> pd.DataFrame:
+    """The failures that are shown, and the first of each column: a column that is counted has an example."""
+    return failures[shown | ~failures.duplicated("column")]
 
 
 def _sampled(silver: pd.DataFrame, share: float) -> np.ndarray:
@@ -150,7 +174,7 @@ def merged(problem: Problem, parts: Iterable[tuple[int, Seen]]) -> Seen:
             both = pd.concat([whole.names[column], names]) if column in whole.names else names
             whole.names[column] = _least(both)
         if shown >= _MOST_SHOWN:
-            part.quarantined, part.failures = part.quarantined.iloc[:0], part.failures.iloc[:0]
+            part.quarantined, part.failures = part.quarantined.iloc[:0], part.failures.drop_duplicates("column")
         shown += len(part.quarantined)
         by_number[number] = part
     ordered = [by_number[number] for number in sorted(by_number)]

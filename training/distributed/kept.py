@@ -45,7 +45,7 @@ class Kept:
         self._folder = workspace.folder / "kept"
         parameters = workspace.document()
         versions = [lgb.__version__, pd.__version__]
-        made_of = [listing.digest, problem.contract.hash, _code(), versions, [parameters[name] for name in _OF_GATES]]
+        made_of = [listing.digest, problem.contract.hash, code(), versions, [parameters[name] for name in _OF_GATES]]
         self._gates = _hash(made_of)
         self._booster = _hash([self._gates, parameters["train"]])
 
@@ -93,8 +93,8 @@ class Kept:
         return folder if found.exists() and found.read_text() == key else None
 
 
-def _code() -> str:
-    """A hash of the sources that decide what a table comes to."""
+def code() -> str:
+    """A hash of the sources that decide what a table comes to, as they lie on the disk."""
     digest = hashlib.sha256()
     for path in sorted(path for name in _CODE for path in (_PROJECT / name).rglob("*.py")):
         digest.update(f"{path.relative_to(_PROJECT)}\n".encode() + path.read_bytes())

@@ -85,6 +85,7 @@ def _run(problem: Problem, workspace: Workspace, address: str, scheduler: str) -
     say("source", f"{listing.address}: {listing.rows:,} rows, {files:,} files, {len(listing.partitions):,} partitions")
     kept = Kept(workspace, problem, listing)
     with cluster.connected(scheduler) as client:
+        cluster.fresh(client)
         table = _gated(client, problem, workspace, listing, params, kept)
         further = _further(client, problem, table)
     plan = _learned(problem, workspace, scheduler, table, further, kept)
@@ -139,7 +140,7 @@ def _quarantined(problem: Problem, workspace: Workspace, limit: float, whole: ga
     why = clean.by_column(problem.contract, whole.failures, pd.Series(whole.reasons, dtype="int64"))
     if not whole.rows and not whole.bad:
         raise TableError(clean.no_target(problem))
-    clean.demand_few(workspace, limit, whole.bad, whole.rows + whole.bad, why)
+    clean.demand_few(workspace, limit, whole.quarantined, whole.bad, whole.rows + whole.bad, why)
     if whole.bad:
         say("gates", f"bad rows are in {workspace.quarantine}\n{why}")
 

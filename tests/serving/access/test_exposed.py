@@ -24,6 +24,7 @@ def test_addresses_that_others_reach(caplog: pytest.LogCaptureFixture, hosts: li
     assert (says in caplog.text) if says else not caplog.text
     caplog.clear()
     exposed.say(Settings(api_keys="keys.json"), hosts)
+    exposed.say(Settings(tls_cert="server.crt", tls_key="server.key", tls_client_ca="clients.crt"), hosts)
     assert not caplog.text
 
 

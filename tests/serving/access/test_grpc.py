@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tests.generated import generated
 from tests.serving.access.conftest import Guarded
 from tests.serving.access.test_http import audited, until
+from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call, message
 
 SERVICE = "/inference.GRPCInferenceService"
@@ -66,13 +67,25 @@ def test_all_else_wants_a_key(channel: grpc.Channel, guarded: Guarded, method: s
         assert (code, problem["status"]) == (grpc.StatusCode.PERMISSION_DENIED, 403)
 
 
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+def test_two_keys_are_none(channel: grpc.Channel, guarded: Guarded, name: str) -> None:
+    call, sent = channel.unary_unary(f"{SERVICE}/ServerMetadata"), WANTING["ServerMetadata"].SerializeToString()
+    keys = [f"Bearer {key}" if name == "authorization" else key for key in (guarded.keys["all"], "x")]
+    for first, second in (keys, reversed(keys)):
+        _, problem, _ = refused(call, sent, metadata=[(name, first), (name, second)])
+        assert "send one" in problem["detail"]
+
+
 def test_the_services_are_listed_to_who_has_a_key(channel: grpc.Channel, guarded: Guarded) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     wanted = [reflection_pb2.ServerReflectionRequest(list_services="")]
     with pytest.raises(grpc.RpcError) as caught:
         list(stub.ServerReflectionInfo(iter(wanted)))
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    [answer] = stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["all"]))
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["elsewhere"])))
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    [answer] = stub.ServerReflectionInfo(iter(wanted), metadata=bearer(guarded.keys["flights"]))
     assert "boxwood.flights.Predictor" in {service.name for service in answer.list_services_response.service}
 
 
@@ -90,6 +103,17 @@ def test_a_call_with_a_key_is_answered_and_audited(
     for line in until(lines):
         assert (line["caller"], line["transport"], line["verb"], line["rows"]) == ("all", "grpc", "predict", 2)
         assert len(line["prediction_ids"]) == 2
+
+
+def test_a_quota_is_one_over_http_and_grpc(channel: grpc.Channel, guarded: Guarded, row: dict[str, Any]) -> None:
+    key = bearer(guarded.keys["three"])
+    call = infer_call(channel)
+    assert guarded.client.post(PREDICT, json={"instances": [row] * 2}, headers=key).status_code == 200
+    with pytest.raises(grpc.RpcError) as caught:
+        call(message([row] * 2), metadata=key)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    call(message([row]), metadata=key)
+    assert guarded.client.post(PREDICT, json={"instances": [row]}, headers=key).status_code == 429
 
 
 def test_the_typed_service_asks_the_same(

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -108,6 +109,33 @@ def test_a_key_may_do_what_it_says(guarded: Guarded, row: dict[str, Any]) -> Non
     assert guarded.client.get("/v1/models/flights/card", headers=elsewhere).status_code == 403
     assert guarded.client.get("/v1/models", headers=elsewhere).status_code == 200
     assert "has expired" in guarded.client.get("/v1/models", headers=made.bearer(guarded.keys["over"])).json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/metrics", "/docs.json/"])
+def test_a_key_of_some_models_does_not_read_what_all_are(guarded: Guarded, path: str) -> None:
+    detail = problem(guarded.client.get(path, headers=made.bearer(guarded.keys["elsewhere"])), 403)["detail"]
+    assert detail == "The caller 'elsewhere' may not ask the model 'flights'. It may ask: another."
+    assert guarded.client.get(path, headers=made.bearer(guarded.keys["flights"])).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+@pytest.mark.parametrize("path", [PREDICT, native.PATH, "/v1/models/nothing:predict"])
+def test_two_keys_are_none(guarded: Guarded, row: dict[str, Any], name: str, path: str) -> None:
+    sent = [f"Bearer {key}" if name == "authorization" else key for key in (guarded.keys["all"], "x")]
+    for first, second in (sent, reversed(sent), (sent[0], sent[0])):
+        headers = [(name, first), (name, second)]
+        refused = guarded.client.post(path, json={"instances": [row], "rows": [row]}, headers=headers)
+        assert "send one" in problem(refused, 401)["detail"]
+
+
+def test_a_key_behind_the_body_is_none(guarded: Guarded, row: dict[str, Any]) -> None:
+    body = json.dumps({"instances": [row]}).encode()
+    head = f"POST {PREDICT} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    trailer = f"x-api-key: {guarded.keys['all']}\r\n\r\n"
+    address = (guarded.client.base_url.host, guarded.client.base_url.port or 80)
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(b"%b%x\r\n%b\r\n0\r\n%b" % (head.encode(), len(body), body, trailer.encode()))
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401")
 
 
 def test_a_quota_is_told_and_kept(guarded: Guarded, row: dict[str, Any]) -> None:

@@ -94,6 +94,42 @@ def test_a_refused_request_whose_body_does_not_end_has_one_answer(server: httpx.
         assert problem(answers(connection))["status"] == 415
 
 
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (f"{HEAD}x-api-key: ", b"a" * 10_000),
+        ("GET /", b"a" * 10_000),
+        (HEAD, b"a:\r\n" * 2_000),
+        (f"{HEAD}transfer-encoding: chunked\r\n\r\n1\r\n[\r\n0\r\na: ", b"a" * 10_000),
+        (f"{HEAD}transfer-encoding: chunked\r\n\r\n1\r\n[\r\n0\r\n", b"a:\r\n" * 2_000),
+    ],
+    ids=["a header", "a path", "many headers", "a trailer", "many trailers"],
+)
+def test_headers_without_end_are_refused_before_they_fill_the_memory(
+    server: httpx.Client, start: str, part: bytes
+) -> None:
+    with connected(server) as connection:
+        connection.sendall(start.encode())
+        sent = 0
+        with contextlib.suppress(ConnectionError):  # closed, with what was under way
+            while not select.select([connection], [], [], 0.01)[0]:
+                connection.sendall(part)
+                sent += len(part)
+        assert sent < 1_000_000
+        with contextlib.suppress(ConnectionError):
+            assert problem(connection.recv(65_536))["status"] in (415, 400, 431)
+
+
+def test_what_follows_a_body_is_no_header(server: httpx.Client, row: dict[str, Any]) -> None:
+    body = json.dumps({"instances": [row]}).encode()
+    parts = b"%x\r\n%b\r\n0\r\nx-request-id: trailed\r\n\r\n" % (len(body), body)
+    with connected(server) as connection:
+        connection.sendall(f"{HEAD}transfer-encoding: chunked\r\nconnection: close\r\n\r\n".encode() + parts)
+        answer = answers(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"trailed" not in answer
+
+
 def test_a_request_that_does_not_end_waits_for_the_answer_to_the_one_before(
     server: httpx.Client, row: dict[str, Any]
 ) -> None:

@@ -34,9 +34,9 @@ class Cluster:
     def address(self) -> str:
         return f"tcp://127.0.0.1:{self.port}"
 
-    def begin(self) -> None:
-        """Start a scheduler where the last one was."""
-        self.scheduler = self._started("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+    def begin(self, *, knows: bool = True) -> None:
+        """Start a scheduler where the last one was, which knows the project or not."""
+        self.scheduler = self._started("scheduler", "--host", "127.0.0.1", "--port", str(self.port), knows=knows)
 
     def add(self, workers: int, memory: str = "1.5GB") -> None:
         limits = ("--nthreads", "1", "--memory-limit", memory)
@@ -76,20 +76,30 @@ class Cluster:
             process.wait()
         self.nannies.clear()
 
-    def _started(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _started(self, *arguments: str, knows: bool = True) -> subprocess.Popen[bytes]:
+        environment = self.environment if knows else {**self.environment, "PYTHONPATH": ""}
         with (self.logs / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb") as log:
             command = [str(PYTHON.with_name("dask")), *arguments, "--no-dashboard"]
-            return subprocess.Popen(command, cwd=self.logs, env=self.environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=self.logs, env=environment, stdout=log, stderr=log)
 
     @property
     def environment(self) -> dict[str, str]:
         return {**self.project.uncounted().environment, "OMP_WAIT_POLICY": "passive"}
 
     def train(
-        self, problem: str, table: Path, moments: Sequence[tuple[str, Callable[[], None]]] = (), *, fails: bool = False
+        self,
+        problem: str,
+        table: Path,
+        moments: Sequence[tuple[str, Callable[[], None]]] = (),
+        *,
+        fails: bool = False,
+        at: str = "",
     ) -> str:
-        """Run the command and return what it said; at the first line that has the text of a moment, it is called."""
-        asked = ("run", problem, "--data", str(table), "--scheduler", self.address)
+        """Run the command and return what it said; at the first line that has the text of a moment, it is called.
+
+        The scheduler is this cluster's, or the one at another address.
+        """
+        asked = ("run", problem, "--data", str(table), "--scheduler", at or self.address)
         waiting, said = list(moments), list[str]()
         with subprocess.Popen(
             [str(PYTHON), "-m", "training", *asked],

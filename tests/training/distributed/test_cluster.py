@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.data import wide
+from tests.data import telco, wide
 from tests.project import ROOT, Project
 from tests.training.distributed.clusters import PYTHON, Cluster, running
 from training.data.simulators.flights import simulate
@@ -145,9 +146,51 @@ def test_two_workers_learn_what_one_has_no_room_for(cluster: Cluster, project: P
     assert set(quarantined["_row"]) == {4}
 
 
+def test_a_scheduler_without_the_project_is_said(
+    cluster: Cluster, project: Project, fares: Path, tmp_path: Path
+) -> None:
+    cluster.kill_scheduler()
+    cluster.begin(knows=False)
+    cluster.add(1)
+    said = cluster.train("flights", fares, fails=True)
+    assert f"Dask's scheduler at {cluster.address} does not find training: its PYTHONPATH names this project" in said
+    assert "Traceback" not in said
+
+
 def test_what_is_no_table_of_the_problem_is_said_before_a_worker_is_asked(project: Project, tmp_path: Path) -> None:
     table = tmp_path / "other"
     table.mkdir()
     pd.DataFrame({"price": [1.0]}).to_parquet(table / "x.parquet")
     said = Cluster(project, tmp_path).train("flights", table, fails=True)
     assert "x.parquet lacks the columns 'from'" in said
+
+
+def test_workers_have_the_code_of_this_run_and_not_of_the_one_before(
+    cluster: Cluster, project: Project, tmp_path: Path
+) -> None:
+    telco.write_table(tmp_path / "telco.csv", 1_000)
+    rows = pd.read_csv(tmp_path / "telco.csv")
+    (tmp_path / "table").mkdir()
+    for number in range(10):  # so that each worker gets some
+        rows.assign(TotalCharges=1.0)[number::10].to_parquet(tmp_path / f"table/{number}.parquet", index=False)
+    contract = project.folder / "problems/churn/__init__.py"
+    before = contract.read_text()
+    cluster.add(2)
+    for most in (20, 40):
+        contract.write_text(before.replace('unit="months", ge=0', f'unit="months", ge=0, le={most}'))
+        said = cluster.train("churn", tmp_path / "table", fails=True)
+        assert f"{(rows['tenure'] > most).sum()} of 1,000 rows do not satisfy the contract" in said
+    contract.write_text(before)
+
+
+def test_a_cluster_without_this_project_is_a_sentence(cluster: Cluster, project: Project, fares: Path) -> None:
+    assert "nonsense is no address of a scheduler of Dask" in cluster.train("flights", fares, fails=True, at="nonsense")
+    cluster.end()
+    lacking = Cluster(replace(project, variables={"PYTHONPATH": str(fares)}), cluster.logs)
+    lacking.begin()
+    try:
+        lacking.add(1)
+        said = cluster.train("flights", fares, fails=True, at=lacking.address)
+    finally:
+        lacking.end()
+    assert "does not find training: PYTHONPATH names this project there" in said

@@ -18,6 +18,7 @@ from training.data import clean, gates, ingest
 from training.data.split import SplitParams
 from training.distributed import gate, order
 from training.distributed.listing import Listing, listed, opened
+from training.workspace import Workspace
 from validation.errors import TableError
 
 ROWS, SEED = 500, 5
@@ -142,3 +143,26 @@ def test_what_cannot_be_read_is_said_with_its_rows(tmp_path: Path) -> None:
         listed(str(tmp_path), asked.contract, 100)
     with pytest.raises(TableError, match="There are no Parquet files"):
         listed(str(tmp_path / "nowhere"), asked.contract, 100)
+
+
+def test_each_bad_column_has_an_example_though_its_rows_are_not_shown(tmp_path: Path) -> None:
+    asked = problem(PRICE, in_time=True)
+    rows = table(2_000)
+    rows.loc[:1_499, "area"] = np.inf
+    rows.loc[1_600:1_609, "city"] = None
+    whole = seen(asked, listed(str(written(tmp_path, 1, 2_000, rows)), asked.contract, 2_000))
+    assert len(whole.quarantined) == 1_000
+    why = clean.by_column(asked.contract, whole.failures, pd.Series(whole.reasons))
+    assert "area: 1,500 rows, for example row 1:" in why
+    assert "city: 10 rows, for example row 1601:" in why
+    with pytest.raises(TableError, match=r"1,510 of 2,000 rows (?s:.*)\n1,000 of them stand in data/hard"):
+        clean.demand_few(Workspace("hard"), 0.01, whole.quarantined, whole.bad, whole.rows + whole.bad, why)
+
+
+def test_names_that_only_a_part_of_the_table_would_shorten_are_refused(tmp_path: Path) -> None:
+    asked = problem(PRICE, in_time=True)
+    rows = table(400).assign(city=["1.0", "2.0"] * 200)
+    rows.loc[399, "city"] = "1.5"  # so that one machine has "1.0", and most partitions alone would have "1"
+    listing = listed(str(written(tmp_path, 1, 100, rows)), asked.contract, 100)
+    with pytest.raises(TableError, match=r"'city' of .*0.parquet has names like '1.0'"):
+        seen(asked, listing)

@@ -11,6 +11,7 @@ from model import loss
 from model.outcomes import Regression
 from model.predictor import Predictor
 from problems.base import Problem
+from tests.training.conftest import PARAMS, PRICE, Outcome, problem, table
 from training.data import tables
 from training.learning.params import TrainParams
 from training.learning.train import learn
@@ -133,3 +134,9 @@ def test_the_loss_of_logarithms_is_named_and_compares_them() -> None:
     actual, predicted = np.array([1.0, 100.0]), np.array([np.e, 100.0])
     found = loss.of(stated)
     assert found.score(found.rows(actual, predicted).mean()) == pytest.approx(np.sqrt(0.5))
+
+
+def test_logarithms_come_to_a_report(outcome: Outcome) -> None:
+    found = outcome(problem(PRICE, in_time=True), table(600), {**PARAMS, "train": {**PARAMS["train"], "target": "log"}})
+    assert isinstance(found, dict), found
+    assert found["loss"]["log"] is True
