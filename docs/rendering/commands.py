@@ -19,6 +19,7 @@ PROGRAMS = (
     "serving.alone",
     "serving.access",
     "model.signing",
+    "ui.users",  # before `ui`, which imports it
     "ui",
     "deploy",
     "deploy.image.build",
