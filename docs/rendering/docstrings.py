@@ -36,11 +36,16 @@ def kind(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(dict.fromkeys(kind(part) for part in parts))
     if origin in (list, tuple):
-        return f"list of {kind(parts[0])}"
+        return f"list of {_one(kind(parts[0]))}"
     if origin is dict:
-        return f"{kind(parts[1])} by name"
+        return f"{_one(kind(parts[1]))} by name"
     known = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null", Any: "any value"}
     return known.get(annotation) or annotation.__name__
+
+
+def _one(words: str) -> str:
+    """Words that belong together beside others."""
+    return f"({words})" if " or " in words or "," in words else words
 
 
 def _bounds(meta: msgspec.Meta) -> str:
@@ -51,4 +56,4 @@ def _bounds(meta: msgspec.Meta) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; bars in its cells stay in them."""
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
+    return "\n".join("|" + "".join(f" {cell} |" if cell else " |" for cell in line) for line in lines)
