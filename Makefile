@@ -7,6 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 3000
 GRPC_PORT ?= 50051
 UI_PORT ?= 7860
+DOCS_PORT ?= 8000
 # with a certificate the service speaks TLS: docs/how-to/tls.md
 SCHEME := $(if $(BOXWOOD_TLS_CERT),https,http)
 # where this machine's service is, brackets around an address of IPv6
@@ -21,6 +22,7 @@ BASE ?= docker.io/library/python:3.11-slim
 DEV := .venv
 SERVING := .venv-serving
 ENGINES := .venv-engines
+DOCS := .venv-docs
 # always this folder's: an activated environment may be of another copy of the project
 export BENTOML_HOME := $(CURDIR)/stores/bentoml
 override export DATA := $(value DATA)
@@ -73,7 +75,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup engines train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines docs docs-serve reference train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check audit format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -108,6 +110,21 @@ $(ENGINES)/.ready: requirements/engines.txt $(DEV)/.ready
 	@echo 'setup: installing Spark and Dask with all that training needs (two gigabytes)'
 	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(ENGINES)
 	@VIRTUAL_ENV=$(ENGINES) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/engines.txt
+	@touch $@
+
+docs: $(DOCS)/.ready ## the documentation as a site, build/docs/site, which needs no server; a link to nothing fails
+	@$(DOCS)/bin/python -m docs.site build/docs
+
+reference: $(DEV)/.ready ## write the pages of docs/reference that are rendered from the code: ARGS=--api=http://127.0.0.1:3000 for the routes too
+	@python -m docs.rendering $(ARGS)
+
+docs-serve: docs ## the same on DOCS_PORT (8000)
+	@exec $(DOCS)/bin/python -m http.server --bind $(HOST) --directory build/docs/site $(DOCS_PORT)
+
+$(DOCS)/.ready: requirements/docs.txt $(DEV)/.ready
+	@echo 'setup: installing what makes the documentation'
+	@$(DEV)/bin/uv venv --quiet --clear --python $(DEV)/bin/python $(DOCS)
+	@VIRTUAL_ENV=$(DOCS) $(DEV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements/docs.txt
 	@touch $@
 
 train: $(if $(SCHEDULER),engines) $(DEV)/.ready scm ## run the pipeline: DATA=path-or-URL, or the simulated table; SCHEDULER=tcp://host:8786 for a cluster of Dask
@@ -208,7 +225,7 @@ test: setup ## the tests, with coverage; five minutes on two cores
 	@coverage combine --quiet
 	@coverage report
 
-test-heavy: setup engines browser-tools ## the tests that take longer or need more of the machine
+test-heavy: setup engines docs browser-tools ## the tests that take longer or need more of the machine
 	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
 	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
@@ -240,7 +257,7 @@ proto: $(DEV)/.ready ## generate serving/rpc/protos again: Python of the standar
 	@python -m serving.contract_proto
 
 lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
-	@cd requirements && for name in dev serving engines ui; do \
+	@cd requirements && for name in dev serving engines ui docs; do \
 	  case $$name in dev) what='../pyproject.toml --group ../pyproject.toml:dev';; \
 	    serving) what='../pyproject.toml -c dev.txt';; engines) what='../pyproject.toml --group ../pyproject.toml:engines -c dev.txt';; *) what="--group ../pyproject.toml:$$name -c dev.txt";; esac; \
 	  uv pip compile $$what --universal --python-version 3.11 --generate-hashes \
@@ -249,6 +266,6 @@ lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 	    --no-emit-index-url --quiet --output-file uv.txt
 
 clean: ## remove what training and serving made; the environments stay
-	@rm -rf data stores .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf data stores build/docs .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 include deploy/release.mk

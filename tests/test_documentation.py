@@ -15,23 +15,14 @@ import httpx
 import pytest
 import yaml
 
+from docs.rendering.parameters import SECTIONS
 from model.features import fit
-from monitoring.params import MonitorParams
-from monitoring.retrain import RetrainParams
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
 from tests.project import DEV, MAKEFILES, ROOT, SHIPPED, Project, parameters
 from training.data import gates, ingest, tables
-from training.data.clean import CleanParams
-from training.data.source import SourceParams
-from training.data.split import SplitParams
-from training.distributed.params import ClusterParams
 from training.evaluation import columns
-from training.evaluation.evaluate import EvaluateParams
-from training.learning.params import TrainParams
-from training.learning.privacy import PrivacyParams
-from training.registry.promote import PromoteParams
 from training.workspace import Workspace
 
 README = (ROOT / "README.md").read_text()
@@ -39,19 +30,6 @@ PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT /
 DOCUMENTATION = "\n".join(PAGES.values())
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 FENCED = re.DOTALL | re.MULTILINE
-SECTIONS: dict[str, type[Any]] = {
-    "source": SourceParams,
-    "clean": CleanParams,
-    "split": SplitParams,
-    "train": TrainParams,
-    "privacy": PrivacyParams,
-    "evaluate": EvaluateParams,
-    "promote": PromoteParams,
-    "monitor": MonitorParams,
-    "retrain": RetrainParams,
-    "cluster": ClusterParams,
-}
-"""What params.yaml has for each problem."""
 
 
 def tracked() -> list[Path]:
@@ -150,9 +128,8 @@ def test_the_problem_that_is_shown_reads_the_table_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = PAGES[ROOT / "docs/how-to/own-problem.md"]
-    [rows], [program, parse, own_features, own_means], [numbers] = (
-        blocks(language, page) for language in ("csv", "python", "yaml")
-    )
+    [rows], [program, parse], [numbers] = (blocks(language, page) for language in ("csv", "python", "yaml"))
+    own_features, own_means = blocks("python", PAGES[ROOT / "docs/how-to/features.md"])
     (tmp_path / "houses.csv").write_text(rows)
     (tmp_path / "params.yaml").write_text(f"{parameters()}\n{numbers}")
     namespace: dict[str, Any] = {}
