@@ -190,6 +190,7 @@ def of_names(times: int) -> tuple[lgb.Booster, np.ndarray]:
     return lgb.train({**SILENT, **asked}, data, 60), matrix
 
 
+@pytest.mark.slow
 def test_large_numbers_of_names_take_no_more_memory_than_small_ones() -> None:
     (dense, _), (sparse, matrix) = of_names(1), of_names(1_000)
     assert_equal(BulkContributions(sparse.model_to_string())(matrix[:500]), by_lightgbm(sparse, matrix[:500]))

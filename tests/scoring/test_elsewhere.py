@@ -47,6 +47,7 @@ def test_over_http_what_fails_is_not_an_empty_address(
     assert "cannot be listed: Cannot connect to host" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_bucket_that_stops_in_the_middle_is_a_sentence(
     rows: list[made.Row], bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

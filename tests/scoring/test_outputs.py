@@ -182,6 +182,7 @@ def test_notes_of_another_cut_are_passed_over(rows: list[made.Row], bundle: Path
     assert verify(tmp_path / "b") == 0
 
 
+@pytest.mark.slow
 def test_two_first_runs_into_a_bucket_are_of_one_cut(
     rows: list[made.Row], bundle: Path, bucket: str, tmp_path: Path
 ) -> None:

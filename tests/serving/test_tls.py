@@ -224,6 +224,7 @@ def test_clients_of_an_authority_that_is_replaced_connect_no_more(
         (mutual.folder / "tls/clients.crt").write_bytes(CLIENTS.certificate)
 
 
+@pytest.mark.slow
 def test_the_page_trusts_an_authority_and_shows_a_certificate(
     mutual: Secured, tmp_path: Path, row: dict[str, Any]
 ) -> None:
@@ -257,6 +258,7 @@ def test_a_probe_in_the_container_needs_no_certificate(mutual: Secured) -> None:
     assert probed(PORT=port) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_alone_has_tls_too_and_takes_up_a_swapped_link(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:

@@ -71,6 +71,7 @@ def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     assert "Not starting: BOXWOOD_TRUSTED_KEYS names nowhere.pem, which is no public key" in printed
 
 
+@pytest.mark.slow
 def test_a_version_that_is_there_already_is_signed_by_a_command(trained: Project, keys: Path, tmp_path: Path) -> None:
     project = trained.copy(tmp_path / "project")
     assert "Say with which private key" in project.training("registry sign flights", fails=True)
