@@ -88,6 +88,7 @@ def test_a_lost_driver_of_spark(rows: list[made.Row], bundle: Path, tmp_path: Pa
     java.kill()
     told = process.communicate()[1]
     assert process.returncode == 1
-    assert told.splitlines()[-1].startswith("score: Spark at local[2] gave up: ")
+    # threads of pyspark may print of their own, before it and after
+    assert any(line.startswith("score: Spark at local[2] gave up: ") for line in told.splitlines())
     assert score(tmp_path / "in.parquet", out, bundle, *options) == 0
     assert verify(out) == 0

@@ -153,7 +153,8 @@ def test_a_scheduler_without_the_project_is_said(
     cluster.begin(knows=False)
     cluster.add(1)
     said = cluster.train("flights", fares, fails=True)
-    assert f"Dask's scheduler at {cluster.address} does not find training: its PYTHONPATH names this project" in said
+    assert "does not find training: " in said
+    assert "PYTHONPATH names this project" in said
     assert "Traceback" not in said
 
 
