@@ -97,6 +97,10 @@ class _Heads:
         known = self._known.get(data[:end])
         return (None, b"") if known is None or len(data) != end + known.length else (known, data[end:])
 
+    def forget(self, data: bytes) -> None:
+        """Forget the head of a request that these bytes are."""
+        del self._known[data[: data.find(_END) + len(_END)]]
+
     def learn(self, data: bytes, head: Head) -> None:
         """Remember the head of a request that these bytes begin with, if they are one whole request."""
         end = data.find(_END, 0, _LONGEST_HEAD) + len(_END)
@@ -189,6 +193,7 @@ class Direct(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             return True
         self.cycle = before
+        self._heads.forget(data)  # as many rows again would be read once more only to be too many
         return False
 
     def on_message_begin(self) -> None:
