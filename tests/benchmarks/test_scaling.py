@@ -15,7 +15,9 @@ from benchmarks.scaling.__main__ import BEGIN, END, PAGE, replaced
 from tests.project import DEV, ROOT
 
 RESULTS = inputs.RESULTS.read_text()
-GIVEN: Mapping[str, float] = {name: each.value for name, each in inputs.defaults(RESULTS).items()}
+MEASURED: Mapping[str, float] = {name: each.value for name, each in inputs.defaults(RESULTS).items()}
+# The arithmetic is held to figures that stay, whatever the next `make bench` measures.
+GIVEN: Mapping[str, float] = {**MEASURED, "rate": 14_187, "p99": 2.8, "typed": 4_242, "explained": 950}
 loads = st.floats(1, 1e9)
 
 
@@ -37,14 +39,14 @@ def test_the_page_shows_what_the_command_prints() -> None:
 
 
 def test_it_starts_from_what_was_measured() -> None:
-    assert f"{GIVEN['rate']:,.0f}/s, p99 {GIVEN['p99']} ms" in RESULTS
-    assert f"| Boxwood, typed | {GIVEN['typed']:,.0f}/s" in RESULTS
-    assert f"| 1 | 2 | {GIVEN['explained']:,.0f} |" in RESULTS
+    assert f"{MEASURED['rate']:,.0f}/s, p99 {MEASURED['p99']} ms" in RESULTS
+    assert f"| Boxwood, typed | {MEASURED['typed']:,.0f}/s" in RESULTS
+    assert f"| 1 | 2 | {MEASURED['explained']:,.0f} |" in RESULTS
 
 
 def test_figures_of_another_machine_and_other_prices_are_taken(tmp_path: Path) -> None:
     slower = tmp_path / "results.md"
-    slower.write_text(RESULTS.replace(f"{GIVEN['rate']:,.0f}/s", "7,093/s"))
+    slower.write_text(RESULTS.replace(f"{MEASURED['rate']:,.0f}/s", "7,093/s"))
     text = printed(str(slower), "--core", "1", "--node", "1", "--loads", "100000")
     assert "| workers over HTTP | 21 |" in text
     assert "| Kubernetes on them | 2,263 USD a month |" in text  # 3 nodes and the control plane, of 730 hours
@@ -82,9 +84,9 @@ def test_what_cannot_be_is_refused_with_a_sentence(arguments: tuple[str, ...], s
     [
         ("| Boxwood, alone |", "| Boxwood |", "'Single rows over HTTP' has no row 'Boxwood, alone'"),
         ("| 32 connections |", "| connections |", "'Single rows over HTTP' has no column '32 connections'"),
-        (f"p99 {GIVEN['p99']} ms", "p99", "'32 connections' has no p99"),
-        (f"| 1 | 2 | {GIVEN['explained']:,.0f} |", "| 1 | 2 | many |", "'Explanations' has no row for 1 row and 2"),
-        (f"{GIVEN['rate']:,.0f}/s", "0/s", "--rate: 0.0 is no number from 1e-09 to"),
+        (f"p99 {MEASURED['p99']} ms", "p99", "'32 connections' has no p99"),
+        (f"| 1 | 2 | {MEASURED['explained']:,.0f} |", "| 1 | 2 | many |", "'Explanations' has no row for 1 row and 2"),
+        (f"{MEASURED['rate']:,.0f}/s", "0/s", "--rate: 0.0 is no number from 1e-09 to"),
     ],
     ids=["row", "column", "p99", "explained", "zero"],
 )
