@@ -29,7 +29,7 @@ LARGEST_FILE = "100mb"
 KEPT_SECONDS = 3_600
 """Uploads and downloads are kept for an hour, or until the process ends in an orderly way."""
 _CLEANUP_SECONDS = 600
-_STYLE = Path(__file__).parent / "style.css"
+_STYLES = Path(__file__).parent / "styles"
 
 
 def make(
@@ -69,7 +69,7 @@ def make(
         path="",
         root_path=root_path,
         theme=_theme(),
-        css_paths=[_STYLE],
+        css_paths=sorted(_STYLES.glob("*.css")),
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -89,10 +89,10 @@ async def _livez() -> PlainTextResponse:
 
 def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> None:
     """Let in whom `login` says; what is added last stands before the others."""
-    from ui import views  # takes long, too
+    from ui.views import base  # takes long, too
 
     if isinstance(login, Users):
-        app.add_middleware(Login, users=login, form=views.login)
+        app.add_middleware(Login, users=login, form=base.login)
     elif login is not None:
         app.add_middleware(Proxied, header=login)
     app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))

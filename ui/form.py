@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import gradio as gr
 from markupsafe import escape
 
-from ui import inputs, texts, views
+from ui import inputs, texts
 from ui.described import Column, Model, Row
+from ui.views import base
 
 FEW = 4
 SHORT = 40
@@ -53,7 +54,7 @@ def marked(columns: Iterable[Column], errors: Iterable[Mapping[str, Any]]) -> li
     for error in errors:
         by_column.setdefault(str(error.get("column")), []).append(error)
     return [
-        gr.update(value=views.field_errors(by_column.get(column.name, [])), visible=column.name in by_column)
+        gr.update(value=base.field_errors(by_column.get(column.name, [])), visible=column.name in by_column)
         for column in columns
     ]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from ui import tabs, views
 from ui.described import Model
 from ui.service import Service, ServiceError
+from ui.tabs import about, ask, common, compare, many, watch, what_if, why
+from ui.views import base
 
 _MODEL_IN_URL, _VERSION_IN_URL = "model", "version"
 _OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
@@ -37,7 +38,7 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
     page._queue.sleep_when_free = _LOOKED_AGAIN_SECONDS
     with page:
         if sessions:
-            gr.HTML(views.log_out(), js_on_load=None)
+            gr.HTML(base.log_out(), js_on_load=None)
         opened = gr.State()
         # outside of `gr.render`, so that they can be used while the model's tabs are rendered
         chooser = gr.Radio([], label="Model", visible=False, interactive=True, elem_id="model-chooser")
@@ -77,7 +78,7 @@ async def _opening(service: Service, name: Sequence[str | None], version: Sequen
         wanted = _first(version, [each.version for each in versions])
         model = next(each for each in versions if each.version == wanted)
     except ServiceError as error:
-        why = views.problem(str(error))
+        why = base.problem(str(error))
     labels = [(each.label, each.version) for each in versions]
     return [
         Opened(model),
@@ -94,14 +95,14 @@ def _first(wanted: Sequence[str | None], present: Sequence[str]) -> str:
 
 
 def _model(service: Service, model: Model, folder: Path) -> None:
-    gr.HTML(views.heading(model), js_on_load=None)
-    context = tabs.Context(service, model, folder)
+    gr.HTML(base.heading(model), js_on_load=None)
+    context = common.Context(service, model, folder)
     with gr.Tabs():
-        fields = tabs.ask(context)
+        fields = ask.build(context)
         widgets: list[Any] = [field.widget for field in fields]
-        tabs.why(context, widgets)
-        tabs.what_if(context, widgets)
-        tabs.compare(context, widgets)
-        tabs.many(context)
-        tabs.watch(context)
-        tabs.about(context)
+        why.build(context, widgets)
+        what_if.build(context, widgets)
+        compare.build(context, widgets)
+        many.build(context)
+        watch.build(context)
+        about.build(context)

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from tests.ui.test_service import odd
-from ui import classes, many, views, whatif
+from ui import classes, many, whatif
 from ui.described import Column, Model
 from ui.service import Service
+from ui.views import case, table
+from ui.views import model as view_of_model
 
 X = Column(name="x", kind="real")
 TARGET = Column(name="price", kind="real", role="target", unit="TRY")
@@ -42,21 +44,21 @@ def read(html: str) -> str:
 
 def test_three_classes_are_told_in_words() -> None:
     said = answer({"low": 0.2, "middle": 0.7, "high": 0.1}, ("low", "middle"))
-    text = read(views.answer(model(BOUNDED), said, "1", 0.002))
+    text = read(case.answer(model(BOUNDED), said, "1", 0.002))
     assert "middle with a probability of 70.0 % Prediction set: low or middle , with 90 % coverage" in text
     assert "low 20.0 % below 0.5 TRY middle 70.0 % from 0.5 to 71,146 TRY high 10.0 % from 71,146 TRY on" in text
 
 
 def test_two_classes_have_a_set_where_the_service_says_one() -> None:
     shares = {"No": 0.6, "Yes": 0.4}
-    assert "Prediction set: No or Yes , with 90 %" in read(views.answer(model(), answer(shares, ("No", "Yes")), "1", 1))
-    assert "Prediction set" not in views.answer(model(), answer(shares), "1", 1)
+    assert "Prediction set: No or Yes , with 90 %" in read(case.answer(model(), answer(shares, ("No", "Yes")), "1", 1))
+    assert "Prediction set" not in case.answer(model(), answer(shares), "1", 1)
 
 
 def test_of_a_hundred_classes_the_most_probable_ones_come_first() -> None:
     every = {f"c{place}": 2 * (place + 1) / 10_100 for place in range(100)}
     said = answer(every, tuple(every))
-    html = views.answer(model(), said, "1", 0.002)
+    html = case.answer(model(), said, "1", 0.002)
     found = re.findall(r'"name">(c\d+)<', html)
     assert found == [f"c{place}" for place in range(99, -1, -1)]
     assert html.index("<details>") > html.index('"name">c92<')
@@ -70,7 +72,7 @@ def test_of_a_hundred_classes_the_most_probable_ones_come_first() -> None:
 def test_what_if_speaks_of_the_class_that_is_predicted_now(now: float, predicted: str) -> None:
     answers: list[Any] = [answer({"a": 0.1, "b": 0.8, "c": 0.1}), answer({"a": 0.6, "b": 0.3, "c": 0.1})]
     points = whatif.points(X, [1.0, 2.0], answers)
-    html = views.what_if(model(), X, {"x": now}, points)
+    html = case.what_if(model(), X, {"x": now}, points)
     assert f"Probability of {predicted}, which is the prediction now, over x" in html
     share = answers[int(now) - 1]["probabilities"][predicted]
     assert f'<b data-value="{share}">' in html
@@ -78,7 +80,7 @@ def test_what_if_speaks_of_the_class_that_is_predicted_now(now: float, predicted
 
 def test_a_row_that_is_not_answered_has_no_prediction_now() -> None:
     points = whatif.points(X, [None, 2.0], [None, answer({"a": 0.6, "b": 0.3, "c": 0.1})])
-    assert "Probability of a, over x" in views.what_if(model(), X, {"x": None}, points)
+    assert "Probability of a, over x" in case.what_if(model(), X, {"x": None}, points)
 
 
 @pytest.mark.parametrize(("count", "folded"), [(3, False), (10, False), (11, True)])
@@ -93,7 +95,7 @@ def test_mistakes_are_a_table_which_is_folded_if_it_is_large(count: int, folded:
         "sets": {"coverage": 0.9, "covered": score, "mean_size": 1.25, "single": 0.6},
         "importance": {"space": "logit", "columns": {"x": 1.0}},
     }
-    html = views.description(model(metrics=metrics))
+    html = view_of_model.description(model(metrics=metrics))
     assert (f"<summary>{count} classes" in html) == folded
     assert html.count('class="right"') == count
     text = read(html)
@@ -125,4 +127,4 @@ def test_a_table_gets_probabilities_and_sets_as_json(tmp_path: Path) -> None:
     [row] = pd.read_csv(outcome.path).to_dict("records")
     assert row["prediction_set"] == '["low","çok \\"iyi\\""]'
     assert [row[f"probability_{label}"] for label in said["probabilities"]] == [0.2, 0.7, 0.1]
-    assert "1 çok &#34;iyi&#34; 70.0 % 1" in read(views.preview(model(), outcome))
+    assert "1 çok &#34;iyi&#34; 70.0 % 1" in read(table.preview(model(), outcome))

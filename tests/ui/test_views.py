@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from ui import charts, form, texts, views, whatif
+from ui import charts, form, texts, whatif
 from ui.described import Column, Model
+from ui.views import base, case
+from ui.views import model as view_of_model
 
 ANSWER: dict[str, Any] = {"prediction": 12.5, "warnings": [], "prediction_id": "1"}
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -17,17 +19,17 @@ def model(target: Column, **said: Any) -> Model:
 
 def test_a_target_without_a_unit_is_shown() -> None:
     described = model(Column(name="score", kind="real", role="target"))
-    assert 'data-value="12.5"' in views.answer(described, ANSWER, "1", 0.002)
+    assert 'data-value="12.5"' in case.answer(described, ANSWER, "1", 0.002)
     said = ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}
-    assert "in 90 % of such cases" in views.answer(described, said, "1", 0.002)
+    assert "in 90 % of such cases" in case.answer(described, said, "1", 0.002)
 
 
 def test_a_class_that_is_not_the_likelier_one_says_from_where_it_is_the_answer() -> None:
     target = Column(name="left", kind="category", role="target", choices=("No", "Yes"))
     said = ANSWER | {"prediction": "Yes", "probabilities": {"No": 0.6, "Yes": 0.4}}
-    shown = views.answer(model(target, metrics={"decision": {"threshold": 0.25}}), said, "1", 0.002)
+    shown = case.answer(model(target, metrics={"decision": {"threshold": 0.25}}), said, "1", 0.002)
     assert "“Yes” is the answer from a probability of 25.0 % on" in shown
-    assert "is the answer from" not in views.answer(model(target), said, "1", 0.002)
+    assert "is the answer from" not in case.answer(model(target), said, "1", 0.002)
 
 
 def test_metrics_that_are_not_defined_leave_the_others_readable() -> None:
@@ -35,18 +37,18 @@ def test_metrics_that_are_not_defined_leave_the_others_readable() -> None:
         "model": {"r2": {"value": None, "low": None, "high": None}, "mae": {"value": 2.5, "low": 2.0, "high": 3.0}}
     }
     described = model(Column(name="y", kind="real", role="target"), metrics={"rows": 10, "scores": scores})
-    shown = views.description(described)
+    shown = view_of_model.description(described)
     assert 'data-value="2.5"' in shown
     assert "has no verdict on the answers" in shown
     judged = model(Column(name="y", kind="real", role="target"), verdict={"sentence": HOSTILE, "last": "2026-11-30"})
-    assert "&lt;img" in views.description(judged)
-    assert "has no verdict on the answers" not in views.description(judged)
+    assert "&lt;img" in view_of_model.description(judged)
+    assert "has no verdict on the answers" not in view_of_model.description(judged)
 
 
 def test_what_others_wrote_is_text_and_nothing_that_runs() -> None:
     described = model(Column(name="y", kind="real", role="target", help=HOSTILE))
-    assert HOSTILE not in views.answer(described, ANSWER | {"warnings": [HOSTILE]}, HOSTILE, 0.002)
-    assert HOSTILE not in views.problem(HOSTILE, [{"column": HOSTILE, "message": HOSTILE}])
+    assert HOSTILE not in case.answer(described, ANSWER | {"warnings": [HOSTILE]}, HOSTILE, 0.002)
+    assert HOSTILE not in base.problem(HOSTILE, [{"column": HOSTILE, "message": HOSTILE}])
     field: Any = form.widget(Column(name="day", kind="date", help=f"{HOSTILE}${{alert(1)}}"))
     assert "{{" not in field.html_template  # Gradio would fill it and then run the result
     assert HOSTILE not in field.props["help"]
@@ -70,7 +72,7 @@ def test_bars_stay_on_their_track() -> None:
     answers: list[Any] = [{"prediction": -4.0}, {"prediction": 100.0}]
     points = whatif.points(column, ["a", "b"], answers)
     described = Model(name="m", version="1", title="M", contract=(column, Column(name="y", kind="real", role="target")))
-    assert "left:-" not in views.what_if(described, column, {"x": "a"}, points)
+    assert "left:-" not in case.what_if(described, column, {"x": "a"}, points)
     assert charts.Axis.over([1.0, 1.0]).place(1.0) == 0.5
 
 

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from tests.monitoring import made
 from tests.ui.test_service import asked, odd
-from ui import views, watching
+from ui import watching
 from ui.described import Column, Model
 from ui.service import ServiceError
+from ui.views import watch as view_of_watch
 from ui.watched import Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -55,7 +56,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def shown(**changes: Any) -> str:
-    return views.watch(MODEL, Verdict.model_validate({**DOCUMENT, **changes}))
+    return view_of_watch.watch(MODEL, Verdict.model_validate({**DOCUMENT, **changes}))
 
 
 def test_a_verdict_is_shown_with_what_it_rests_on() -> None:
@@ -72,7 +73,7 @@ def test_a_verdict_is_shown_with_what_it_rests_on() -> None:
 
 def test_a_verdict_on_too_few_rows_is_short() -> None:
     few = {name: DOCUMENT[name] for name in ("model", "version", "made", "first", "last", "rows")}
-    page = views.watch(MODEL, Verdict(status="too_few_rows", sentence="Only 50 rows.", **few))
+    page = view_of_watch.watch(MODEL, Verdict(status="too_few_rows", sentence="Only 50 rows.", **few))
     assert "Only 50 rows." in page
     assert "<h2>" not in page
 
@@ -80,7 +81,7 @@ def test_a_verdict_on_too_few_rows_is_short() -> None:
 @pytest.mark.parametrize("rows", [50, 2_000])
 def test_whatever_monitoring_says_can_be_shown(rows: int) -> None:
     said = made.model().judged(made.answers("regression", np.random.default_rng(1), rows))
-    page = views.watch(MODEL, Verdict.model_validate_json(msgspec.json.encode(said)))
+    page = view_of_watch.watch(MODEL, Verdict.model_validate_json(msgspec.json.encode(said)))
     assert said.sentence in page
     assert ("of which 0.25 is much" in page) == (rows > 50)
 

@@ -1,0 +1,59 @@
+"""The templates, and what every part of the page shows: headings, hints, problems."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from ui import classes, texts
+from ui.described import Model
+
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("ui"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters |= {
+    "number": texts.number,
+    "percent": texts.percent,
+    "holds": texts.of_column,
+    "place": lambda share: f"{100 * share:.2f}%",
+}
+_templates.globals |= {"shares": classes.shares, "set_in_words": classes.set_in_words}
+
+
+def filled(template: str, **values: Any) -> str:
+    """A template with its values."""
+    return _templates.get_template(f"{template}.html.jinja").render(values)
+
+
+def login(problem: str) -> str:
+    """A whole page that asks for a name and a password, with the reason why the last ones were not taken."""
+    return filled("login", problem=problem)
+
+
+def log_out() -> str:
+    """A button that ends a session."""
+    return filled("log_out")
+
+
+def heading(model: Model) -> str:
+    """The heading of the page."""
+    return filled("heading", model=model)
+
+
+def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
+    """The reason why there is no answer; `errors` are those that no field shows."""
+    return filled("problem", sentence=sentence, errors=list(errors))
+
+
+def hint(sentence: str) -> str:
+    """A hint what to do next."""
+    return filled("hint", sentence=sentence)
+
+
+def field_errors(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The service's errors for the value of one field."""
+    return filled("field_errors", errors=errors)
