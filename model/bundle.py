@@ -232,7 +232,7 @@ def _audit_problem(manifest: Manifest) -> Problem:
             "Train again (`make train`), or serve it with the code of its commit."
         )
     try:
-        problem = replace(problem, contract=contract.described(manifest.contract))
+        problem = replace(problem, contract=contract.described(manifest.contract).read_as(problem.contract))
     except ContractError as error:
         raise BundleError(f"{model} carries a contract that this code cannot read: {error}") from error
     target, vocabularies = problem.contract.target, manifest.fitted.vocabularies

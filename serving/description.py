@@ -70,13 +70,17 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
     """
     manifest = opened.manifest
     vocabularies = manifest.fitted.vocabularies
+    headers = {column.name: column for column in opened.model.problem.contract.columns}
     return {
         "name": manifest.problem,
         "version": manifest.version,
         "versions": [manifest.version],
         "title": opened.model.problem.title,
         "ready": True,
-        "contract": [{**column, **_choices(vocabularies.get(column["name"], []))} for column in manifest.contract],
+        "contract": [
+            {**column, **_raw(headers[column["name"]]), **_choices(vocabularies.get(column["name"], []))}
+            for column in manifest.contract
+        ],
         "classes": _classes(opened),
         "costs": opened.model.outcome.stated_costs,
         "missing_texts": sorted(ABSENT),
@@ -101,6 +105,12 @@ def _classes(opened: Bundle) -> list[Class]:
 
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
     return {"choices": vocabulary} if 0 < len(vocabulary) <= MOST_LISTED else {}
+
+
+def _raw(column: Column) -> dict[str, Any]:
+    """How raw tables have a column: its header, if that is another than its name, and whether its texts are parsed."""
+    source = {"source": column.source} if column.source != column.name else {}
+    return source | ({"parsed": True} if column.parse is not None else {})
 
 
 def _reference(opened: Bundle) -> dict[str, Any]:

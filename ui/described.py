@@ -28,6 +28,15 @@ class Column(_Document):
     nullable: bool = False
     unseen: str | None = None
     example: Any = None
+    source: str = ""
+    """Its header in raw tables, where that is another than its name."""
+    parsed: bool = False
+    """Whether its texts in raw tables have a form of their own."""
+
+    @property
+    def header(self) -> str:
+        """Its header in raw tables."""
+        return self.source or self.name
 
     @property
     def title(self) -> str:

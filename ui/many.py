@@ -10,11 +10,13 @@ from typing import Any
 from ui import explaining, tables
 from ui.described import Model, Row
 from ui.service import Answers, Service
+from ui.summary import Answered, Summary
 
 PART = 2_000
+MOST_ERRORS = 10
+"""The most errors that are shown."""
 EXPLAINED_PART = 250
 """Rows of one request; explanations take a hundred times as long, and other visitors need the service too."""
-SHOWN = 10
 _NAMED = 100
 """A service reports the errors of at least so many rows of a request."""
 PATIENCE = 120.0
@@ -41,7 +43,7 @@ class Outcome:
         warned: how many of them it answered with a warning.
         versions: the versions of the model that answered; two if it was replaced meanwhile.
         ignored: the columns that were not sent.
-        first: the first rows with their answers.
+        summary: what the answers say together.
         errors: the first errors: row (from 1, below the header), column and message.
     """
 
@@ -52,7 +54,7 @@ class Outcome:
     warned: int = 0
     versions: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
-    first: list[tuple[Row, dict[str, Any] | None]] = field(default_factory=list)
+    summary: Summary | None = None
     errors: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -73,26 +75,31 @@ async def answer(
         ServiceError: the service stopped answering; nothing is written.
     """
     table = await asyncio.to_thread(tables.read, upload, model)
-    inputs = {column.name for column in model.inputs}
+    sent = set(tables.headers_of(model, table).values())
     outcome = Outcome(folder / f"{upload.stem}-answered{upload.suffix.lower()}", upload.name, len(table))
-    outcome.ignored = [str(name) for name in table.columns if name not in inputs]
+    outcome.ignored = [str(name) for name in table.columns if name not in sent]
+    together = Answered(model)
     added = _AnswerColumns(model, reasons=reasons)
     part = EXPLAINED_PART if reasons else PART
     for first in range(0, len(table), part):
         yield Progress(first, len(table))
         rows = await asyncio.to_thread(tables.rows, model, table.iloc[first : first + part])
         predicted = await _predicted(service, model.place, rows)
-        explained = await service.explain(model.place, rows, partial=True, patience=PATIENCE) if reasons else None
-        await asyncio.to_thread(added.take, rows, predicted, explained)
-        _note(outcome, rows, predicted, first)
+        explained = (
+            await service.explain(model.place, rows, partial=True, raw=True, patience=PATIENCE) if reasons else None
+        )
+        why = await asyncio.to_thread(added.take, rows, predicted, explained)
+        together.take(first, rows, predicted.rows, why)
+        _note(outcome, predicted, first)
     yield Progress(len(table), len(table))
     await asyncio.to_thread(tables.write, outcome.path, table, added.columns())
+    outcome.summary = together.summary()
     yield outcome
 
 
 async def _predicted(service: Service, place: str, rows: list[Row]) -> Answers:
     """The answers to a part, with the errors of all refused rows: of many, a service reports the first only."""
-    answers = await service.predict(place, rows, partial=True, patience=PATIENCE)
+    answers = await service.predict(place, rows, partial=True, raw=True, patience=PATIENCE)
     errors = list(answers.errors)
     while True:
         with_errors = {error["row"] for error in errors}
@@ -100,20 +107,19 @@ async def _predicted(service: Service, place: str, rows: list[Row]) -> Answers:
         unknown = unknown[:_NAMED]
         if not unknown:
             return answers._replace(errors=errors)
-        retry = await service.predict(place, [rows[at] for at in unknown], partial=True, patience=PATIENCE)
+        retry = await service.predict(place, [rows[at] for at in unknown], partial=True, raw=True, patience=PATIENCE)
         errors += [{**error, "row": unknown[error["row"]]} for error in retry.errors]
         if not retry.errors:  # refused before and not any more: the model was replaced
             return answers._replace(errors=errors)
 
 
-def _note(outcome: Outcome, rows: list[Row], predicted: Answers, first: int) -> None:
+def _note(outcome: Outcome, predicted: Answers, first: int) -> None:
     """Add a part to what the preview shows."""
     if predicted.version not in outcome.versions:
         outcome.versions.append(predicted.version)
     outcome.refused += sum(prediction is None for prediction in predicted.rows)
     outcome.warned += sum(bool(prediction and prediction["warnings"]) for prediction in predicted.rows)
-    outcome.first += list(zip(rows, predicted.rows, strict=True))[: SHOWN - len(outcome.first)]
-    for error in predicted.errors[: SHOWN - len(outcome.errors)]:
+    for error in predicted.errors[: MOST_ERRORS - len(outcome.errors)]:
         outcome.errors.append((first + error["row"] + 1, error.get("column") or "", error["message"]))
 
 
@@ -125,8 +131,8 @@ class _AnswerColumns:
         self._reasons = reasons
         self._rows: list[dict[str, Any]] = []
 
-    def take(self, rows: list[Row], predicted: Answers, explained: Answers | None) -> None:
-        """Add the answers to a part."""
+    def take(self, rows: list[Row], predicted: Answers, explained: Answers | None) -> list[str]:
+        """Add the answers to a part; returns the reasons of each row."""
         cells = [_cells(prediction) for prediction in predicted.rows]
         for error in predicted.errors:
             row_cells = cells[error["row"]]
@@ -137,6 +143,7 @@ class _AnswerColumns:
                 if explanation is not None:
                     row_cells["reasons"] = explaining.reasons(self._model, row, explanation)
         self._rows += cells
+        return [row_cells.get("reasons", "") for row_cells in cells]
 
     def columns(self) -> dict[str, list[Any]]:
         """All columns by name, errors and warnings last; None where a row has no value."""

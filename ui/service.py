@@ -156,9 +156,11 @@ class Service:
                 f"{error.errors()[0]['msg']}."
             ) from error
 
-    async def predict(self, place: str, rows: list[Row], *, partial: bool = False, patience: float = 3) -> Answers:
+    async def predict(
+        self, place: str, rows: list[Row], *, partial: bool = False, raw: bool = False, patience: float = 3
+    ) -> Answers:
         """Predictions of rows, see `explain`."""
-        return await self._answers(place, "predict", rows, partial, patience)
+        return await self._answers(place, "predict", rows, _query(partial, raw), patience)
 
     async def explain(
         self,
@@ -167,6 +169,7 @@ class Service:
         *,
         classes: Sequence[str] = (),
         partial: bool = False,
+        raw: bool = False,
         patience: float = 3,
     ) -> Answers:
         """Explanations of rows.
@@ -176,23 +179,24 @@ class Service:
             rows: the rows, as requests carry them.
             classes: the classes to explain beside what the service explains by itself.
             partial: whether to answer the valid rows even if others are invalid.
+            raw: whether the rows are as a raw table writes them.
             patience: for how many seconds to retry while the service is busy.
 
         Raises:
             Refused: there are invalid rows, and not `partial`.
             ServiceError: there is no answer for another reason.
         """
-        return await self._answers(place, "explain", rows, partial, patience, classes)
+        query = [*(("classes", label) for label in classes), *_query(partial, raw)]
+        return await self._answers(place, "explain", rows, query, patience)
 
     async def _answers(
-        self, place: str, verb: str, rows: list[Row], partial: bool, patience: float, classes: Sequence[str] = ()
+        self, place: str, verb: str, rows: list[Row], query: Sequence[tuple[str, str]], patience: float
     ) -> Answers:
         path = f"/v1/models/{place}:{verb}"
-        query = [*(("classes", label) for label in classes), *([("partial", "true")] if partial else [])]
         until = time.monotonic() + patience
         while True:
             started = time.perf_counter()
-            answer = await self._ask("POST", path, params=query or None, json={"instances": rows}, good=_ANSWERS)
+            answer = await self._ask("POST", path, params=[*query] or None, json={"instances": rows}, good=_ANSWERS)
             seconds = time.perf_counter() - started
             if answer.status_code not in _BUSY:
                 break
@@ -237,6 +241,10 @@ class Service:
             self._told[answer.status_code] = now + _TOLD_SECONDS
             _log.error("%s refused the page: %d %s %s", self.url, answer.status_code, _detail(answer), to_the_owner)
         return ServiceError(to_visitors.format(wait=texts.wait(_retry_after(answer))))
+
+
+def _query(partial: bool, raw: bool) -> list[tuple[str, str]]:
+    return [(name, "true") for name, wanted in (("partial", partial), ("raw", raw)) if wanted]
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:

@@ -53,7 +53,8 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     if not len(table):
         raise TableError(f"{path.name} has no rows.")
     _demand_fits(path, len(table))
-    lacking = [column.name for column in model.inputs if column.name not in table.columns and not column.nullable]
+    headers = headers_of(model, table)
+    lacking = [column.name for column in model.inputs if column.name not in headers and not column.nullable]
     if lacking:
         present = ", ".join(str(name) for name in table.columns[:20])
         raise TableError(f"{path.name} lacks {_column_list(lacking)}. It has: {present}.")
@@ -61,17 +62,37 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     return table
 
 
-def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as requests carry them: the model's inputs only, with texts parsed by the kinds of their columns.
+def headers_of(model: Model, table: pd.DataFrame) -> dict[str, str]:
+    """The header of each input that a table has: the names of the contract, or those of the table it was learned from.
 
-    A value that cannot be parsed is sent as it is, so that the service reports the error.
+    The former where the table has all that it must have of them, or fewer of the latter.
     """
-    columns = [column for column in model.inputs if column.name in table.columns]
+    named = {column.name: column.name for column in model.inputs if column.name in table.columns}
+    raw = {column.name: column.header for column in model.inputs if column.header in table.columns}
+    needed = {column.name for column in model.inputs if not column.nullable}
+    return raw if len(needed - set(raw)) < len(needed - set(named)) else named
+
+
+def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for the service to read as raw ones: the model's inputs only, with texts of their kinds as values.
+
+    A text that is none of its column's kind is sent as it is: the contract may parse it, or the service says what is
+    wrong with it. So is every text of a column that the contract parses in a way of its own.
+    """
+    headers = headers_of(model, table)
+    columns = [column for column in model.inputs if column.name in headers]
     values = [
-        [_json_value(column, value, model.missing_texts) for value in table[column.name].tolist()] for column in columns
+        [_json_value(column, value, model.missing_texts) for value in table[headers[column.name]].tolist()]
+        for column in columns
     ]
     names = [column.name for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * len(table)
+
+
+def template(model: Model) -> str:
+    """A CSV file with the headers that are read and one example row, to be filled in."""
+    example = {column.name: column.example for column in model.inputs}
+    return str(pd.DataFrame([example]).to_csv(index=False))
 
 
 def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:
@@ -132,9 +153,10 @@ def _demand_fits(path: Path, rows: int) -> None:
 
 def _demand_points(path: Path, model: Model, table: pd.DataFrame) -> None:
     """Raise TableError for numbers with decimal commas: in such a table, 1.250 would be read as a thousandth of it."""
+    headers = headers_of(model, table)
     for column in model.inputs:
-        if column.kind in ("integer", "real") and column.name in table.columns:
-            texts = [text.strip() for text in table[column.name].unique() if isinstance(text, str)]
+        if column.kind in ("integer", "real") and column.name in headers and not column.parsed:
+            texts = [text.strip() for text in table[headers[column.name]].unique() if isinstance(text, str)]
             comma = next(filter(_COMMA.fullmatch, texts), None)
             if comma is not None and not any(map(_POINT.fullmatch, texts)):
                 raise TableError(
@@ -164,6 +186,8 @@ def _json_value(column: Column, value: Any, missing: Collection[str]) -> Any:
 
 def _parsed(column: Column, text: str, missing: Collection[str]) -> Any:
     short = text.strip()
+    if column.parsed:
+        return text if short else None
     if not short or (column.kind != "category" and short.lower() in missing):
         return None
     match column.kind:

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -261,6 +261,19 @@ class Contract:
     def example(self) -> dict[str, Any]:
         """A row that requests may carry, made of the columns' examples."""
         return {column.name: column.example for column in self.inputs}
+
+    def read_as(self, other: "Contract") -> "Contract":
+        """These columns, from raw tables as `other` reads its columns of the same names and kinds.
+
+        What callers send stays what this contract says. Where a header would be that of two columns, all stay as they
+        are.
+        """
+        raw = {(column.name, column.kind): column for column in other.columns}
+        alike = [raw.get((column.name, column.kind), column) for column in self.columns]
+        if len({column.source for column in alike}) < len(alike):
+            return self
+        read = zip(self.columns, alike, strict=True)
+        return Contract(tuple(replace(column, source=seen.source, parse=seen.parse) for column, seen in read))
 
 
 class DescribedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,6 +14,8 @@ from serving.rest.guard import asked
 from serving.rest.request import Options, address, demand_json, queried, read_body
 from serving.served_model import ServedModel
 from serving.verbs import Verb
+from validation import raw
+from validation.errors import UnreadableRequest
 from validation.table import Table
 
 _FEW = 32
@@ -28,11 +30,13 @@ class Question(NamedTuple):
         rows: as JSON gave them, or a table.
         partial: whether a partial answer will do if some rows are invalid.
         classes: which classes to explain beside the answer.
+        raw: whether the rows are as the raw table writes them.
     """
 
     rows: Sequence[Any] | Table
     partial: bool = False
     classes: Sequence[str] = ()
+    raw: bool = False
 
 
 class Asking(Endpoint, Generic[RequestT]):
@@ -62,6 +66,17 @@ class Asking(Endpoint, Generic[RequestT]):
     def question(self, request: RequestT) -> Question:
         """The question of a request; raises UnreadableRequest and RequestTooLarge."""
         raise NotImplementedError
+
+    def _question(self, request: RequestT, query: Options) -> Question:
+        """The question of a request, with rows by the contract."""
+        question = self.question(request)
+        if not (query.raw or question.raw):
+            return question
+        if isinstance(question.rows, Table):
+            raise UnreadableRequest(
+                "Tensors are columns of the contract; raw rows are objects, in V1 and `/invocations`."
+            )
+        return question._replace(rows=raw.as_requested(self.model.predictor.contract, question.rows))
 
     def reply(self, request: RequestT, answer: Any) -> Reply:
         """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
@@ -96,7 +111,7 @@ class Asking(Endpoint, Generic[RequestT]):
         try:
             self._demand(asking)
             request = self.read(scope, body)
-            question = self.question(request)
+            question = self._question(request, query)
             if len(question.rows) > _FEW or self.verb.soon is None:
                 return False
             asking.take(len(question.rows))
@@ -135,7 +150,7 @@ class Asking(Endpoint, Generic[RequestT]):
         query = self.wanted(scope)
         self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
         request = self.read(scope, await read_body(scope, receive, self.model.bodies))
-        question = self.question(request)
+        question = self._question(request, query)
         asking.take(len(question.rows))
         if self._divided is None:
             return await self._asked(request, question, query, receive, asking)

@@ -31,6 +31,12 @@ _PARTIAL = {
     "schema": {"type": "boolean", "default": False},
     "description": "Answer the good rows beside the errors of the others. It may stand in the body as well.",
 }
+_RAW = {
+    "name": "raw",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "The rows are as the raw table writes them: its headers, and texts that the contract parses.",
+}
 _LIKE = {
     "name": "like",
     "in": "query",
@@ -210,7 +216,7 @@ def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, An
         f"{path}/watch": {"get": _get("The last verdict on its answers; this head, and more", VerdictSummary)},
         f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
         f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
-        f"{path}:predict": {"post": _post("Predict rows", instances, *_answers("Predictions", schema))},
+        f"{path}:predict": {"post": _predict(instances, schema)},
         f"{path}:explain": {"post": _explain(instances, schema, classes)},
         f"/v2/models/{name}": {"get": _get("Inputs and outputs of the model", tensors.ModelMetadata)},
         f"/v2/models/{name}/ready": {"get": _get("Whether the model answers", v2.ModelReady)},
@@ -228,10 +234,14 @@ def _named(classes: Sequence[str]) -> dict[str, Any]:
     return {"type": "array", "items": {"enum": [*classes, ALL_CLASSES]}, "default": []}
 
 
+def _predict(instances: dict[str, Any], schema: str) -> dict[str, Any]:
+    return {**_post("Predict rows", instances, *_answers("Predictions", schema)), "parameters": [_RAW]}
+
+
 def _explain(instances: dict[str, Any], schema: str, classes: Sequence[str]) -> dict[str, Any]:
     post = _post("Explain rows", instances, *_answers("Explanations", schema))
     wanted = {"name": "classes", "in": "query", "schema": _named(classes), "description": _CLASSES}
-    return {**post, "parameters": [wanted]} if classes else post
+    return {**post, "parameters": [_RAW, *([wanted] if classes else [])]}
 
 
 def _of_a_model(paths: dict[str, Any]) -> dict[str, Any]:

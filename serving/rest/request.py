@@ -18,10 +18,17 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What may be asked for beside the rows of a body: a partial answer, and classes to explain."""
+    """What may be asked for beside the rows of a body.
+
+    Attributes:
+        partial: a partial answer, where some rows are invalid.
+        classes: which classes to explain.
+        raw: the rows are as the raw table writes them.
+    """
 
     partial: bool = False
     classes: list[str] = []
+    raw: bool = False
 
 
 _NO_OPTIONS = Options()
@@ -73,10 +80,15 @@ def queried(scope: Scope) -> Options:
     if not query:
         return _NO_OPTIONS
     values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
-    partial = values.get("partial", ["false"])
-    if len(partial) != 1 or partial[0] not in ("true", "false"):
-        raise UnreadableRequest("The query parameter partial is either true or false, and there once.")
-    return Options(partial[0] == "true", values.get("classes", []))
+    return Options(_switched(values, "partial"), values.get("classes", []), _switched(values, "raw"))
+
+
+def _switched(values: Mapping[str, list[str]], name: str) -> bool:
+    """Whether a parameter of the query is true; raises UnreadableRequest if it is neither that nor false."""
+    given = values.get(name, ["false"])
+    if len(given) != 1 or given[0] not in ("true", "false"):
+        raise UnreadableRequest(f"The query parameter {name} is either true or false, and there once.")
+    return given[0] == "true"
 
 
 async def read_body(scope: Scope, receive: Receive, bodies: Bodies) -> bytes:

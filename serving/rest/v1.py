@@ -123,7 +123,8 @@ class _Asked(Asking[_Instances]):
         return parsed(_decode, body, _HINT)
 
     def question(self, request: _Instances) -> Question:
-        return Question(request.instances, request.partial or request.parameters.partial)
+        options = request.parameters
+        return Question(request.instances, request.partial or options.partial, raw=options.raw)
 
 
 class _Explained(_Asked):

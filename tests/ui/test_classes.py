@@ -127,4 +127,6 @@ def test_a_table_gets_probabilities_and_sets_as_json(tmp_path: Path) -> None:
     [row] = pd.read_csv(outcome.path).to_dict("records")
     assert row["prediction_set"] == '["low","çok \\"iyi\\""]'
     assert [row[f"probability_{label}"] for label in said["probabilities"]] == [0.2, 0.7, 0.1]
-    assert "1 çok &#34;iyi&#34; 70.0 % 1" in read(table.preview(model(), outcome))
+    shown = read(table.preview(model(), outcome))
+    assert "The surest answers" in shown
+    assert "1 çok &#34;iyi&#34; 70.0 % 1" in shown

@@ -15,6 +15,7 @@ from tests.ui.visitor import Api, Visitor
 from tests.ui.wire import Wire
 
 pytestmark = pytest.mark.browser
+CABINS = ["economic", "firstClass", "premium"]
 VARIED: dict[str, tuple[str, list[float]]] = {
     "flights": ("duration_hours", [1.5, 2.25, 0.75]),
     "churn": ("tenure", [1, 30, 70]),
@@ -111,7 +112,29 @@ def test_bad_rows_are_told_and_the_others_answered(visitor: Visitor, api: Api, t
     expect(visitor.shown.locator(".preview")).to_contain_text("1 has warnings")
     errors = visitor.shown.get_by_role("region", name="Errors").locator("tbody tr")
     assert [row.locator("td").all_inner_texts()[:2] for row in errors.all()] == [["2", "cabin"], ["4", "distance_km"]]
-    expect(visitor.shown.get_by_role("region", name="The first rows")).to_contain_text(HOSTILE)
+    expect(visitor.shown.get_by_role("region", name="The highest price")).to_contain_text(HOSTILE)
+
+
+def test_the_table_that_was_learned_from_is_answered_and_summed_up(visitor: Visitor, api: Api, tmp_path: Path) -> None:
+    row = api.example("flights")
+    headers = {column["name"]: column.get("source", column["name"]) for column in api.model("flights")["contract"]}
+    rows = [{**row, "distance_km": 100.0 + 20 * place, "cabin": CABINS[place % 3]} for place in range(30)]
+    table = pd.DataFrame(rows).rename(columns=headers)
+    table["date"] = pd.to_datetime(table["date"]).dt.strftime("%m/%d/%Y")
+    visitor.open("flights").tab("Many")
+    came = answered(visitor, "raw.csv", table.to_csv(index=False).encode(), tmp_path)
+    wanted = expected(api, "flights", rows)
+    pd.testing.assert_frame_equal(came[list(wanted)], wanted, check_exact=True)
+    shown = visitor.shown.locator(".preview")
+    expect(shown.get_by_role("img", name="bars from")).to_be_visible()
+    expect(shown.get_by_role("table", name="Mean price by cabin")).to_contain_text("10 rows")
+    highest = shown.get_by_role("region", name="The highest price").locator("tbody tr")
+    expect(highest).to_have_count(5)
+    assert int(highest.first.locator("td").first.inner_text()) == int(came["prediction"].idxmax()) + 1
+    expect(highest.first.locator(".reasons")).to_contain_text("(")
+    with visitor.page.expect_download() as begun:
+        visitor.page.get_by_text("Download a template").click()
+    assert begun.value.suggested_filename == "flights-template.csv"
 
 
 BAD: dict[str, tuple[str, bytes, str]] = {

@@ -114,6 +114,35 @@ def test_what_parquet_holds_is_what_csv_would_have(tmp_path: Path) -> None:
     assert tables.rows(MODEL, tables.read(written(table, ".parquet", tmp_path), MODEL))[0]["name"] == "São"
 
 
+def test_a_table_may_have_the_headers_of_the_one_that_was_learned_from(tmp_path: Path) -> None:
+    columns = [column.model_dump() for column in MODEL.contract]
+    described = [
+        {**column, "source": {"name": "Firma", "day": "name", "number": "Preis (€)"}.get(column["name"], "")}
+        | {"parsed": column["name"] in ("day", "number")}
+        for column in columns
+    ]
+    model = Model.model_validate({**MODEL.model_dump(), "contract": described})
+    path = tmp_path / "raw.csv"
+    path.write_text('Firma;name;"Preis (€)";note\nA;31.12.2024;1.250,50;x\nB; ;12,00;y\n')
+    read = tables.read(path, model)
+    assert tables.headers_of(model, read) == {"name": "Firma", "number": "Preis (€)", "day": "name"}
+    assert tables.rows(model, read) == [
+        {"name": "A", "number": "1.250,50", "day": "31.12.2024"},
+        {"name": "B", "number": "12,00", "day": None},
+    ]
+    path.write_text("name,day\nA,2024-12-31\n")  # as the contract calls them
+    assert tables.rows(model, tables.read(path, model)) == [{"name": "A", "day": "2024-12-31"}]
+
+
+def test_a_template_is_a_table_for_the_model(tmp_path: Path) -> None:
+    example = {"name": "a;b", "number": 1.5, "whole": 3, "flag": True, "day": "2024-12-31", "moment": None}
+    described = [{**column.model_dump(), "example": example.get(column.name)} for column in MODEL.contract]
+    model = Model.model_validate({**MODEL.model_dump(), "contract": described})
+    path = tmp_path / "template.csv"
+    path.write_text(tables.template(model))
+    assert tables.rows(model, tables.read(path, model)) == [example]
+
+
 @pytest.mark.parametrize("cell", ["1.250.000", "12,5", "1.250,00", "-0,25"])
 def test_numbers_with_a_decimal_comma_are_refused(cell: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"

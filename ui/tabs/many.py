@@ -33,8 +33,8 @@ def build(context: common.Context) -> None:
         button = gr.Button("Predict all rows", variant="primary", interactive=False, elem_id="predict-all")
         stop = gr.Button("Stop", size="sm", visible=False, elem_id="stop")
         progress = gr.HTML("", js_on_load=None, apply_default_css=False)
-        output = common.html("")
         download = gr.DownloadButton("Download the answers", visible=False, elem_id="download")
+        output = common.html("")
     outputs = [progress, output, download, stop]
 
     async def run(path: str, explained: bool) -> AsyncIterator[list[Any]]:

@@ -40,10 +40,64 @@ def test_a_byte_order_mark_is_read_over(client: httpx.Client, row: dict[str, Any
     assert "missing required field `inputs`" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("query", ["partial=yes", "partial=true&partial=true", "partial"])
-def test_other_values_of_partial_are_refused(client: httpx.Client, row: dict[str, Any], query: str) -> None:
-    document = problem(client.post(f"{PREDICT}?{query}", json={"instances": [row]}), 400)
-    assert "partial is either true or false" in document["detail"]
+@pytest.mark.parametrize("name", ["partial", "raw"])
+@pytest.mark.parametrize("query", ["{}=yes", "{}=true&{}=true", "{}"])
+def test_other_values_of_switches_are_refused(client: httpx.Client, row: dict[str, Any], query: str, name: str) -> None:
+    document = problem(client.post(f"{PREDICT}?{query.replace('{}', name)}", json={"instances": [row]}), 400)
+    assert f"{name} is either true or false" in document["detail"]
+
+
+RAW = {
+    "from": "Recife (PE)",
+    "to": " Salvador (BH)",
+    "flightType": "economic",
+    "agency": "CloudFy",
+    "time": "1.75",
+    "distance": "675.15",
+    "date": "05/12/2023",
+    "price": "904.12",
+}
+"""A row as the table of fares writes it."""
+
+
+@pytest.mark.parametrize("path", [PREDICT, EXPLAIN])
+def test_a_row_of_the_raw_table_is_answered_as_the_row_of_a_request_that_it_is(client: httpx.Client, path: str) -> None:
+    row = {
+        "origin": "Recife (PE)",
+        "destination": "Salvador (BH)",
+        "cabin": "economic",
+        "agency": "CloudFy",
+        "duration_hours": 1.75,
+        "distance_km": 675.15,
+        "date": "2023-05-12",
+    }
+
+    def said(*rows: dict[str, Any], query: str = "", **more: Any) -> list[dict[str, Any]]:
+        document = client.post(f"{path}{query}", json={"instances": [*rows], **more}).raise_for_status().json()
+        answers: list[dict[str, Any]] = document.get("predictions") or document["explanations"]
+        return [{**answer, "prediction_id": ""} for answer in answers]
+
+    [wanted] = said(row)
+    assert said(RAW, {**RAW, "time": 1.75}, row, query="?raw=true") == [wanted] * 3
+    assert said(*[RAW] * 40, parameters={"raw": True}) == [wanted] * 40  # too many to be answered directly
+
+
+def test_what_no_table_writes_is_refused_by_its_place(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = [RAW, "no row", {**RAW, "time": "long"}, {**RAW, "date": "31/31/2023"}, {"from": "Recife (PE)"}]
+    document = problem(client.post(f"{PREDICT}?raw=true", json={"instances": rows}), 422)
+    assert {error["row"] for error in document["errors"]} == {1, 2, 3, 4}
+    assert {error["column"] for error in document["errors"] if error["row"] in (2, 3)} == {"duration_hours", "date"}
+    tensors = {"inputs": [{"name": "origin", "shape": [1], "datatype": "BYTES", "data": ["x"]}]}
+    answer = client.post("/v2/models/flights/infer?raw=true", json=tensors)
+    assert answer.status_code == 400
+    assert "Tensors are columns of the contract" in answer.json()["detail"]
+
+
+def test_a_description_says_how_raw_tables_call_its_columns(client: httpx.Client) -> None:
+    columns = {column["name"]: column for column in client.get("/v1/models/flights").json()["contract"]}
+    assert columns["origin"]["source"] == "from"
+    assert "source" not in columns["agency"]
+    assert [name for name, column in columns.items() if "parsed" in column] == ["date"]
 
 
 def test_query_parameters_that_nobody_knows_are_ignored(client: httpx.Client, row: dict[str, Any]) -> None:

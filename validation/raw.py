@@ -1,0 +1,43 @@
+"""Rows as the raw table writes them become rows of requests: its headers, and texts that the contract parses.
+
+For callers who have a row of the table that a model was trained on, and not the names and forms of its contract.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from validation.contract import Column, Contract
+from validation.names import normal
+from validation.parsing import parse_text
+
+
+def as_requested(contract: Contract, rows: Sequence[object]) -> list[object]:
+    """Rows in the form of requests; what is no row or cannot be parsed stays as it is, to be refused by its place.
+
+    Args:
+        contract: of the model that is asked.
+        rows: objects of cells by their headers, or by the columns' names where a row has all of those that it must
+            have. Texts are parsed as those of a table are; other cells are values already, and other headers are not
+            sent.
+    """
+    inputs = contract.inputs
+    needed = [column.name for column in inputs if not column.nullable]
+    return [_row(inputs, needed, row) if isinstance(row, dict) else row for row in rows]
+
+
+def _row(inputs: Sequence[Column], needed: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+    cells = {normal(header): cell for header, cell in row.items()}
+    named = all(name in cells for name in needed)
+    headers = {column.name: column.name if named else column.source for column in inputs}
+    return {
+        column.name: _value(column, cells[headers[column.name]]) for column in inputs if headers[column.name] in cells
+    }
+
+
+def _value(column: Column, cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    try:
+        return parse_text(column, cell)
+    except ValueError:
+        return cell
