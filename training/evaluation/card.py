@@ -13,12 +13,12 @@ from typing import Any
 
 from model.bundle import CARDS, Lineage, Manifest
 from model.metrics import ClassReport, Metrics, Score, Slice
+from model.standing import HEADS
 from problems.base import Problem
 from training.data import copies
 from training.data.beside import LABELLED
 from training.data.source import SIMULATED
 from training.evaluation import columns, page, report
-from training.evaluation.report import HEADS
 from training.learning import tasks
 from training.workspace import counted
 from validation.contract import Contract, Unseen
