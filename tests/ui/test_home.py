@@ -1,5 +1,6 @@
 """The service's own page at / in a real browser: the form, its answers, and everybody who uses it."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ def home(service: httpx.Client, new_visitor: Callable[..., Visitor]) -> Callable
 
 
 class Refusals(list[str]):
-    """What goes wrong, without the line that a browser writes for every answer of 422."""
+    """What goes wrong, without the line that a browser writes for every answer of 404 and 422."""
 
     def append(self, text: str) -> None:
-        if "status of 422" not in text:
+        if not re.search("status of (404|422)", text):
             super().append(text)
 
 
