@@ -61,8 +61,8 @@ def sentence(metrics: Metrics) -> str:
     if not metrics.beats_lookup:
         return f"It does not beat a lookup of group means, so use the lookup: {figures} {rows}."
     better = [who for who in ahead(metrics) if who != LOOKUP]
-    but = f", but {' and '.join(better)} {'are' if len(better) > 1 else 'is'} better: look into why" if better else ""
-    return f"It beats a lookup of group means{but}: {figures} {rows}."
+    but = f"; {' and '.join(better)} {'are' if len(better) > 1 else 'is'} better still: look into why" if better else ""
+    return f"It beats a lookup of group means: {figures} {rows}{but}."
 
 
 def _loss_of(scores: dict[str, Scores], who: str, name: str) -> Score:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from starlette.types import ASGIApp, Receive, Scope
 
 from model import standing
+from model.metrics import Metrics
 from serving.models import Models
 from serving.rest import fields, guard, negotiation, pages, ui
 from serving.rest.asgi import READS, Endpoint
@@ -121,9 +122,16 @@ class Home(Endpoint):
             "registered": described["lineage"].get("registry_version"),
             "since": model.since,
             "good": metrics and standing.sentence(metrics),
-            "beats": metrics and metrics.beats_lookup,
+            "mark": metrics and _mark(metrics),
             "watched": verdict and verdict.summary.sentence,
         }
+
+
+def _mark(metrics: Metrics) -> str:
+    """The class of the style in which the verdict is shown."""
+    if not metrics.beats_lookup:
+        return "bad"
+    return "stale" if standing.ahead(metrics) else "good"
 
 
 def _what(model: ServedModel) -> str:

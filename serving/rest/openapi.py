@@ -59,6 +59,7 @@ Send rows, `{"instances": [row, …]}`, to `:predict` or `:explain` of a model: 
 units, bounds and known values. A wrong row is refused with a reason for each column, as problem details (RFC 9457).
 With `?partial=true` the others are answered all the same. `/v2` is the Open Inference Protocol. A model's card says
 how good it is, and its `.proto` is for gRPC."""
+_TAG = {"name": "Boxwood", "description": "Models, and what they answer."}
 _STRUCTURES = (
     Predictions,
     PartialPredictions,
@@ -118,7 +119,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
         "servers": native_document["servers"],
-        "tags": native_document["tags"],
+        "tags": [_TAG, *native_document["tags"]],
         "paths": _with_operation_ids({**native_document["paths"], **paths}),
         "components": {"schemas": _with_items(schemas)},
     }

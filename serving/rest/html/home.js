@@ -75,7 +75,11 @@ function told(document_) {
     const promise = usual ? ` ${whole(coverage)} of such intervals have the true value.` : "";
     parts.push(make("p", `Interval: ${shown(low)} to ${shown(high)}${unit}.${promise}`, { class: "interval" }));
   }
-  if (said.probabilities) parts.push(shares(said.probabilities));
+  if (said.probabilities) {
+    parts.push(shares(said.probabilities));
+    if (said.probabilities[said.prediction] < Math.max(...Object.values(said.probabilities)))
+      parts.push(make("p", "Not the most probable class: what wrong answers cost decides.", { class: "hint" }));
+  }
   if (said.prediction_set) {
     const { labels, coverage } = said.prediction_set;
     const promise = usual ? ` ${whole(coverage)} of such sets have the right class.` : "";
