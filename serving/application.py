@@ -13,8 +13,8 @@ from serving import challenger, journal, lifecycle
 from serving.access import exposed
 from serving.challenger import Shadows, Split
 from serving.models import Models
-from serving.rest import native, openapi, platforms, ui, v1, v2
-from serving.rest.asgi import Document, Exposition, Front, Page
+from serving.rest import home, native, openapi, platforms, ui, v1, v2
+from serving.rest.asgi import Document, Exposition, Front
 from serving.rest.asking import Asking
 from serving.rest.guard import Guard
 from serving.settings import Settings
@@ -101,7 +101,7 @@ class Application:
         return {
             native.PATH: native.served(models.default, split),
             **platforms.routes(models.default, self._environment, split),
-            "/": Page(openapi.PAGE, self.settings),
+            **home.routes(models, watch),
             ui.PATH: ui.ToPage(self.settings.ui),
             "/docs.json": Document(lambda: openapi.document(models, described())),
             "/metrics": Exposition(watch),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ class ServedModel:
         self._seconds = shared.settings.max_answer_seconds
         self._description = description.of(opened, labels)
         self._cards = opened.cards
+        self.since = datetime.datetime.now(datetime.UTC)
+        """When it began to answer here."""
 
     def request_metrics(self, transport: str, verb: str) -> RequestMetrics:
         """What counts the requests of a transport to this model."""

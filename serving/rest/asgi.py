@@ -5,17 +5,15 @@ import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import problem_details, telemetry
 from serving.models import Models
-from serving.rest import negotiation, pages
 from serving.rest.exchange import Exchange, Reply, encode, problem
 from serving.rest.guard import Guard, asked
 from serving.served_model import ServedModel
-from serving.settings import Settings
 from serving.telemetry import RequestMetrics
 from serving.verbs import Verb
 from serving.watch import Watch
@@ -75,31 +73,6 @@ class Document(Endpoint):
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """The document as JSON."""
         return Reply(encode(self._make()))
-
-
-class Alive(TypedDict):
-    """What `GET /` says to who is no browser."""
-
-    status: str
-
-
-class Page(Endpoint):
-    """GET: a self-contained page for browsers; other clients get the liveness status of the V1 protocol."""
-
-    methods = READS
-
-    def __init__(self, text: str, settings: Settings) -> None:
-        self._settings = settings
-        vary = (b"vary", b"Accept")
-        self._page = Reply(text.encode(), "text/html; charset=utf-8", headers=[vary])
-        self._alive = Reply(encode(Alive(status="alive")), headers=[vary])
-
-    async def answer(self, scope: Scope, receive: Receive) -> Reply:
-        """The page, or the status."""
-        if not negotiation.prefers_html(scope, "application/json"):
-            return self._alive
-        told = pages.headers(scope, pages.DOCS, self._settings)
-        return self._page._replace(headers=[*self._page.headers, *told])
 
 
 class Exposition(Endpoint):

@@ -17,11 +17,11 @@ from validation.errors import Forbidden, QuotaExceeded, RequestError, Unauthenti
 
 _ASKED, _KNOWN = "boxwood.asked", "boxwood.known"
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready"})
-_OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs.json", "/ui")}
+_OPENED: Mapping[str, tuple[str, ...]] = {METRICS: ("/metrics",), DOCS: ("/", "/docs", "/docs.json", "/ui")}
 _OF_ALL = frozenset({"/", "/docs.json", "/schema.json", "/metrics"})
 """What speaks of all models and, the metrics, of all callers."""
-_STATIC = "/static_content/"
-"""The scripts of the page at /; they are the same everywhere, and no secret."""
+STATIC = "/static_content/"
+"""The scripts and styles of pages; they are the same everywhere, and no secret."""
 _OF_MODEL = re.compile(r"/v[12]/models/([^/:]+)")
 REFUSALS = (Unauthenticated, Forbidden, QuotaExceeded)
 """What callers get where they have to be known; only rows count against a quota."""
@@ -70,7 +70,7 @@ class Guard:
             again = scope[_ASKED] = Asked(known[1])
             return again
         asked = scope[_ASKED] = Asked()
-        if not self._access.on or path in self._open or path.startswith(_STATIC):
+        if not self._access.on or path in self._open or path.startswith(STATIC):
             return asked
         try:
             by_name = headers(scope)

@@ -10,9 +10,9 @@ import msgspec
 from model.outcomes.labels import ALL_CLASSES
 from serving import description, problem_details, tensors
 from serving.models import Models
-from serving.rest import guard, native, platforms, v1, v2
+from serving.rest import guard, home, native, platforms, v1, v2
 from serving.rest import schemas as own
-from serving.rest.asgi import Alive, places
+from serving.rest.asgi import places
 from serving.rest.schemas import REFERENCE
 from serving.watch import VerdictSummary
 from validation.errors import CallerLeft, RequestError
@@ -59,7 +59,13 @@ _PROBES = {
     "/livez": "Whether the process runs",
     "/readyz": "Whether all models answer their golden rows, so that requests may come",
 }
-_DESCRIPTION = "Predictions and explanations of LightGBM models, each with the model that gave it."
+_DESCRIPTION = """Predictions and explanations of LightGBM models, each with the model that gave it.
+
+Send rows, `{"instances": [row, …]}`, to `:predict` or `:explain` of a model: the schemas below have its columns with
+units, bounds and known values. A wrong row is refused with a reason for each column, as problem details (RFC 9457).
+With `?partial=true` the others are answered all the same. `/v2` is the Open Inference Protocol. A model's card says
+how good it is, and its `.proto` is for gRPC."""
+_TAG = {"name": "Boxwood", "description": "Models, and what they answer."}
 _STRUCTURES = (
     Predictions,
     PartialPredictions,
@@ -67,7 +73,7 @@ _STRUCTURES = (
     PartialExplanations,
     ProblemDetails,
     ColumnNames,
-    Alive,
+    home.Alive,
     v1.Names,
     v2.InferRequest,
     v2.InferAnswer,
@@ -81,23 +87,6 @@ _STRUCTURES = (
     platforms.Pong,
     platforms.Invocation,
 )
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Boxwood</title>
-<link rel="stylesheet" href="./static_content/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="./static_content/swagger-ui-bundle.js"></script>
-<script src="./static_content/swagger-ui-standalone-preset.js"></script>
-<script src="./static_content/swagger-initializer.js"></script>
-</body>
-</html>
-"""
-"""The page at /; BentoML's own loads a tag manager from another host."""
 
 
 def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +98,8 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
     """
     _, schemas = msgspec.json.schema_components(_STRUCTURES, ref_template=REFERENCE)
     paths: dict[str, Any] = {
-        "/": {"get": _get("Whether the server lives; a page for browsers", Alive)},
+        "/": {"get": _get("Whether the server lives, and where things are; a page for browsers", home.Alive)},
+        home.DOCS: {"get": _get("A page to read and to try every route", texts=("text/html",))},
         v1.MODELS: {"get": _get("The models, by name", v1.Names)},
         "/v2": {"get": _get("The server, as the Open Inference Protocol has it", tensors.ServerMetadata)},
         "/v2/health/live": {"get": _get("Whether the server runs", v2.Live)},
@@ -135,7 +125,7 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
         "servers": native_document["servers"],
-        "tags": native_document["tags"],
+        "tags": [_TAG, *native_document["tags"]],
         "paths": _with_operation_ids({**native_document["paths"], **paths}),
         "components": {"schemas": _with_items(schemas)},
     }

@@ -11,6 +11,8 @@ DOCS = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
 )
 """The description of the interface: Swagger UI, whose scripts lie beside it, and which asks the service itself."""
+HOME = b"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'"
+"""The page at /: its script asks the service itself."""
 CARD = b"default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """A card has its images and styles in itself, and no script, even if a value in it injects markup."""
 _ALWAYS = b"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

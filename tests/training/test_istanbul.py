@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tritonclient import grpc as triton
 
-from model import bundle
+from model import bundle, standing
 from model.outcomes import Multiclass
 from model.predictor import Predictor, open_predictor
 from model.watched import HELD_OUT, SPLIT
@@ -24,7 +24,6 @@ from tests.generated import generated
 from tests.project import Project, free_port
 from training.data import tables
 from training.data.split import SPLITS, TEST, TRAIN
-from training.evaluation import report
 from training.registry import champion, promote
 from training.workspace import Workspace
 
@@ -116,7 +115,7 @@ def test_it_is_judged_as_several_classes(metrics: Any, priced: Project) -> None:
 def test_the_report_and_the_card_say_so(priced: Project, service: httpx.Client) -> None:
     printed = priced.run("python", "-m", "training", "report", "istanbul")
     assert "Prediction sets that should have the right class for 90% of the rows have it for " in printed
-    assert report.HEADS["macro_f1"] in printed
+    assert standing.HEADS["macro_f1"] in printed
     text = service.get("/v1/models/istanbul/card").text
     assert "low, middle or high, with probabilities" in text
     assert "| is (down), answered (across) | low | middle | high |" in text

@@ -13,12 +13,12 @@ from typing import Any
 
 from model.bundle import CARDS, Lineage, Manifest
 from model.metrics import ClassReport, Metrics, Score, Slice
+from model.standing import HEADS
 from problems.base import Problem
 from training.data import copies
 from training.data.beside import LABELLED
 from training.data.source import SIMULATED
 from training.evaluation import columns, page, report
-from training.evaluation.report import HEADS
 from training.learning import tasks
 from training.workspace import counted
 from validation.contract import Contract, Unseen
@@ -78,7 +78,7 @@ def text(value: object) -> str:
     return _MARKS.sub(r"\\\1", " ".join(str(value).split()))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
     """A table whose first `names` columns are texts, and whose others are numbers."""
     rule = ["---" if place < names else "---:" for place in range(len(heads))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
@@ -108,7 +108,7 @@ def _data(problem: Problem, metrics: Metrics, source: dict[str, Any], lineage: L
     splits = [(name, f"{rows:,}") for name, rows in metrics.splits.items()]
     splits.append(("quarantined: broke the contract", f"{metrics.quarantined:,}"))
     splits.append(("refused: test rows without an answer", f"{metrics.refused:,}"))
-    yield _table(("rows for", "rows"), splits)
+    yield table(("rows for", "rows"), splits)
     time = problem.contract.time
     if newer:
         yield (
@@ -141,7 +141,7 @@ def _quality(metrics: Metrics) -> Iterator[str]:
     )
     heads = [name for name in HEADS if name in metrics.scores["model"]]
     rows = [[text(who), *(report.cell(scores[name]) for name in heads)] for who, scores in metrics.scores.items()]
-    yield _table(["", *(HEADS[name] for name in heads)], rows)
+    yield table(["", *(HEADS[name] for name in heads)], rows)
     yield f"Models are compared by {HEADS[str(metrics.loss['name'])]}, which is what this one was trained on."
     if metrics.beats_lookup:
         yield "The model beats a lookup of group means."
@@ -160,7 +160,7 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
         names = ("brier", "ece")
         both = (("before", decision.before), ("after", decision.after))
         rows = [(f"{when} calibration", *(report.cell(scores[name]) for name in names)) for when, scores in both]
-        yield _table(("", *(HEADS[name] for name in names)), rows)
+        yield table(("", *(HEADS[name] for name in names)), rows)
         negative, positive = (text(name) for name in decision.classes)
         threshold = decision.threshold
         yield (
@@ -168,7 +168,7 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
             f"{negative} to a {positive} costs {(1 - threshold) / threshold:.3g} times as much as the reverse. So:"
         )
         rates = {"accuracy": decision.accuracy, "recall": decision.recall, "precision": decision.precision}
-        yield _table(list(rates), [["-" if score is None else report.cell(score) for score in rates.values()]], names=0)
+        yield table(list(rates), [["-" if score is None else report.cell(score) for score in rates.values()]], names=0)
     if metrics.classes:
         yield from _classes(metrics.classes)
     if sets := metrics.sets:
@@ -187,7 +187,7 @@ def _outcome(metrics: Metrics) -> Iterator[str]:
         else:
             yield f"{folds.folds} folds, each judged by a model that did not see it."
         heads = list(folds.scores)
-        yield _table([HEADS[name] for name in heads], [[report.cell(folds.scores[n]) for n in heads]], names=0)
+        yield table([HEADS[name] for name in heads], [[report.cell(folds.scores[n]) for n in heads]], names=0)
         each = ", ".join(f"{area:.4f}" for area in folds.roc_auc_of_folds)
         yield f"ROC AUC of the folds: {each}; mean {folds.mean_roc_auc:.4f}."
 
@@ -197,14 +197,14 @@ def _classes(found: ClassReport) -> Iterator[str]:
     names = ("log_loss", "ece")
     both = (("before", found.before), ("after", found.after))
     rows = [(f"{when} calibration", *(report.cell(scores[name]) for name in names)) for when, scores in both]
-    yield _table(("", *(HEADS[name] for name in names)), rows)
+    yield table(("", *(HEADS[name] for name in names)), rows)
     yield f"{report.cell(found.accuracy)} of the answers are right. Test rows of each class, and what was answered:"
     labels = [text(name) for name in found.classes]
     if len(labels) <= _MOST_CLASSES:
         counts = [
             [f"{name}", *(f"{count:,}" for count in row)] for name, row in zip(labels, found.confusion, strict=True)
         ]
-        yield _table(["is (down), answered (across)", *labels], counts)
+        yield table(["is (down), answered (across)", *labels], counts)
         return
     wrong = [
         (count, right, answered)
@@ -213,7 +213,7 @@ def _classes(found: ClassReport) -> Iterator[str]:
         if right != answered and count
     ]
     most = sorted(wrong, key=lambda pair: -pair[0])[:_MOST_CLASSES]
-    yield _table(
+    yield table(
         ["is", "answered", "rows"], [(right, answered, f"{count:,}") for count, right, answered in most], names=2
     )
 
@@ -229,7 +229,7 @@ def _slices(metrics: Metrics, main: Sequence[str]) -> Iterator[str]:
         [f"`{part.column}`", text(part.value), f"{part.rows:,}", *(report.cell(score) for score in _judged(part, main))]
         for part in slices
     ]
-    yield _table(["column", "value", "rows", *(HEADS.get(name, name) for name in heads)], rows, names=2)
+    yield table(["column", "value", "rows", *(HEADS.get(name, name) for name in heads)], rows, names=2)
     for what, stated in (("Intervals", metrics.interval), ("Prediction sets", metrics.sets)):
         missed = [
             f"`{part.column}` {text(part.value)}"
@@ -253,7 +253,7 @@ def _importance(metrics: Metrics) -> Iterator[str]:
         f"the mean size of its SHAP values over {importance.rows:,} test rows."
     )
     rows = [(f"`{name}`", f"{size:.4g}") for name, size in importance.columns.items()]
-    yield _table(("column", "mean size"), rows)
+    yield table(("column", "mean size"), rows)
 
 
 def _pictures(plots: Path) -> Iterator[str]:
@@ -303,4 +303,4 @@ def _lineage(manifest: Manifest, lineage: Lineage) -> Iterator[str]:
         "MLflow run": f"`{lineage.mlflow_run_id}`",
         "libraries": ", ".join(f"{text(name)} {text(version)}" for name, version in lineage.libraries.items()),
     }
-    yield _table(("", ""), list(facts.items()), names=2)
+    yield table(("", ""), list(facts.items()), names=2)

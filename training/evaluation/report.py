@@ -4,37 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from model import bundle
+from model import bundle, standing
 from model.metrics import CrossValidation, Metrics, Score
+from model.standing import HEADS
 from problems.base import Problem
 from training.workspace import Workspace, read_json
 from validation.errors import StoreError
-
-HEADS = {
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "r2": "R²",
-    "mape": "MAPE",
-    "wmape": "wMAPE",
-    "within_10_percent": "within 10 %",
-    "roc_auc": "ROC AUC",
-    "log_loss": "log loss",
-    "log_rmse": "RMSE of logarithms",
-    "log_mae": "MAE of logarithms",
-    "gamma_deviance": "gamma deviance",
-    "poisson_deviance": "Poisson deviance",
-    "tweedie_deviance": "Tweedie deviance",
-    "pinball": "pinball loss",
-    "huber": "Huber loss",
-    "fair": "fair loss",
-    "bounded_mape": "MAPE, target 1 at least",
-    "macro_f1": "macro F1",
-    "accuracy": "accuracy",
-    "mean_cost": "mean cost",
-    "brier": "Brier",
-    "ece": "ECE",
-}
-
 
 _MOST_REASONS = 3
 _MANY_TURNED = 0.3
@@ -145,9 +120,9 @@ def remarks(metrics: Metrics) -> list[str]:
         )
     if not metrics.beats_lookup:
         sentences.append("The model does not beat a lookup of group means: use the lookup.")
-    better = [name for name in _ahead(metrics) if name != "lookup"]
+    better = [name for name in standing.ahead(metrics) if name != "lookup"]
     if better:
-        loss = HEADS.get(_loss(metrics), _loss(metrics))
+        loss = HEADS.get(standing.loss(metrics), standing.loss(metrics))
         sentences.append(f"Better than the model by {loss}: {', '.join(better)}. Look into why before you rely on it.")
     return [*sentences, *weaknesses(metrics)]
 
@@ -183,20 +158,6 @@ def weaknesses(metrics: Metrics) -> list[str]:
             f"{2 * (stated.coverage * (1 - stated.coverage) / metrics.rows) ** 0.5:.0%} by chance."
         )
     return found
-
-
-def _ahead(metrics: Metrics) -> list[str]:
-    """The predictors whose mean loss is below the model's."""
-    scores, loss = metrics.scores, _loss(metrics)
-    losses = {name: by_metric[loss].value for name, by_metric in scores.items() if loss in by_metric}
-    least = losses.pop("model")
-    return [name for name, value in losses.items() if value is not None and least is not None and value < least]
-
-
-def _loss(metrics: Metrics) -> str:
-    """The name of the loss that the model was trained on."""
-    # metrics of earlier code do not name it; it was one of these two
-    return str(metrics.loss.get("name") or ("rmse" if "rmse" in metrics.scores["model"] else "log_loss"))
 
 
 def cell(score: Score) -> str:

@@ -21,19 +21,19 @@ from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from model import bundle, receipts, signatures, tabular
 from model.bundle import Lineage, Manifest
-from model.metrics import Metrics
 from model.outcomes import Outcome
 from model.outcomes.labels import SET
 from problems.base import Problem
 from training.data import beside, copies, tables
 from training.data.split import TEST
 from training.evaluation import card, report
-from training.registry import aliases, champion, promote, stores
+from training.registry import aliases, champion, promote, stores, told
 from training.registry.promote import Decision
 from training.workspace import Workspace, read_json, say, sha256, write_json
 from validation.contract import Column, Contract, Kind
@@ -46,9 +46,8 @@ VERSION_TAG, EVIDENCE_TAG = "bundle", "evidence"
 BECAUSE_TAG = "because"
 """The tag of a version that a retraining came to: what began it."""
 REASONS_TAG, COMPARED_TAG = "reasons", "compared_with"
-LONGEST_DESCRIPTION = 5_000
-"""MLflow's database has no room for more."""
 LONGEST_TAG = 4_000
+"""MLflow's database has no room for more."""
 
 LIBRARIES = ("bentoml", "lightgbm", "numpy", "pandas", "pandera", "scikit-learn", "shap")
 """Whose versions the lineage names."""
@@ -74,6 +73,7 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
             version = _register(problem, workspace, manifest, tags, decision)
         decision = decision.numbered(problem.name, str(version.version))
         _record(client, version, decision)
+        told.tell(client, problem, workspace, version, decision)
         verdict = "champion" if decision.promoted else "refused"
         why = report.told(decision.reasons, problem.name, version.version)
         say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
@@ -132,18 +132,6 @@ def _record(client: MlflowClient, version: ModelVersion, decision: Decision) -> 
         champion.set_champion(client, version)
 
 
-def _public(origin: str) -> str:
-    """Where data comes from, as callers of the service may know it: a URL, or a file's name without its folders."""
-    return origin if "://" in origin else Path(origin).name
-
-
-def _data_source(source: Mapping[str, Any]) -> str:
-    """The same, and what was trained how where it was no machine alone."""
-    cluster = source.get("cluster")
-    how = f" ({cluster['rows']:,} rows in {cluster['partitions']:,} partitions, on Dask)" if cluster else ""
-    return _public(source["origin"]) + how
-
-
 def _evidence(workspace: Workspace) -> str:
     """A hash of the data and the metrics: where they differ, the same bundle is registered as another version."""
     data = read_json(workspace.source)["sha256"]
@@ -165,10 +153,10 @@ def _register(
     libraries = {"python": platform.python_version(), **_versions(*LIBRARIES)}
     begin_experiment(problem.name)
     with mlflow.start_run(run_name=manifest.version) as run:
-        lineage = Lineage(source["sha256"], _data_source(source), commit, run.info.run_id, libraries)
-        mlflow.set_tags({"data_sha256": source["sha256"], "git_commit": commit or "", **tags})
+        lineage = Lineage(source["sha256"], told.data_source(source), commit, run.info.run_id, libraries)
+        shown = {**told.tags(problem, metrics), "data_sha256": source["sha256"], "git_commit": commit or ""}
+        mlflow.set_tags(shown | tags)
         mlflow.log_params(flat(workspace.document()))
-        mlflow.log_metrics(_figures(metrics))
         mlflow.log_dict(msgspec.to_builtins(metrics), "metrics.json")
         mlflow.log_dict(msgspec.to_builtins(decision), "decision.json")
         if cluster := source.get("cluster"):
@@ -183,32 +171,11 @@ def _register(
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
         sealed = bundle.seal(manifest, metrics, lineage, cards)
-        model_uri = _log_model(problem, sealed, files, rows, _learned(problem, workspace))
+        logged = _log_model(problem, sealed, files, rows, _learned(problem, workspace))
+        told.log_figures(metrics, logged.model_id)
     because = os.environ.get(receipts.BECAUSE, "")[:LONGEST_TAG]
-    told = {BECAUSE_TAG: because} if because else {}
-    version = mlflow.register_model(model_uri, problem.name, tags=tags | told)
-    client = MlflowClient()
-    client.update_registered_model(problem.name, f"{problem.title}. Each version's description is its model card.")
-    client.update_model_version(version.name, version.version, _shortened(cards["card.md"].decode()))
-    return version
-
-
-def _shortened(text: str) -> str:
-    """As much of a card as a description may hold, in whole lines."""
-    if len(text) <= LONGEST_DESCRIPTION:
-        return text
-    rest = "\n\n… the rest is in card.md, among the artifacts of the run."
-    return text[: LONGEST_DESCRIPTION - len(rest)].rpartition("\n")[0] + rest
-
-
-def _figures(metrics: Metrics) -> dict[str, float]:
-    """The evaluation as MLflow's metrics, `<predictor>.<metric>`."""
-    scores = {f"{who}.{name}": score for who, by_metric in metrics.scores.items() for name, score in by_metric.items()}
-    if metrics.interval:
-        scores["model.interval_coverage"] = metrics.interval.covered
-    if metrics.sets:
-        scores["model.set_coverage"] = metrics.sets.covered
-    return {name: score.value for name, score in scores.items() if score.value is not None}
+    more = {BECAUSE_TAG: because} if because else {}
+    return mlflow.register_model(logged.model_uri, problem.name, tags=tags | shown | more)
 
 
 def begin_experiment(name: str) -> None:
@@ -236,7 +203,7 @@ def _learned(problem: Problem, workspace: Workspace) -> pd.DataFrame:
 
 def _log_model(
     problem: Problem, sealed: Manifest, files: dict[str, bytes], rows: pd.DataFrame, learned: pd.DataFrame
-) -> str:
+) -> ModelInfo:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
@@ -245,7 +212,7 @@ def _log_model(
         if key := os.environ.get(signatures.SIGNING_KEY):
             signatures.sign(folder, Path(key), bundle.MANIFEST)
         tables.write(Path(temporary) / champion.LEARNED, learned)
-        logged = mlflow.pyfunc.log_model(
+        return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": str(folder), "learned": str(Path(temporary) / champion.LEARNED)},
@@ -254,7 +221,6 @@ def _log_model(
             input_example=rows,
             pip_requirements=[f"{name}=={version}" for name, version in _versions(*ANSWERING).items()],
         )
-    return str(logged.model_uri)
 
 
 def signature(contract: Contract, outcome: Outcome) -> ModelSignature:

@@ -22,8 +22,9 @@ from tests.serving.test_bento import refused_start
 
 PROBES = ("/livez", "/readyz", "/healthz", "/ping", "/v2/health/live", "/v2/health/ready")
 GUARDED = (
-    ("GET", "/"), ("GET", "/docs.json"), ("GET", "/metrics"), ("GET", "/ui"), ("GET", "/v1/models"), ("GET", "/v2"),
-    ("GET", "/v1/models/flights"), ("GET", "/v1/models/flights/card"), ("GET", "/v1/models/flights/proto"),
+    ("GET", "/"), ("GET", "/docs"), ("GET", "/docs.json"), ("GET", "/metrics"), ("GET", "/ui"), ("GET", "/v1/models"),
+    ("GET", "/v2"), ("GET", "/v1/models/flights"), ("GET", "/v1/models/flights/card"),
+    ("GET", "/v1/models/flights/proto"),
     ("GET", "/v2/models/flights/ready"), ("GET", "/nothing"), ("GET", "/v1/nothing"), ("GET", "/v1/models/nothing"),
     ("POST", PREDICT), ("POST", EXPLAIN), ("POST", INFER), ("POST", native.PATH), ("POST", platforms.INVOCATIONS),
     ("POST", f"{PREDICT}/"), ("PUT", PREDICT), ("DELETE", "/v1/models/flights"), ("GET", "/schema.json"),
@@ -236,7 +237,7 @@ def test_what_settings_open_is_open(trained: Project, bento: str, tmp_path: Path
     path = tmp_path / "keys.json"
     made.new(path, "one")
     with trained.start_alone(bento, BOXWOOD_API_KEYS=str(path), BOXWOOD_OPEN_ROUTES="metrics,docs") as (client, _):
-        for opened in ("/", "/docs.json", "/metrics"):
+        for opened in ("/", "/docs", "/docs.json", "/metrics"):
             assert client.get(opened).status_code == 200
         assert client.get("/v1/models").status_code == 401
         assert client.post(PREDICT, json={"instances": [row]}).status_code == 401

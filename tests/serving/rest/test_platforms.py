@@ -69,9 +69,9 @@ def test_limits_are_those_of_v1(client: httpx.Client) -> None:
 
 def test_probes(client: httpx.Client) -> None:
     assert client.get("/ping").status_code == 200
-    assert client.get("/").json() == {"status": "alive"}  # as KServe's client asks V1, which accepts anything
+    assert client.get("/").json()["status"] == "alive"  # as KServe's client asks V1, which accepts anything
     for accepts in ("application/json", "application/json, text/html;q=0.5"):
-        assert client.get("/", headers={"accept": accepts}).json() == {"status": "alive"}
+        assert client.get("/", headers={"accept": accepts}).json()["status"] == "alive"
 
 
 @pytest.mark.parametrize(

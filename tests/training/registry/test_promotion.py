@@ -113,6 +113,15 @@ def test_one_that_learned_shuffled_targets_is_refused(story: Story) -> None:
     assert receipt["champion"] == "1"
 
 
+def test_mlflow_says_why_one_was_refused(story: Story) -> None:
+    registry, receipts = story
+    version = registry.client.get_model_version("flights", receipts[1]["registry_version"])
+    assert "**Refused** when it was registered, compared with version 1;" in version.description
+    assert "- worse: rmse " in version.description
+    assert "| promotion | refused, for the reasons above |" in version.description
+    assert registry.client.get_run(version.run_id).data.tags["mlflow.note.content"] == version.description
+
+
 def test_one_that_is_better_overall_and_worse_on_a_slice_is_refused_with_that_slice_named(story: Story) -> None:
     receipt = story[1][2]
     assert not receipt["promoted"]

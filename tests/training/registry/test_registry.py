@@ -9,17 +9,20 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 from mlflow.types import DataType
 from mlflow.types.schema import AnyType
 from starlette.testclient import TestClient
 
+from model import bundle
 from model.predictor import Predictor
 from problems.base import Problem
 from tests.project import Project
 from training.data import tables
-from training.registry import champion, register
+from training.registry import champion, register, told
 from training.workspace import Workspace
 
 PLACE = Workspace("flights")
@@ -152,9 +155,83 @@ def test_mlflows_own_evaluation_runs(registered: Any, trained: Project) -> None:
     assert found.metrics == mlflow.models.evaluate(registered, silver, **kind).metrics
 
 
-def test_a_version_is_described_by_its_card(registry: mlflow.MlflowClient) -> None:
+def test_a_version_tells_its_story(registry: mlflow.MlflowClient, trained: Project, predictor: Predictor) -> None:
     version = registry.get_model_version_by_alias("flights", champion.CHAMPION)
-    assert version.description.startswith("# Fare of a flight")
-    assert len(version.description) <= register.LONGEST_DESCRIPTION
-    assert "Fare of a flight" in registry.get_registered_model("flights").description
-    assert 0.8 < registry.get_run(version.run_id).data.metrics["model.interval_coverage"] <= 1
+    story, run = version.description, registry.get_run(version.run_id)
+    source = json.loads((trained.folder / PLACE.source).read_text())
+    judged = json.loads((trained.folder / PLACE.metrics).read_text())
+    assert story.startswith(f"# Fare of a flight, version {version.version}\n\n**Promoted to champion**")
+    assert len(story) <= told.LONGEST
+    assert "- there is no champion yet; it beats the lookup of group means" in story
+    assert "Predicts `price` (Fare of one seat): a number in USD, with an interval for 90%." in story
+    assert f"From a **simulated** table: {sum(judged['splits'].values()):,} rows, `date` from 2019-" in story
+    assert f"sha256 `{source['sha256'][:12]}`" in story
+    for name, head in (("rmse", "RMSE, USD (compared by)"), ("mae", "MAE, USD"), ("r2", "R²")):
+        mine, other = (judged["scores"][who][name] for who in ("model", "lookup"))
+        written = [f"{each['value']:.4g} [{each['low']:.4g}, {each['high']:.4g}]" for each in (mine, other)]
+        assert f"| {head} | {written[0]} | {written[1]} |" in story
+    for gate in ("contract", "split", "copies", "test rows that the model refuses", "suspicions", "promotion"):
+        assert f"| {gate} | " in story
+    assert f"Bundle `{predictor.version}`" in story
+    assert f"/runs/{version.run_id}/artifacts/card.html)" in story
+    assert "Ask it" not in story  # nobody said where the page is
+    assert run.data.tags["mlflow.note.content"] == story
+    assert {"card.html", "card.md", "plots"} <= {one.path for one in registry.list_artifacts(version.run_id)}
+
+
+def test_the_model_is_described_and_found_by_its_tags(registry: mlflow.MlflowClient) -> None:
+    model = registry.get_registered_model("flights")
+    assert model.description.startswith("# Fare of a flight\n\nPredicts `price`")
+    wanted = {"problem": "flights", "target": "price", "task": "regression", "unit": "USD"}
+    assert wanted.items() <= model.tags.items()
+    [found] = registry.search_registered_models("tags.unit = 'USD'")
+    assert found.name == "flights"
+    version = registry.get_model_version_by_alias("flights", champion.CHAMPION)
+    run = registry.get_run(version.run_id)
+    for tags in (version.tags, run.data.tags):
+        assert wanted.items() <= tags.items()
+        assert len(tags["data_sha256"]) == 64
+        assert "git_commit" in tags
+
+
+def test_figures_have_intervals_and_units_and_belong_to_the_model(
+    registry: mlflow.MlflowClient, trained: Project
+) -> None:
+    version = registry.get_model_version_by_alias("flights", champion.CHAMPION)
+    run = registry.get_run(version.run_id).data
+    scores = json.loads((trained.folder / PLACE.metrics).read_text())["scores"]
+    ends = {"": "value", ".low": "low", ".high": "high"}
+    for who in ("model", "lookup"):
+        for ending, name in ends.items():
+            assert run.metrics[f"{who}.rmse{ending}"] == scores[who]["rmse"][name]
+    assert {name: unit for name, unit in run.tags.items() if name.startswith("unit.")} == {
+        "unit.rmse": "USD", "unit.mae": "USD"
+    }  # fmt: skip
+    assert 0.8 < run.metrics["model.interval_coverage"] <= 1
+    logged = registry.get_logged_model(version.source.rpartition("/")[2])
+    of_model = {one.key: one.value for one in logged.metrics}
+    ours = {name: value for name, value in run.metrics.items() if "." in name}  # another test adds MLflow's own
+    assert ours.items() <= of_model.items()
+    assert "model.rmse.high" in ours
+
+
+@pytest.mark.parametrize("where", ["https://page.example/x", "https://page.example/x/", ":7860", ""])
+def test_the_page_is_linked_where_its_address_is_known(
+    flights: Problem, trained: Project, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setenv(told.PAGE, where)
+    described = told.of_model(flights, bundle.read_manifest(trained.folder / PLACE.bundle))
+    assert ("[Ask it](https://page.example/x/?model=flights)" in described) == ("://" in where)
+
+
+@given(st.text(max_size=3 * told.LONGEST))
+def test_a_description_has_room(text: str) -> None:
+    whole = text * 3
+    short = told.shortened(whole)
+    assert len(short) <= told.LONGEST
+    if len(whole) > told.LONGEST:
+        start, _, rest = short.partition("\n\n… the rest is in card.md")
+        assert whole.startswith(start)
+        assert rest
+    else:
+        assert short == whole
