@@ -27,6 +27,7 @@ def navigation(root: Path, taken: list[str]) -> list[Entry]:
     for kind, aim, items in _KIND.findall((root / "README.md").read_text()):
         pages: list[Entry] = [{title: place(path)} for title, path in _ITEM.findall(items)]
         kinds.setdefault(kind, []).extend([{aim.capitalize(): pages}] if aim else pages)
+    sections: list[Entry] = [{kind: pages} for kind, pages in kinds.items()]
     decisions: list[Entry] = [
         {f"{number}. {title}": f"decisions/{page}"}
         for number, title, page in _DECISION.findall((root / "docs/decisions/README.md").read_text())
@@ -39,7 +40,7 @@ def navigation(root: Path, taken: list[str]) -> list[Entry]:
     ]
     return [
         {"Start": [{"Boxwood": "index.md"}, {"What do you want to do?": "guide.md"}]},
-        *({kind: pages} for kind, pages in kinds.items()),
+        *sections,
         {"Decisions": [{"Decisions": "decisions/index.md"}, *decisions]},
         {"Project": others},
     ]
