@@ -184,8 +184,9 @@ def test_versions_go_to_an_mlflow_server(trained: Project, tmp_path: Path) -> No
     project = trained.copy(tmp_path / "project")
     with_makefiles(project)
     port = free_port()
-    _, start = block("how-to/mlflow-server.md", ". .venv").replace("\\\n", "").splitlines()
-    start = start.replace("5000", str(port)).replace("/srv/mlflow", str(tmp_path))
+    _, folder, start = block("how-to/mlflow-server.md", ". .venv").replace("\\\n", "").splitlines()
+    assert folder == "mkdir -p ~/mlflow"
+    start = start.replace("5000", str(port)).replace("$HOME/mlflow", str(tmp_path)).replace("~/mlflow", str(tmp_path))
     use = block("how-to/mlflow-server.md", "export").replace("5000", str(port)).replace("make ", f"{' '.join(MAKE)} ")
     program, *arguments = start.split()
     with remotes.running([str(DEV / program), *arguments], tmp_path / "server.log", "/health", port):
