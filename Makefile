@@ -229,11 +229,12 @@ test-heavy: setup engines docs browser-tools ## the tests that take longer or ne
 	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
 	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
 
-heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus, Alertmanager and Redis
+heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus, Alertmanager, Redis, and Go with its gRPC
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
-	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager redis-server
+	$$sudo apt-get install --yes --quiet --no-install-recommends postgresql prometheus prometheus-alertmanager redis-server \
+	  golang-go golang-google-grpc-dev golang-github-golang-protobuf-1-5-dev protobuf-compiler protoc-gen-go protoc-gen-go-grpc
 
-browser-tools: ## what the tests in a browser use: Debian's Chromium and nginx, and axe-core from npm
+browser-tools: ## what the tests in a browser and of clients use: Debian's Chromium and nginx; axe-core, TypeScript and its gRPC from npm
 	@lacks() { ! PATH=$$PATH:/usr/sbin command -v $$1 >/dev/null; }; lacking=; \
 	if lacks chromium && lacks google-chrome; then lacking+=' chromium'; fi; \
 	if lacks nginx; then lacking+=' nginx-light'; fi; \

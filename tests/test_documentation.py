@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import datetime
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -20,7 +19,7 @@ from model.features import fit
 from problems import base
 from problems.base import Problem
 from serving.settings import PREFIX, Settings
-from tests.project import DEV, MAKEFILES, ROOT, SHIPPED, Project, parameters
+from tests.project import MAKEFILES, ROOT, SHIPPED, Project, parameters
 from training.data import gates, ingest, tables
 from training.evaluation import columns
 from training.workspace import Workspace
@@ -97,25 +96,6 @@ def test_the_curl_command_gets_an_answer_of_the_shape_shown(client: httpx.Client
     with pytest.raises(subprocess.CalledProcessError) as caught:
         curl(client, wrong)
     assert json.loads(caught.value.output) == problem
-
-
-def test_the_generated_client_gets_the_answer_that_the_curl_command_gets(
-    client: httpx.Client, grpc_address: str, tmp_path: Path
-) -> None:
-    [generate] = [block for block in blocks("sh") if "grpc_tools" in block]
-    [program] = [block for block in blocks("python") if "grpc" in block]
-    generate = generate.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/"))
-    path = {**os.environ, "PATH": f"{DEV}:{os.environ['PATH']}"}
-    subprocess.run(["bash", "-euc", generate], cwd=tmp_path, env=path, capture_output=True, check=True)
-    program = program.replace("127.0.0.1:50051", grpc_address)
-    printed = subprocess.run(
-        [DEV / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
-    [command] = [block for block in blocks("sh") if block.startswith("curl http")]
-    [answer] = curl(client, command)["predictions"]
-    assert [float(number) for number in printed.split()] == [
-        answer["prediction"], answer["interval"]["low"], answer["interval"]["high"]
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("problem", [base.load("flights")], ids=["flights"])

@@ -6,7 +6,9 @@ from pathlib import Path
 from docs.site.pages import place
 
 Entry = dict[str, "str | list[Entry]"]
-_KIND = re.compile(r"^\*\*(Tutorial|How to|Reference|Explanation)\*\*\n\n((?:- .*\n(?:  .*\n)*)+)", re.MULTILINE)
+_KIND = re.compile(
+    r"^\*\*(Tutorial|How to|Reference|Explanation)(?: (.+))?\*\*\n\n((?:- .*\n(?:  .*\n)*)+)", re.MULTILINE
+)
 _ITEM = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _DECISION = re.compile(r"^\| (\d+) \| \[([^\]]+)\]\(([^)]+)\)", re.MULTILINE)
 
@@ -21,10 +23,11 @@ def navigation(root: Path, taken: list[str]) -> list[Entry]:
     Returns:
         Titles and pages, nested, as MkDocs' `nav` wants them.
     """
-    kinds: list[Entry] = [
-        {kind: [{title: place(path)} for title, path in _ITEM.findall(items)]}
-        for kind, items in _KIND.findall((root / "README.md").read_text())
-    ]
+    kinds: dict[str, list[Entry]] = {}
+    for kind, aim, items in _KIND.findall((root / "README.md").read_text()):
+        pages: list[Entry] = [{title: place(path)} for title, path in _ITEM.findall(items)]
+        kinds.setdefault(kind, []).extend([{aim.capitalize(): pages}] if aim else pages)
+    sections: list[Entry] = [{kind: pages} for kind, pages in kinds.items()]
     decisions: list[Entry] = [
         {f"{number}. {title}": f"decisions/{page}"}
         for number, title, page in _DECISION.findall((root / "docs/decisions/README.md").read_text())
@@ -37,7 +40,7 @@ def navigation(root: Path, taken: list[str]) -> list[Entry]:
     ]
     return [
         {"Start": [{"Boxwood": "index.md"}, {"What do you want to do?": "guide.md"}]},
-        *kinds,
+        *sections,
         {"Decisions": [{"Decisions": "decisions/index.md"}, *decisions]},
         {"Project": others},
     ]

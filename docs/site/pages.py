@@ -9,11 +9,19 @@ from pathlib import Path
 
 from docs.site.pictures import inline
 
-PLACES = {"README.md": "index.md", "docs/README.md": "guide.md", "docs/decisions/README.md": "decisions/index.md"}
+PLACES = {
+    "README.md": "index.md",
+    "DEPLOYING.md": "how-to/cloud-run.md",
+    "docs/README.md": "guide.md",
+    "docs/decisions/README.md": "decisions/index.md",
+}
 """Pages that the site has under another name."""
+UNSEARCHED = ("CHANGELOG.md", "benchmarks/results.md")
+"""Pages whose words would hide those of the documentation from a search; files that are no pages would too."""
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".sh": "sh", ".toml": "toml", ".json": "json"}
 _FENCED = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
+_UNSEARCHED = "---\nsearch: {exclude: true}\n---\n"
 _PICTURE = re.compile(r"^!\[([^\]]+)\]\((\S+\.svg)\)$", re.MULTILINE)
 
 
@@ -68,7 +76,8 @@ def _take(root: Path, source: Path, path: str) -> list[str]:
     page.parent.mkdir(parents=True, exist_ok=True)
     text = (root / path).read_text()
     if not path.endswith(".md"):
-        page.write_text(f"# {path}\n\n```` {LANGUAGES.get(Path(path).suffix, 'text')}\n{text.rstrip()}\n````\n")
+        code = f"```` {LANGUAGES.get(Path(path).suffix, 'text')}\n{text.rstrip()}\n````"
+        page.write_text(f"{_UNSEARCHED}# {path}\n\n{code}\n")
         return []
     found: list[str] = []
 
@@ -84,5 +93,6 @@ def _take(root: Path, source: Path, path: str) -> list[str]:
     def draw(match: re.Match[str]) -> str:
         return inline((root / path).parent / match[2], match[1])
 
-    page.write_text(prose(text, lambda part: _LINK.sub(lead, _PICTURE.sub(draw, part))))
+    head = _UNSEARCHED if path in UNSEARCHED else ""
+    page.write_text(head + prose(text, lambda part: _LINK.sub(lead, _PICTURE.sub(draw, part))))
     return found

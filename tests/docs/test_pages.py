@@ -29,7 +29,7 @@ def test_the_refusal_that_is_shown_is_the_services(client: httpx.Client) -> None
 @pytest.mark.slow
 def test_your_own_table_comes_to_an_answer(tmp_path: Path) -> None:
     page = "tutorial/your-own-table.md"
-    [program], [first, ask, second] = blocks(page, "python"), blocks(page, "sh")
+    [program], [first, ask, second, third] = blocks(page, "python"), blocks(page, "sh")
     [changes] = blocks(page, "text")
     project = Project(Project.create(tmp_path / "project").folder, own_code=True)
     (project.folder / "bikes.py").write_text(program)
@@ -44,10 +44,16 @@ def test_your_own_table_comes_to_an_answer(tmp_path: Path) -> None:
     drafted = re.sub(r" {8}Column\(name=\"age_years\".*", age, drafted)
     module.write_text(drafted.replace("Kind, Role", "Kind, Role, Unseen"))
     assert second.strip() == "make serve PROBLEM=bikes"
-    project.run("python", "-m", "training", "run", "bikes")
+    said = project.run("python", "-m", "training", "run", "bikes")
+    assert "version 2 is refused: it would break callers of version 1" in said
+    _, promote, again = third.splitlines()
+    assert again == second.strip()
+    project.run(*promote.split())
     [row] = json.loads(re.findall(r"-d '(.*)'", ask)[0])["instances"]
     rows = [row, {**row, "brand": "Zephyr"}, {**row, "age_years": -3.0}]
-    known, other, refused = json.loads(project.run("python", "-c", _ASK, json.dumps(rows)))
+    known, other, refused = json.loads(
+        project.run("python", "-c", _ASK, json.dumps(rows), project.receipt(problem="bikes")["tag"])
+    )
     assert known["prediction"] == pytest.approx(0.86**6 * 720, rel=0.15)
     assert not known["warnings"]
     assert "Zephyr" in other["warnings"][0]
@@ -56,10 +62,10 @@ def test_your_own_table_comes_to_an_answer(tmp_path: Path) -> None:
 
 _ASK = """
 import json, pathlib, sys
-import msgspec
+import bentoml, msgspec
 from model.predictor import open_predictor
 from validation.errors import RowsRejected
-predictor = open_predictor(pathlib.Path("data/bikes/bundle"))
+predictor = open_predictor(pathlib.Path(bentoml.models.get(sys.argv[2]).path))
 found = []
 for row in json.loads(sys.argv[1]):
     try:

@@ -1,6 +1,7 @@
 """The site in a browser: from a file, below a path, in the dark, for everybody."""
 
 import functools
+import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +15,22 @@ from tests.ui.conftest import chromium
 from tests.ui.test_access import _SERIOUS, AXE
 
 pytestmark = pytest.mark.browser
-SHOWN = ("index.html", "reference/settings.html", "explanation/architecture.html", "how-to/own-problem.html")
-"""The start, wide tables, pictures, and code."""
+SHOWN = (
+    "index.html",
+    "guide.html",
+    "tutorial/your-own-table.html",
+    "how-to/own-problem.html",
+    "how-to/cloud-run.html",
+    "reference/settings.html",
+    "reference/commands.html",
+    "explanation/architecture.html",
+    "explanation/calibration.html",
+    "decisions/index.html",
+    "project/CONTRIBUTING.html",
+    "files/params.yaml.html",
+)
+"""A page of each kind: the start, links, code, wide tables, long lists, pictures, and a file."""
+REFUSED = re.compile(r"how-to/reading-a-refusal\.html")
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +57,15 @@ def below_a_path(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def search(page: Page, words: str) -> None:
-    """Look for words, and go to the first page that is found."""
+def search(page: Page, words: str, first: re.Pattern[str]) -> None:
+    """Look for words, and go to the first page that is found once its address is as it should be."""
     page.get_by_role("button", name="Search").first.click()
     field = page.get_by_role("combobox", name="Search")
     field.press_sequentially(words)
     expect(field).to_have_value(words)
-    expect(page.get_by_role("option").first).to_contain_text(words, ignore_case=True)
+    expect(page.get_by_role("option").first).to_have_attribute("href", first)
     field.press("Enter")
+    page.wait_for_url(first)
 
 
 @pytest.mark.parametrize("where", ["file", "path"])
@@ -66,12 +82,43 @@ def test_the_site_is_read_and_searched_without_another_host(
     for path in SHOWN:
         page.goto(start + path, wait_until="networkidle")
     page.goto(f"{start}index.html", wait_until="networkidle")
-    search(page, "quarantine")
-    page.wait_for_url(lambda url: "index.html" not in url)
+    search(page, "quarantine", re.compile("quarantine"))  # which the address names, to mark it on the page
     expect(page.locator("h1")).to_be_visible()
     context.close()
     assert not [url for url in asked if not url.startswith((start.removesuffix("some/path/"), "data:", "blob:"))]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    "words", ["refused", "why was my model refused", "Why was this model refused?", "champion kept", "not promoted"]
+)
+def test_who_asks_why_it_was_refused_finds_the_answer_first(browser: Browser, below_a_path: str, words: str) -> None:
+    page = browser.new_page()
+    page.goto(below_a_path, wait_until="networkidle")
+    search(page, words, REFUSED)
+    expect(page.get_by_text("python -m training registry show flights challenger")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("mlflow server", "how-to/mlflow-server"),
+        ("dvc remote", "how-to/dvc-remotes"),
+        ("cloud run", "how-to/(cloud-run|container)"),
+        ("calibration", "explanation/calibration"),
+        ("typescript", "how-to/typed-client"),
+        ("api keys", "how-to/keys"),
+        ("how do I watch drift", "how-to/drift"),
+        ("how do I retrain", "how-to/retrain-promote-rollback"),
+        ("train on a cluster", "how-to/train-on-a-cluster"),
+    ],
+)
+def test_what_people_look_for_is_found_first(browser: Browser, below_a_path: str, words: str, first: str) -> None:
+    page = browser.new_page()
+    page.goto(below_a_path, wait_until="networkidle")
+    search(page, words, re.compile(first))
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
