@@ -19,7 +19,7 @@ from serving import lifecycle, logs, port, telemetry, tls
 from serving.access.caller import Asked
 from serving.challenger import Address
 from serving.models import Models
-from serving.rpc import messages, open_inference, reflection, typed
+from serving.rpc import messages, open_inference, reflection, typed, waking
 from serving.rpc.door import Door
 from serving.rpc.messages import Messages
 from serving.rpc.open_inference import OpenInference
@@ -73,9 +73,8 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     interceptors = traces.interceptors()
     certificates = tls.of(settings)
     address = port.address(settings.grpc_host, settings.grpc_port)
-    servers = []
-    # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
-    for _ in range(settings.grpc_listeners):
+
+    def listening() -> grpc.aio.Server:
         # this limit is for probes and reflection, to which `_Room` does not apply
         server = grpc.aio.server(
             maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
@@ -85,9 +84,13 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
             server.add_insecure_port(address)
         else:
             server.add_secure_port(address, tls.for_grpc(certificates))
-        servers.append(server)
-    for server in servers:
-        await server.start()
+        return server
+
+    with waking.fewer(asyncio.get_running_loop()):
+        # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
+        servers = [listening() for _ in range(settings.grpc_listeners)]
+        for server in servers:
+            await server.start()
     for name in ("", *names):
         await probes.set(name, health_pb2.HealthCheckResponse.SERVING)
     return _stop_at_sigterm(servers, probes)
