@@ -133,7 +133,8 @@ class Method:
         self._read = read
         self._versions = versions
         self._first = next(iter(versions))
-        self._asks = versions[self._first].metrics.labels[1]
+        self._default = versions[self._first]
+        self._asks = self._default.metrics.labels[1]
         self._divided = divided
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
@@ -142,7 +143,7 @@ class Method:
     def metrics(self, message: Any | None) -> RequestMetrics:
         """The metrics of a request or an answer; the first version's if it is unreadable or names none of these."""
         version = "" if message is None else message.model_version
-        return self._versions.get(version, self._versions[self._first]).metrics
+        return self._versions.get(version, self._default).metrics
 
     async def __call__(self, request: Any, address: Address, asked: Asked) -> Message:
         """Answer one request."""
