@@ -51,6 +51,20 @@ class Answers(NamedTuple):
     ids: Sequence[str]
 
 
+class Few(NamedTuple):
+    """What one caller asks for.
+
+    Attributes:
+        rows: as JSON gave them, no more than a turn may have.
+        partial: whether to answer the good ones beside the errors of the others.
+        caller: who asks; it was found that there is room.
+    """
+
+    rows: Sequence[object]
+    partial: bool
+    caller: Caller
+
+
 class Scored(NamedTuple):
     """What came of good rows.
 
@@ -86,7 +100,8 @@ class Quick:
         self._metrics = metrics
         self._shared = shared
         self._rows, self._tables = rows, tables
-        self._batcher: Batcher[Any] = Batcher(self._batch, self._turn, merge=bool(shared.settings.batching))
+        self._merge = bool(shared.settings.batching)
+        self._batcher: Batcher[Any] = Batcher(self._batch, self._turn, merge=self._merge)
 
     def _turn(self) -> int:
         return self._rows.part
@@ -118,6 +133,43 @@ class Quick:
             return self.document(decoded, answers)
 
         self._scored(self._rows.counted(len(rows), caller), decoded.inputs, answered, done)
+
+    def predict_all(self, asked: Sequence[tuple[Few, Done[Any]]]) -> None:
+        """Answer several callers, each of which is told what `predict` would tell."""
+        if self._at_once(asked):
+            return
+        for few, done in asked:
+            try:
+                self.predict(few.rows, done, partial=few.partial, caller=few.caller)
+            except Exception as error:  # noqa: BLE001 whoever waits is told of it
+                done(error)
+
+    def _at_once(self, asked: Sequence[tuple[Few, Done[Any]]]) -> bool:
+        """Answer callers whose rows are all good as if one had asked, which takes half the time.
+
+        Returns:
+            Whether they are told; if not, nothing was done.
+        """
+        rows = [row for few, _ in asked for row in few.rows]
+        if (len(asked) > 1 and not self._merge) or len(rows) > self._rows.part:
+            return False
+        caller = asked[0][0].caller
+        if self._shared.journal is not None and any(few.caller is not caller for few, _ in asked):
+            return False
+        decoded = self._predictor.decode(rows)
+        if decoded.error_count:
+            return False
+        try:
+            with self._rows.counted(len(rows)):
+                scored = self._batch(decoded.records)[:]
+        except Exception:  # noqa: BLE001 whose row that is will be found one by one
+            return False
+        answers = self._predictor.sent(self.checked(decoded, partial=False), scored.answers, scored.ids)
+        self.journalled(rows, decoded, scored.scores, answers, caller)
+        rest = iter(answers)
+        for few, done in asked:
+            done(self.document(decoded, list(itertools.islice(rest, len(few.rows)))))
+        return True
 
     def score(
         self, rows: Table, done: Done[Answers], *, partial: bool = False, role: Role = "", caller: Caller = ANYONE

@@ -51,7 +51,8 @@ class ServedModel:
         seconds = seconds_a_row(predictor.predict, rows)
         gate, tables = Gate(shared.loop, seconds, waiting), Gate(shared.loop, seconds, waiting, TABLE_ROWS)
         self._quick = Quick(predictor, self.metrics, shared, gate, tables)
-        self.predicting = Verb("predict", self.predict, gate, watched=False, soon=self._quick.predict)
+        quick = self._quick
+        self.predicting = Verb("predict", self.predict, gate, False, quick.predict, quick.predict_all)
         self.scoring = Verb("predict", self.score, tables, watched=False, soon=self._quick.score)
         self.answering = Verb("predict", self.answer_each, gate, watched=False, soon=self._quick.answer_each)
         waiting = Waiting(self.metrics.waiting("explain"))

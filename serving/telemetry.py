@@ -5,8 +5,10 @@ before a worker runs: `instruments` creates them at first use.
 """
 
 import asyncio
+import bisect
 import collections
 import functools
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -36,6 +38,8 @@ CANCELLED = CallerLeft.kind
 FAILED = "failed"
 _MODEL = ("model", "version")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_FEW = 24
+"""Up to so many amounts are quicker to count one by one."""
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 _JOURNAL = (
@@ -56,11 +60,22 @@ class _Distribution(Histogram):
         if len(amounts) == 1:  # as most are, and then this is the quicker way
             self.observe(float(amounts[0]))
             return
+        if len(amounts) <= _FEW:
+            self._observe_few(amounts.tolist())
+            return
         amounts = amounts[~np.isnan(amounts)]  # in no bucket, and the sum would be none for ever
         self._sum.inc(float(amounts.sum()))
         for place, count in enumerate(np.bincount(np.searchsorted(self._upper_bounds, amounts))):
             if count:
                 self._buckets[place].inc(int(count))
+
+    def _observe_few(self, amounts: list[float]) -> None:
+        """The same, for which NumPy would take longer."""
+        known = [amount for amount in amounts if not math.isnan(amount)]
+        self._sum.inc(sum(known))
+        places = [bisect.bisect_left(self._upper_bounds, amount) for amount in known]
+        for place in set(places):
+            self._buckets[place].inc(places.count(place))
 
 
 class Instruments(NamedTuple):

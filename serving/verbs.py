@@ -1,6 +1,6 @@
 """What a model does with rows, as transports know it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from serving.admission import Gate
@@ -24,6 +24,8 @@ class Verb(NamedTuple):
     """Whether even one turn takes so long that it is cancelled when the caller disconnects."""
     soon: Soon | None = None
     """Answers few rows in a turn, if the verb can."""
+    together: Callable[[Sequence[tuple[Any, Any]]], None] | None = None
+    """Answers few rows of several callers, if the verb can: `Few` and what is to be told of the answer, of each."""
 
     @property
     def cancel_above_rows(self) -> int:

@@ -1,6 +1,7 @@
 """The messages of gRPC calls: how they are received, and how a call is refused."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn, TypeVar
 
@@ -43,6 +44,10 @@ class Messages:
         self._given_up: dict[asyncio.Task[Any], RequestError] = {}
         self._watching = False
 
+    @functools.cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()  # a system call before Python 3.12
+
     async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
         """The message of a call that has one; raises as `each`, and UnreadableRequest if there is none."""
         data = await self._read(context)
@@ -61,7 +66,8 @@ class Messages:
             yield _parsed(data, kind)
 
     async def _read(self, context: grpc.aio.ServicerContext) -> Any:
-        waiting, loop = asyncio.current_task(), asyncio.get_running_loop()
+        loop = self._loop
+        waiting = asyncio.current_task(loop)
         if waiting is None:
             raise RuntimeError("A message is read in a task.")
         self._arriving[waiting] = loop.time()

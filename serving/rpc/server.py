@@ -19,7 +19,7 @@ from serving import lifecycle, logs, port, telemetry, tls
 from serving.access.caller import Asked
 from serving.challenger import Address
 from serving.models import Models
-from serving.rpc import messages, open_inference, reflection, typed
+from serving.rpc import messages, open_inference, reflection, typed, waking
 from serving.rpc.door import Door
 from serving.rpc.messages import Messages
 from serving.rpc.open_inference import OpenInference
@@ -70,27 +70,36 @@ async def start(models: Models, settings: Settings, traces: Tracing) -> Callable
     handlers = [_handler(service, methods, arriving, room, door) for service, methods in services.items()]
     names = [health.SERVICE_NAME, *(service.full_name for service in services)]
     handlers += [_health_handler(probes, arriving), *reflection.handlers(names, pool, arriving, door)]
-    interceptors = traces.interceptors()
-    certificates = tls.of(settings)
-    address = port.address(settings.grpc_host, settings.grpc_port)
-    servers = []
-    # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
-    for _ in range(settings.grpc_listeners):
-        # this limit is for probes and reflection, to which `_Room` does not apply
-        server = grpc.aio.server(
-            maximum_concurrent_rpcs=settings.max_connections, options=_options(settings), interceptors=interceptors
-        )
-        server.add_generic_rpc_handlers(handlers)
-        if certificates is None:
-            server.add_insecure_port(address)
-        else:
-            server.add_secure_port(address, tls.for_grpc(certificates))
-        servers.append(server)
-    for server in servers:
-        await server.start()
+    interceptors, certificates = traces.interceptors(), tls.of(settings)
+    with waking.fewer(asyncio.get_running_loop()):
+        # each accepts one call in a turn of the event loop, so with one of them rows hardly ever meet, see `Together`
+        servers = [_server(settings, handlers, interceptors, certificates) for _ in range(settings.grpc_listeners)]
+        for server in servers:
+            await server.start()
     for name in ("", *names):
         await probes.set(name, health_pb2.HealthCheckResponse.SERVING)
     return _stop_at_sigterm(servers, probes)
+
+
+def _server(
+    settings: Settings,
+    handlers: Sequence[grpc.GenericRpcHandler],
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    certificates: tls.Certificates | None,
+) -> grpc.aio.Server:
+    """One of the servers that share the settings' address; not started."""
+    server = grpc.aio.server(
+        maximum_concurrent_rpcs=settings.max_connections,  # for probes and reflection, to which `_Room` does not apply
+        options=_options(settings),
+        interceptors=interceptors,
+    )
+    server.add_generic_rpc_handlers(handlers)
+    address = port.address(settings.grpc_host, settings.grpc_port)
+    if certificates is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, tls.for_grpc(certificates))
+    return server
 
 
 def _handler(

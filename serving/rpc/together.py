@@ -1,64 +1,74 @@
-"""Calls that are read within a few turns of the event loop are asked in one, so that their rows are scored together.
+"""Calls that are read within a few turns of the event loop are asked in one, so that they are answered together.
 
-gRPC hands each call to the event loop in turns of its own, where HTTP reads all connections in one. Scoring a batch
-costs little more than scoring a row: a call of 24 that are asked together takes a third of the time of one alone.
+gRPC hands each call to the event loop in turns of its own, where HTTP reads all connections in one. Answering a batch
+costs little more than answering a row: a call of 24 that are asked together takes a third of the time of one alone.
 """
 
 import asyncio
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from serving.batching import settle
-from serving.quick import Ask
+from serving.quick import Done
 
 _MOST_TURNS = 8
 """So many turns a call waits for others at most; with more, callers wait longer than batches save."""
+
+Waiting = tuple[Any, Done[Any]]
+"""What a call asks for, and what is to be told of the answer."""
 
 
 class Together:
     """Asks for calls; to be used on one event loop.
 
-    There is no timer. A call that comes while no other is unanswered is asked at once. Among others it waits as many
-    turns as calls were asked together before it, while gRPC hands over theirs.
+    There is no timer. A call that comes alone is asked at once. One that comes in the turn of another, or after some
+    that were asked together, waits as many turns as those were calls, while gRPC hands over others.
     """
 
-    def __init__(self) -> None:
-        """Have nobody waiting."""
-        self._waiting: list[tuple[Ask[Any], asyncio.Future[Any]]] = []
-        self._unanswered = 0
+    def __init__(self, ask: Callable[[Sequence[Waiting]], None]) -> None:
+        """Have nobody waiting; `ask` tells each its answer."""
+        self._ask_all = ask
+        self._waiting: list[Waiting] = []
+        self._alone = True
+        """Whether none was asked in this turn."""
         self._last = 1
         self._turns = 0
 
-    def asked(self, ask: Ask[Any]) -> "asyncio.Future[Any]":
-        """What `ask` tells, or the error that it raises or tells."""
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        if self._last == 1 and not self._unanswered:
-            self._ask(ask, future)
+    @functools.cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()  # a system call before Python 3.12
+
+    def asked(self, question: object) -> "asyncio.Future[Any]":
+        """What is told of the answer to a question."""
+        future = self._loop.create_future()
+        asked = question, functools.partial(settle, future)
+        if self._last == 1 and self._alone:
+            self._ask([asked])
         else:
             if not self._waiting:
                 self._turns = min(self._last, _MOST_TURNS)
-                loop.call_soon(self._turn, loop)
-            self._waiting.append((ask, future))
+                self._loop.call_soon(self._turn)
+            self._waiting.append(asked)
         return future
 
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _turn(self) -> None:
         self._turns -= 1
         if self._turns:
-            loop.call_soon(self._turn, loop)
+            self._loop.call_soon(self._turn)
             return
         waiting, self._waiting = self._waiting, []
         self._last = len(waiting)
-        for ask, future in waiting:
-            self._ask(ask, future)
+        self._ask(waiting)
 
-    def _ask(self, ask: Ask[Any], future: "asyncio.Future[Any]") -> None:
-        self._unanswered += 1
+    def _ask(self, waiting: Sequence[Waiting]) -> None:
+        self._alone = False
+        self._loop.call_soon(self._next)
         try:
-            ask(functools.partial(self._tell, future))
+            self._ask_all(waiting)
         except Exception as error:  # noqa: BLE001 whoever waits is told of it
-            self._tell(future, error)
+            for _, done in waiting:
+                done(error)
 
-    def _tell(self, future: "asyncio.Future[Any]", told: Any) -> None:
-        self._unanswered -= 1
-        settle(future, told)
+    def _next(self) -> None:
+        self._alone = True

@@ -21,7 +21,7 @@ from serving import contract_proto
 from serving.access.caller import Asked
 from serving.challenger import Address, Split
 from serving.models import Models
-from serving.quick import Done
+from serving.quick import Few
 from serving.rpc import descriptors
 from serving.rpc.together import Together
 from serving.telemetry import RequestMetrics
@@ -54,7 +54,9 @@ def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str
             model = models.find(name, version)
             verb = {"Predict": model.predicting, "Explain": model.explaining}[method.name]
             same = contract_proto.messages(model.predictor.problem) == messages
-            versions[version] = Version(verb if same else None, model.request_metrics("grpc-typed", verb.name))
+            together = None if verb.together is None else Together(verb.together)
+            metrics = model.request_metrics("grpc-typed", verb.name)
+            versions[version] = Version(verb, same, metrics, together)
         divided = (
             None if split is None else (split, {"Predict": split.predicting, "Explain": split.explaining}[method.name])
         )
@@ -63,10 +65,19 @@ def methods(described: ServiceDescriptor, name: str, models: Models) -> dict[str
 
 
 class Version(NamedTuple):
-    """What answers a method in one version: nothing where its contract has other messages; and what counts it."""
+    """What answers a method in one version.
 
-    verb: Verb | None
+    Attributes:
+        verb: what it asks for.
+        same: whether its contract has the messages of the service; it is not asked otherwise.
+        metrics: counts its calls.
+        together: asks for few rows of several callers, if the verb can.
+    """
+
+    verb: Verb
+    same: bool
     metrics: RequestMetrics
+    together: Together | None
 
 
 class Rows:
@@ -122,9 +133,9 @@ class Method:
         self._read = read
         self._versions = versions
         self._first = next(iter(versions))
-        self._asks = versions[self._first].metrics.labels[1]
+        self._default = versions[self._first]
+        self._asks = self._default.metrics.labels[1]
         self._divided = divided
-        self._together = Together()
         self._response = GetMessageClass(described)
         [self._name] = {"predictions", "explanations"} & set(described.fields_by_name)
         self._answer_class = GetMessageClass(described.fields_by_name[self._name].message_type)
@@ -132,37 +143,34 @@ class Method:
     def metrics(self, message: Any | None) -> RequestMetrics:
         """The metrics of a request or an answer; the first version's if it is unreadable or names none of these."""
         version = "" if message is None else message.model_version
-        return self._versions.get(version, self._versions[self._first]).metrics
+        return self._versions.get(version, self._default).metrics
 
     async def __call__(self, request: Any, address: Address, asked: Asked) -> Message:
         """Answer one request."""
         asked.caller.demand(self._model, self._asks)
         for unknown in UnknownFieldSet(request):
             raise UnreadableRequest(f"Field {unknown.field_number} of the request is none that is known here.")
-        verb = self._verb(request.model_version)
-        verb.gate.demand_room(len(request.rows), asked.caller)
-        asked.take(len(request.rows))
-        few = verb.soon is not None and len(request.rows) <= verb.gate.part
-        if few and (self._divided is None or request.model_version):
-            return await self._few(verb, request, asked)
+        count, version = len(request.rows), request.model_version
+        answering = self._version(version)
+        verb, together = answering.verb, answering.together
+        verb.gate.demand_room(count, asked.caller)
+        asked.take(count)
+        if together is not None and count <= verb.gate.part and (self._divided is None or version):
+            return await self._few(together, request, asked)
         rows = await _each(verb, self._read, request.rows)
         # only a classification's Explain has the field
         more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
         own = functools.partial(self._answered, verb, rows, asked, partial=request.partial, **more)
-        if self._divided is None or request.model_version:
+        if self._divided is None or version:
             return await own()
         split, challenging = self._divided
         whole = functools.partial(self._answered, challenging, rows, asked, **more)
         return await split.answered(rows, address, challenger=whole, champion=own)
 
-    async def _few(self, verb: Verb, request: Any, asked: Asked) -> Message:
+    async def _few(self, together: Together, request: Any, asked: Asked) -> Message:
         """Answer few rows, together with those of other calls."""
-        rows, soon = [self._read(row) for row in request.rows], verb.soon
-
-        def ask(done: Done[Any]) -> None:
-            soon(rows, done, partial=request.partial, caller=asked.caller)  # type: ignore[misc] # it can
-
-        answer = asked.answer = await self._together.asked(ask)
+        few = Few([self._read(row) for row in request.rows], request.partial, asked.caller)
+        answer = asked.answer = await together.asked(few)
         answers = [{} if one is None else msgspec.to_builtins(one) for one in getattr(answer, self._name)]
         found = {"model_name": answer.model_name, "model_version": answer.model_version, self._name: answers}
         if type(answer) is not Predictions:
@@ -180,17 +188,17 @@ class Method:
             **{self._name: answers},
         )
 
-    def _verb(self, version: str) -> Verb:
+    def _version(self, version: str) -> Version:
         """What answers in a version; raises UnknownModel and UnreadableRequest."""
         answering = self._versions.get(version or self._first)
         if answering is None:
             raise UnknownModel(f"There is no version {quoted(version)} here. There are: {', '.join(self._versions)}.")
-        if answering.verb is None:
+        if not answering.same:
             raise UnreadableRequest(
                 f"Version {version} has another contract than the messages of this service. Ask it over HTTP or by "
                 "the Open Inference Protocol."
             )
-        return answering.verb
+        return answering
 
     def _message(self, answer: msgspec.Struct | None) -> Message:
         return self._answer_class() if answer is None else self._answer_class(**msgspec.to_builtins(answer))

@@ -92,6 +92,31 @@ def test_rows_are_refused_as_v1_refuses_them(
     assert refused(fares, *[fares.messages.Row()] * 20_001) == many
 
 
+@pytest.mark.parametrize("bad", [(), (7,), (7, 8, 20)])
+def test_callers_of_a_crowd_get_what_they_get_alone(
+    fares: Generated, rows: list[dict[str, Any]], bad: tuple[int, ...]
+) -> None:
+    """Calls that come together are answered as one where their rows are good, and one by one where any is not."""
+    for place in bad:
+        rows[place] |= {"cabin": "roof"}
+    requests = [
+        fares.messages.PredictRequest(rows=fares.rows(rows[place : place + 1 + place % 3]), partial=place % 4 == 0)
+        for place in range(len(rows) - 2)
+    ]
+    alone = [outcome(fares.stub.Predict.future(request)) for request in requests]
+    for _ in range(5):
+        crowd = [fares.stub.Predict.future(request) for request in requests]
+        assert [outcome(call) for call in crowd] == alone
+
+
+def outcome(call: Any) -> Any:
+    """What a call came to: its problem, or its answers, the errors beside them and how many these are."""
+    if (error := call.exception()) is not None:
+        return refusal(error)
+    answer = call.result()
+    return [as_json(one) for one in answer.predictions], list(answer.errors), answer.error_count
+
+
 def test_a_part_of_a_request_can_be_answered(
     fares: Generated, client: httpx.Client, rows: list[dict[str, Any]]
 ) -> None:
