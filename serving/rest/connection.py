@@ -12,9 +12,10 @@ from uvicorn import config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from serving import problem_details
-from serving.rest.direct import Direct, Find
+from serving.rest.direct import Direct
 from serving.rest.exchange import encode
 from serving.rest.guard import Guard
+from serving.rest.heads import Find
 from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
