@@ -1,7 +1,7 @@
 """The messages of gRPC calls: how they are received, and how a call is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -43,11 +43,23 @@ class Messages:
         self._given_up: dict[asyncio.Task[Any], RequestError] = {}
         self._watching = False
 
-    async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
-        """The message of a call that has one; raises as `each`, and UnreadableRequest if there is none."""
+    async def one(
+        self, context: grpc.aio.ServicerContext, kind: type[M], sends: Callable[[int], None] = lambda size: None
+    ) -> M:
+        """The message of a call that has one.
+
+        Args:
+            context: the call.
+            kind: what the message is.
+            sends: takes its size in bytes before it is parsed; may raise RequestError.
+
+        Raises:
+            RequestError: as `each` does, and UnreadableRequest if there is none.
+        """
         data = await self._read(context)
         if data is grpc.aio.EOF:
             raise UnreadableRequest(f"The call ended without a {kind.DESCRIPTOR.full_name}.")
+        sends(len(data))
         return _parsed(data, kind)
 
     async def each(self, context: grpc.aio.ServicerContext, kind: type[M]) -> AsyncIterator[M]:
