@@ -161,9 +161,7 @@ def parts(body: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("path", [PREDICT, EXPLAIN])
 @pytest.mark.parametrize("way", ["directly", "in parts", "compressed"])
-def test_who_asks_again_too_soon_is_refused_unread(
-    guarded: Guarded, row: dict[str, Any], path: str, way: str
-) -> None:
+def test_who_asks_again_too_soon_is_refused_unread(guarded: Guarded, row: dict[str, Any], path: str, way: str) -> None:
     """What is no JSON gets the answer to what was too much before it; what is shorter is read."""
     headers = {**made.bearer(guarded.keys["spent"]), "content-type": "application/json"}
     body, other = json.dumps({"instances": [row] * 5}).encode(), b"{" + 2_000 * b" "

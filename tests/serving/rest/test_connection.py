@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import re
 import select
 import socket
 import threading
@@ -118,6 +119,33 @@ def test_headers_without_end_are_refused_before_they_fill_the_memory(
         assert sent < 1_000_000
         with contextlib.suppress(ConnectionError):
             assert problem(connection.recv(65_536))["status"] in (415, 400, 431)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (f"x-long: {'a' * 60_000}\r\n", 200),
+        (f"x-long: {'a' * 70_000}\r\n", 431),
+        ("".join(f"x-{place}: {'a' * 1_000}\r\n" for place in range(70)), 431),
+        ("a:\r\n" * 900, 200),
+        ("a:\r\n" * 1_100, 431),
+    ],
+    ids=["a long header", "too long", "too long in parts", "many", "too many"],
+)
+def test_a_whole_head_has_the_same_limits_however_it_arrives(
+    server: httpx.Client, row: dict[str, Any], lines: str, status: int
+) -> None:
+    body = json.dumps({"instances": [row]})
+    request = f"{HEAD}{lines}connection: close\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+    for before in (0, 1, 3):
+        with connected(server) as connection:
+            connection.sendall(LIST * before + request)
+            answer = answers(connection)
+        told = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", answer)]
+        assert told[:before] == [200] * before
+        assert told[before:] in ([status], [] if before and status == 431 else [status])
+        if status == 431 and not before:
+            assert problem(answer)["detail"].startswith("The headers have more than")
 
 
 def test_what_follows_a_body_is_no_header(server: httpx.Client, row: dict[str, Any]) -> None:
