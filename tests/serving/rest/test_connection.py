@@ -244,6 +244,38 @@ def test_a_client_may_wait_to_be_asked_for_its_body(server: httpx.Client, row: d
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "the body later"])
+def test_an_upgrade_that_is_offered_is_not_taken_and_a_body_is_no_request(
+    server: httpx.Client, row: dict[str, Any], protocol: str, apart: bool
+) -> None:
+    """Java's client, and curl --http2, offer one with every request (RFC 9110, 7.8)."""
+    offer = f"connection: upgrade, http2-settings\r\nupgrade: {protocol}\r\nhttp2-settings: AAMAAABkAAQ\r\n"
+    offer += "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+    last = LIST.replace(b"host", b"connection: close\r\nhost")
+    for body, status in ((LIST, 400), (json.dumps({"instances": [row]}).encode(), 200)):
+        head = f"{HEAD}{offer}content-length: {len(body)}\r\n\r\n".encode()
+        with connected(server) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(LIST)
+            assert b"flights" in connection.recv(65_536)
+            connection.sendall(head if apart else head + body + last)
+            if apart:
+                assert not select.select([connection], [], [], 0.1)[0]
+                connection.sendall(body + last)
+            found = re.findall(rb"HTTP/1\.1 (\d+)", answers(connection))
+        assert [int(one) for one in found] == [status, 200]
+    with connected(server) as connection:
+        connection.sendall(LIST.replace(b"host", offer.encode() + b"host") + last)
+        assert re.findall(rb"HTTP/1\.1 (\d+)", answers(connection)) == [b"200", b"200"]
+
+
+def test_a_tunnel_is_refused(server: httpx.Client) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"CONNECT elsewhere:443 HTTP/1.1\r\nhost: elsewhere\r\n\r\n" + LIST)
+        assert problem(answers(connection))["status"] == 400
+
+
 def test_more_connections_than_may_be_are_told_so(server: httpx.Client) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(MOST - 1):  # the fixture's client may hold one too
