@@ -109,6 +109,8 @@ class Connection(Direct):
         """A request can be answered; once the server ends, its answer says that it is the last one."""
         if self._silent + self._read > _MOST_SILENT or len(self.headers) > _MOST_HEADERS:
             self._demand_small_head()
+        if self.offered:
+            return
         super().on_headers_complete()
         self._silent = 0
         if self.cycle is not self._own:
@@ -124,6 +126,8 @@ class Connection(Direct):
 
     def on_message_complete(self) -> None:
         """The last byte of a request has arrived."""
+        if self.offered:
+            return
         self._unwatch()
         self._silent = 0
         super().on_message_complete()

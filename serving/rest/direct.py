@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from serving.access.caller import Asked
@@ -18,6 +18,7 @@ from serving.rest.asking import READ, Read
 from serving.rest.exchange import Reply
 from serving.rest.guard import Guard
 from serving.rest.heads import Find, Head, Heads, head_of
+from serving.rest.upgrades import Upgradeless
 from validation.errors import RequestError
 
 _REPLY = b"HTTP/1.1 %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
@@ -71,7 +72,7 @@ class _Writer:
         return _REPLY % (_STATUS[reply.status], self._rendered, reply.media.encode(), len(body), more, end, body)
 
 
-class Direct(HttpToolsProtocol):
+class Direct(Upgradeless):
     """A connection whose small requests are answered without ASGI, where `find` knows their endpoints."""
 
     def __init__(self, find: Find, guard: Guard, *arguments: Any, **named: Any) -> None:
@@ -158,7 +159,7 @@ class Direct(HttpToolsProtocol):
     def _head(self) -> Head | None:
         """The head that has come, if its request is answered directly."""
         parser = self.parser
-        if parser.get_method() != b"POST" or parser.should_upgrade() or not parser.should_keep_alive():
+        if parser.get_method() != b"POST" or not parser.should_keep_alive():
             return None
         if parser.get_http_version() != "1.1" or not self._free():
             return None

@@ -16,7 +16,7 @@ Find = Callable[[bytes], Asking[Any] | None]
 _MOST_HEADS, _LONGEST_HEAD = 8, 2_048
 """How many heads a connection remembers, and of how many bytes at most."""
 _END = b"\r\n\r\n"
-_OTHERWISE = (b"transfer-encoding", b"content-encoding", b"expect", b"origin", b"upgrade")
+_OTHERWISE = (b"transfer-encoding", b"content-encoding", b"expect", b"origin")
 """Headers of requests that go through ASGI: a body in parts or compressed, and what middleware reads."""
 
 
