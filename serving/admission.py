@@ -213,18 +213,22 @@ class Gate:
 
         Raises:
             Overloaded: there is too much before them.
-            RequestTooLarge: they are more than a request may have, or would take too long by themselves.
+            RequestTooLarge: see `demand_possible`.
         """
+        wait, most = self._resource.longest_wait(caller, large=rows > self.part)
+        if wait > most and rows <= self._resource.most_rows:
+            raise Overloaded(
+                f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
+                math.ceil(wait),
+            )
+        self.demand_possible(rows, as_rows=as_rows)
+
+    def demand_possible(self, rows: int, *, as_rows: int = 0) -> None:
+        """Raise RequestTooLarge for more rows than a request may have, or that would take too long by themselves."""
         resource = self._resource
         if rows > resource.most_rows:
             raise RequestTooLarge(
                 f"{rows} rows are above the limit of {resource.most_rows} rows a request; send them in parts."
-            )
-        wait, most = resource.longest_wait(caller, large=rows > self.part)
-        if wait > most:
-            raise Overloaded(
-                f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
-                math.ceil(wait),
             )
         if (as_rows or rows) * self._seconds_a_row > resource.longest:
             most = int(resource.longest / self._seconds_a_row)

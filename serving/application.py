@@ -87,13 +87,13 @@ class Application:
         return CORSMiddleware(traced, origins, allow_methods=_CORS_METHODS, allow_headers=["*"]) if origins else traced
 
     def direct(self, path: bytes) -> Asking[Any] | None:
-        """The endpoint of a path that may answer without ASGI; where requests are traced, none may."""
+        """The endpoint of a path that may answer or refuse without ASGI; where requests are traced, none may."""
         return None if self._tracing.on or not self.settings.direct else self._directly.get(path)
 
     @cached_property
     def _directly(self) -> dict[bytes, Asking[Any]]:
         routes = self._front.routes.items()
-        return {path.encode(): asked for path, asked in routes if isinstance(asked, Asking) and asked.direct}
+        return {path.encode(): asked for path, asked in routes if isinstance(asked, Asking)}
 
     def _routes(self, described: Callable[[], dict[str, Any]]) -> dict[str, ASGIApp]:
         models = self.models

@@ -49,6 +49,10 @@ _JOURNAL = (
 _REFUSALS = "Requests for a challenger that it refused or failed at, so that the champion answered them."
 _SHADOW = "Rows that a shadow was asked for: answered, refused (they do not satisfy its contract) or failed."
 
+_HANDSHAKES = (
+    "TLS handshakes over HTTP by how they ended: done, failed, unfinished (the client left or took too long) or "
+    "refused (too many were under way)."
+)
 _AUDIT = "Lines of the audit by what became of them: written, dropped (too many waited) or failed (as the disk did)."
 
 
@@ -93,6 +97,7 @@ class Instruments(NamedTuple):
     caller_requests: Counter
     caller_rows: Counter
     audit_lines: Counter
+    handshakes: Counter
 
 
 @functools.cache
@@ -133,6 +138,7 @@ def instruments() -> Instruments:
         ),
         Counter("boxwood_caller_rows", "Rows that were asked for, by the id of who asked.", ("caller",)),
         Counter("boxwood_audit_lines", _AUDIT, ("outcome",)),
+        Counter("boxwood_tls_handshakes", _HANDSHAKES, ("outcome",)),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from serving import logs
+from serving.handshakes import Handshake, Handshakes, loop_of, seconds
 from serving.settings import PREFIX, Settings
 from validation.errors import SettingsError
 
@@ -80,6 +81,7 @@ class Certificates:
         """Read the files; raises OSError and ValueError if they cannot be read or do not fit together."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslobject_class = Handshake
         context.set_alpn_protocols(["http/1.1"])
         # without a password OpenSSL would ask for one on the terminal
         context.load_cert_chain(self._chain, self._key, password="")
@@ -98,10 +100,14 @@ class _Renewed(ssl.SSLContext):
     """
 
     certificates: Certificates
+    handshakes: Handshakes
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
-        """Begin a handshake."""
-        return self.certificates.current.context.wrap_bio(*arguments, **named)
+        """Begin a handshake; raises Overloaded."""
+        begun = self.certificates.current.context.wrap_bio(*arguments, **named)
+        if isinstance(begun, Handshake):
+            begun.begin(self.handshakes)
+        return begun
 
 
 def of(settings: Settings) -> Certificates | None:
@@ -109,24 +115,26 @@ def of(settings: Settings) -> Certificates | None:
     return Certificates(settings) if settings.tls_cert else None
 
 
-def http(certificates: Certificates) -> ssl.SSLContext:
+def http(certificates: Certificates, handshakes: Handshakes) -> ssl.SSLContext:
     """A context for uvicorn."""
     context = _Renewed(ssl.PROTOCOL_TLS_SERVER)
-    context.certificates = certificates
+    context.certificates, context.handshakes = certificates, handshakes
     return context
 
 
 def install(settings: Settings) -> None:
     """Make uvicorn use `http` in this process, if TLS is served; raises SettingsError.
 
-    BentoML starts uvicorn without a choice of context, so the function by which uvicorn makes one is replaced.
+    BentoML starts uvicorn without a choice of context, so the function by which uvicorn makes one is replaced, and so
+    is the event loop that it calls "auto".
     """
     certificates = of(settings)
     if certificates is not None:
         from uvicorn import config  # the supervisor, which imports this module too, needs none
 
-        context = http(certificates)
+        context = http(certificates, Handshakes(settings))
         config.create_ssl_context = lambda *_, **__: context
+        config.LOOP_FACTORIES["auto"] = loop_of(seconds(settings))  # type: ignore[assignment] # or what it would name
 
 
 def for_bentoml(settings: Settings) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from ui.attempts import Attempts
 from ui.users import Users
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _MOST_BYTES, _FORM_SECONDS = 4_096, 10
 _OPEN = "/livez"
 _ROOT, _LOGOUT = "/", "/logout"
 _WRONG = "There is no such name with this password."
+_OFTEN = "Too many passwords were tried from where you are. Try again in {} seconds."
 _BUSY = "Too many try to log in at the moment. Try again in a few seconds."
 _NO_STORE = {"cache-control": "no-store"}
 _log = logging.getLogger("boxwood.page")
@@ -111,6 +113,7 @@ class Login(_Gate):
         self._users, self._form = users, form
         self._sessions = Sessions(users)
         self._cookie = f"boxwood-page-{secrets.token_hex(4)}"  # two pages on one host have one each
+        self._attempts = Attempts()
         self._trying = asyncio.Semaphore(1)
         self._waiting = 0
 
@@ -139,8 +142,12 @@ class Login(_Gate):
             name, password = await _entries(receive)
         except (ValueError, TimeoutError):
             return _refused(400, "This is not what the form of this page sends.")
+        # uvicorn has it from X-Forwarded-For where the connection comes from a proxy that FORWARDED_ALLOW_IPS names
+        address = str((scope.get("client") or ["an unknown address"])[0])
         if self._waiting >= _MOST_WAITING:
-            return HTMLResponse(self._form(_BUSY), 429, headers={**_NO_STORE, "retry-after": "5"})
+            return self._later(_BUSY, 5)
+        if wait := self._attempts.begun(address):
+            return self._later(_OFTEN.format(wait), wait)
         self._waiting += 1
         try:
             async with self._trying:
@@ -148,11 +155,15 @@ class Login(_Gate):
         finally:
             self._waiting -= 1
         if hash_ is not None:
+            self._attempts.succeeded(address)
             return self._redirected(scope, sent, self._sessions.begun(name, hash_), int(SESSION_SECONDS))
         # what is no user's name may be a password in the wrong field
         who = repr(name) if name in self._users.current else "a name that is not there"
-        _log.warning("login refused: %s, from %s", who, (scope.get("client") or ["an unknown address"])[0])
+        _log.warning("login refused: %s, from %s", who, address)
         return HTMLResponse(self._form(_WRONG), 403, headers=_NO_STORE)
+
+    def _later(self, reason: str, seconds: int) -> Response:
+        return HTMLResponse(self._form(reason), 429, headers={**_NO_STORE, "retry-after": str(seconds)})
 
     def _redirected(self, scope: "Scope", sent: Headers, token: str, seconds: int) -> Response:
         query = scope["query_string"].decode("latin-1")

@@ -21,6 +21,7 @@ BoxwoodError
 Messages are for people: what happened, where, and what to do.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
@@ -105,15 +106,26 @@ class Forbidden(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """Who asks has asked for as many rows as it may; there are more in `seconds`."""
+    """Who asks has asked for as many rows as it may; there are more in `wait` seconds.
+
+    Attributes:
+        wait: until then, as exactly as it is known.
+        seconds: the same as callers are told, a whole number.
+        left: headers that say what is left.
+    """
 
     kind, title = "quota-exceeded", "The quota of this caller is used up"
     status, code = HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"
 
-    def __init__(self, message: str, seconds: int, left: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        """Have `left` as headers that say what is left."""
-        self.seconds, self.left = seconds, left
-        super().__init__(message)
+    def __init__(self, reason: str, wait: float, left: Sequence[tuple[bytes, bytes]] = (), then: str = "") -> None:
+        """Say why, and when there is more, which `then` may say in other words."""
+        self.wait, self.seconds, self.left = wait, max(1, math.ceil(wait)), left
+        self._reason, self._then = reason, then
+        super().__init__(f"{reason} {then or f'Send this again in {self.seconds} seconds.'}")
+
+    def after(self, seconds: float) -> "QuotaExceeded":
+        """The same error so many seconds later."""
+        return QuotaExceeded(self._reason, self.wait - seconds, self.left, self._then)
 
     @property
     def headers(self) -> Mapping[str, str]:

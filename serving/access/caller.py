@@ -4,8 +4,9 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from serving.access.backoff import Backoff, Kind
 from serving.access.quota import Header, Quota
-from validation.errors import Forbidden, RequestError
+from validation.errors import Forbidden, QuotaExceeded, RequestError
 
 ANY = "*"
 """Every model."""
@@ -31,9 +32,10 @@ class Caller:
         id: names it in metrics, in the audit and in the journal; empty where anybody may ask.
         usage: what it asked for.
         expires: seconds since 1970.
+        backoff: what it was refused lately.
     """
 
-    __slots__ = ("_models", "_quota", "_verbs", "expires", "id", "usage")
+    __slots__ = ("_models", "_quota", "_verbs", "backoff", "expires", "id", "usage")
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Caller:
         self._models = None if ANY in models else frozenset(models)
         self._verbs = None if verbs is None else frozenset(verbs)
         self._quota = quota
+        self.backoff = Backoff()
 
     def demand(self, model: str, verb: str | None = None) -> None:
         """Raise Forbidden if it may not do that to a model, or, without a verb, not even read what the model is."""
@@ -68,6 +71,11 @@ class Caller:
         """Whether there are models that it may not ask."""
         return self._models is not None
 
+    @property
+    def metered(self) -> bool:
+        """Whether it has a quota."""
+        return self._quota is not None
+
     def take(self, rows: int) -> None:
         """Take so many rows of its quota; raises QuotaExceeded, and RequestTooLarge for more than are ever there."""
         if self._quota is not None:
@@ -82,6 +90,7 @@ class Caller:
         """The same caller, known until then."""
         other = Caller(self.id, self.usage, expires=min(self.expires, expires))
         other._models, other._verbs, other._quota = self._models, self._verbs, self._quota
+        other.backoff = self.backoff
         return other
 
 
@@ -95,21 +104,37 @@ class Asked:
     Attributes:
         caller: who asks.
         refusal: why nobody is let in; None for who is.
-        rows: how many there were.
+        rows: how many there were; 0 of what is not read.
+        sent: of a caller with a quota, what the body is and its size in bytes; None if that is not known.
         answer: what was answered, from which the audit takes the ids of predictions.
         ended: how it ended, see `telemetry.Measurement`; None until then.
     """
 
-    __slots__ = ("answer", "caller", "ended", "refusal", "rows")
+    __slots__ = ("answer", "caller", "ended", "refusal", "rows", "sent")
 
     def __init__(self, caller: Caller = ANYONE, refusal: RequestError | None = None) -> None:
         """A request of a caller, or one that is refused."""
         self.caller, self.refusal = caller, refusal
         self.rows = 0
+        self.sent: tuple[Kind, int] | None = None
         self.answer: Any = None
         self.ended: Any = None
+
+    def sends(self, kind: Kind, size: int) -> None:
+        """Take notice of a body of so many bytes; raises QuotaExceeded if it is not to be read, see `Backoff`."""
+        if not self.caller.metered:
+            return
+        self.sent = kind, size
+        error = self.caller.backoff.again(kind, size)
+        if error is not None:
+            raise error
 
     def take(self, rows: int) -> None:
         """Take its rows of the caller's quota; raises as `Caller.take` does."""
         self.rows = rows
-        self.caller.take(rows)
+        try:
+            self.caller.take(rows)
+        except QuotaExceeded as error:
+            if self.sent is not None:
+                self.caller.backoff.refused(*self.sent, error)
+            raise

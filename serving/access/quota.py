@@ -148,19 +148,11 @@ def demand_possible(rows: int, capacity: int) -> None:
 
 def too_fast(caller: str, limits: Limits, seconds: float, headers: list[Header]) -> QuotaExceeded:
     """The error of more rows a second than are allowed."""
-    return QuotaExceeded(
-        f"The caller '{caller}' may ask for {limits.per_second} rows a second, and has. Send this again in "
-        f"{max(1, math.ceil(seconds))} seconds.",
-        max(1, math.ceil(seconds)),
-        headers,
-    )
+    reason = f"The caller '{caller}' may ask for {limits.per_second} rows a second, and has."
+    return QuotaExceeded(reason, seconds, headers)
 
 
 def used_up(caller: str, limits: Limits, seconds: int, headers: list[Header]) -> QuotaExceeded:
     """The error of more rows a day than are allowed."""
-    return QuotaExceeded(
-        f"The caller '{caller}' may ask for {limits.per_day} rows a day, and fewer are left. The next day begins at "
-        "midnight (UTC).",
-        seconds,
-        headers,
-    )
+    reason = f"The caller '{caller}' may ask for {limits.per_day} rows a day, and fewer are left."
+    return QuotaExceeded(reason, seconds, headers, "The next day begins at midnight (UTC).")

@@ -11,15 +11,15 @@ from serving.challenger import Split
 from serving.rest.asgi import Endpoint, cancellable
 from serving.rest.exchange import Exchange, Reply, encode
 from serving.rest.guard import asked
-from serving.rest.request import Options, address, demand_json, queried, read_body
+from serving.rest.request import Options, address, demand_json, header, queried, read_body, size_of
 from serving.served_model import ServedModel
 from serving.verbs import Verb
 from validation import raw
-from validation.errors import UnreadableRequest
+from validation.errors import RequestError, UnreadableRequest
 from validation.table import Table
 
-_FEW = 32
-"""Up to so many rows are answered directly; for more, a task and messages cost nothing in comparison."""
+READ = "boxwood.read"
+"""Where a scope has a `Read` of its body, if that was read before."""
 RequestT = TypeVar("RequestT")
 
 
@@ -39,6 +39,13 @@ class Question(NamedTuple):
     raw: bool = False
 
 
+class Read(NamedTuple, Generic[RequestT]):
+    """A request that was read."""
+
+    request: RequestT
+    question: Question
+
+
 class Asking(Endpoint, Generic[RequestT]):
     """A verb of a model by one protocol, whose requests are of the type `RequestT`."""
 
@@ -48,6 +55,8 @@ class Asking(Endpoint, Generic[RequestT]):
         self.model = model
         self.verb = verb
         self.metrics = model.request_metrics(transport, verb.name)
+        self._kind = self.metrics.labels
+        self._compressed = (*self._kind, "compressed")
         self._divided: tuple[Split, Asking[RequestT]] | None = None
 
     def divided(self, split: Split, challenger: "Asking[RequestT]") -> Self:
@@ -84,7 +93,7 @@ class Asking(Endpoint, Generic[RequestT]):
 
     @property
     def direct(self) -> bool:
-        """Whether few rows are answered by `directly`."""
+        """Whether the rows of a turn are answered by `directly`."""
         return self.verb.soon is not None and self._divided is None
 
     def wanted(self, scope: Scope) -> Options:
@@ -92,35 +101,49 @@ class Asking(Endpoint, Generic[RequestT]):
         self.demand_media(scope)
         return queried(scope)
 
+    def refusal(self, asking: Asked, length: int) -> RequestError | None:
+        """Why a request is refused by its head alone, with a body of `length` bytes to come; None if it is not."""
+        try:
+            self._demand(asking)
+            self.verb.gate.demand_room(caller=asking.caller)
+            asking.sends(self._kind, length)
+        except RequestError as error:
+            return error
+        return None
+
+    def refused(self, scope: Scope, asking: Asked, error: RequestError) -> Reply:
+        """The answer to a request that is refused by its head."""
+        return Exchange(scope, asking, self.metrics, self.refuse).failed(error)
+
     def directly(
         self, scope: Scope, asking: Asked, query: Options, body: bytes, send: Callable[[Reply], object]
-    ) -> bool:
+    ) -> "Read[RequestT] | None":
         """Answer a request in this turn of the event loop, as `answer` would.
 
         Args:
-            scope: its head.
+            scope: its head, for which there is no `refusal`.
             asking: who asks.
             query: what the head asks for.
             body: all of it, not compressed.
             send: is given the reply, now or later in the turn.
 
         Returns:
-            Whether it is answered so; if not, nothing was done.
+            What was read, if it is too much for a turn: `answer` takes it from the scope's member READ. None where the
+            request is answered.
         """
         exchange = Exchange(scope, asking, self.metrics, self.refuse)
         try:
-            self._demand(asking)
             request = self.read(scope, body)
             question = self._question(request, query)
-            if len(question.rows) > _FEW or self.verb.soon is None:
-                return False
+            if len(question.rows) > self.verb.gate.part or self.verb.soon is None:
+                return Read(request, question)
             asking.take(len(question.rows))
             told = partial(self._told, exchange, asking, request, send)
             some = query.partial or question.partial
             self.verb.soon(question.rows, told, partial=some, caller=asking.caller)
         except Exception as error:  # noqa: BLE001 the last resort of a request
             send(exchange.failed(error))
-        return True
+        return None
 
     def _told(
         self, exchange: Exchange, asking: Asked, request: RequestT, send: Callable[[Reply], object], answer: Any
@@ -149,8 +172,7 @@ class Asking(Endpoint, Generic[RequestT]):
         self._demand(asking)
         query = self.wanted(scope)
         self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
-        request = self.read(scope, await read_body(scope, receive, self.model.bodies))
-        question = self._question(request, query)
+        request, question = await self._read(scope, receive, asking, query)
         asking.take(len(question.rows))
         if self._divided is None:
             return await self._asked(request, question, query, receive, asking)
@@ -161,6 +183,20 @@ class Asking(Endpoint, Generic[RequestT]):
             challenger=partial(challenger._challenged, request, question, query, receive, asking),
             champion=partial(self._asked, request, question, query, receive, asking),
         )
+
+    async def _read(self, scope: Scope, receive: Receive, asking: Asked, query: Options) -> "Read[RequestT]":
+        """Read the body; raises RequestError."""
+        length = size_of(header(scope, b"content-length"))
+        if length is not None:
+            asking.sends(self._compressed if header(scope, b"content-encoding") else self._kind, length)
+        body = await read_body(scope, receive, self.model.bodies)
+        if length is None:
+            asking.sends(self._kind, len(body))
+        before: Read[RequestT] | None = scope.pop(READ, None)
+        if before is not None:
+            return before
+        request = self.read(scope, body)
+        return Read(request, self._question(request, query))
 
     async def _asked(
         self, request: RequestT, question: Question, query: Options, receive: Receive, asking: Asked

@@ -12,9 +12,10 @@ from uvicorn import config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from serving import problem_details
-from serving.rest.direct import Direct, Find
+from serving.rest.direct import Direct
 from serving.rest.exchange import encode
 from serving.rest.guard import Guard
+from serving.rest.heads import Find
 from serving.settings import Settings
 
 _MOST_AHEAD = 1_000
@@ -22,7 +23,8 @@ _MOST_AHEAD = 1_000
 _MOST_SILENT = 65_536
 """How many bytes may follow each other that are no part of a body: the head of a request, and what follows its body."""
 _MOST_HEADERS = 1_000
-"""How many headers there may be while a request is incomplete; each takes a hundred bytes of memory for four sent."""
+"""How many headers there may be; each takes a hundred bytes of memory for four sent."""
+_HEAD_TOO_LARGE = f"The headers have more than {_MOST_SILENT} bytes, or are more than {_MOST_HEADERS}."
 _LAST_SECONDS = 1
 """How long a connection without a request stays open once the server ends."""
 
@@ -56,7 +58,8 @@ class Connection(Direct):
         self._too_many = False
         self._ending = False
         self._timer: asyncio.TimerHandle | None = None
-        self._silent = 0
+        self._silent = self._read = 0
+        self._head_is_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -83,9 +86,12 @@ class Connection(Direct):
         if not (self.arriving or self._ending) and self.answers(data):
             self._unwatch()
             return
-        self._silent += len(data)  # none of the read in which something begins or ends: that one is small anyway
+        self._read = len(data)
+        self._silent += self._read  # none of the read in which something begins or ends
         super().data_received(data)
-        if self.arriving and (self._silent > _MOST_SILENT or len(self.headers) > _MOST_HEADERS):
+        # the parser stops by itself at a head that is whole and too large, and answers before it are sent
+        more = self.arriving and not self._head_is_large
+        if more and (self._silent > _MOST_SILENT or len(self.headers) > _MOST_HEADERS):
             self._refuse_head()
         if len(self.pipeline) > _MOST_AHEAD:  # uvicorn would queue without a limit
             self.transport.abort()
@@ -101,6 +107,10 @@ class Connection(Direct):
 
     def on_headers_complete(self) -> None:
         """A request can be answered; once the server ends, its answer says that it is the last one."""
+        if self._silent + self._read > _MOST_SILENT or len(self.headers) > _MOST_HEADERS:
+            self._demand_small_head()
+        if self.offered:
+            return
         super().on_headers_complete()
         self._silent = 0
         if self.cycle is not self._own:
@@ -116,6 +126,8 @@ class Connection(Direct):
 
     def on_message_complete(self) -> None:
         """The last byte of a request has arrived."""
+        if self.offered:
+            return
         self._unwatch()
         self._silent = 0
         super().on_message_complete()
@@ -138,9 +150,19 @@ class Connection(Direct):
         if not self.arriving:
             super().shutdown()
 
+    def _demand_small_head(self) -> None:
+        """Stop the parser at a head that is too large: a read may have 256 kB, and all of it be one head."""
+        size = len(self.url) + sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        if size > _MOST_SILENT or len(self.headers) > _MOST_HEADERS:
+            self._head_is_large = True
+            raise ValueError(_HEAD_TOO_LARGE)
+
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
-        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+        """Refuse what is not HTTP, and a head that is too large."""
+        if self._head_is_large:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LARGE)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def send(self, data: bytes) -> None:
         """Write a whole answer."""
@@ -169,8 +191,7 @@ class Connection(Direct):
 
     def _refuse_head(self) -> None:
         """Close, at once where answers to earlier requests are under way: more would come until then."""
-        detail = f"The headers have more than {_MOST_SILENT} bytes, or are more than {_MOST_HEADERS}."
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LARGE)
         if not self.transport.is_closing():
             self.transport.abort()
 

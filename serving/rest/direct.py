@@ -1,113 +1,29 @@
 """Requests that are answered straight from their connection: no task, no ASGI scope, no messages.
 
 What answers is the endpoint that answers through ASGI too; only the way to it is shorter. A head that a connection has
-sent before is not parsed again: the same bytes mean the same.
+sent before is not parsed again. A request that is refused by its head alone, since its caller is not let in, has asked
+for too much or would wait too long, is not read: its body is dropped as it arrives.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
-from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from serving.access.caller import Asked
-from serving.bodies import SMALL
-from serving.rest.asking import Asking
+from serving.rest.asking import READ, Read
 from serving.rest.exchange import Reply
 from serving.rest.guard import Guard
-from serving.rest.request import HEADERS, Options, size_of
+from serving.rest.heads import Find, Head, Heads, head_of
+from serving.rest.upgrades import Upgradeless
 from validation.errors import RequestError
 
-Find = Callable[[bytes], Asking[Any] | None]
-"""The endpoint of a path, if it answers directly."""
-
-_MOST_HEADS, _LONGEST_HEAD = 8, 2_048
-"""How many heads a connection remembers, and of how many bytes at most."""
-_END = b"\r\n\r\n"
-_OTHERWISE = (b"transfer-encoding", b"content-encoding", b"expect", b"origin", b"upgrade")
-"""Headers of requests that go through ASGI: a body in parts or compressed, and what middleware reads."""
 _REPLY = b"HTTP/1.1 %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
 _LAST = b"connection: close\r\n"
 _STATUS = {status.value: f"{status.value} {status.phrase}".encode() for status in HTTPStatus}
-
-
-class Head(NamedTuple):
-    """The head of a request that can be answered directly.
-
-    Attributes:
-        endpoint: what answers.
-        scope: what of ASGI's scope protocols read.
-        query: what it asks for.
-        length: of the body, in bytes.
-    """
-
-    endpoint: Asking[Any]
-    scope: Scope
-    query: Options
-    length: int
-
-
-def _head(find: Find, url: bytes, headers: Sequence[tuple[bytes, bytes]], client: object) -> Head | None:
-    """The head of a POST request; None if it is to be answered through ASGI.
-
-    Args:
-        find: the endpoints that answer directly.
-        url: as it was sent.
-        headers: with names in lower case.
-        client: the other end of the connection.
-    """
-    path, _, query = url.partition(b"?")
-    endpoint = find(path)
-    if endpoint is None:
-        return None
-    by_name = dict(reversed(headers))
-    length = size_of(by_name.get(b"content-length"))
-    most = min(SMALL, endpoint.model.bodies.limit)
-    if length is None or length > most or any(name in by_name for name in _OTHERWISE):
-        return None
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": path.decode("ascii"),
-        "query_string": query,
-        "headers": headers,
-        "client": client,
-        HEADERS: by_name,
-    }
-    try:
-        return Head(endpoint, scope, endpoint.wanted(scope), length)
-    except RequestError:
-        return None
-
-
-class _Heads:
-    """The heads that a connection has sent, by their bytes."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, Head] = {}
-
-    def of(self, data: bytes) -> tuple[Head | None, bytes]:
-        """The head and the body, if these bytes are one whole request whose head was sent before."""
-        end = data.find(_END, 0, _LONGEST_HEAD) + len(_END)
-        known = self._known.get(data[:end])
-        return (None, b"") if known is None or len(data) != end + known.length else (known, data[end:])
-
-    def forget(self, data: bytes) -> None:
-        """Forget the head of a request that these bytes are."""
-        del self._known[data[: data.find(_END) + len(_END)]]
-
-    def learn(self, data: bytes, head: Head) -> None:
-        """Remember the head of a request that these bytes begin with, if they are one whole request."""
-        end = data.find(_END, 0, _LONGEST_HEAD) + len(_END)
-        if end >= len(_END) and len(data) == end + head.length:
-            if len(self._known) == _MOST_HEADS:
-                self._known.clear()
-            self._known[data[:end]] = head
 
 
 class _Answering(RequestResponseCycle):
@@ -121,10 +37,13 @@ class _Answering(RequestResponseCycle):
         self.body = bytearray()
         self.message_event = asyncio.Event()  # for which nobody waits
         self.head: Head | None = None
+        self.asking = Asked()
+        self.refusal: RequestError | None = None
 
-    def begin(self, head: Head) -> None:
-        """Be the request with that head; its body is empty, or not asked for."""
+    def begin(self, head: Head, asking: Asked, refusal: RequestError | None) -> None:
+        """Be the request with that head; with a refusal its body is dropped."""
         self.head, self.scope = head, head.scope  # type: ignore[assignment] # less than a whole scope
+        self.asking, self.refusal = asking, refusal
         self.keep_alive, self.response_complete = True, False
 
 
@@ -153,7 +72,7 @@ class _Writer:
         return _REPLY % (_STATUS[reply.status], self._rendered, reply.media.encode(), len(body), more, end, body)
 
 
-class Direct(HttpToolsProtocol):
+class Direct(Upgradeless):
     """A connection whose small requests are answered without ASGI, where `find` knows their endpoints."""
 
     def __init__(self, find: Find, guard: Guard, *arguments: Any, **named: Any) -> None:
@@ -161,8 +80,7 @@ class Direct(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self.find: Find = find
         self._guard = guard
-        self._asking = Asked()
-        self._heads = _Heads()
+        self._heads = Heads()
         self._own = _Answering()
         self._whole = b""
         self.arriving = False
@@ -188,8 +106,7 @@ class Direct(HttpToolsProtocol):
         if head is None:
             return False
         before = self.cycle
-        self._own.begin(head)
-        if self._asked(head, body):
+        if self._begun(head) and self._asked(head, body) is None:
             self._unset_keepalive_if_required()
             return True
         self.cycle = before
@@ -205,19 +122,19 @@ class Direct(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Decide by the head how a request is answered."""
         head = self._head()
-        if head is None:
+        if head is None or not self._begun(head):
             self._begin_cycle()
         else:
-            self._own.begin(head)
             self._own.body = bytearray()
-            self.cycle, self.scope = self._own, head.scope  # type: ignore[assignment] # less than a whole scope
+            self.scope = head.scope  # type: ignore[assignment] # less than a whole scope
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
-        if self.cycle is self._own:
-            self._own.body += body
-        else:
+        own = self._own
+        if self.cycle is not own:
             super().on_body(body)
+        elif own.refusal is None:
+            own.body += body
 
     def on_message_complete(self) -> None:
         """Answer."""
@@ -225,10 +142,12 @@ class Direct(HttpToolsProtocol):
         if self.cycle is not own:
             super().on_message_complete()
         elif own.head is not None and not own.response_complete:
-            if self._asked(own.head, bytes(own.body)):
+            read = self._asked(own.head, bytes(own.body))
+            if read is None:
                 self._heads.learn(self._whole, own.head)
             else:
                 self._begin_cycle()
+                self.scope[READ] = read  # type: ignore[literal-required] # for `Asking.answer`
                 self.cycle.body += own.body
                 super().on_message_complete()
 
@@ -240,11 +159,11 @@ class Direct(HttpToolsProtocol):
     def _head(self) -> Head | None:
         """The head that has come, if its request is answered directly."""
         parser = self.parser
-        if parser.get_method() != b"POST" or parser.should_upgrade() or not parser.should_keep_alive():
+        if parser.get_method() != b"POST" or not parser.should_keep_alive():
             return None
         if parser.get_http_version() != "1.1" or not self._free():
             return None
-        return _head(self.find, self.url, self.headers, self.client)
+        return head_of(self.find, self.url, self.headers, self.client)
 
     def _begin_cycle(self) -> None:
         """Begin what uvicorn begins with a request."""
@@ -254,19 +173,32 @@ class Direct(HttpToolsProtocol):
         self.headers += headers
         super().on_headers_complete()
 
-    def _asked(self, head: Head, body: bytes) -> bool:
-        """Ask the endpoint; false where a request takes longer than a turn, and then it is complete for uvicorn."""
-        self.cycle = self._own
+    def _begun(self, head: Head) -> bool:
+        """Begin to answer a request, or to refuse it; false where neither is done here."""
         asking = self._guard.admitted(head.scope, head.scope["path"])
-        if asking is not None:
-            self._asking = asking
-            if head.endpoint.directly(head.scope, asking, head.query, body, self._answered):
-                return True
-        self._own.response_complete = True
-        return False
+        if asking is None:
+            return False
+        refusal = head.endpoint.refusal(asking, head.length)
+        if refusal is None and not head.endpoint.direct:
+            return False
+        self.cycle = self._own
+        self._own.begin(head, asking, refusal)
+        return True
+
+    def _asked(self, head: Head, body: bytes) -> Read[Any] | None:
+        """Answer, or return what was read where that takes longer than a turn; then it is complete for uvicorn."""
+        own, endpoint = self._own, head.endpoint
+        if own.refusal is not None:
+            self._answered(endpoint.refused(head.scope, own.asking, own.refusal))
+            return None
+        read = endpoint.directly(head.scope, own.asking, head.query, body, self._answered)
+        if read is not None:
+            own.response_complete = True
+        return read
 
     def _answered(self, reply: Reply) -> None:
-        own, asking = self._own, self._asking
+        own = self._own
+        asking = own.asking
         own.response_complete = True
         if self._guard.on and own.head is not None:
             self._guard.ended(own.head.scope, asking)

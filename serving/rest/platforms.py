@@ -83,18 +83,18 @@ class _Invoked(Asking[Invocation]):
 
     def question(self, request: Invocation) -> Question:
         partial = any(options and options.partial for options in (request.params, request.parameters))
-        return Question(_rows(request, self.verb.gate.demand_room), partial)
+        return Question(_rows(request, self.verb.gate.demand_possible), partial)
 
 
-def _rows(request: Invocation, demand_room: Callable[[int], None]) -> Sequence[Any]:
-    """The rows of the one form that the request has; `demand_room` is called before they are built."""
+def _rows(request: Invocation, demand_possible: Callable[[int], None]) -> Sequence[Any]:
+    """The rows of the one form that the request has; `demand_possible` is called before they are built."""
     forms = [request.dataframe_split, request.dataframe_records, request.instances, request.inputs]
     match [form for form in forms if form is not UNSET]:
         case [Split() as table]:
-            demand_room(len(table.data))
+            demand_possible(len(table.data))
             return _split(table)
         case [dict() as columns]:
-            demand_room(max(map(len, columns.values()), default=0))
+            demand_possible(max(map(len, columns.values()), default=0))
             return _columns(columns)
         case [list() as rows]:
             return rows

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -48,11 +48,23 @@ class Messages:
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()  # a system call before Python 3.12
 
-    async def one(self, context: grpc.aio.ServicerContext, kind: type[M]) -> M:
-        """The message of a call that has one; raises as `each`, and UnreadableRequest if there is none."""
+    async def one(
+        self, context: grpc.aio.ServicerContext, kind: type[M], sends: Callable[[int], None] = lambda size: None
+    ) -> M:
+        """The message of a call that has one.
+
+        Args:
+            context: the call.
+            kind: what the message is.
+            sends: takes its size in bytes before it is parsed; may raise RequestError.
+
+        Raises:
+            RequestError: as `each` does, and UnreadableRequest if there is none.
+        """
         data = await self._read(context)
         if data is grpc.aio.EOF:
             raise UnreadableRequest(f"The call ended without a {kind.DESCRIPTOR.full_name}.")
+        sends(len(data))
         return _parsed(data, kind)
 
     async def each(self, context: grpc.aio.ServicerContext, kind: type[M]) -> AsyncIterator[M]:

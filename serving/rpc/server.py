@@ -197,7 +197,7 @@ class _Handler:
         try:
             with measured, self._room:
                 asked.caller = self._door.known(self._name, metadata) or await self._door.identified(metadata)
-                request = await self._messages.one(context, self._kind)
+                request = await self._messages.one(context, self._kind, functools.partial(asked.sends, (self._name,)))
                 measured.metrics = self._method.metrics(request)
                 answer = await self._method(request, functools.partial(_address, context.peer, values), asked)
                 measured.metrics = self._method.metrics(answer)

@@ -15,6 +15,7 @@ from tests.ui.pages import page_process
 from tests.ui.test_access import AXE, serious
 from tests.ui.visitor import Visitor
 from ui import users
+from ui.attempts import AT_ONCE, SECONDS, Attempts
 from ui.login import SESSION_SECONDS, Sessions
 from ui.users import Users
 
@@ -117,6 +118,49 @@ def test_what_is_no_login_is_none(anybody: httpx.Client) -> None:
     for body in (b"", b"name", b"\xff\xfe%", b"&" * 4_000, b"name=" + b"a" * 5_000, b'{"name": "ann"}'):
         assert anybody.post("/", content=body).status_code in (400, 403)
     assert not anybody.cookies
+
+
+def test_passwords_are_tried_ten_times_at_once_from_one_address(
+    client: httpx.Client, known: Path, tmp_path: Path
+) -> None:
+    """As the proxy on the machine itself names it, which is trusted."""
+    with (
+        page_process(str(client.base_url).rstrip("/"), tmp_path, "--users", str(known)) as url,
+        httpx.Client(base_url=url, timeout=60) as anybody,
+    ):
+        here = {"x-forwarded-for": "198.51.100.7"}
+        told = [log_in(anybody, password="wrong", **here).status_code for _ in range(AT_ONCE)]  # noqa: S106
+        late = [answer for answer in (log_in(anybody, **here) for _ in range(3)) if answer.status_code == 429]
+        assert set(told) == {403}
+        assert late  # where ten seconds have passed meanwhile, one of them was let in
+        assert 1 <= int(late[0].headers["retry-after"]) <= SECONDS
+        assert "Too many passwords were tried from where you are" in late[0].text
+        assert log_in(anybody, **{"x-forwarded-for": "198.51.100.8"}).status_code == 303
+
+
+def test_attempts_are_counted_by_address_and_come_back() -> None:
+    now = [0.0]
+    attempts = Attempts(lambda: now[0])
+    assert [attempts.begun("192.0.2.1") for _ in range(AT_ONCE)] == [0] * AT_ONCE
+    assert attempts.begun("192.0.2.1") == SECONDS
+    assert attempts.begun("::ffff:192.0.2.1") == SECONDS
+    assert attempts.begun("192.0.2.2") == 0
+    attempts.succeeded("192.0.2.1")
+    assert attempts.begun("192.0.2.1") == 0
+    now[0] = 4.5
+    assert attempts.begun("192.0.2.1") == 6
+    now[0] = SECONDS
+    assert [attempts.begun("192.0.2.1") for _ in range(2)] == [0, SECONDS]
+    assert [attempts.begun(f"2001:db8::{place}") for place in range(AT_ONCE + 1)] == [0] * AT_ONCE + [SECONDS]
+    assert attempts.begun("2001:db8:0:1::1") == 0
+
+
+def test_however_many_addresses_try_few_are_remembered() -> None:
+    attempts = Attempts(lambda: 0.0)
+    for place in range(25_000):
+        attempts.begun(f"10.0.{place // 250}.{place % 250}")
+    attempts.succeeded("10.0.0.0")  # which was forgotten
+    assert attempts.begun("10.0.0.0") == 0
 
 
 def test_the_form_of_another_site_logs_nobody_in(anybody: httpx.Client) -> None:

@@ -33,6 +33,7 @@ def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFacto
         "slow": ("--rows-per-second", "1", "--burst-rows", "3", "--rows-per-day", "1000"),
         "slow-too": ("--rows-per-second", "1", "--burst-rows", "3"),
         "three": ("--rows-per-day", "3"),
+        "spent": ("--rows-per-day", "2"),
         "over": (),
     }
     keys = {named: made.new(path, named, *given) for named, given in options.items()}

@@ -116,6 +116,25 @@ def test_a_quota_is_one_over_http_and_grpc(channel: grpc.Channel, guarded: Guard
     assert guarded.client.post(PREDICT, json={"instances": [row]}, headers=key).status_code == 429
 
 
+def test_who_asks_again_too_soon_is_refused_unread(
+    channel: grpc.Channel, guarded: Guarded, row: dict[str, Any]
+) -> None:
+    """What is no message gets the answer to what was too much before it; what is shorter is read."""
+    key = bearer(guarded.keys["spent"])
+    call, raw = infer_call(channel), channel.unary_unary(f"{SERVICE}/ModelInfer")
+    sent = message([row] * 5)
+
+    def unread() -> tuple[dict[str, Any], dict[str, Any]] | None:
+        _, read, _ = refused(call, sent, metadata=key)
+        code, again, trailing = refused(raw, b"\xff" * sent.ByteSize(), metadata=key)
+        assert "grpc-retry-pushback-ms" in trailing or code is grpc.StatusCode.INVALID_ARGUMENT
+        return (read, again) if code is grpc.StatusCode.RESOURCE_EXHAUSTED else None
+
+    read, again = until(unread)
+    assert read == again
+    assert refused(raw, b"\xff", metadata=key)[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_the_typed_service_asks_the_same(
     channel: grpc.Channel, guarded: Guarded, row: dict[str, Any], tmp_path: Path
 ) -> None:

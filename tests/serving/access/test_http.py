@@ -1,14 +1,16 @@
 """A server that wants keys, over HTTP: who is let in, to what, how much, and what is noted of it."""
 
 import datetime
+import gzip
 import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import tritonclient.http
 
@@ -145,12 +147,42 @@ def test_a_quota_is_told_and_kept(guarded: Guarded, row: dict[str, Any]) -> None
     assert answered.status_code == 200
     assert answered.headers["ratelimit-policy"] == '"second";q=3;w=3;qu="rows", "day";q=1000;w=86400;qu="rows"'
     assert answered.headers["ratelimit"].startswith('"second";r=0;t=')
+    large = guarded.client.post(PREDICT, json={"instances": [row] * 4}, headers=headers)
+    assert "send them in parts" in problem(large, 413)["detail"]
     refused = guarded.client.post(PREDICT, json={"instances": [row] * 3}, headers=headers)
     assert problem(refused, 429)["type"] == "urn:boxwood:quota-exceeded"
     assert 1 <= int(refused.headers["retry-after"]) <= 3
     assert refused.headers["ratelimit"].startswith('"second";r=')
-    large = guarded.client.post(PREDICT, json={"instances": [row] * 4}, headers=headers)
-    assert "send them in parts" in problem(large, 413)["detail"]
+
+
+def parts(body: bytes) -> Iterator[bytes]:
+    """A body whose length is not said before."""
+    yield body
+
+
+@pytest.mark.parametrize("path", [PREDICT, EXPLAIN])
+@pytest.mark.parametrize("way", ["directly", "in parts", "compressed"])
+def test_who_asks_again_too_soon_is_refused_unread(guarded: Guarded, row: dict[str, Any], path: str, way: str) -> None:
+    """What is no JSON gets the answer to what was too much before it; what is shorter is read."""
+    headers = {**made.bearer(guarded.keys["spent"]), "content-type": "application/json"}
+    body, other = json.dumps({"instances": [row] * 5}).encode(), b"{" + 2_000 * b" "
+    if way == "compressed":
+        headers["content-encoding"] = "gzip"
+        body, other = gzip.compress(body), b"no gzip" * 200
+
+    def unread() -> list[httpx.Response]:
+        sent = [parts(one) if way == "in parts" else one for one in (body, other)]
+        told = [guarded.client.post(path, content=one, headers=headers) for one in sent]
+        return told if told[1].status_code == 429 else []  # it is, if it comes within a second
+
+    read, again = until(unread)
+    assert problem(read, 429) == problem(again, 429)
+    for name in ("retry-after", "ratelimit-policy", "content-type"):
+        assert read.headers[name] == again.headers[name]
+    assert again.headers["ratelimit"].startswith('"day";r=2;t=')
+    assert guarded.client.post(path, content=b"{", headers=headers).status_code == 400
+    anybody = {**headers, **made.bearer(guarded.keys["all"])}
+    assert guarded.client.post(path, content=other, headers=anybody).status_code == 400
 
 
 def audited(guarded: Guarded) -> list[dict[str, Any]]:
