@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import Any
 
 from serving.access.backoff import Backoff, Kind
-from serving.access.quota import Header, Quota
+from serving.access.quota import Quota
+from serving.access.ratelimit import Header
 from validation.errors import Forbidden, QuotaExceeded, RequestError
 
 ANY = "*"
