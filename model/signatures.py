@@ -79,16 +79,16 @@ def write_pair(private: Path, public: Path) -> None:
 
     key, pem = Ed25519PrivateKey.generate(), serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    contents = {
-        private: (0o600, secret),
-        public: (0o644, key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)),
-    }
+    contents = (
+        (private, 0o600, secret),
+        (public, 0o644, key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)),
+    )
     made: list[Path] = []
     try:
-        for file, (mode, _) in contents.items():
+        for file, mode, _ in contents:
             file.touch(mode, exist_ok=False)  # before it has content
             made.append(file)
-        for file, (_, content) in contents.items():
+        for file, _, content in contents:
             file.write_bytes(content)
     except OSError:
         for file in made:
