@@ -227,6 +227,9 @@ class Counting:
         except redis.RedisError as error:
             what = "refused" if self.closed else "counted by each worker"
             self._repeated.complain(f"Redis is away, and callers with a quota are {what}", error)
+        except Exception:
+            self._client.connection_pool.disconnect()  # whatever is there speaks another language: begin anew
+            raise
 
     def _count(self, told: list[tuple[SharedQuota, int, Unheard]]) -> None:
         date = int(self.clock()) // _DAY
