@@ -69,18 +69,31 @@ def sign(directory: Path, key: Path, manifest: str) -> None:
 
 
 def write_pair(private: Path, public: Path) -> None:
-    """Make a new pair of keys; the private one is for its owner's eyes only. Raises OSError if a file is there."""
+    """Make a new pair of keys; the private one is for its owner's eyes only.
+
+    Raises:
+        OSError: one of the files is there already, or cannot be written; then neither is made.
+    """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key, pem = Ed25519PrivateKey.generate(), serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    for file, mode, content in (
+    contents = (
         (private, 0o600, secret),
         (public, 0o644, key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)),
-    ):
-        file.touch(mode, exist_ok=False)  # before it has content
-        file.write_bytes(content)
+    )
+    made: list[Path] = []
+    try:
+        for file, mode, _ in contents:
+            file.touch(mode, exist_ok=False)  # before it has content
+            made.append(file)
+        for file, _, content in contents:
+            file.write_bytes(content)
+    except OSError:
+        for file in made:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _files(place: str) -> Iterator[Path]:

@@ -80,27 +80,11 @@ class Resource:
         mine = 0.0 if own is None else own.seconds if large else own.turns
         return mine, self.most_wait / (others + 1)
 
-    def hold(self, caller: Caller, seconds: float, turn: float) -> Held:
-        """Add a request to what a caller has here."""
-        held = self.held.get(caller.id)
-        if held is None:
-            self._forget()
-            held = self.held[caller.id] = Held()
-        if not held.requests:
-            self.waiting += 1
-        held.requests += 1
-        held.seconds += seconds
-        held.turns += turn
+    def holder(self, caller: Caller) -> Held:
+        """What a caller has here, nothing yet."""
+        self._forget()
+        held = self.held[caller.id] = Held()
         return held
-
-    def release(self, held: Held, seconds: float, turn: float) -> None:
-        """Take it away again."""
-        held.requests -= 1
-        held.seconds -= seconds
-        held.turns -= turn
-        if not held.requests:
-            held.seconds = held.turns = 0.0  # without what rounding left
-            self.waiting -= 1
 
     def _forget(self) -> None:
         """Forget callers that have nothing, once there are too many."""
@@ -150,7 +134,12 @@ class Counted:
         resource.seconds += seconds
         resource.turns += turn
         if self._caller is not ANYONE:
-            self._held = resource.hold(self._caller, seconds, turn)
+            held = self._held = resource.held.get(self._caller.id) or resource.holder(self._caller)
+            if not held.requests:
+                resource.waiting += 1
+            held.requests += 1
+            held.seconds += seconds
+            held.turns += turn
 
     def end(self) -> None:
         """Count it no more."""
@@ -158,8 +147,14 @@ class Counted:
         waiting.rows -= self._rows
         resource.seconds -= seconds
         resource.turns -= turn
-        if self._held is not None:
-            resource.release(self._held, seconds, turn)
+        held = self._held
+        if held is not None:  # here, since calls would take as long as this does
+            held.requests -= 1
+            held.seconds -= seconds
+            held.turns -= turn
+            if not held.requests:
+                held.seconds = held.turns = 0.0  # without what rounding left
+                resource.waiting -= 1
         if not waiting.rows:
             waiting.show()
 

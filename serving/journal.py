@@ -8,7 +8,6 @@ import collections
 import datetime
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +21,7 @@ from serving.counters import JournalMetrics
 from serving.journal_entry import Entry, inputs, keys, sent
 from serving.journal_files import Sink
 from serving.settings import Settings
+from serving.writer import Writer
 from validation.decode import Decoded
 from validation.table import Table
 from validation.wire import Prediction
@@ -31,13 +31,8 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 1.0
 """How long an answered row may wait until it is written: what a crash loses at most."""
-_STOP_SECONDS = 3.0
-"""How long the end of a worker may wait for a sink that hangs: most of its grace is its requests'."""
 _PART = 32
 """Rows after which the thread lets others have the interpreter: a millisecond or less."""
-_QUIET_SECONDS = 60.0
-"""A failure that goes on is logged once in so many seconds."""
-_LOST = "journal rows are lost"
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("boxwood.journal")
 
@@ -73,7 +68,7 @@ class Journal:
             clock: seconds since 1970; what it says is written and nothing else depends on it.
         """
         self._shadow = shadow
-        self._sink = sink
+        self._writer = Writer("journal", sink, self._flush, FLUSH_SECONDS, "journal rows", _log)
         self._share = share
         self._most = max(1, round(rows_per_second * FLUSH_SECONDS))
         self._hash = KeyHash(secret)
@@ -82,23 +77,16 @@ class Journal:
         self._entries: collections.deque[Entry] = collections.deque()
         self._room = self._most
         self._dropped = self._sampled_out = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._taken = 0
-        self._logged: dict[str, float] = {}
         self._metrics = JournalMetrics()
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._writer.start()
 
     def stop(self) -> None:
         """Write what is left, and end; what a sink that hangs does not take by then is lost."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
-            if self._thread.is_alive():
-                _log.error("journal rows are lost: what takes them hangs")
+        self._writer.stop()
 
     def add(
         self,
@@ -132,20 +120,12 @@ class Journal:
         start = self._random.random() * step
         return [min(int(start + place * step), count - 1) for place in range(taken)]
 
-    def _run(self) -> None:
-        while not self._stopping.wait(FLUSH_SECONDS):
-            self._flush()
-        self._flush()
-        self._sink.close()
-
     def _flush(self) -> None:
         """Write all entries; whatever goes wrong is counted, and the next second is another try."""
-        try:
-            self._sink.clean()
-        except Exception as error:  # noqa: BLE001  # nothing of what is to be written
-            self._complain("old journal files cannot be removed", error)
         self._taken = 0
-        written = self._write(self._lines())
+        lines = self._lines()
+        count = self._writer.write([line for line, _ in lines])
+        written = sum(answered for _, answered in lines[:count])
         self._room = self._most
         dropped, self._dropped = self._dropped, 0
         sampled_out, self._sampled_out = self._sampled_out, 0
@@ -161,22 +141,9 @@ class Journal:
                 try:
                     lines.append((_encode(record), record.role != SHADOW))
                 except Exception as error:  # noqa: BLE001  # a caller may have sent what is no JSON
-                    self._complain(_LOST, error)
+                    self._writer.lost(error)
             time.sleep(0)  # a turn for the event loop, which waits for the interpreter
         return lines
-
-    def _write(self, lines: Sequence[tuple[bytes, bool]]) -> int:
-        """Write lines, and say how many of them are answers that callers got."""
-        if not lines:
-            return 0
-        try:
-            count = self._sink.write([line for line, _ in lines])
-            if count < len(lines):
-                self._complain(_LOST, OSError(f"{count} of {len(lines)} lines were written; the disk is full"))
-        except Exception as error:  # noqa: BLE001  # of the disk: no request's business
-            self._complain(_LOST, error)
-            return 0
-        return sum(answered for _, answered in lines[:count])
 
     def _records(self, part: Sequence[Entry]) -> list[Record]:
         answered = [made for entry in part for made in self._answered(entry)]
@@ -186,7 +153,7 @@ class Journal:
         try:
             return records + self._shadow.records(answered)
         except Exception as error:  # noqa: BLE001  # the answers that callers got are to be written all the same
-            self._complain(_LOST, error)
+            self._writer.lost(error)
             return records
 
     def _answered(self, entry: Entry) -> list[tuple[Entry, list[Record]]]:
@@ -195,7 +162,7 @@ class Journal:
             return [(entry, self._of(entry))]
         except Exception as error:  # noqa: BLE001  # a row costs no other its record
             if len(entry.places) == 1:
-                self._complain(_LOST, error)
+                self._writer.lost(error)
                 return []
         return [made for place in entry.places for made in self._answered(entry._replace(places=[place]))]
 
@@ -244,12 +211,6 @@ class Journal:
                 strict=True,
             )
         ]
-
-    def _complain(self, event: str, error: Exception) -> None:
-        now = time.monotonic()
-        if now >= self._logged.get(event, now):
-            self._logged[event] = now + _QUIET_SECONDS
-            _log.error(event, exc_info=error)
 
 
 def _id(answer: Prediction | str) -> str:

@@ -1,4 +1,4 @@
-"""Where the journal's lines go: files of a folder, which are rotated and retained, or standard output."""
+"""Where the lines of the journal and of the audit go: files of a folder, rotated and retained, or standard output."""
 
 import contextlib
 import datetime
@@ -23,9 +23,9 @@ _MEGABYTE = 10**6
 
 
 class Sink(Protocol):
-    """Where lines go. They come without their ends."""
+    """Where lines go. They come in blocks of one or more, each without the end of its last line."""
 
-    def write(self, lines: Sequence[bytes]) -> int:
+    def write(self, blocks: Sequence[bytes]) -> int:
         """Write lines; how many of them are there whole, from the first one on. Raises OSError where none is."""
 
     def clean(self) -> None:
@@ -38,12 +38,13 @@ class Sink(Protocol):
 class StandardOutput:
     """Lines of a structured log, as platforms collect them; the output of all workers."""
 
-    def write(self, lines: Sequence[bytes]) -> int:
+    def write(self, blocks: Sequence[bytes]) -> int:
         """Write lines; raises OSError.
 
         A pipe takes PIPE_BUF bytes in one piece (POSIX, write), so no line of another program gets into so short a one.
         Of a longer one the lock keeps other workers away.
         """
+        lines = [line for block in blocks for line in block.split(b"\n")]
         sys.stdout.flush()
         output = sys.stdout.fileno()
         with _alone(output):
@@ -86,7 +87,7 @@ class Files:
         Args:
             folder: made if it is not there.
             file_megabytes: a larger file gets no more lines; nor does one that has half of a worker's share of all.
-            megabytes: the most that all files of the folder hold together, those of other workers too; a single line
+            megabytes: the most that all files of the folder hold together, those of other workers too; a single block
                 that is larger than half of a worker's share may be more.
             days: how long a file is kept after its last line.
             workers: how many write to the folder.
@@ -114,11 +115,11 @@ class Files:
                 "service may write to, or none."
             ) from error
 
-    def write(self, lines: Sequence[bytes]) -> int:
+    def write(self, blocks: Sequence[bytes]) -> int:
         """Write lines to the current file, or to new ones; see `Sink`."""
         written = 0
         try:
-            for part in _together(lines, self._file_bytes):
+            for part in _together(blocks, self._file_bytes):
                 written += self._append(part)
         except OSError:
             if not written:
@@ -194,7 +195,7 @@ def opened(settings: Settings) -> Sink:
 
 
 def _together(lines: Sequence[bytes], most: int) -> Iterator[bytes]:
-    """Lines with their ends, joined to at most so many bytes; a longer line is by itself."""
+    """Lines, or blocks of them, with their ends, joined to at most so many bytes; a longer one is by itself."""
     part: list[bytes] = []
     size = 0
     for line in lines:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from model import bundle, signatures
+from serving.access.caller import ANYONE, Caller
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.shared import Shared
@@ -60,11 +61,20 @@ class Models:
         """The model that unnamed requests go to."""
         return self.find(self.names[0])
 
-    def find(self, name: str, version: str = "") -> ServedModel:
-        """The model of that name and version, or its first version; raises UnknownModel, which lists what there is."""
+    def known(self, caller: Caller) -> list[str]:
+        """The names of the models that a caller may ask, and so may know of."""
+        return [name for name in self._served if caller.may(name)]
+
+    def find(self, name: str, version: str = "", caller: Caller = ANYONE) -> ServedModel:
+        """The model of that name and version, or its first version.
+
+        Raises:
+            UnknownModel: there is none; lists what there is that the caller may know of.
+        """
         versions = self._served.get(name)
         if versions is None:
-            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {', '.join(self._served)}.")
+            known = ", ".join(self.known(caller)) or "none that you may ask"
+            raise UnknownModel(f"There is no model {quoted(name)} here. There are: {known}.")
         model = versions.get(version) if version else next(iter(versions.values()))
         if model is None:
             known = ", ".join(versions)

@@ -53,7 +53,10 @@ _HANDSHAKES = (
     "TLS handshakes over HTTP by how they ended: done, failed, unfinished (the client left or took too long) or "
     "refused (too many were under way)."
 )
-_AUDIT = "Lines of the audit by what became of them: written, dropped (too many waited) or failed (as the disk did)."
+_AUDIT = (
+    "Lines of the audit by what became of them: written, left_out (of requests without a good key, above the budget), "
+    "dropped (too many waited) or failed (they could not be written)."
+)
 
 
 class _Distribution(Histogram):

@@ -1,14 +1,15 @@
 """Access to a service: who asks, what is open to anybody, and what each request leaves behind."""
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serving.access import audit, keys
 from serving.access.audit import Audit
-from serving.access.caller import ANYONE, Asked, Caller
+from serving.access.caller import ANYONE, Caller, Ended
 from serving.access.callers import Callers, Counters, remember
 from serving.access.keys import Document
 from serving.access.quota import Limits, LocalQuota, Quota
@@ -94,7 +95,7 @@ class Access:
 
     def still_knows(self, keys: object, caller: Caller) -> bool:
         """Whether a caller who was known while these keys were good still is."""
-        return keys is self._callers and self._clock() < caller.expires
+        return keys is self._callers and (caller.expires == math.inf or self._clock() < caller.expires)
 
     def caller(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sends these headers.
@@ -143,28 +144,14 @@ class Access:
         remember(callers.keys if raw is key else callers.bearers, raw, known)
         return known
 
-    def ended(
-        self,
-        asked: Asked,
-        labels: tuple[str, str, str, str],
-        outcome: str,
-        seconds: float,
-        request: str | None = None,
-    ) -> None:
-        """Count a request, and leave its line to the audit.
-
-        Args:
-            asked: the request; see there.
-            labels: what it went to: transport, verb, model, version.
-            outcome: how it ended, in a word.
-            seconds: how long it took.
-            request: the id that its caller gave it.
-        """
-        usage = asked.caller.usage
-        usage.outcomes[outcome] = usage.outcomes.get(outcome, 0) + 1
-        usage.rows += asked.rows
+    def ended(self, ended: Sequence[Ended]) -> None:
+        """Count requests that ended, and leave their lines to the audit."""
+        for asked, _, outcome, _, _ in ended:
+            usage = asked.caller.usage
+            usage.outcomes[outcome] = usage.outcomes.get(outcome, 0) + 1
+            usage.rows += asked.rows
         if self._audit is not None:
-            self._audit.add(asked, labels, outcome, seconds, request)
+            self._audit.add(ended)
 
 
 def _presented(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:

@@ -1,49 +1,52 @@
 """The audit: a line for each request, of who asked what and how it ended; never the rows, and never a key.
 
-A request leaves a structure and goes on; a thread encodes and writes them in bulk, as the journal's
-does. What comes faster than it can be written is dropped and counted, and nothing here fails or delays a request.
+The lines of the requests that end in one turn of the event loop are encoded together, at the end of it: so what they
+are made of need not be kept, and no thread competes for the interpreter. A thread writes them. What comes faster
+than it can be written is dropped and counted, and nothing here fails or delays a request.
 """
 
 import collections
 import datetime
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from serving import journal_files
-from serving.access.caller import Asked
+from serving.access.buckets import Bucket
+from serving.access.caller import ANYONE, Ended
 from serving.counters import AuditMetrics
 from serving.journal_files import Files, Sink, StandardOutput
 from serving.settings import Settings
+from serving.writer import Writer
 from validation.wire import Predictions
 
 EVENT = "request"
 """What tells a line of the audit from other lines of a structured log."""
+LEFT_OUT = "requests-left-out"
+"""The same of a line that counts requests without a line of their own."""
 MOST_IDS = 1_000
 """The most ids of predictions in a line; the number of all of them is beside."""
+STRANGERS_A_SECOND = 100
+"""So many lines a second are written of requests without a good key, where one is wanted; others are counted."""
 FLUSH_SECONDS = 0.2
+_COUNT_SECONDS = 1.0
+"""Requests that are only counted are told so often."""
 _MOST_WAITING = 100_000
-_STOP_SECONDS = 3.0
-_PART = 128
-"""Lines after which the thread lets others have the interpreter."""
 _FILE_MEGABYTES = 64
-_QUIET_SECONDS = 60.0
 _NO_IDS: Sequence[str] = ()
-_encode = msgspec.json.Encoder().encode_lines
+_encoder = msgspec.json.Encoder()
 _log = logging.getLogger("boxwood.audit")
 
 
-class Line(msgspec.Struct, tag_field="event", tag=EVENT, gc=False):
-    """A line: who asked what, how it ended, how long it took in seconds, and the ids of its predictions.
+class _Same(msgspec.Struct):
+    """What many lines have in common: who asked what, how it ended, and when, to the millisecond.
 
-    Requests that are no question have their method and path as `transport`. `prediction_count` is there where not all
-    ids are.
+    Requests that are no question have their method and path as `transport`.
     """
 
     caller: str
@@ -53,6 +56,21 @@ class Line(msgspec.Struct, tag_field="event", tag=EVENT, gc=False):
     version: str
     outcome: str
     time: str
+
+
+class _Line(msgspec.Struct, tag_field="event", tag=EVENT, gc=False):
+    """A line: what it has in common with others, its rows, how long it took in seconds, and the ids of its predictions.
+
+    Attributes:
+        caller: the members of `_Same`, encoded, from the value of its first one on; they are written as they are.
+        rows: how many it had.
+        seconds: to the microsecond.
+        prediction_ids: of its predictions.
+        prediction_count: how many there are, where not all have their ids here.
+        request_id: which its caller gave it.
+    """
+
+    caller: Raw
     rows: int
     seconds: float
     prediction_ids: Sequence[str]
@@ -60,97 +78,113 @@ class Line(msgspec.Struct, tag_field="event", tag=EVENT, gc=False):
     request_id: str | UnsetType = UNSET
 
 
+_CALLER = len(b'{"caller":')
+
+
+class _LeftOut(msgspec.Struct, tag_field="event", tag=LEFT_OUT):
+    """How many requests without a good key had no line of their own since the last of these lines."""
+
+    requests: int
+    time: str
+
+
 class Audit:
     """Writes lines to a sink; `add` belongs to the event loop, all else to one thread."""
 
-    def __init__(self, sink: Sink, clock: Callable[[], float] = time.time) -> None:
-        """Prepare it; `start` begins. `clock` is seconds since 1970."""
+    def __init__(self, sink: Sink, clock: Callable[[], float] = time.time, *, guarded: bool = False) -> None:
+        """Prepare it; `start` begins.
+
+        Args:
+            sink: where lines go.
+            clock: seconds since 1970.
+            guarded: whether callers have to be known, so that those who are not are strangers.
+        """
         self._clock = clock
-        self._sink = sink
-        self._waiting: collections.deque[Line] = collections.deque()
-        self._dropped = 0
-        self._told = 0
-        self._logged = -_QUIET_SECONDS
+        self._writer = Writer("audit", sink, self._flush, FLUSH_SECONDS, "lines of the audit", _log)
+        self._strangers = Bucket(STRANGERS_A_SECOND, STRANGERS_A_SECOND, time.monotonic()) if guarded else None
+        self._blocks: collections.deque[tuple[bytes, int]] = collections.deque()
+        """Lines that wait, and how many they are."""
+        self._added = self._taken = 0
+        """How many lines began to wait, and how many of them do no longer; each is of one thread."""
+        self._unwritten = dict.fromkeys(("dropped", "failed", "left_out"), 0)
+        """Requests whose lines never waited, and why."""
+        self._told = dict(self._unwritten)
         self._metrics = AuditMetrics()
-        self._millisecond, self._time = -1, ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._writer.start()
 
     def stop(self) -> None:
         """Write what is left, and end; what a sink that hangs does not take by then is lost."""
-        self._stopping.set()
-        self._thread.join(_STOP_SECONDS)
+        self._writer.stop()
 
-    def add(
-        self, asked: Asked, labels: tuple[str, str, str, str], outcome: str, seconds: float, request: str | None
-    ) -> None:
-        """Leave the line of a request to be written; see `Access.ended`."""
-        if len(self._waiting) >= _MOST_WAITING:
-            self._dropped += 1
+    def add(self, ended: Sequence[Ended]) -> None:
+        """Leave the lines of requests that ended to be written; raises nothing."""
+        if self._added - self._taken + len(ended) > _MOST_WAITING:
+            self._unwritten["dropped"] += len(ended)
             return
-        millisecond = int(self._clock() * 1_000)
-        if millisecond != self._millisecond:  # at full load many requests have the same
-            self._millisecond, self._time = millisecond, _written(millisecond)
+        if self._strangers is not None:
+            ended = [one for one in ended if one[0].caller is not ANYONE or self._has_room(self._strangers)]
+        if not ended:
+            return
+        when = _written(self._clock())
+        try:
+            self._leave(_lines(ended, when), len(ended))
+        except Exception:  # noqa: BLE001  # who asks may be named by what is no Unicode; it costs no other its line
+            for one in ended:
+                self._leave_alone(one, when)
+
+    def _has_room(self, strangers: Bucket) -> bool:
+        """Whether one more line may be written of who is not known."""
+        fits = strangers.take(1, time.monotonic())
+        self._unwritten["left_out"] += not fits
+        return fits
+
+    def _leave_alone(self, one: Ended, when: str) -> None:
+        try:
+            self._leave(_lines([one], when), 1)
+        except Exception as error:  # noqa: BLE001
+            self._unwritten["failed"] += 1
+            self._writer.lost(error)
+
+    def _leave(self, block: bytes, lines: int) -> None:
+        self._blocks.append((block, lines))
+        self._added += lines
+
+    def _flush(self) -> None:
+        waiting = [self._blocks.popleft() for _ in range(len(self._blocks))]
+        told, self._told = self._told, dict(self._unwritten)
+        new = {outcome: number - told[outcome] for outcome, number in self._told.items()}
+        if new["left_out"]:
+            waiting.append((_encoder.encode(_LeftOut(new["left_out"], _written(self._clock()))), 1))
+        lines = sum(count for _, count in waiting)
+        written = self._writer.write([block for block, _ in waiting])
+        self._taken += lines
+        if new["dropped"]:
+            self._writer.lost(why="there are more than can be written")
+        self._metrics.count(**{**new, "written": written, "failed": new["failed"] + lines - written})
+
+
+def _lines(ended: Sequence[Ended], when: str) -> bytes:
+    """A block of the lines of requests; raises ValueError, or what msgspec does, for what cannot be encoded."""
+    lines = []
+    caller, labels, outcome, same = None, None, "", Raw()
+    for asked, went, how, seconds, request in ended:
+        if asked.caller is not caller or went is not labels or how is not outcome:
+            caller, labels, outcome = asked.caller, went, how
+            same = Raw(_encoder.encode(_Same(caller.id, *labels, outcome, when))[_CALLER:-1])
         answer, ids = asked.answer, _NO_IDS
         count: int | UnsetType = UNSET
         if type(answer) is Predictions and len(answer.predictions) == 1:  # as most are
             ids = [answer.predictions[0].prediction_id]
         elif answer is not None:
             ids, count = _ids(answer)
-        took = int(seconds * 1e6) / 1e6
-        line = Line(asked.caller.id, *labels, outcome, self._time, asked.rows, took, ids, count)
+        line = _Line(same, asked.rows, int(seconds * 1e6) / 1e6, ids, count)
         if request is not None:
             line.request_id = request
-        self._waiting.append(line)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(FLUSH_SECONDS):
-            self._flush()
-        self._flush()
-        self._sink.close()
-
-    def _flush(self) -> None:
-        try:
-            self._sink.clean()
-        except OSError as error:
-            self._complain("old lines of the audit cannot be removed", error)
-        lines = self._lines(len(self._waiting))
-        written = self._write(lines)
-        dropped = self._dropped
-        self._metrics.count(written=written, failed=len(lines) - written, dropped=dropped - self._told)
-        if dropped > self._told:
-            self._complain("lines of the audit are lost: there are more than can be written", None)
-        self._told = dropped
-
-    def _lines(self, count: int) -> list[bytes]:
-        lines: list[bytes] = []
-        for first in range(0, count, _PART):
-            part = [self._waiting.popleft() for _ in range(min(_PART, count - first))]
-            lines += _encode(part).splitlines()
-            time.sleep(0)
-        return lines
-
-    def _write(self, lines: Sequence[bytes]) -> int:
-        if not lines:
-            return 0
-        try:
-            written = self._sink.write(lines)
-        except OSError as error:
-            self._complain("lines of the audit are lost", error)
-            return 0
-        if written < len(lines):
-            self._complain("lines of the audit are lost", OSError("the disk is full"))
-        return written
-
-    def _complain(self, event: str, error: Exception | None) -> None:
-        now = time.monotonic()
-        if now - self._logged >= _QUIET_SECONDS:
-            self._logged = now
-            _log.error(event, exc_info=error)
+        lines.append(line)
+    return _encoder.encode_lines(lines)[:-1]
 
 
 def _ids(answer: Any) -> tuple[Sequence[str], int | UnsetType]:
@@ -165,10 +199,10 @@ def _ids(answer: Any) -> tuple[Sequence[str], int | UnsetType]:
     return ids[:MOST_IDS], UNSET if len(ids) <= MOST_IDS else len(ids)
 
 
-def _written(millisecond: int) -> str:
-    """Milliseconds since 1970 as RFC 3339 in UTC."""
-    instant = datetime.datetime.fromtimestamp(millisecond // 1_000, datetime.UTC)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{millisecond % 1_000:03}Z"
+def _written(when: float) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC, with milliseconds."""
+    instant = datetime.datetime.fromtimestamp(int(when), datetime.UTC)
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{int(when * 1_000) % 1_000:03}Z"
 
 
 class _Files(Files):
@@ -190,6 +224,6 @@ def begun(settings: Settings, clock: Callable[[], float] = time.time) -> Audit:
             workers=settings.workers,
         )
     )
-    audit = Audit(sink, clock)
+    audit = Audit(sink, clock, guarded=bool(settings.api_keys or settings.oidc_issuer))
     audit.start()
     return audit

@@ -39,6 +39,10 @@ class Bucket:
         self._at = max(self._at, now)
         return True
 
+    def lower(self, level: float, now: float) -> None:
+        """Have no more than `level` now."""
+        self._level, self._at = min(self.level(now), level), max(self._at, now)
+
     def wait(self, amount: float, now: float) -> float:
         """Seconds until an amount is there, infinite for one above the capacity."""
         if amount > self.capacity:
@@ -59,6 +63,10 @@ class Day:
     def left(self, now: float) -> float:
         """What is left of the day; `now` is seconds since 1970."""
         return self.most if int(now) // _DAY != self._date else self.most - self._used
+
+    def used(self, now: float) -> float:
+        """What was taken of the day."""
+        return self.most - self.left(now)
 
     def take(self, amount: float, now: float) -> bool:
         """Take an amount if all of it is left."""

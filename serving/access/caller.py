@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import Any
 
 from serving.access.backoff import Backoff, Kind
-from serving.access.quota import Header, Quota
+from serving.access.quota import Quota
+from serving.access.ratelimit import Header
 from validation.errors import Forbidden, QuotaExceeded, RequestError
 
 ANY = "*"
@@ -32,10 +33,11 @@ class Caller:
         id: names it in metrics, in the audit and in the journal; empty where anybody may ask.
         usage: what it asked for.
         expires: seconds since 1970.
+        quota: how many rows it may ask for; None without a limit.
         backoff: what it was refused lately.
     """
 
-    __slots__ = ("_models", "_quota", "_verbs", "backoff", "expires", "id", "usage")
+    __slots__ = ("_models", "_verbs", "backoff", "expires", "id", "quota", "usage")
 
     def __init__(
         self,
@@ -51,20 +53,25 @@ class Caller:
         self.id, self.usage, self.expires = id, usage, expires
         self._models = None if ANY in models else frozenset(models)
         self._verbs = None if verbs is None else frozenset(verbs)
-        self._quota = quota
+        self.quota = quota
         self.backoff = Backoff()
 
     def demand(self, model: str, verb: str | None = None) -> None:
         """Raise Forbidden if it may not do that to a model, or, without a verb, not even read what the model is."""
-        if self._models is not None and model not in self._models:
+        models = self._models
+        if models is not None and model not in models:
             raise Forbidden(
                 f"The caller '{self.id}' may not ask the model '{model[:100]}'. It may ask: "
-                f"{', '.join(sorted(self._models)) or 'none'}."
+                f"{', '.join(sorted(models)) or 'none'}."
             )
         if verb is not None and self._verbs is not None and verb not in self._verbs:
             raise Forbidden(
                 f"The caller '{self.id}' may not {verb}. It may: {', '.join(sorted(self._verbs)) or 'nothing'}."
             )
+
+    def may(self, model: str) -> bool:
+        """Whether it may ask a model, and know of it."""
+        return self._models is None or model in self._models
 
     @property
     def limited(self) -> bool:
@@ -72,24 +79,14 @@ class Caller:
         return self._models is not None
 
     @property
-    def metered(self) -> bool:
-        """Whether it has a quota."""
-        return self._quota is not None
-
-    def take(self, rows: int) -> None:
-        """Take so many rows of its quota; raises QuotaExceeded, and RequestTooLarge for more than are ever there."""
-        if self._quota is not None:
-            self._quota.take(rows)
-
-    @property
     def headers(self) -> list[Header]:
         """What is left of its quota, as headers of an answer; none without a quota."""
-        return _NO_HEADERS if self._quota is None else self._quota.headers()
+        return _NO_HEADERS if self.quota is None else self.quota.headers()
 
     def until(self, expires: float) -> "Caller":
         """The same caller, known until then."""
         other = Caller(self.id, self.usage, expires=min(self.expires, expires))
-        other._models, other._verbs, other._quota = self._models, self._verbs, self._quota
+        other._models, other._verbs, other.quota = self._models, self._verbs, self.quota
         other.backoff = self.backoff
         return other
 
@@ -107,10 +104,11 @@ class Asked:
         rows: how many there were; 0 of what is not read.
         sent: of a caller with a quota, what the body is and its size in bytes; None if that is not known.
         answer: what was answered, from which the audit takes the ids of predictions.
+        request: the id that its caller gave it, as it was sent.
         ended: how it ended, see `telemetry.Measurement`; None until then.
     """
 
-    __slots__ = ("answer", "caller", "ended", "refusal", "rows", "sent")
+    __slots__ = ("answer", "caller", "ended", "refusal", "request", "rows", "sent")
 
     def __init__(self, caller: Caller = ANYONE, refusal: RequestError | None = None) -> None:
         """A request of a caller, or one that is refused."""
@@ -118,23 +116,33 @@ class Asked:
         self.rows = 0
         self.sent: tuple[Kind, int] | None = None
         self.answer: Any = None
+        self.request: bytes | None = None
         self.ended: Any = None
 
     def sends(self, kind: Kind, size: int) -> None:
         """Take notice of a body of so many bytes; raises QuotaExceeded if it is not to be read, see `Backoff`."""
-        if not self.caller.metered:
+        caller = self.caller
+        if caller.quota is None:
             return
         self.sent = kind, size
-        error = self.caller.backoff.again(kind, size)
+        error = caller.backoff.again(kind, size)
         if error is not None:
             raise error
 
     def take(self, rows: int) -> None:
-        """Take its rows of the caller's quota; raises as `Caller.take` does."""
+        """Take its rows of the caller's quota; raises as `Quota.take` does."""
         self.rows = rows
+        quota = self.caller.quota
+        if quota is None:
+            return
         try:
-            self.caller.take(rows)
+            quota.take(rows)
         except QuotaExceeded as error:
             if self.sent is not None:
                 self.caller.backoff.refused(*self.sent, error)
             raise
+
+
+Ended = tuple[Asked, tuple[str, str, str, str], str, float, str | None]
+"""A request that ended: what it went to (transport, verb, model, version), how it ended in a word, how many seconds it
+took, and the id that its caller gave it."""

@@ -32,12 +32,15 @@ class Counters:
         return self._usages.setdefault(label, Usage(label))
 
     def quota(self, caller: str, limits: Limits) -> Quota | None:
-        """The quota of a caller, the same as before while its limits are; None without limits."""
+        """The quota of a caller, with what was taken of it when its limits were others; None without limits."""
         if not limits.per_second and not limits.per_day:
             return None
         known = self._quotas.get(caller)
-        if known is None or known.limits != limits:
-            known = self._quotas[caller] = self._make(caller, limits)
+        if known is None:
+            known = self._make(caller, limits)
+        elif known.limits != limits:
+            known = known.changed(limits)
+        self._quotas[caller] = known
         return known
 
     def usages(self) -> Iterable[Usage]:

@@ -1,14 +1,13 @@
 """How many rows a caller may ask for: a second and a day, counted where the caller is answered."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from serving.access.buckets import Bucket, Day
+from serving.access.ratelimit import Header, RateLimit
 from validation.errors import QuotaExceeded, RequestTooLarge
 
-Header = tuple[bytes, bytes]
 _SLICES = 64
 """So many slices a bucket has, and a day; with fewer rows than that, each request is looked at by itself."""
 
@@ -36,7 +35,10 @@ class Quota(Protocol):
         """Take rows; raises QuotaExceeded, and RequestTooLarge for more than there ever are at once."""
 
     def headers(self) -> list[Header]:
-        """What is left, as the IETF's draft "RateLimit header fields for HTTP" writes it (version 10)."""
+        """What is left; see `RateLimit`."""
+
+    def changed(self, limits: Limits) -> "Quota":
+        """This quota with other limits: of them is taken what was taken before. May be called in any thread."""
 
 
 class LocalQuota:
@@ -54,6 +56,7 @@ class LocalQuota:
         *,
         clock: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = time.monotonic,
+        before: "LocalQuota | None" = None,
     ) -> None:
         """Allow a share of one in `workers`.
 
@@ -63,9 +66,11 @@ class LocalQuota:
             workers: how many share them.
             clock: seconds since 1970.
             elapsed: seconds that do not jump.
+            before: the quota in whose place this one is, with what was taken of it.
         """
         self.limits = limits
-        self._caller, self._clock, self._elapsed = caller, clock, elapsed
+        self._caller, self._workers, self._clock, self._elapsed = caller, workers, clock, elapsed
+        self._before = before
         self._bucket: Bucket | None = None
         if limits.per_second:
             capacity = max(1.0, limits.capacity / workers)
@@ -75,7 +80,16 @@ class LocalQuota:
         self._slice = int(min(part for part in parts if part)) // _SLICES
         self._free = self._spent = 0
         """What is left of the slice, and what was taken of it."""
+        bucket = self._bucket
+        self._ratelimit = RateLimit(
+            bucket.rate if bucket else 0.0, bucket.capacity if bucket else 0.0, self._day.most if self._day else 0.0
+        )
         self._told: list[Header] = []
+
+    def changed(self, limits: Limits) -> "LocalQuota":
+        """See `Quota`. The other one looks at this one when it is first asked, since only the event loop may."""
+        before = self if self._before is None else self._before  # nobody has asked this one
+        return LocalQuota(self._caller, limits, self._workers, clock=self._clock, elapsed=self._elapsed, before=before)
 
     def take(self, rows: int) -> None:
         """Take rows of both, or of neither."""
@@ -99,6 +113,9 @@ class LocalQuota:
     def _settle(self) -> None:
         """Take what was spent of the slice out of bucket and day; both have it, and may have more since."""
         self._told = []
+        before, self._before = self._before, None
+        if before is not None:
+            self._follow(before)
         if self._spent:
             if self._bucket is not None:
                 self._bucket.take(self._spent, self._elapsed())
@@ -106,35 +123,25 @@ class LocalQuota:
                 self._day.take(self._spent, self._clock())
         self._free = self._spent = 0
 
+    def _follow(self, before: "LocalQuota") -> None:
+        """Begin with what is left of a quota with other limits."""
+        before._settle()
+        if self._bucket is not None and before._bucket is not None:
+            now = self._elapsed()
+            self._bucket.lower(before._bucket.level(now), now)
+        if self._day is not None and before._day is not None:
+            now = self._clock()
+            self._day.take(min(before._day.used(now), self._day.most), now)
+
     def headers(self) -> list[Header]:
         """What is left in this process, give or take a slice."""
         if not self._told:
-            bucket, day = self._bucket, self._day
-            self._told = ratelimit(
-                None if bucket is None else (bucket.level(self._elapsed()), bucket.capacity, bucket.rate),
-                None if day is None else (day.left(self._clock()), day.most),
-                self._clock(),
-            )
+            if self._before is not None:
+                self._settle()
+            bucket, day, now = self._bucket, self._day, self._clock()
+            level = 0.0 if bucket is None else bucket.level(self._elapsed())
+            self._told = self._ratelimit.headers(level, 0.0 if day is None else day.left(now), now)
         return self._told
-
-
-def ratelimit(second: tuple[float, float, float] | None, day: tuple[float, float] | None, now: float) -> list[Header]:
-    """The headers RateLimit-Policy and RateLimit.
-
-    Args:
-        second: what the bucket of rows a second has, how much it holds, and what comes in a second.
-        day: what is left of the day's rows, and how many there are.
-        now: seconds since 1970.
-    """
-    policies, left = [], []
-    if second is not None:
-        level, capacity, rate = second
-        policies.append(f'"second";q={int(capacity)};w={max(1, math.ceil(capacity / rate))};qu="rows"')
-        left.append(f'"second";r={max(0, int(level))};t={math.ceil(max(0.0, capacity - level) / rate)}')
-    if day is not None:
-        policies.append(f'"day";q={int(day[1])};w=86400;qu="rows"')
-        left.append(f'"day";r={max(0, int(day[0]))};t={Day.ends(now)}')
-    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(left).encode())]
 
 
 def demand_possible(rows: int, capacity: int) -> None:

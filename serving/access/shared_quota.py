@@ -6,7 +6,6 @@ in one such interval, and it is owed: the count goes below nothing, and nobody g
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +14,9 @@ import redis
 
 from serving.access import quota
 from serving.access.buckets import Day
-from serving.access.quota import Header, Limits, LocalQuota
+from serving.access.quota import Limits, LocalQuota
+from serving.access.ratelimit import Header, RateLimit
+from serving.repeated import Repeated
 from serving.settings import CLOSED, Settings
 from validation.errors import Overloaded, QuotaExceeded, SettingsError
 
@@ -27,11 +28,10 @@ _ACTIVE_SECONDS = 2.0
 _IDLE_SECONDS = 5.0
 """How often Redis is asked about idle callers, who may be asking others."""
 _TIMEOUT = 0.5
-_QUIET_SECONDS = 60.0
 _PREFIX = "boxwood:quota:"
 _DAY = 86_400
 _SCRIPT = """
-local rate, capacity, spent = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local rate, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local today = math.floor(now / 86400)
@@ -41,13 +41,13 @@ if known[1] then
   level = math.min(capacity, known[1] + math.max(0, now - known[2]) * rate)
 end
 if tonumber(known[3]) == today then used = tonumber(known[4]) end
-level, used = level - spent, used + spent
+level, used = level - tonumber(ARGV[3]), used + tonumber(ARGV[4])
 redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now),
   'day', today, 'used', string.format('%.0f', used))
 redis.call('EXPIRE', KEYS[1], 172800 + (rate > 0 and math.ceil((capacity - level) / rate) or 0))
 return {string.format('%.6f', level), string.format('%.0f', used)}
 """
-"""Takes what was spent, and returns what the bucket has, which may be below 0, and what was used of the day."""
+"""Takes what was spent of bucket and day, and returns what the bucket has, which may be below 0, and the day's use."""
 _log = logging.getLogger("boxwood.access")
 
 
@@ -69,6 +69,28 @@ class Seen(NamedTuple):
     date: int
 
 
+class Unheard(NamedTuple):
+    """What a worker let through while Redis was away.
+
+    Attributes:
+        rows: in all since it began.
+        date: of the last of them, in days since 1970.
+        before: how many of them were let through before that date.
+    """
+
+    rows: int = 0
+    date: int = 0
+    before: int = 0
+
+    def and_more(self, rows: int, date: int) -> "Unheard":
+        """With more rows on a date."""
+        return Unheard(self.rows + rows, date, self.before if date == self.date else self.rows)
+
+    def since(self, told: int, date: int) -> tuple[int, int]:
+        """How many rows there are beside those that were told, and how many of these are of a date."""
+        return self.rows - told, self.rows - max(told, self.before) if date == self.date else 0
+
+
 class SharedQuota:
     """Counts for all workers and instances; `take` belongs to the event loop, `told` to the thread of `Counting`."""
 
@@ -78,7 +100,12 @@ class SharedQuota:
         self.caller = caller
         self.taken = 0
         """What this worker let through since it began."""
+        self.unheard = Unheard()
+        """What was let through without Redis; it is told when it is back."""
+        self.heard = 0
+        """How many of these rows Redis was told of; belongs to the thread of `Counting`."""
         self._local, self._counting = local, counting
+        self._ratelimit = RateLimit(limits.per_second, limits.capacity, limits.per_day)
         now = counting.elapsed()
         self.seen = Seen(limits.capacity, 0.0, 0, now - _IDLE_SECONDS, int(counting.clock()) // _DAY)
         self.active = now - _ACTIVE_SECONDS
@@ -92,6 +119,7 @@ class SharedQuota:
             if counting.closed:
                 raise Overloaded("Quotas cannot be counted at the moment. Send the request again.", 1)
             self._local.take(rows)
+            self.unheard = self.unheard.and_more(rows, int(counting.clock()) // _DAY)
             return
         if limits.per_second:
             quota.demand_possible(rows, limits.capacity)
@@ -103,14 +131,29 @@ class SharedQuota:
         self.taken += rows
 
     def headers(self) -> list[Header]:
-        """What is left for all workers, as far as this one knows."""
-        limits, now = self.limits, self._counting.clock()
-        level = self._level(self._counting.elapsed())
-        return quota.ratelimit(
-            (level, limits.capacity, limits.per_second) if limits.per_second else None,
-            (self._left(now), limits.per_day) if limits.per_day else None,
-            now,
-        )
+        """What is left for all workers, as far as this one knows; while Redis is away, for this one."""
+        counting = self._counting
+        now, clock = counting.elapsed(), counting.clock()
+        if now - counting.heard >= AWAY_SECONDS:
+            return self._local.headers()
+        return self._ratelimit.headers(self._level(now), self._left(clock), clock)
+
+    def changed(self, limits: Limits) -> "SharedQuota":
+        """See `Quota`: Redis and this object know what was taken, whatever the limits are."""
+        self._local = self._local.changed(limits)
+        self._ratelimit = RateLimit(limits.per_second, limits.capacity, limits.per_day)
+        self.limits = limits
+        return self
+
+    def spent(self, taken: int, unheard: Unheard, date: int) -> tuple[int, int]:
+        """What Redis was not told of until these states: rows of the bucket, and rows of that day.
+
+        What was let through while it was away is all of the day's, and of the bucket no more than what it holds and
+        what comes in a second: a long absence leaves it empty, and does not keep its caller out for as long again.
+        """
+        rows, today = unheard.since(self.heard, date)
+        fresh, limits = taken - self.seen.taken, self.limits
+        return min(fresh + rows, max(fresh, limits.capacity + limits.per_second)), fresh + today
 
     def _level(self, now: float) -> float:
         seen, limits = self.seen, self.limits
@@ -148,9 +191,7 @@ class Counting:
         self._client = _client(settings.quota_redis)
         self._script: Any = self._client.register_script(_SCRIPT)
         self._quotas: dict[str, SharedQuota] = {}
-        self._logged = -_QUIET_SECONDS
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
+        self._repeated = Repeated("quotas", self._tell, INTERVAL_SECONDS, "quotas cannot be counted in Redis", _log)
 
     def quota(self, caller: str, limits: Limits, local: LocalQuota) -> SharedQuota:
         """The quota of a caller."""
@@ -159,24 +200,19 @@ class Counting:
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._repeated.start()
 
     def stop(self) -> None:
         """Tell the last of it, and end."""
-        self._stopping.set()
-        self._thread.join(2 * _TIMEOUT)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(INTERVAL_SECONDS):
-            self._tell()
-        self._tell()
+        self._repeated.stop(2 * _TIMEOUT)
 
     def _tell(self) -> None:
         now = self.elapsed()
         told = [
-            (made, made.taken)
+            (made, made.taken, made.unheard)
             for made in tuple(self._quotas.values())
             if made.taken != made.seen.taken
+            or made.unheard.rows != made.heard
             or now - made.active < _ACTIVE_SECONDS
             or now - made.seen.at >= _IDLE_SECONDS
         ]
@@ -189,24 +225,27 @@ class Counting:
                 return
             self.heard = self.elapsed()
         except redis.RedisError as error:
-            if now - self._logged >= _QUIET_SECONDS:
-                self._logged = now
-                what = "refused" if self.closed else "counted by each worker"
-                _log.error("Redis is away, and callers with a quota are %s: %s", what, error)
+            what = "refused" if self.closed else "counted by each worker"
+            self._repeated.complain(f"Redis is away, and callers with a quota are {what}", error)
+        except Exception:
+            self._client.connection_pool.disconnect()  # whatever is there speaks another language: begin anew
+            raise
 
-    def _count(self, told: list[tuple[SharedQuota, int]]) -> None:
+    def _count(self, told: list[tuple[SharedQuota, int, Unheard]]) -> None:
+        date = int(self.clock()) // _DAY
         with self._client.pipeline(transaction=False) as pipeline:
-            for made, taken in told:
+            for made, taken, unheard in told:
                 limits = made.limits
                 self._script(
                     keys=[_PREFIX + made.caller],
-                    args=[limits.per_second, limits.capacity, taken - made.seen.taken],
+                    args=[limits.per_second, limits.capacity, *made.spent(taken, unheard, date)],
                     client=pipeline,
                 )
             said = pipeline.execute()
-        now, date = self.elapsed(), int(self.clock()) // _DAY
-        for (made, taken), (level, used) in zip(told, said, strict=True):
+        now = self.elapsed()
+        for (made, taken, unheard), (level, used) in zip(told, said, strict=True):
             made.seen = Seen(float(level), float(used), taken, now, date)
+            made.heard = unheard.rows
 
 
 def _client(url: str) -> "redis.Redis":

@@ -1,13 +1,16 @@
 """What callers asked for, told to Prometheus once a second: counting at each request would take as long as a key."""
 
-import threading
+import logging
 from collections.abc import Callable, Iterable
 
 from serving.access.caller import Usage
 from serving.counters import CallerMetrics
+from serving.repeated import Repeated
 
 TELL_SECONDS = 1.0
 """How long metrics may lag behind."""
+_STOP_SECONDS = 1.0
+_log = logging.getLogger("boxwood.access")
 
 
 class Told:
@@ -19,22 +22,15 @@ class Told:
         self._metrics = CallerMetrics()
         self._rows: dict[str, int] = {}
         self._requests: dict[tuple[str, str], int] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
+        self._repeated = Repeated("usage", self._tell, TELL_SECONDS, "what callers ask for is not counted", _log)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._repeated.start()
 
     def stop(self) -> None:
         """Tell the last of it, and end."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(TELL_SECONDS):
-            self._tell()
-        self._tell()
+        self._repeated.stop(_STOP_SECONDS)
 
     def _tell(self) -> None:
         for usage in self._usages():

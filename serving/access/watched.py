@@ -1,20 +1,20 @@
 """Reading the file of keys again when it changes, off the event loop: a mounted file may be slow, or hang."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from serving.access import keys
 from serving.access.keys import Document
+from serving.repeated import Repeated
 from validation.errors import SettingsError
 
 LOOK_SECONDS = 1.0
 """How often its time, size and place are compared."""
 _READ_SECONDS = 60.0
 """It is read so often even if they are the same: some mounts of secrets do not say when they change."""
-_QUIET_SECONDS = 60.0
+_FAILED = "the file of keys cannot be read, and the keys from before stay"
 _log = logging.getLogger("boxwood.access")
 
 
@@ -27,20 +27,19 @@ class Watched:
         """Call `changed` with each new content, in the thread that calls `look`."""
         self._path, self._changed, self._elapsed = path, changed, elapsed
         self._seen: tuple[int, int, int] | None = None
-        self._read = self._logged = -_READ_SECONDS
+        self._read = -_READ_SECONDS
         self._content = b""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
+        self._repeated = Repeated("keys", self.look, LOOK_SECONDS, _FAILED, _log)
 
     def start(self) -> None:
         """Read it for the first time, and look at it from now on; raises SettingsError."""
         self._content = self._path.read_bytes() if self._path.is_file() else b""
         self._changed(keys.read(self._path))
-        self._thread.start()
+        self._repeated.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopping.set()
+        self._repeated.stop(0)  # a file may hang
 
     def look(self) -> None:
         """Read the file if it may have changed."""
@@ -59,10 +58,4 @@ class Watched:
             _log.info("the file of keys was read again")
         except (OSError, SettingsError) as error:
             self._seen = None
-            if now - self._logged >= _QUIET_SECONDS:
-                self._logged = now
-                _log.error("the file of keys cannot be read, and the keys from before stay: %s", error)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            self.look()
+            self._repeated.complain(_FAILED, error)

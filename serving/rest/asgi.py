@@ -114,7 +114,8 @@ class NotFound(Endpoint):
         path = scope["path"]
         if path.startswith(f"{self.below}/"):
             name, *parts = re.split(f"[{self.ends}]", path.removeprefix(f"{self.below}/"))
-            self._models.find(name, parts[1] if parts[:1] == ["versions"] and parts[1:] else "")
+            version = parts[1] if parts[:1] == ["versions"] and parts[1:] else ""
+            self._models.find(name, version, asked(scope).caller)
         detail = f"There is nothing at {path[:100]}. {self.hint}"
         return self.refuse(problem_details.plain(HTTPStatus.NOT_FOUND, detail))
 

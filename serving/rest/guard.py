@@ -1,5 +1,6 @@
 """Who may pass to which route over HTTP: everything needs a known caller but the probes, and what the settings open."""
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -7,9 +8,8 @@ from typing import Any
 
 from starlette.types import Scope
 
-from serving import logs
 from serving.access.access import Access, demand_one
-from serving.access.caller import Asked, Caller
+from serving.access.caller import Asked, Caller, Ended
 from serving.rest.request import headers
 from serving.settings import DOCS, METRICS, Settings
 from serving.telemetry import Measurement
@@ -30,7 +30,6 @@ _SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
 }
 _NO_LABELS = ("", "", "")
-_REQUEST = logs.REQUEST.encode()
 
 
 def opened(settings: Settings) -> set[str]:
@@ -59,6 +58,7 @@ class Guard:
         self._access, self._models = access, models
         self._open = {*opened(settings), environment.get("AIP_HEALTH_ROUTE", "/livez")}
         self.on = access.noting
+        self._ended: list[tuple[Scope, Asked]] = []
 
     def admitted(self, scope: Scope, path: str) -> Asked | None:
         """The request with its caller, or with why it is refused; it is in the scope too.
@@ -106,17 +106,27 @@ class Guard:
                 caller.demand(model)
 
     def ended(self, scope: Scope, asked: Asked) -> None:
-        """Note how a request ended."""
-        ended: Measurement | None = asked.ended
-        if ended is None:
+        """Note how a request ended; together with all that end in this turn of the event loop, once it is over."""
+        if asked.ended is None:
             return
-        sent = headers(scope).get(_REQUEST)
-        request = None if sent is None else sent[:128].decode("latin-1")
-        if ended.metrics is not None:
-            self._access.ended(asked, ended.metrics.labels, ended.outcome, ended.seconds, request)
-        elif scope["path"] not in self._open:
-            where = f"{scope['method']} {scope['path'][:200]}"
-            self._access.ended(asked, (where, *_NO_LABELS), ended.outcome, ended.seconds, request)
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self._note)
+        self._ended.append((scope, asked))
+
+    def _note(self) -> None:
+        ended, self._ended = self._ended, []
+        noted: list[Ended] = []
+        for scope, asked in ended:
+            measured: Measurement = asked.ended
+            request = None if asked.request is None else asked.request[:128].decode("latin-1")
+            if measured.metrics is not None:
+                labels = measured.metrics.labels
+            elif scope["path"] not in self._open:
+                labels = f"{scope['method']} {scope['path'][:200]}", *_NO_LABELS
+            else:
+                continue
+            noted.append((asked, labels, measured.outcome, measured.seconds, request))
+        self._access.ended(noted)
 
 
 def described(document: dict[str, Any], settings: Settings, content: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """HTTP: the KServe V1 protocol. It translates and decides nothing.
 
-GET  /v1/models                    the models, by name
+GET  /v1/models                    the models that the caller may ask, by name
 GET  /v1/models/{model}            contract, what training saw, metrics, lineage, versions, the last verdict
 GET  /v1/models/{model}/watch      the last verdict on its answers, a document
 GET  /v1/models/{model}/card       the model card, as a page or as Markdown
@@ -28,9 +28,10 @@ from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
 from serving.rest import pages
-from serving.rest.asgi import READS, Document, Endpoint, NotFound, places
+from serving.rest.asgi import READS, Endpoint, NotFound, places
 from serving.rest.asking import Asking, Question
 from serving.rest.exchange import Reply, encode, problem
+from serving.rest.guard import asked
 from serving.rest.negotiation import prefers_html
 from serving.rest.request import Options, parsed
 from serving.served_model import ServedModel
@@ -69,7 +70,7 @@ def routes(models: Models, watch: Watch) -> dict[str, ASGIApp]:
     """The applications by path; `watch` has the verdicts on the models."""
     applications: dict[str, ASGIApp] = {
         "/v1": UnknownPath(models),
-        MODELS: Document(lambda: Names(models=models.names)),
+        MODELS: _Models(models),
     }
     for place, model in places(models):
         version = "" if place == model.predictor.name else model.predictor.version
@@ -104,7 +105,7 @@ def _of_model(path: str, models: Models, model: ServedModel, last: "_Last") -> d
         f"{path}/proto": _Proto(model),
     }
     for column, lookup in model.predictor.lookups.items():
-        applications[f"{path}/columns/{column}"] = _Names(column, lookup)
+        applications[f"{path}/columns/{column}"] = _Categories(column, lookup)
     applications[f"{path}:{model.predicting.name}"] = _Asked("v1", model, model.predicting)
     applications[f"{path}:{model.explaining.name}"] = _Explained("v1", model, model.explaining)
     return applications
@@ -216,7 +217,19 @@ class _Proto(Endpoint):
         return self._reply
 
 
-class _Names(Endpoint):
+class _Models(Endpoint):
+    """GET: the names of the models that a caller may ask."""
+
+    methods = READS
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply:
+        return Reply(encode(Names(models=self._models.known(asked(scope).caller))))
+
+
+class _Categories(Endpoint):
     """GET: names of a category, for autocompletion."""
 
     methods = READS

@@ -49,7 +49,7 @@ class Door:
         if name in _PROBES:
             return
         labels = (f"gRPC {name}", "", "", "") if measured.metrics is None else measured.metrics.labels
-        self._access.ended(asked, labels, measured.outcome, measured.seconds, request)
+        self._access.ended([(asked, labels, measured.outcome, measured.seconds, request)])
 
 
 def _sent(metadata: Metadata) -> dict[bytes, bytes]:

@@ -53,8 +53,9 @@ class OpenInference:
         """Whether all models answer."""
         return pb.ServerReadyResponse(ready=True)
 
-    async def model_ready(self, request: pb.ModelReadyRequest) -> pb.ModelReadyResponse:
+    async def model_ready(self, request: pb.ModelReadyRequest, asked: Asked) -> pb.ModelReadyResponse:
         """Whether one model answers; an unknown model is not ready, as HTTP's clients take a 404."""
+        asked.caller.demand(request.name)
         try:
             self._models.find(request.name, request.version)
         except UnknownModel:
@@ -65,9 +66,10 @@ class OpenInference:
         """What the server is."""
         return pb.ServerMetadataResponse(**tensors.SERVER)
 
-    async def model_metadata(self, request: pb.ModelMetadataRequest) -> pb.ModelMetadataResponse:
+    async def model_metadata(self, request: pb.ModelMetadataRequest, asked: Asked) -> pb.ModelMetadataResponse:
         """What a model takes and gives."""
-        model = self._models.find(request.name, request.version)
+        asked.caller.demand(request.name)
+        model = self._models.find(request.name, request.version, asked.caller)
         return pb.ModelMetadataResponse(**tensors.metadata(model.predictor, self._models.versions(request.name)))
 
     def metrics(self, message: pb.ModelInferRequest | pb.ModelInferResponse | None) -> RequestMetrics:
@@ -79,7 +81,8 @@ class OpenInference:
 
     async def model_infer(self, request: pb.ModelInferRequest, address: Address, asked: Asked) -> pb.ModelInferResponse:
         """Tensors in, tensors out; the parameter `partial` is what ?partial=true is in HTTP."""
-        model = self._models.find(*_named(request))
+        asked.caller.demand(request.model_name)  # before it says which models there are
+        model = self._models.find(*_named(request), asked.caller)
         asked.caller.demand(request.model_name, model.scoring.name)
         model.scoring.gate.demand_room(caller=asked.caller)
         table = tensors.table(model.predictor.contract, _inputs(request))
@@ -158,13 +161,20 @@ class Method(NamedTuple):
         return await self.answer(request, address, asked)
 
 
-def _of(answer: Callable[[Any], Awaitable[Any]], *, of_model: bool = False) -> Method:
-    """A method that is the same for all callers who may ask it, and not counted."""
+def _of(answer: Callable[[Any], Awaitable[Any]]) -> Method:
+    """A method that is the same for all callers, and not counted."""
+
+    async def told(request: Any, _: Address, __: Asked) -> Any:
+        return await answer(request)
+
+    return Method(told)
+
+
+def _of_model(answer: Callable[[Any, Asked], Awaitable[Any]]) -> Method:
+    """A method that is for those who may ask its model, and not counted."""
 
     async def told(request: Any, _: Address, asked: Asked) -> Any:
-        if of_model:
-            asked.caller.demand(request.name)
-        return await answer(request)
+        return await answer(request, asked)
 
     return Method(told)
 
@@ -174,8 +184,8 @@ def methods(service: OpenInference) -> dict[str, Method]:
     return {
         "ServerLive": _of(service.server_live),
         "ServerReady": _of(service.server_ready),
-        "ModelReady": _of(service.model_ready, of_model=True),
+        "ModelReady": _of_model(service.model_ready),
         "ServerMetadata": _of(service.server_metadata),
-        "ModelMetadata": _of(service.model_metadata, of_model=True),
+        "ModelMetadata": _of_model(service.model_metadata),
         "ModelInfer": Method(service.model_infer, service.metrics),
     }

@@ -31,6 +31,17 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("there", ["private.pem", "public.pem"])
+def test_a_pair_is_made_whole_or_not_at_all(tmp_path: Path, there: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / there).write_text("of somebody")
+    command = ["keys", str(tmp_path / "private.pem"), str(tmp_path / "public.pem")]
+    assert signing.main(command) == 1
+    assert "File exists" in capsys.readouterr().err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "of somebody"}
+    assert signing.main(["keys", str(tmp_path / "one.pem"), str(tmp_path / "one.pem")]) == 1
+    assert not (tmp_path / "one.pem").exists()
+
+
 def test_a_signed_bundle_is_read_and_has_the_version_that_it_had(folder: Path, keys: Path) -> None:
     before = bundle.read(folder).manifest
     signatures.sign(folder, keys / "owner.pem", bundle.MANIFEST)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from serving.access import access, callers, keys
 from serving.access.access import Access
-from serving.access.caller import ANYONE, Caller, Usage
+from serving.access.caller import ANYONE, Asked, Caller, Usage
 from serving.access.quota import Limits, LocalQuota
 from serving.settings import Settings
 from tests.serving.access import made
@@ -113,14 +113,42 @@ def test_a_quota_and_what_was_counted_outlive_a_change_of_the_file(tmp_path: Pat
         assert caller is not None
         return caller
 
-    known().take(7)
+    Asked(known()).take(7)
     usage = known().usage
     made.new(path, "two")
     knowing.read()
     assert known().usage is usage
     with pytest.raises(QuotaExceeded):
-        known().take(4)
-    known().take(3)
+        Asked(known()).take(4)
+    Asked(known()).take(3)
+
+
+def test_a_change_of_limits_gives_back_nothing_that_was_taken(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key = made.new(path, "one", "--rows-per-second", "10", "--burst-rows", "1000", "--rows-per-day", "1000")
+    knowing = Knowing(path)
+
+    def asked() -> Asked:
+        caller = knowing.access.caller({access.API_KEY: key.encode()})
+        assert caller is not None
+        return Asked(caller)
+
+    def change(burst: int, per_day: int) -> None:
+        document = keys.read(path)
+        entry = document.entry("one")
+        entry.burst_rows, entry.rows_per_day = burst, per_day
+        knowing.access.use(document)
+
+    asked().take(900)
+    change(2_000, 2_000)
+    change(1_500, 1_500)  # before anybody asked
+    assert b'"day";r=600' in asked().caller.headers[1][1]
+    with pytest.raises(QuotaExceeded, match="10 rows a second"):
+        asked().take(500)
+    asked().take(90)
+    change(1_500, 500)
+    with pytest.raises(QuotaExceeded, match="500 rows a day"):
+        asked().take(1)
 
 
 def test_metrics_tell_so_many_callers_apart_and_no_more() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from serving.access import audit
-from serving.access.audit import MOST_IDS, Audit
-from serving.access.caller import Asked, Caller, Usage
+from serving.access.audit import LEFT_OUT, MOST_IDS, STRANGERS_A_SECOND, Audit
+from serving.access.caller import Asked, Caller, Ended, Usage
 from serving.journal_files import Files
 from serving.settings import Settings
 from tests.serving.access.test_http import until
@@ -24,7 +24,7 @@ LABELS = ("v1", "predict", "flights", "abc")
 def leave(running: Audit, caller: str, answer: Any = None, request: str | None = None) -> None:
     asked = Asked(Caller(caller, Usage(caller)))
     asked.answer, asked.rows = answer, 1
-    running.add(asked, LABELS, "ok", 0.001, request)
+    running.add([(asked, LABELS, "ok", 0.001, request)])
 
 
 def predictions(count: int) -> Predictions:
@@ -82,6 +82,81 @@ def test_what_is_more_than_may_wait_is_dropped_and_counted(tmp_path: Path) -> No
     running.start()
     running.stop()
     until(lambda: counted("dropped") == dropped + more)
+
+
+class Odd:
+    """A sink that fails at first as no disk does."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.failed = False
+
+    def write(self, blocks: Sequence[bytes]) -> int:
+        if not self.failed:
+            self.failed = True
+            raise ValueError("odd")
+        lines = [json.loads(line) for block in blocks for line in block.splitlines()]
+        self.lines += lines
+        return len(lines)
+
+    def clean(self) -> None:
+        """It holds a test's."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_no_error_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    sink, failed = Odd(), counted("failed")
+    running = Audit(sink)
+    running.start()
+    leave(running, "lost")
+    until(lambda: counted("failed") == failed + 1)
+    leave(running, "kept")
+    assert until(lambda: sink.lines)[0]["caller"] == "kept"
+    running.stop()
+    assert "lines of the audit are lost" in caplog.text
+
+
+def test_a_name_that_is_no_unicode_costs_no_other_line(kept: tuple[Audit, Path]) -> None:
+    running, folder = kept
+    failed, asked = counted("failed"), [Asked(Caller(name, Usage("tokens"))) for name in ("a", "token:\ud800", "b")]
+    running.add([(one, LABELS, "ok", 0.001, None) for one in asked])
+    assert [line["caller"] for line in until(lambda: written(folder))] == ["a", "b"]
+    until(lambda: counted("failed") == failed + 1)
+
+
+def test_a_line_of_many_that_end_together_is_its_own(kept: tuple[Audit, Path]) -> None:
+    running, folder = kept
+    callers = [Caller(name, Usage(name)) for name in "ab"]
+    other = ("v2", *LABELS[1:])
+    ended: list[Ended] = [
+        (Asked(callers[place % 2]), other if place % 3 else LABELS, "ok" if place % 5 else "failed", place / 1e3, None)
+        for place in range(30)
+    ]
+    running.add(ended)
+    lines = until(lambda: written(folder))
+    assert [(line["caller"], line["transport"], line["outcome"], line["seconds"]) for line in lines] == [
+        (asked.caller.id, labels[0], outcome, seconds) for asked, labels, outcome, seconds, _ in ended
+    ]
+
+
+def test_strangers_fill_no_disk(tmp_path: Path) -> None:
+    """Of requests without a good key a bounded number has lines, however many come; the others are counted."""
+    left_out, many = counted("left_out"), 5_000
+    running = Audit(Files(tmp_path, file_megabytes=64, megabytes=200, days=1), guarded=True)
+    for _ in range(many):
+        running.add([(Asked(), LABELS, "unauthenticated", 0.0, None)])
+        leave(running, "known")
+    running.start()
+    running.stop()
+    lines = written(tmp_path)
+    strangers = sum(line["event"] == "request" and not line["caller"] for line in lines)
+    assert STRANGERS_A_SECOND <= strangers < many / 2
+    assert sum(line["event"] == "request" and line["caller"] == "known" for line in lines) == many
+    [rest] = [line for line in lines if line["event"] == LEFT_OUT]
+    assert rest["requests"] == many - strangers
+    assert counted("left_out") == left_out + rest["requests"]
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -67,6 +67,29 @@ def test_all_else_wants_a_key(channel: grpc.Channel, guarded: Guarded, method: s
         assert (code, problem["status"]) == (grpc.StatusCode.PERMISSION_DENIED, 403)
 
 
+@pytest.mark.parametrize(("method", "kind"), [("ModelMetadata", pb.ModelMetadataRequest), ("ModelInfer", message)])
+def test_a_key_sees_the_names_of_its_own_models(
+    channel: grpc.Channel, guarded: Guarded, row: dict[str, Any], method: str, kind: Any
+) -> None:
+    call = channel.unary_unary(f"{SERVICE}/{method}")
+
+    def asked(key: str, model: str) -> tuple[grpc.StatusCode, str]:
+        sent = message([row]) if kind is message else kind()
+        setattr(sent, "model_name" if kind is message else "name", model)
+        code, problem, _ = refused(call, sent.SerializeToString(), metadata=bearer(guarded.keys[key]))
+        return code, problem["detail"]
+
+    for key, known in (("all", "flights"), ("flights", "flights"), ("elsewhere", "none that you may ask")):
+        code, detail = asked(key, "another")
+        assert code is grpc.StatusCode.NOT_FOUND
+        assert detail.endswith(f"There are: {known}.")
+    # what is there and what is not are refused alike to who may ask neither
+    for model in ("flights", "nothing"):
+        code, detail = asked("elsewhere", model)
+        assert code is grpc.StatusCode.PERMISSION_DENIED
+        assert detail.endswith("It may ask: another.")
+
+
 @pytest.mark.parametrize("name", ["authorization", "x-api-key"])
 def test_two_keys_are_none(channel: grpc.Channel, guarded: Guarded, name: str) -> None:
     call, sent = channel.unary_unary(f"{SERVICE}/ServerMetadata"), WANTING["ServerMetadata"].SerializeToString()

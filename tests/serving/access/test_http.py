@@ -114,6 +114,18 @@ def test_a_key_may_do_what_it_says(guarded: Guarded, row: dict[str, Any]) -> Non
     assert "has expired" in guarded.client.get("/v1/models", headers=made.bearer(guarded.keys["over"])).json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("key", "models"), [("all", ["flights"]), ("flights", ["flights"]), ("elsewhere", list[str]())]
+)
+def test_a_key_sees_the_names_of_its_own_models(guarded: Guarded, key: str, models: list[str]) -> None:
+    headers = made.bearer(guarded.keys[key])
+    assert guarded.client.get("/v1/models", headers=headers).json() == {"models": models}
+    for path in ("/v1/models/another", "/v1/models/another/card", "/v2/models/another"):
+        missing = guarded.client.get(path, headers=headers)
+        assert missing.status_code == 404
+        assert ("flights" in missing.text) == bool(models)
+
+
 @pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/metrics", "/docs.json/"])
 def test_a_key_of_some_models_does_not_read_what_all_are(guarded: Guarded, path: str) -> None:
     detail = problem(guarded.client.get(path, headers=made.bearer(guarded.keys["elsewhere"])), 403)["detail"]

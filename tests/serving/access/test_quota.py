@@ -44,3 +44,32 @@ def test_who_stays_below_the_rate_is_never_refused(per_second: int, asked: list[
     for _, rows in asked:
         quota.take(rows)
         now[0] += 1.02 * rows / per_second
+
+
+@given(
+    before=st.tuples(st.integers(1, 2_000), st.integers(1, 2_000)),
+    after=st.tuples(st.integers(1, 2_000), st.integers(1, 2_000)),
+    taken=st.lists(st.integers(1, 60), max_size=30),
+)
+def test_other_limits_begin_with_what_is_left_of_those_before(
+    before: tuple[int, int], after: tuple[int, int], taken: list[int]
+) -> None:
+    now = 1_800_000_000.0
+    quota = LocalQuota("a", Limits(1, *before), clock=lambda: now, elapsed=lambda: now)
+    used = 0
+    for rows in taken:
+        try:
+            quota.take(rows)
+        except (QuotaExceeded, RequestTooLarge):
+            continue
+        used += rows
+    changed = quota.changed(Limits(1, *after))
+    left = max(0, min(before[0] - used, after[0], after[1] - used))
+    got = 0
+    while True:
+        try:
+            changed.take(1)
+        except (QuotaExceeded, RequestTooLarge):
+            break
+        got += 1
+    assert got == left

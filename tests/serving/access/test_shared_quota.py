@@ -2,7 +2,9 @@
 
 import contextlib
 import shutil
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serving.access.quota import Limits, LocalQuota
-from serving.access.shared_quota import AWAY_SECONDS, INTERVAL_SECONDS, Counting, SharedQuota
+from serving.access.shared_quota import AWAY_SECONDS, INTERVAL_SECONDS, Counting, SharedQuota, Unheard
 from serving.settings import Settings
 from tests.project import Project, free_port
 from tests.serving.access import made
@@ -116,6 +120,84 @@ def test_without_redis_each_worker_counts_by_itself_or_nobody_is_answered(tmp_pa
         until_(lambda: not takes(opened, 51))  # of two workers each has half
         with serving(port, tmp_path):
             until_(lambda: takes(closed, 1))
+
+
+def test_what_was_let_through_without_redis_is_told_when_it_is_back(tmp_path: Path) -> None:
+    port = free_port()
+    limits = Limits(per_second=1, burst=100, per_day=1_000)
+    with worker(f"redis://127.0.0.1:{port}/0", limits) as quota:
+        with serving(port, tmp_path):
+            until_(lambda: takes(quota, 1) and quota.seen.taken)
+        until_(lambda: takes(quota, 1) and quota.unheard.rows >= 30)
+        alone = quota.unheard.rows
+        with serving(port, tmp_path):  # which has forgotten all
+            until_(lambda: quota.heard == alone)
+            assert quota.seen.used >= alone
+            assert quota.seen.level <= limits.capacity - alone
+
+
+@given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 50)), max_size=20), told=st.integers(0, 20))
+def test_of_what_was_let_through_each_row_is_told_once_and_on_its_day(rows: list[tuple[int, int]], told: int) -> None:
+    unheard, date, dates = Unheard(), 20_000, list[int]()
+    before = 0
+    for place, (days, number) in enumerate(rows):
+        if place == told:
+            before = unheard.rows
+        date += days
+        unheard = unheard.and_more(number, date)
+        dates += [date] * number
+    fresh = dates[before:]
+    assert unheard.since(before, date) == (len(fresh), fresh.count(date) if rows else 0)
+    assert unheard.since(before, date + 1) == (len(fresh), 0)
+
+
+def test_a_long_absence_of_redis_does_not_keep_a_caller_out_for_as_long_again() -> None:
+    limits = Limits(per_second=10, burst=100)
+    quota = Counting(Settings(quota_redis="redis://127.0.0.1:1/0")).quota("a", limits, LocalQuota("a", limits))
+    assert quota.spent(5, Unheard(36_000, 1), 1) == (110, 36_005)
+
+
+@contextlib.contextmanager
+def odd(port: int) -> Iterator[None]:
+    """A server that answers every command of Redis with what no client of it expects."""
+
+    class Answers(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for line in self.rfile:
+                if line.startswith(b"*"):
+                    self.wfile.write(b"+ODD\r\n")
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = daemon_threads = True
+
+    with Server(("127.0.0.1", port), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_no_answer_ends_the_counting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    with worker(f"redis://127.0.0.1:{port}/0", Limits(per_day=100)) as quota:
+        with odd(port):
+            quota.take(1)
+            until_(lambda: "quotas cannot be counted in Redis" in caplog.text)
+        with serving(port, tmp_path):
+            until_(lambda: takes(quota, 1) and quota.seen.taken)
+
+
+def test_a_change_of_limits_keeps_what_all_have_taken(url: str) -> None:
+    with worker(url, Limits(per_day=100)) as one, worker(url, Limits(per_day=100)) as other:
+        one.take(60)
+        until_(lambda: b'"day";r=40' in other.headers()[1][1])
+        assert other.changed(Limits(per_day=80)) is other
+        assert b'"day";q=80' in other.headers()[0][1]
+        assert not takes(other, 21)
+        assert takes(other, 20)
 
 
 def test_an_address_that_is_none_is_refused() -> None:
