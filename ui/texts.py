@@ -59,6 +59,12 @@ def of_column(column: Column, value: Any) -> str:
     return str(value)
 
 
+def titled(warning: str) -> str:
+    """A warning of the service, "distance_km: ...", with its column's title in place of the name."""
+    name, colon, rest = warning.partition(": ")
+    return f"{name.replace('_', ' ')}{colon}{rest}" if name.isidentifier() else warning
+
+
 def allowed(column: Column) -> str:
     """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
     unit = f" {column.unit}" if column.unit else ""

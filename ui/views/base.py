@@ -18,6 +18,7 @@ _templates = jinja2.Environment(
 _templates.filters |= {
     "number": texts.number,
     "percent": texts.percent,
+    "titled": texts.titled,
     "holds": texts.of_column,
     "place": lambda share: f"{100 * share:.2f}%",
 }
