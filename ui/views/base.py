@@ -1,6 +1,6 @@
 """The templates, and what every part of the page shows: headings, hints, problems."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -53,8 +53,3 @@ def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
 def hint(sentence: str) -> str:
     """A hint what to do next."""
     return filled("hint", sentence=sentence)
-
-
-def field_errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The service's errors for the value of one field."""
-    return filled("field_errors", errors=errors)
