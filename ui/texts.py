@@ -82,6 +82,8 @@ def usual(column: Column, deciles: Sequence[Any]) -> str:
         return ""
     least, low, *_, high, most = (_end(column, decile) for decile in deciles)
     unit = f" {column.unit}" if column.unit else ""
+    if (low, high) == (least, most):
+        return f"in training {least} to {most}{unit}"
     return f"in training mostly {low} to {high}{unit} (80 %), {least} to {most} in all"
 
 
@@ -95,8 +97,9 @@ def _end(column: Column, value: Any) -> str:
 
 
 def sentences(*parts: str) -> str:
-    """Those of the parts that are not empty, one after the other."""
-    return "; ".join(part for part in parts if part)
+    """Those of the parts that are not empty, one after the other, with a capital at the beginning."""
+    text = "; ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
 
 
 def reason(error: Mapping[str, Any]) -> str:

@@ -69,9 +69,7 @@ form.addEventListener('answered', ({detail}) => {
   answered = detail.answered;
   const wrong = fields.filter(one => tell(one, detail.errors[one.dataset.column] ?? []));
   if (wrong.length) reach(wrong[0]);
-  if (answered === props.value && (history.state || location.hash || answered !== initial)) {
-    writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
-  }
+  if (answered === props.value) writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
   mark();
   if (detail.again) setTimeout(() => form.isConnected && ask(), 1000 * detail.again);
 });
@@ -139,4 +137,5 @@ for (const group of document.querySelectorAll('#model-chooser, #version-chooser'
   for (const radio of group.querySelectorAll('input')) radio.name = group.id;
 }
 show();
-if (location.hash) restore();
+// not at once: Gradio sets the first value once more when this has run
+if (location.hash) setTimeout(restore);
