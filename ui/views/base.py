@@ -35,6 +35,11 @@ def login(problem: str) -> str:
     return filled("login", problem=problem)
 
 
+def first() -> str:
+    """What is shown until the scripts of the page have come."""
+    return filled("first")
+
+
 def log_out() -> str:
     """A button that ends a session."""
     return filled("log_out")
