@@ -112,6 +112,9 @@ def test_an_answer_to_a_form_that_has_changed_since_is_marked_at_once(visitor: V
     tenure.press("7")
     expect(note).to_be_visible()
     assert visitor.answer.evaluate("it => getComputedStyle(it).opacity < 1")
+    for name in ("Why", "What if", "Compare"):
+        expect(visitor.tab(name).locator(".hint").first).to_contain_text("under Ask")
+    visitor.tab("Ask")
     tenure.press("Backspace")  # as it was
     expect(note).to_have_count(0)
     tenure.press("7")
