@@ -54,7 +54,7 @@ def each_state(visitor: Visitor, api: Api, model: str) -> Iterator[None]:
     yield
     visitor.fill(MADE_WRONG[model])
     visitor.predict_button.click()
-    expect(visitor.shown.locator(".field-error")).to_be_visible()
+    expect(visitor.shown.locator(".field-error").filter(visible=True)).to_be_visible()
     yield
     visitor.fill(WARNED[model])
     expect(visitor.predict()).to_be_visible()

@@ -145,7 +145,7 @@ def test_errors_stand_below_their_fields_until_they_are_mended(visitor: Visitor,
     agrees(visitor.predict(), said, said_version := api.model("churn")["version"])
     visitor.fill({"tenure": None})
     visitor.predict_button.click()
-    error = visitor.page.locator(".field-error")
+    error = visitor.page.locator(".field-error").filter(visible=True)
     expect(error).to_have_count(1)
     expect(visitor.field("tenure").get_by_role("alert")).to_have_text("A value is needed.")
     expect(visitor.answer).to_have_count(0)

@@ -2,7 +2,7 @@
 const form = element.querySelector('form');
 const fields = [...form.querySelectorAll('[data-column]')];
 const initial = props.value;
-let answered = null;    // the value that the answer on the page is of
+let answered = null;    // the row that the answer on the page is of, as `current` writes rows
 let following = false;  // while the address is followed, it is not written
 
 const field = (one, selector) => one.querySelector(selector);
@@ -31,14 +31,22 @@ const showOther = one => {
 };
 const row = () => Object.fromEntries(fields.map(one => [one.dataset.column, held(one)]));
 
+// the page's own program writes rows in another order and with other blanks
+const current = () => JSON.stringify(row());
+const written = text => {
+  const values = JSON.parse(text);
+  return JSON.stringify(Object.fromEntries(fields.map(one => [one.dataset.column, values[one.dataset.column]])));
+};
+const isAnswered = () => answered === current();
+
 const mark = () => {
-  const stale = answered !== null && answered !== props.value;
+  const stale = answered !== null && !isAnswered();
   element.closest('.ask').toggleAttribute('data-stale', stale);
   const note = document.querySelector('#marks .marks');
   if (note) note.textContent = stale ? 'The form has changed since: press Predict.' : '';
 };
 const take = () => {
-  const text = JSON.stringify(row());
+  const text = current();
   if (text !== props.value) props.value = text;
   mark();
 };
@@ -55,9 +63,9 @@ form.addEventListener('input', event => {
 });
 form.addEventListener('change', () => {
   take();
-  writeAddress(row(), {push: Boolean(history.state?.answered), answered: props.value === answered});
+  writeAddress(row(), {push: Boolean(history.state?.answered), answered: isAnswered()});
 });
-form.addEventListener('remember', () => writeAddress(row(), {answered: props.value === answered}));
+form.addEventListener('remember', () => writeAddress(row(), {answered: isAnswered()}));
 form.addEventListener('submit', event => event.preventDefault());
 form.addEventListener('keydown', event => {
   if (event.key !== 'Enter' || event.target.tagName !== 'INPUT') return;
@@ -66,10 +74,12 @@ form.addEventListener('keydown', event => {
   ask();
 });
 form.addEventListener('answered', ({detail}) => {
-  answered = detail.answered;
+  show();
+  const same = detail.answered === props.value;  // browsers may hold a time in another form than it was given to them
+  answered = detail.answered === null ? null : same ? current() : written(detail.answered);
   const wrong = fields.filter(one => tell(one, detail.errors[one.dataset.column] ?? []));
   if (wrong.length) reach(wrong[0]);
-  if (answered === props.value) writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
+  if (isAnswered()) writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
   mark();
   if (detail.again) setTimeout(() => form.isConnected && ask(), 1000 * detail.again);
 });
@@ -110,7 +120,7 @@ const restore = () => {
   show();
   take();
   following = true;
-  if (wanted.row && props.value !== answered) ask();
+  if (wanted.row && !isAnswered()) ask();
   // a tab that is open shows the row as it was when it was opened
   if (wanted.tab === openTab() && wanted.tab !== 'ask' && props.value !== before) choose('ask');
   requestAnimationFrame(() => {
@@ -129,7 +139,7 @@ let tab = openTab();
 new MutationObserver(() => {
   if (openTab() === tab) return;
   tab = openTab();
-  if (!following) writeAddress(row(), {push: true, answered: props.value === answered});
+  if (!following) writeAddress(row(), {push: true, answered: isAnswered()});
 }).observe(tabs().querySelector('[role=tablist]'), {subtree: true, childList: true, attributes: true});
 
 // Gradio gives each radio button of a group a name of its own, so that each is a stop of its own for the keyboard
