@@ -3,6 +3,7 @@ const form = element.querySelector('form');
 const fields = [...form.querySelectorAll('[data-column]')];
 const initial = props.value;
 let answered = null;    // the row that the answer on the page is of, as `current` writes rows
+let waiting;            // to ask again, where nobody answered
 let following = false;  // while the address is followed, it is not written
 
 const field = (one, selector) => one.querySelector(selector);
@@ -81,7 +82,8 @@ form.addEventListener('answered', ({detail}) => {
   if (wrong.length) reach(wrong[0]);
   if (isAnswered()) writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
   mark();
-  if (detail.again) setTimeout(() => form.isConnected && ask(), 1000 * detail.again);
+  clearTimeout(waiting);
+  if (detail.again) waiting = setTimeout(() => form.isConnected && ask(), 1000 * detail.again);
 });
 const tell = (one, messages) => {
   const error = field(one, '.field-error');
