@@ -30,8 +30,8 @@ const until = (holds, seconds, what) => new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error(`no ${what} within ${seconds} s`)), 1000 * seconds);
 }).then(painted);
 const usable = () => {
-  const button = document.querySelector('#predict');
-  return button !== null && !button.disabled && button.offsetParent !== null;
+  const button = document.querySelector('#predict'), field = document.querySelector('#form :is(input, select)');
+  return [button, field].every(one => one !== null && !one.disabled && one.offsetParent !== null);
 };
 window.usable = until(usable, 60, 'form');
 window.expectAnswer = ([button, answer, seconds]) => {

@@ -95,7 +95,7 @@ def _guard(app: FastAPI, login: Users | str | None, frame_ancestors: str) -> Non
         app.add_middleware(Login, users=login, form=base.login)
     elif login is not None:
         app.add_middleware(Proxied, header=login)
-    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users))
+    app.add_middleware(Guarded, frame_ancestors=frame_ancestors, forms=isinstance(login, Users), first=base.first())
 
 
 def _lifespan(service: Service, files: Path) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

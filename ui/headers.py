@@ -21,6 +21,8 @@ _FRAME_ANCESTORS = re.compile(r"'none'|('self'|https?://[\w.*:\[\]-]+)( ('self'|
 _FILES = "/gradio_api/"
 """Below it are the files of visitors; what is HTML among them gets no rights at all."""
 _SANDBOX = f"default-src 'none'; sandbox; frame-ancestors {NOWHERE}"
+_APP = b"<gradio-app"
+"""Where Gradio's page begins; what is no page of its own has none."""
 _PARTS = (
     "default-src 'none'",
     "style-src 'self' 'unsafe-inline'",
@@ -46,9 +48,13 @@ def is_frame_ancestors(text: str) -> bool:
 class Guarded:
     """Adds the headers to the HTML of an application."""
 
-    def __init__(self, app: "ASGIApp", frame_ancestors: str = NOWHERE, *, forms: bool = False) -> None:
-        """Allow the page in frames of `frame_ancestors`, see `is_frame_ancestors`, and forms that send to it."""
+    def __init__(self, app: "ASGIApp", frame_ancestors: str = NOWHERE, *, forms: bool = False, first: str = "") -> None:
+        """Allow the page in frames of `frame_ancestors`, see `is_frame_ancestors`, and forms that send to it.
+
+        `first` is HTML that a browser shows until Gradio's scripts have come, which takes seconds on a slow line.
+        """
         self._app = app
+        self.first = first.encode()
         self._frame_ancestors = frame_ancestors
         self._forms = "'self'" if forms else "'none'"
 
@@ -91,7 +97,8 @@ class _Answer:
                 self._parts.append(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                message = {**message, "body": b"".join(self._parts)}
+                whole = b"".join(self._parts)
+                message = {**message, "body": whole.replace(_APP, self._guarded.first + _APP, 1)}
             await self._begin(message["body"])
         await self._send(message)
 
@@ -99,6 +106,8 @@ class _Answer:
         start, self._start = self._start, None
         if start is not None:
             told = self._guarded.told(self._path, body)
+            if self._parts and body:  # which may be longer now; the answer to HEAD has none
+                told["content-length"] = str(len(body))
             kept = [(name, value) for name, value in start["headers"] if name.decode() not in told]
             added = [(name.encode(), value.encode()) for name, value in told.items()]
             await self._send({**start, "headers": [*kept, *added]})

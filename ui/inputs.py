@@ -1,76 +1,79 @@
-"""The browser's native fields, where they are better than Gradio's: for dates, and for columns with very many names.
+"""Which of the browser's native inputs a column has in the form, and what stands beside it.
 
-They have a label, can be used by keyboard, and look as usual on phones. Templates use ${…} and not {{…}}: Gradio would
-fill in the latter first, and then run the result as JavaScript.
+They have a label, can be used by keyboard, and look as usual on phones; a list opens at what is chosen.
 """
 
-import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import gradio as gr
+from ui import texts
+from ui.described import Column, Model
 
-from ui.described import Column
-from ui.service import ServiceError
-
-TYPES = {"date": "date", "timestamp": "datetime-local"}
+FEW = 4
+SHORT = 40
+"""Up to so many choices, of so many letters in all, are radio buttons; others are a list."""
+NOT_GIVEN = ""
+"""The choice that stands for a missing value; no column takes an empty text."""
+_TYPES = {"date": "date", "timestamp": "datetime-local"}
 """The kinds of columns that browsers have a field for, and its HTML type."""
-Suggest = Callable[[str, str], Awaitable[list[str]]]
-"""Returns the names of a column that a text may stand for."""
-_FIELD = """
-<label class="own-field"><span class="field-label">${title}</span><span class="field-help">${help}</span>
-<input type="${type}" step="${step}" list="${list}" autocomplete="off"></label>
-<datalist id="names-of-${column}"></datalist>
-"""
-_SCRIPT = """
-const input = element.querySelector('input');
-const show = () => { if (input.value !== (props.value ?? '')) input.value = props.value ?? ''; };
-show();
-watch('value', show);
-input.addEventListener('change', () => { props.value = input.value; trigger('input'); });
-"""
-_SUGGESTING = """
-const names = element.querySelector('datalist');
-const suggest = async () => {
-  const typed = input.value;
-  const found = await server.names(typed);
-  if (input.value === typed) names.replaceChildren(...found.map(name => new Option(name, name)));
-};
-input.addEventListener('focus', suggest);
-input.addEventListener('input', suggest);
-input.addEventListener('keydown', event => {
-  if (event.key === 'Enter') { props.value = input.value; trigger('submit'); }
-});
-"""
+_NUMBERS = ("integer", "real")
 
 
-def field(column: Column, value: Any, suggest: Suggest | None, *, title: str, hint: str) -> gr.HTML:
-    """The field of a column of `TYPES`, or of one with very many names, which `suggest` finds.
+@dataclass(frozen=True)
+class Input:
+    """The input of a column.
 
-    Args:
+    Attributes:
         column: the column.
-        value: the initial value.
-        suggest: looks up the names for a typed text; None for a column of `TYPES`.
-        title: the label, escaped.
-        hint: the text below the label, escaped.
+        label: its title, with its unit.
+        help: what it is, what is allowed, and what was usual in training.
+        kind: "check", "radio", "list", "open list" (to which a name may be added), "names" (which the service
+            suggests), or a type of HTML's inputs.
+        choices: values and how they are called, for those with choices.
+        keys: the keys that a phone shows, by HTML's `inputmode`.
     """
 
-    async def names(typed: Any) -> list[str]:
-        with contextlib.suppress(ServiceError):  # a field without suggestions is still a field
-            return await suggest(column.name, str(typed)) if suggest is not None else []
-        return []
+    column: Column
+    label: str
+    help: str
+    kind: str
+    choices: Sequence[tuple[str, str]] = ()
+    keys: str = "text"
 
-    return gr.HTML(
-        value,
-        html_template=_FIELD,
-        js_on_load=_SCRIPT if suggest is None else f"{_SCRIPT}{_SUGGESTING}",
-        apply_default_css=False,
-        container=True,
-        server_functions=[names] if suggest is not None else None,
-        title=title,
-        help=hint,
-        column=column.name,
-        list=f"names-of-{column.name}" if suggest is not None else "",
-        type=TYPES.get(column.kind, "text"),
-        step="1" if column.kind == "timestamp" else "",
-    )
+
+def of(model: Model, column: Column) -> Input:
+    """The input of a column of a model."""
+    unit = f" ({column.unit})" if column.unit and column.unit not in column.title.split() else ""
+    choices = _choices(column)
+    help_ = texts.sentences(column.help, texts.allowed(column), texts.usual(column, model.spread(column).deciles))
+    return Input(column, f"{column.title}{unit}", help_, _kind(model, column, choices), choices, _keys(column))
+
+
+def chosen(column: Column) -> bool:
+    """Whether its values are chosen from a list."""
+    return bool(column.choices) or (column.kind == "flag" and column.nullable)
+
+
+def _kind(model: Model, column: Column, choices: Sequence[tuple[str, str]]) -> str:
+    if column.kind == "flag" and not column.nullable:
+        return "check"
+    if not choices:
+        return "names" if model.spread(column).names else _TYPES.get(column.kind, "text")
+    if column.unseen == "warn":
+        return "open list"
+    short = len(choices) <= FEW and sum(len(name) for _, name in choices) <= SHORT
+    return "radio" if short else "list"
+
+
+def _choices(column: Column) -> list[tuple[str, str]]:
+    if not chosen(column):
+        return []
+    missing = [(NOT_GIVEN, texts.MISSING)] if column.nullable else []
+    return [*missing, *((name, name) for name in column.choices or ("yes", "no"))]
+
+
+def _keys(column: Column) -> str:
+    """Where a number may be negative, all keys: some phones have no minus among those of numbers."""
+    if column.kind not in _NUMBERS or column.ge is None or column.ge < 0:
+        return "text"
+    return "numeric" if column.kind == "integer" else "decimal"

@@ -7,12 +7,24 @@ from typing import Any
 
 import gradio as gr
 
+from ui import form
 from ui.described import Model
-from ui.service import Service, ServiceError
+from ui.service import Away, Service, ServiceError
 from ui.tabs import about, ask, common, compare, many, watch, what_if, why
 from ui.views import base
 
 _MODEL_IN_URL, _VERSION_IN_URL = "model", "version"
+_AGAIN_SECONDS = 5.0
+"""A page that could not be opened is opened again so often."""
+_TO_URL = """(model, version) => {
+  const url = new URL(location.href);
+  url.searchParams.set('model', model);
+  if (version) url.searchParams.set('version', version); else url.searchParams.delete('version');
+  url.hash = '';
+  history.pushState(null, '', url);
+  return VALUES;
+}"""
+"""Puts the choice into the address; the row of another model is none of this."""
 _OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 """The event options for opening a page: all visitors at the same time, however long the service takes."""
 _LOOKED_AGAIN_SECONDS = 0.02
@@ -45,10 +57,15 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
         version_chooser = gr.Radio([], label="Version", visible=False, interactive=True, elem_id="version-chooser")
         failure = gr.HTML(visible=False, js_on_load=None)
         again = gr.Button("Try again", visible=False)
+        timer = gr.Timer(_AGAIN_SECONDS, active=False)
 
         async def load(name: str | None, version: str | None, request: gr.Request) -> list[Any]:
             query = request.query_params
-            return await _opening(service, (name, query.get(_MODEL_IN_URL)), (version, query.get(_VERSION_IN_URL)))
+            of_url = query.get(_VERSION_IN_URL) if name in (None, query.get(_MODEL_IN_URL)) else None
+            return await _opening(service, name or query.get(_MODEL_IN_URL), version or of_url)
+
+        async def load_other(name: str) -> list[Any]:
+            return await _opening(service, name, None)
 
         # one at a time: the limit is over all visitors, and a rendering takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
@@ -59,47 +76,64 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
                 _model(service, current.model, folder)
 
         choosers = [chooser, version_chooser]
-        for event in (page.load, again.click, chooser.input, version_chooser.input):
-            event(load, choosers, [opened, *choosers, failure, again], **_OPENING)
+        outputs = [opened, *choosers, failure, again, timer]
+        for event in (page.load, again.click, timer.tick):
+            event(load, choosers, outputs, **_OPENING)
+        chooser.input(load_other, [chooser], outputs, js=_TO_URL.replace("VALUES", "[model]"), **_OPENING)
+        to_url = _TO_URL.replace("VALUES", "[model, version]")
+        version_chooser.input(load, choosers, outputs, js=to_url, **_OPENING)
     return page
 
 
-async def _opening(service: Service, name: Sequence[str | None], version: Sequence[str | None]) -> list[Any]:
+async def _opening(service: Service, name: str | None, version: str | None) -> list[Any]:
     """What is opened, which models and versions are to choose from, and why there is nothing.
 
-    The first of `name` and of `version` that the service has is opened, or else what answers by itself.
+    Where no name or no version is wanted, it is the one that answers by itself. Another than the wanted one is not
+    opened: who has a link would take its answers for those of that model.
     """
     names: list[str] = []
-    selected, versions, model, why = None, [], None, ""
+    versions: list[Model] = []
+    selected, model, why, away = name, None, "", False
     try:
         names = await service.names()
-        selected = _first(name, names)
-        versions = await service.versions(selected)
-        wanted = _first(version, [each.version for each in versions])
-        model = next(each for each in versions if each.version == wanted)
+        selected = name or names[0]
+        if selected in names:
+            versions = await service.versions(selected)
+            model = next((each for each in versions if version in (None, each.version)), None)
+        why = _none_of(selected, names, version)
+    except Away as error:
+        why, away = f"{error} This page asks again every {_AGAIN_SECONDS:.0f} seconds.", True
     except ServiceError as error:
-        why = base.problem(str(error))
+        why = str(error)
     labels = [(each.label, each.version) for each in versions]
     return [
         Opened(model),
-        gr.update(choices=names, value=selected, visible=len(names) > 1),
-        gr.update(choices=labels, value=model.version if model else None, visible=len(labels) > 1),
-        gr.update(value=why, visible=model is None),
-        gr.update(visible=model is None),
+        _to_choose(names, selected if selected in names else None, model),
+        _to_choose(labels, model.version if model else None, model),
+        gr.update(value=base.problem(why), visible=model is None),
+        gr.update(visible=model is None and not names),
+        gr.Timer(active=away),
     ]
 
 
-def _first(wanted: Sequence[str | None], present: Sequence[str]) -> str:
-    """The first that is wanted and present, or else the first that is present."""
-    return next((each for each in wanted if each is not None and each in present), present[0])
+def _to_choose(choices: Sequence[Any], value: str | None, model: Model | None) -> dict[str, Any]:
+    """What there is to choose from: where a model is open, only if there are others."""
+    update: dict[str, Any] = gr.update(choices=choices, value=value, visible=len(choices) > (model is not None))
+    return update
+
+
+def _none_of(name: str, names: Sequence[str], version: str | None) -> str:
+    """That there is no such model, or no such version of it."""
+    if name not in names:
+        return f"There is no model '{name}' here. Choose another."
+    return f"The model '{name}' has no version '{version}' here. Choose another."
 
 
 def _model(service: Service, model: Model, folder: Path) -> None:
-    gr.HTML(base.heading(model), js_on_load=None)
+    gr.HTML(base.heading(model), js_on_load=form.script("copy"), apply_default_css=False)
     context = common.Context(service, model, folder)
     with gr.Tabs():
-        fields = ask.build(context)
-        widgets: list[Any] = [field.widget for field in fields]
+        widgets: list[Any] = [ask.build(context)]
         why.build(context, widgets)
         what_if.build(context, widgets)
         compare.build(context, widgets)

@@ -39,12 +39,20 @@ _OF_THE_PAGE: dict[int, tuple[str, str]] = {
     ),
 }
 """Where the page is refused, and not what a visitor entered: a sentence for visitors, and what its owner must do."""
+_STRANGE = "What the service says is not what this page reads. Its owner finds in the page's log what is wrong."
 _SEVERAL = httpx.Limits(max_connections=32, max_keepalive_connections=8)
 _log = logging.getLogger("boxwood.page")
 
 
 class ServiceError(Exception):
     """The service gave no answer; the text is a sentence for people that says why."""
+
+
+class Away(ServiceError):
+    """Nothing answers, which may be over soon."""
+
+    def __init__(self) -> None:
+        super().__init__("The service does not answer just now.")
 
 
 class Refused(ServiceError):
@@ -112,7 +120,7 @@ class Service:
         document = _document(await self._ask("GET", "/v1/models"))
         names = document.get("models")
         if not isinstance(names, list) or not names:
-            raise ServiceError(f"What answers at {self.url} lists no models. Is it a Boxwood service?")
+            raise self._strange("it lists no models")
         return [str(name) for name in names]
 
     async def versions(self, name: str) -> list[Model]:
@@ -127,9 +135,7 @@ class Service:
         try:
             return Model.model_validate(document)
         except ValidationError as error:
-            raise ServiceError(
-                f"What {self.url} says of '{place}' is not what this page reads: {error.errors()[0]['msg']}."
-            ) from error
+            raise self._strange(f"what it says of '{place}' is {error}") from error
 
     async def like(self, place: str, column: str, text: str) -> list[str]:
         """The names of a category that a text may stand for; raises ServiceError."""
@@ -151,10 +157,7 @@ class Service:
         try:
             return Verdict.model_validate(_document(answer))
         except ValidationError as error:
-            raise ServiceError(
-                f"What {self.url} says of the answers of '{name}' is not what this page reads: "
-                f"{error.errors()[0]['msg']}."
-            ) from error
+            raise self._strange(f"what it says of the answers of '{name}' is {error}") from error
 
     async def predict(
         self, place: str, rows: list[Row], *, partial: bool = False, raw: bool = False, patience: float = 3
@@ -208,24 +211,22 @@ class Service:
             await asyncio.sleep(pause)
         document = _document(answer)
         if answer.status_code == 422:
-            raise Refused(_detail(answer), document.get("errors", []))
+            raise Refused(_detail(answer), _worded(rows, document.get("errors", [])))
         try:
             answers = document["predictions" if verb == "predict" else "explanations"]
-            return Answers(answers, document["model_version"], document.get("errors", []), seconds)
+            return Answers(answers, document["model_version"], _worded(rows, document.get("errors", [])), seconds)
         except KeyError as error:
-            raise ServiceError(
-                f"The service at {self.url} answered without {error}. Is it a Boxwood service?"
-            ) from error
+            raise self._strange(f"its answer is without {error}") from error
 
     async def _ask(self, method: str, path: str, *, good: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, path, **options)
         except httpx.TimeoutException as error:
-            raise ServiceError(f"The service at {self.url} did not answer in time. Try again.") from error
+            self._tell(0, "%s did not answer %s in time", self.url, path)
+            raise ServiceError("The service did not answer in time. Try again.") from error
         except httpx.HTTPError as error:
-            raise ServiceError(
-                f"The service at {self.url} cannot be reached: {str(error) or type(error).__name__}."
-            ) from error
+            self._tell(0, "%s cannot be reached: %s", self.url, str(error) or type(error).__name__)
+            raise Away from error
         if answer.status_code not in good:
             raise self._refusal(answer)
         return answer
@@ -236,11 +237,30 @@ class Service:
         if known is None:
             return ServiceError(_detail(answer))
         to_visitors, to_the_owner = known
-        now = time.monotonic()
-        if now >= self._told.get(answer.status_code, now):
-            self._told[answer.status_code] = now + _TOLD_SECONDS
-            _log.error("%s refused the page: %d %s %s", self.url, answer.status_code, _detail(answer), to_the_owner)
+        status = answer.status_code
+        self._tell(status, "%s refused the page: %d %s %s", self.url, status, _detail(answer), to_the_owner)
         return ServiceError(to_visitors.format(wait=texts.wait(_retry_after(answer))))
+
+    def _strange(self, what: str) -> ServiceError:
+        """The error of an answer that no Boxwood service gives."""
+        self._tell(1, "What answers at %s is no Boxwood service, or of another release: %s", self.url, what)
+        return ServiceError(_STRANGE)
+
+    def _tell(self, kind: int, sentence: str, *values: object) -> None:
+        """Tell the owner in the log, of each kind of trouble once a minute."""
+        now = time.monotonic()
+        if now >= self._told.get(kind, now):
+            self._told[kind] = now + _TOLD_SECONDS
+            _log.error(sentence, *values)
+
+
+def _worded(rows: Sequence[Row], errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The errors of rows; of a value that is missing in words for people, who know nothing of null."""
+
+    def missing(error: dict[str, Any]) -> bool:
+        return error.get("column") in rows[error["row"]] and rows[error["row"]][error["column"]] is None
+
+    return [{**error, "message": "A value is needed."} if missing(error) else error for error in errors]
 
 
 def _query(partial: bool, raw: bool) -> list[tuple[str, str]]:
@@ -253,7 +273,8 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise ServiceError(f"{answer.url} answered with something else than JSON. Is it a Boxwood service?")
+        _log.error("%s answered with something else than JSON", answer.url)
+        raise ServiceError(_STRANGE)
     return document
 
 
@@ -262,7 +283,7 @@ def _detail(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"The service answered {answer.status_code} {answer.reason_phrase} at {answer.url.path}."
+        return f"The service answered {answer.status_code} {answer.reason_phrase}."
 
 
 def _retry_after(answer: httpx.Response) -> float:

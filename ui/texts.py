@@ -1,6 +1,7 @@
 """Formatting of values for people."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ui.described import Column
@@ -59,6 +60,12 @@ def of_column(column: Column, value: Any) -> str:
     return str(value)
 
 
+def titled(warning: str) -> str:
+    """A warning of the service, "distance_km: ...", with its column's title in place of the name."""
+    name, colon, rest = warning.partition(": ")
+    return f"{name.replace('_', ' ')}{colon}{rest}" if name.isidentifier() else warning
+
+
 def allowed(column: Column) -> str:
     """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
     unit = f" {column.unit}" if column.unit else ""
@@ -67,6 +74,38 @@ def allowed(column: Column) -> str:
     if column.ge is not None:
         return f"{number(column.ge)}{unit} or more"
     return f"{number(column.le)}{unit} or less" if column.le is not None else ""
+
+
+def usual(column: Column, deciles: Sequence[Any]) -> str:
+    """Which values were usual in training: "in training mostly 8 to 65 h (80 %), 0 to 72 in all"."""
+    if not deciles:
+        return ""
+    least, low, *_, high, most = (_end(column, decile) for decile in deciles)
+    unit = f" {column.unit}" if column.unit else ""
+    if (low, high) == (least, most):
+        return f"in training {least} to {most}{unit}"
+    return f"in training mostly {low} to {high}{unit} (80 %), {least} to {most} in all"
+
+
+def _end(column: Column, value: Any) -> str:
+    if isinstance(value, str):
+        return value[:16].replace("T", " ")  # without the seconds
+    if column.kind != "integer":
+        return number(value)
+    # a number without a unit may be a year
+    return f"{value:,.0f}" if column.unit or abs(value) >= 10_000 else f"{value:.0f}"
+
+
+def sentences(*parts: str) -> str:
+    """Those of the parts that are not empty, one after the other, with a capital at the beginning."""
+    text = "; ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
+
+
+def reason(error: Mapping[str, Any]) -> str:
+    """Why a value was refused, and what would not be."""
+    expected = error.get("expected")
+    return f"{error['message']}. Known: {', '.join(expected)}" if expected else str(error["message"])
 
 
 def span(low: float | None, high: float | None, unit: str | None) -> str:

@@ -31,6 +31,7 @@ class Script:
         made = self._queued(self._targeted(self._first, "change"), [None])["render_config"]
         self._parts |= {part["id"]: part for part in made["components"]}
         self._events = made["dependencies"]
+        self.failure = str(brought[3]["value"])
         return list(brought[1:3])
 
     def tell(self, label: str, event: str, **changes: Any) -> list[Any]:

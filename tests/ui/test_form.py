@@ -1,14 +1,15 @@
 """The form: a field for whatever column a contract may have, whose values come back as the row that was shown."""
 
+import json
+import re
 from typing import Any
 
-import gradio as gr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ui import form
-from ui.described import Column, Model
+from ui.described import Column, Model, Reference, Spread
 
 FLAG, NUMBER = st.booleans(), st.integers(-1_000, 1_000)
 DATES = st.dates().map(lambda day: day.isoformat())
@@ -41,49 +42,96 @@ def columns(draw: st.DrawFn) -> tuple[Column, Any]:
     return Column(**said), draw(st.none() | values if said["nullable"] else values)
 
 
-def model(column: Column) -> Model:
-    """One with that column."""
+def model(column: Column, **spread: Any) -> Model:
+    """One with that column, of which training saw so much."""
     target = Column(name="y", kind="real", role="target")
-    return Model(name="m", version="1", title="A model", contract=(column, target))
-
-
-async def suggest(column: str, text: str) -> list[str]:
-    return [column, text]
+    reference = Reference(columns={column.name: Spread.model_validate(spread)})
+    return Model(name="m", version="1", title="A model", contract=(column, target), reference=reference)
 
 
 @given(columns(), st.booleans())
 def test_what_a_form_shows_is_what_it_sends(drawn: tuple[Column, Any], many: bool) -> None:
     column, value = drawn
-    many = many and column.kind == "category" and not column.choices
-    described = model(column)
-    widget: Any = form.widget(column, suggest if many else None)
-    [shown] = form.shown(described, {"x": value})
-    arrived = widget.preprocess(widget.postprocess(shown))
-    assert form.sent(described, [arrived]) == {"x": value}
-    assert widget.interactive or isinstance(widget, gr.HTML)  # in a rendering others are only shown by default
+    described = model(column, names=5_000 if many else 0)
+    assert form.sent(described, [form.shown(described, {"x": value})]) == {"x": value}
+    assert 'data-column="x"' in form.markup(described)
+
+
+def sent(column: Column, typed: str) -> Any:
+    """What is sent of what was typed."""
+    return form.sent(model(column), [json.dumps({"x": typed})])["x"]
 
 
 def test_a_number_that_is_not_given_is_null_and_a_whole_one_an_integer() -> None:
-    described = model(Column(name="x", kind="integer", nullable=True))
-    assert form.sent(described, [None]) == {"x": None}
-    [sent] = form.sent(described, [3.0]).values()
-    assert (sent, type(sent)) == (3, int)
-    assert form.sent(described, [3.5]) == {"x": 3.5}  # the service says that it is no integer
+    column = Column(name="x", kind="integer", nullable=True)
+    assert sent(column, " ") is None
+    assert (sent(column, "3.0"), type(sent(column, "3.0"))) == (3, int)
+    assert sent(column, "9007199254740993") == 9007199254740993
+    assert sent(column, "3.5") == 3.5  # the service says that it is no integer
+
+
+@pytest.mark.parametrize("typed", ["1,200", "1_200", "12 km", "nan", "inf", "1e999", "٣"])
+def test_what_is_no_number_is_left_as_it_was_typed_and_so_refused_by_the_service(typed: str) -> None:
+    for kind in ("integer", "real"):
+        assert sent(Column(name="x", kind=kind), typed) == typed
+
+
+def test_nothing_is_clamped() -> None:
+    assert sent(Column(name="x", kind="real", ge=0, le=10), "-5") == -5
 
 
 @pytest.mark.parametrize(
-    ("sent", "shown"), [("2024-01-31T10:00:00Z", "2024-01-31T10:00:00"), ("2024-01-31T10:00", "2024-01-31T10:00:00")]
+    ("row", "shown"), [("2024-01-31T10:00:00Z", "2024-01-31T10:00:00"), ("2024-01-31T10:00", "2024-01-31T10:00:00")]
 )
-def test_the_browsers_field_for_moments_has_no_time_zone_and_perhaps_no_seconds(sent: str, shown: str) -> None:
-    described = model(Column(name="x", kind="timestamp"))
-    assert form.shown(described, {"x": sent}) == [shown]
-    assert form.sent(described, [sent[:16]]) == {"x": shown}
+def test_the_browsers_field_for_moments_has_no_time_zone_and_perhaps_no_seconds(row: str, shown: str) -> None:
+    column = Column(name="x", kind="timestamp")
+    assert json.loads(form.shown(model(column), {"x": row})) == {"x": shown}
+    assert sent(column, row[:16]) == shown
 
 
-def test_errors_stand_below_their_column_and_are_escaped() -> None:
-    described = model(Column(name="x", kind="integer"))
-    [mark] = form.marked(described.inputs, [{"row": 0, "column": "x", "message": "'<b>' is not an integer"}])
-    assert mark["visible"]
-    assert "&lt;b&gt;" in mark["value"]
-    [mark] = form.marked(described.inputs, [])
-    assert not mark["visible"]
+def test_marks_say_what_is_wrong_and_what_would_be_right() -> None:
+    error = {"row": 0, "column": "x", "message": "'busines' is not a cabin", "expected": ["economic", "premium"]}
+    said = {"answered": None, "errors": {"x": ["'busines' is not a cabin. Known: economic, premium"]}, "again": 5.0}
+    assert json.loads(form.marked(None, [error], again=5.0)) == said
+
+
+def test_many_fields_begin_with_what_matters_most_and_fold_the_others() -> None:
+    columns = tuple(Column(name=f"x{place}", kind="real") for place in range(form.MOST_SHOWN + 1))
+    metrics = {"importance": {"columns": {"x20": 3.0, "x7": 2.0}}}
+    target = Column(name="y", kind="real", role="target")
+    markup = form.markup(Model(name="m", version="1", title="A", contract=(*columns, target), metrics=metrics))
+    named = re.findall(r'data-column="(\w+)"', markup)
+    assert named[:3] == ["x20", "x7", "x0"]
+    assert sorted(named) == sorted(column.name for column in columns)
+    assert markup[: markup.index("<details")].count("data-column") == form.FIRST
+    few = Model(name="m", version="1", title="A", contract=(*columns[:3], target), metrics=metrics)
+    assert re.findall(r'data-column="(\w+)"', form.markup(few)) == ["x0", "x1", "x2"]
+
+
+@pytest.mark.parametrize(
+    ("said", "deciles", "shown"),
+    [
+        (
+            {"unit": "km"},
+            [0, 1_200, *range(7), 9_800, 12_000],
+            "mostly 1,200 to 9,800 km (80 %), 0 to 12,000",
+        ),
+        (
+            {"kind": "integer"},
+            [1_950, 1_999, *range(7), 2_010, 2_020],
+            "mostly 1999 to 2010 (80 %), 1950 to 2020",
+        ),
+        ({}, [1, 1, *range(7), 9, 9], "In training 1 to 9"),
+        ({"kind": "date"}, ["2020-01-01", *["2021-01-01"] * 9, "2022-01-01"], "mostly 2021-01-01 to 2021-01-01 (80 %)"),
+        ({"ge": 0, "help": "Time"}, [], "Time; 0 or more"),
+    ],
+)
+def test_a_field_says_what_was_usual_in_training(said: dict[str, Any], deciles: list[Any], shown: str) -> None:
+    described = model(Column(**{"name": "x", "kind": "real", **said}), deciles=deciles)
+    assert shown in form.markup(described)
+
+
+def test_what_others_wrote_is_text_in_the_form() -> None:
+    hostile = "<img src=x onerror=alert(1)>${alert(1)}"
+    markup = form.markup(model(Column(name="x", kind="category", help=hostile, choices=(hostile, 'b"'))))
+    assert "<img" not in markup

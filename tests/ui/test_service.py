@@ -12,7 +12,7 @@ import pytest
 
 from tests.project import free_port
 from ui.identity import GoogleIdentity
-from ui.service import Refused, Service, ServiceError
+from ui.service import Away, Refused, Service, ServiceError
 
 T = TypeVar("T")
 Answer = tuple[int, dict[str, str], bytes]
@@ -93,21 +93,41 @@ def test_refused_rows_come_with_their_errors(client: httpx.Client, row: dict[str
     assert [error["row"] for error in answers.errors] == [0]
 
 
-def test_what_is_no_service_gets_a_sentence(client: httpx.Client) -> None:
+def test_a_value_that_is_missing_is_said_in_words_for_people(client: httpx.Client, row: dict[str, Any]) -> None:
+    url, wrong = str(client.base_url), row | {"cabin": None}
+    with pytest.raises(Refused) as caught:
+        asked(url, lambda service: service.predict("flights", [wrong]))
+    [error] = caught.value.errors
+    assert (error["column"], error["message"]) == ("cabin", "A value is needed.")
+    answers = asked(url, lambda service: service.predict("flights", [row, wrong], partial=True))
+    assert [(error["row"], error["message"]) for error in answers.errors] == [(1, "A value is needed.")]
+
+
+def test_what_is_no_service_gets_a_sentence_and_its_owner_the_reason(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(ServiceError, match=f"The service at {nobody} cannot be reached"):
+    with pytest.raises(Away, match=r"^The service does not answer just now\.$"):
         asked(nobody, Service.names)
+    assert f"{nobody} cannot be reached: " in caplog.text
     with pytest.raises(ServiceError, match="There is no model 'nothing' here"):
         asked(str(client.base_url), lambda service: service.model("nothing"))
     cases: list[tuple[Answer, str]] = [
         ((200, {}, b"<html>"), "something else than JSON"),
         ((200, {}, b'{"models": []}'), "lists no models"),
         ((200, {}, b"[1]"), "something else than JSON"),
-        ((405, {}, b"no"), "The service answered 405 Method Not Allowed at /v1/models."),
     ]
-    for answer, sentence in cases:
-        with odd(answer) as (url, _), pytest.raises(ServiceError, match=sentence):
+    for answer, reason in cases:
+        caplog.clear()
+        with odd(answer) as (url, _), pytest.raises(ServiceError, match="is not what this page reads"):
             asked(url, Service.names)
+        assert url in caplog.text
+        assert reason in caplog.text
+    with (
+        odd((405, {}, b"no")) as (url, _),
+        pytest.raises(ServiceError, match=r"The service answered 405 Method Not Allowed\."),
+    ):
+        asked(url, Service.names)
     with odd((200, {}, b'{"name": "x"}')) as (url, _), pytest.raises(ServiceError, match="is not what this page reads"):
         asked(url, lambda service: service.model("x"))
 
@@ -176,7 +196,7 @@ def test_a_service_below_a_path_is_asked_there() -> None:
     assert seen[0][0] == "/behind/v1/models"
 
 
-def test_a_private_service_sees_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_service_sees_who_asks(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     with odd((200, {}, b"token-1")) as (metadata, tokens), odd((200, {}, b'{"models": ["x"]}')) as (url, seen):
         monkeypatch.setenv("GCE_METADATA_HOST", metadata.removeprefix("http://"))
 
@@ -190,5 +210,6 @@ def test_a_private_service_sees_who_asks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert path.endswith("/identity?audience=https%3A%2F%2Ffares.run.app")
     assert headers["metadata-flavor"] == "Google"
     monkeypatch.setenv("GCE_METADATA_HOST", f"127.0.0.1:{free_port()}")
-    with odd((200, {}, b"{}")) as (url, _), pytest.raises(ServiceError, match=r"no identity token from 127\.0\.0\.1"):
+    with odd((200, {}, b"{}")) as (url, _), pytest.raises(Away):
         asked(url, Service.names, GoogleIdentity("https://fares.run.app"))
+    assert "no identity token from 127.0.0.1" in caplog.text

@@ -67,5 +67,8 @@ def test_a_visitor_chooses_among_versions(service: httpx.Client, row: dict[str, 
             assert f'data-value="{said["interval"]["low"]}"' in answer
             assert chosen in answer
             assert f"flights:{chosen}" in script.tell("Model", "select")[0]
-        for named, opened in ((second, second), ("gone", first)):
-            assert Script(visitor, version=named).choosers[1]["value"] == opened
+        assert Script(visitor, version=second).choosers[1]["value"] == second
+        for named, said in (("gone", {"version": "gone"}), ("nosuch", {"model": "nosuch"})):
+            nothing = Script(visitor, **said)
+            assert nothing.choosers[1]["value"] is None
+            assert f"'{named}' here. Choose another." in nothing.failure

@@ -72,26 +72,38 @@ class Visitor:
     def field(self, name: str) -> Locator:
         """The place of a column in the form."""
         title = re.compile(rf"^\s*{name.replace('_', ' ')}( \(.*\))?\s*$")
-        label = self.page.locator("[data-testid=block-info], .field-label, .label-text").filter(has_text=title)
-        return self.page.locator(".field").filter(has=label)
+        return self.page.locator(".field").filter(has=self.page.locator(".field-label").filter(has_text=title))
 
     def fill(self, row: Mapping[str, Any]) -> None:
         """Fill fields as their widgets want it."""
         for name, value in row.items():
             field = self.field(name)
             expect(field).to_have_count(1)
-            if field.get_by_role("combobox").count():
-                field.get_by_role("combobox").fill(str(value))
-                field.get_by_role("combobox").press("Enter")
-                expect(field.get_by_role("combobox")).to_have_value(str(value))
+            if field.locator("select").count():
+                self._choose(field, str(value))
             elif field.get_by_role("radio").count():
                 field.get_by_role("radio", name=str(value), exact=True).check()
             elif field.get_by_role("checkbox").count():
                 field.get_by_role("checkbox").set_checked(value)
             else:
-                entry = field.locator("input[type=number], input[type=date]")
+                entry = field.locator("input")
                 entry.fill("" if value is None else str(value))
                 entry.blur()
+
+    def _choose(self, field: Locator, value: str) -> None:
+        """Choose from a list, or type what is not in it."""
+        known = field.locator("option:not([data-other])").evaluate_all("all => all.map(one => one.value)")
+        if value in known:
+            field.locator("select").select_option(value)
+            return
+        field.locator("select").select_option(label="Another name …")
+        field.locator(".other").fill(value)
+        field.locator(".other").blur()
+
+    def go(self, address: str) -> "Visitor":
+        """Open another address of the page, as it is."""
+        self.page.goto(address)
+        return self
 
     def predict(self) -> Locator:
         """Press Predict; the answer that stands there already may be the one before."""

@@ -39,6 +39,11 @@ def html(hint: str) -> gr.HTML:
     return gr.HTML(base.hint(hint) if hint else "", html_template=_LIVE, js_on_load=None, apply_default_css=False)
 
 
+def of_the_form() -> None:
+    """That a tab is of the form's row, which may have changed since it was asked."""
+    gr.HTML(base.hint("Of the form's row as it is now; change it under Ask."), js_on_load=None, apply_default_css=False)
+
+
 async def or_problem(view: Callable[[], Awaitable[str]]) -> str:
     """A view, or the reason why there is none."""
     try:

@@ -15,6 +15,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
     """The form's row with other values in one column."""
     model = context.model
     with gr.Tab("What if", id="what-if") as tab:
+        common.of_the_form()
         names = [(column.title, column.name) for column in model.inputs]
         chooser = gr.Dropdown(
             names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"

@@ -13,6 +13,7 @@ from ui.views import case
 def build(context: common.Context, widgets: list[Any]) -> None:
     """The explanation of the form's row; of several classes, of the predicted one until another is chosen."""
     with gr.Tab("Why", id="why") as tab:
+        common.of_the_form()
         chooser = gr.Dropdown([], label="Class to explain", visible=False, interactive=True, elem_id="why-class")
         output = common.html("")
 

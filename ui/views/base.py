@@ -1,6 +1,6 @@
 """The templates, and what every part of the page shows: headings, hints, problems."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -18,6 +18,7 @@ _templates = jinja2.Environment(
 _templates.filters |= {
     "number": texts.number,
     "percent": texts.percent,
+    "titled": texts.titled,
     "holds": texts.of_column,
     "place": lambda share: f"{100 * share:.2f}%",
 }
@@ -32,6 +33,11 @@ def filled(template: str, **values: Any) -> str:
 def login(problem: str) -> str:
     """A whole page that asks for a name and a password, with the reason why the last ones were not taken."""
     return filled("login", problem=problem)
+
+
+def first() -> str:
+    """What is shown until the scripts of the page have come."""
+    return filled("first")
 
 
 def log_out() -> str:
@@ -52,8 +58,3 @@ def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
 def hint(sentence: str) -> str:
     """A hint what to do next."""
     return filled("hint", sentence=sentence)
-
-
-def field_errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The service's errors for the value of one field."""
-    return filled("field_errors", errors=errors)
