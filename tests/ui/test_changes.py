@@ -20,7 +20,7 @@ KINDS = ("real", "integer", "category", "flag", "date")
 
 
 def column(name: str, kind: str) -> Column:
-    bounds = {"ge": -50.0, "le": 50.0} if kind in ("real", "integer") else {}
+    bounds: dict[str, Any] = {"ge": -50.0, "le": 50.0} if kind in ("real", "integer") else {}
     return Column(name=name, kind=kind, choices=NAMES if kind == "category" else None, **bounds)
 
 
