@@ -10,7 +10,8 @@ from typing import Any
 from ui import texts
 from ui.described import Column, Model
 
-TICKS = 5
+TICKS, MOST_TICKS = 5, 7
+"""About so many round numbers on an axis from below, and on one from the left."""
 _EXACT = 2.0**53
 """Larger integers are not exact as JSON numbers, and no column takes them."""
 _FIRST, _LAST = (moment.replace(tzinfo=UTC).timestamp() for moment in (datetime.min, datetime(9999, 12, 31)))
@@ -38,6 +39,10 @@ class Span:
     def holds(self, at: float) -> bool:
         """Whether a position is within it."""
         return self.low <= at <= self.high
+
+    def trained(self, at: float) -> bool:
+        """Whether training rows lie on both sides of a position, as far as anybody knows."""
+        return not self.marks or self.marks[0] <= at <= self.marks[-1]
 
     @property
     def within(self) -> list[float]:
@@ -88,7 +93,8 @@ def span(model: Model, column: Column, now: Any) -> Span:
     """The part of a column's line on which training rows are.
 
     A few extreme values do not decide its ends: these lie at most as far beyond the first and the ninth decile as those
-    are from each other. Of a normal distribution that is all rows, of an exponential one 99 %.
+    are from each other. Of a normal distribution that is all rows, of an exponential one 99 %. The value of `now` is
+    shown too, unless that would make it more than half as wide again.
     """
     marks = deciles(model, column)
     if not marks:
@@ -97,7 +103,12 @@ def span(model: Model, column: Column, now: Any) -> Span:
         first, last = marks[len(marks) // 10], marks[-1 - len(marks) // 10]
         room = (last - first) or (marks[-1] - marks[0])
         low, high = max(marks[0], first - room), min(marks[-1], last + room)
-    return Span(low, high, marks) if low < high else Span(low - 0.5, high + 0.5, marks)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    at, more = place(column, now), (high - low) / 2
+    if at is not None and low - more <= at <= high + more:
+        low, high = min(low, at), max(high, at)
+    return Span(low, high, marks)
 
 
 def rank(marks: Sequence[float], at: float) -> float:
@@ -117,7 +128,7 @@ def rank(marks: Sequence[float], at: float) -> float:
     return (below - 1 + (at - marks[below - 1]) / (marks[below] - marks[below - 1])) / steps
 
 
-def ticks(column: Column, low: float, high: float, about: int = TICKS) -> list[tuple[float, str]]:
+def ticks(column: Column, low: float, high: float, about: int = MOST_TICKS) -> list[tuple[float, str]]:
     """Positions of round values between two positions, and their texts: days, months or years of times."""
     rough = (high - low) / about
     timed = column.kind in ("date", "timestamp")
@@ -125,7 +136,9 @@ def ticks(column: Column, low: float, high: float, about: int = TICKS) -> list[t
         months = next((each for each in _MONTHS if each * _MONTH_DAYS * _day(column) >= rough), _MONTHS[-1])
         return _monthly(column, low, high, months)
     width = step(column, rough)
-    return [(at, _of_time(column, at, width) if timed else _plain(at, width)) for at in multiples(width, low, high)]
+    return [
+        (at, _of_time(column, at, width) if timed else _plain(column, at, width)) for at in multiples(width, low, high)
+    ]
 
 
 def step(column: Column, rough: float) -> float:
@@ -162,10 +175,11 @@ def clamped(value: float, low: float | None, high: float | None) -> float:
     return value if high is None else min(value, high)
 
 
-def _plain(value: float, step: float) -> str:
-    """A round number with as many decimals as its step has; years are not grouped."""
+def _plain(column: Column, value: float, step: float) -> str:
+    """A round number with as many decimals as its step has; whole ones may be years, which are not grouped."""
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value:,.{decimals}f}" if abs(value) >= 10_000 else f"{value + 0.0:.{decimals}f}"
+    grouped = column.kind == "real" or abs(value) >= 10_000
+    return f"{value + 0.0:,.{decimals}f}" if grouped else f"{value + 0.0:.{decimals}f}"
 
 
 def _of_time(column: Column, at: float, step: float) -> str:
@@ -205,7 +219,8 @@ def _ends(column: Column, now: Any) -> tuple[float, float]:
 
 def text_at(column: Column, at: float) -> str:
     """The value at a position, for people."""
-    return texts.of_column(column, value_at(column, at))
+    value = value_at(column, at)
+    return texts.with_unit(value, column.unit) if column.kind == "real" else texts.of_column(column, value)
 
 
 def _moment(text: str) -> datetime:
