@@ -1,11 +1,13 @@
 """What would change the answer, in a real browser: ways that hold, and the truth where there are none."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.ui.test_access import AXE, serious
 from tests.ui.test_ask import agrees
 from tests.ui.visitor import Api, Visitor
 from tests.ui.wire import Asked, Wire
@@ -115,3 +117,39 @@ def test_a_row_that_is_refused_is_mended_under_ask(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Find changes").click()
     expect(visitor.shown.get_by_role("alert")).to_contain_text("Mend it under Ask")
     expect(visitor.shown.locator(".way")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("model", ["flights", "churn"])
+def test_axe_finds_nothing_serious_in_ways_and_pairs(new_visitor: Any, model: str, scheme: str) -> None:
+    visitor = new_visitor(color_scheme=scheme).open(model)
+    visitor.page.evaluate(AXE.read_text())
+    for _ in states(visitor):
+        visitor.settle()
+        assert not serious(visitor)
+
+
+@pytest.mark.parametrize("model", ["flights", "churn"])
+def test_a_phone_shows_ways_and_pairs_without_scrolling_aside(new_visitor: Any, model: str) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    visitor = new_visitor(**phone).open(model)
+    for _ in states(visitor):
+        assert visitor.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
+
+
+def states(visitor: Visitor) -> Iterator[None]:
+    """What was found, that nothing was found, and two columns together."""
+    visitor.tab("Change")
+    if number := visitor.page.get_by_label("Number to reach").filter(visible=True).count():
+        number_to_reach(visitor)
+    expect(find(visitor).first).to_be_visible()
+    yield
+    if number:
+        number_to_reach(visitor).fill("1")
+        expect(find(visitor)).to_have_count(0)
+        yield
+    visitor.tab("What if")
+    visitor.page.get_by_label("Together with").fill("date" if number else "tenure")
+    visitor.page.get_by_label("Together with").press("Enter")
+    expect(visitor.shown.locator(".heat")).to_be_visible()
+    yield
