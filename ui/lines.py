@@ -58,9 +58,10 @@ def curved(column: Column) -> bool:
 def place(column: Column, value: Any) -> float | None:
     """The position of a value; None for a missing or invalid one."""
     try:
-        return None if value is None else line(column, value)
+        at = math.nan if value is None else line(column, value)
     except (ValueError, TypeError):
         return None
+    return at if math.isfinite(at) else None
 
 
 def line(column: Column, value: Any) -> float:

@@ -86,6 +86,16 @@ def test_bars_begin_at_nothing() -> None:
     assert bars_axis([Bar(-5.0), Bar(7.0)]).low < -5
 
 
+@pytest.mark.parametrize("typed", ["nan", "inf", "far", "2024-31-01", "", True])
+@pytest.mark.parametrize("kind", ["real", "integer", "date", "timestamp"])
+def test_what_somebody_typed_is_tried_whatever_it_is(kind: str, typed: Any) -> None:
+    """The service says what is wrong with it."""
+    marks = ["2020-01-01", "2021-01-01"] if kind in ("date", "timestamp") else [0, 100]
+    model, column = seen(kind, marks)
+    assert typed in whatif.values(model, column, typed)
+    assert typed in whatif.few(model, column, typed, whatif.DOWN)
+
+
 MARKS = st.lists(st.floats(-1e6, 1e6), min_size=11, max_size=11).map(sorted)
 DAYS = st.lists(st.dates(), min_size=11, max_size=11).map(lambda days: [day.isoformat() for day in sorted(days)])
 
