@@ -1,14 +1,14 @@
 """Positions in a chart, as fractions of its width and height."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ui import lines
+from ui.described import Column
 from ui.explaining import Scale
 
 _MARGIN = 0.05
-_TICKS = 5
 
 
 class _Ranged(Protocol):
@@ -54,20 +54,16 @@ def bars_axis(outcomes: Iterable[_Ranged]) -> Axis:
     return Axis(axis.low if min(numbers) < 0 else 0.0, axis.high if max(numbers) > 0 else 0.0)
 
 
-def curve_axes(outcomes: Sequence[_Ranged], value_text: Callable[[float], str], shown: Scale) -> tuple[Axis, Axis]:
+def curve_axes(column: Column, span: lines.Span, outcomes: Sequence[_Ranged], shown: Scale) -> tuple[Axis, Axis]:
     """The axes of a curve: x for the values of the column, y for the predictions."""
-    low, high = outcomes[0].at, outcomes[-1].at
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    across = [low + (high - low) * step / (_TICKS - 1) for step in range(_TICKS)]
-    x = Axis(low, high, [(at, value_text(at)) for at in across])
+    x = Axis(span.low, span.high, lines.ticks(column, span.low, span.high))
     return x, value_axis(_plotted_numbers(outcomes), shown.text)
 
 
 def value_axis(numbers: Sequence[float], text: Callable[[float], str]) -> Axis:
     """An axis of values, with ticks at round numbers."""
     axis = Axis.over(numbers)
-    return Axis(axis.low, axis.high, [(at, text(at)) for at in _round_numbers(axis.low, axis.high)])
+    return Axis(axis.low, axis.high, [(at, text(at)) for at in lines.multiples(_step(axis), axis.low, axis.high)])
 
 
 def _plotted_numbers(outcomes: Iterable[_Ranged]) -> list[float]:
@@ -75,9 +71,5 @@ def _plotted_numbers(outcomes: Iterable[_Ranged]) -> list[float]:
     return [number for number in numbers if number is not None]
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Round numbers between two numbers: multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / _TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+def _step(axis: Axis) -> float:
+    return lines.round_step((axis.high - axis.low) / lines.TICKS)

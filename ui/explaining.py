@@ -1,7 +1,7 @@
 """Explanations for people who do not know SHAP: where a prediction starts, and how far each column moves it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ class Step:
         contribution: the SHAP value from the service, in its `space`.
         before: the prediction before this step.
         after: the prediction after it.
+        same: between two rows, whether both have that value.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Step:
     contribution: float
     before: float
     after: float
+    same: bool = False
 
     @property
     def effect(self) -> float:
@@ -87,6 +89,11 @@ class Story:
     steps: list[Step]
     end: float
 
+    @property
+    def interacts(self) -> bool:
+        """Whether a column has an effect that is the same in both rows: it depends on others, which are not."""
+        return any(step.same for step in self.steps)
+
 
 def scale(model: Model, answer: Mapping[str, Any]) -> Scale:
     """How the scores of an explanation or a prediction are shown."""
@@ -104,8 +111,9 @@ def of_class(explanation: Mapping[str, Any], label: str | None) -> Mapping[str, 
 
 def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> Story:
     """How an explanation leads from the base value to the prediction."""
-    values = {column.name: texts.of_column(column, row.get(column.name)) for column in model.inputs}
-    return _story(model, scale(model, explanation), explanation["base_value"], explanation["contributions"], values.get)
+    values = {column.name: (texts.of_column(column, row.get(column.name)), False) for column in model.inputs}
+    start, moves = explanation["base_value"], explanation["contributions"]
+    return _story(model, scale(model, explanation), start, moves, values)
 
 
 def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Story:
@@ -116,13 +124,11 @@ def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str
     first, second = (explanation["contributions"] for explanation in explanations)
     moves = {name: second[name] - first[name] for name in second if second[name] != first[name]}
 
-    def values(name: str) -> str:
-        column = next((column for column in model.inputs if column.name == name), None)
-        if column is None:
-            return ""
-        before, after = (texts.of_column(column, row.get(name)) for row in rows)
-        return before if before == after else f"{before} → {after}"
-
+    told = {column: [texts.of_column(column, row.get(column.name)) for row in rows] for column in model.inputs}
+    values = {
+        column.name: (before, True) if before == after else (f"{before} → {after}", False)
+        for column, (before, after) in told.items()
+    }
     start = explanations[0]["base_value"] + math.fsum(first.values())
     return _story(model, scale(model, explanations[1]), start, moves, values)
 
@@ -148,16 +154,17 @@ def reasons(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
 
 
 def _story(
-    model: Model, shown: Scale, start: float, moves: Mapping[str, float], values: Callable[[str], str | None]
+    model: Model, shown: Scale, start: float, moves: Mapping[str, float], values: Mapping[str, tuple[str, bool]]
 ) -> Story:
+    """The steps of moves; `values` are those of the columns as text, and whether both rows have them."""
     names = sorted(moves, key=lambda name: -abs(moves[name]))
     top, rest = (names, []) if len(names) <= MOST_STEPS else (names[: MOST_STEPS - 1], names[MOST_STEPS - 1 :])
-    parts = [(model.title_of(name), values(name) or "", moves[name]) for name in top]
+    parts = [(model.title_of(name), *values.get(name, ("", False)), moves[name]) for name in top]
     if rest:
-        parts.append((f"{len(rest)} other columns", "", math.fsum(moves[name] for name in rest)))
+        parts.append((f"{len(rest)} other columns", "", False, math.fsum(moves[name] for name in rest)))
     steps, score = [], start
-    for title, value, move in parts:
-        steps.append(Step(title, value, move, shown.at(score), shown.at(score + move)))
+    for title, value, same, move in parts:
+        steps.append(Step(title, value, move, shown.at(score), shown.at(score + move), same))
         score += move
     return Story(shown, shown.at(start), steps, shown.at(score))
 

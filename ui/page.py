@@ -10,7 +10,7 @@ import gradio as gr
 from ui import form
 from ui.described import Model
 from ui.service import Away, Service, ServiceError
-from ui.tabs import about, ask, common, compare, many, watch, what_if, why
+from ui.tabs import about, ask, change, common, compare, many, watch, what_if, why
 from ui.views import base
 
 _MODEL_IN_URL, _VERSION_IN_URL = "model", "version"
@@ -136,6 +136,7 @@ def _model(service: Service, model: Model, folder: Path) -> None:
         widgets: list[Any] = [ask.build(context)]
         why.build(context, widgets)
         what_if.build(context, widgets)
+        change.build(context, widgets)
         compare.build(context, widgets)
         many.build(context)
         watch.build(context)

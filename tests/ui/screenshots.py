@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from problems import base
 from tests.ui.conftest import CHROMIUM, chromium
+from tests.ui.test_changing import number_to_reach
 from tests.ui.visitor import Visitor
 
 WIDE = {"width": 1200, "height": 760}
@@ -44,6 +45,12 @@ def _tabs(visitor: Visitor, target: Path) -> None:
     _take(visitor, target / "ask.png", visitor.predict())
     _take(visitor, target / "why.png", visitor.tab("Why").locator(".waterfall"))
     _take(visitor, target / "what-if.png", visitor.tab("What if").locator(".curve"))
+    visitor.tab("Change")
+    offered = number_to_reach(visitor).input_value()
+    page.get_by_label("at least").check()
+    expect(number_to_reach(visitor)).not_to_have_value(offered)
+    page.get_by_role("button", name="Find changes").click()
+    _take(visitor, target / "change.png", visitor.shown.locator(".way").first, full=True)
     visitor.tab("Ask")
     page.get_by_role("button", name="Another", exact=True).click()
     visitor.settle()

@@ -13,7 +13,7 @@ from tests.ui.test_service import odd
 from ui import classes, many, whatif
 from ui.described import Column, Model
 from ui.service import Service
-from ui.views import case, table
+from ui.views import case, table, what_if
 from ui.views import model as view_of_model
 
 X = Column(name="x", kind="real")
@@ -72,7 +72,7 @@ def test_of_a_hundred_classes_the_most_probable_ones_come_first() -> None:
 def test_what_if_speaks_of_the_class_that_is_predicted_now(now: float, predicted: str) -> None:
     answers: list[Any] = [answer({"a": 0.1, "b": 0.8, "c": 0.1}), answer({"a": 0.6, "b": 0.3, "c": 0.1})]
     points = whatif.points(X, [1.0, 2.0], answers)
-    html = case.what_if(model(), X, {"x": now}, points)
+    html = what_if.one(model(), X, {"x": now}, points)
     assert f"Probability of {predicted}, which is the prediction now, over x" in html
     share = answers[int(now) - 1]["probabilities"][predicted]
     assert f'<b data-value="{share}">' in html
@@ -80,7 +80,7 @@ def test_what_if_speaks_of_the_class_that_is_predicted_now(now: float, predicted
 
 def test_a_row_that_is_not_answered_has_no_prediction_now() -> None:
     points = whatif.points(X, [None, 2.0], [None, answer({"a": 0.6, "b": 0.3, "c": 0.1})])
-    assert "Probability of a, over x" in case.what_if(model(), X, {"x": None}, points)
+    assert "Probability of a, over x" in what_if.one(model(), X, {"x": None}, points)
 
 
 @pytest.mark.parametrize(("count", "folded"), [(3, False), (10, False), (11, True)])

@@ -6,7 +6,7 @@ import pytest
 
 from ui import charts, texts, whatif
 from ui.described import Column, Model
-from ui.views import base, case
+from ui.views import base, case, what_if
 from ui.views import model as view_of_model
 
 ANSWER: dict[str, Any] = {"prediction": 12.5, "warnings": [], "prediction_id": "1"}
@@ -86,7 +86,7 @@ def test_bars_stay_on_their_track() -> None:
     answers: list[Any] = [{"prediction": -4.0}, {"prediction": 100.0}]
     points = whatif.points(column, ["a", "b"], answers)
     described = Model(name="m", version="1", title="M", contract=(column, Column(name="y", kind="real", role="target")))
-    assert "left:-" not in case.what_if(described, column, {"x": "a"}, points)
+    assert "left:-" not in what_if.one(described, column, {"x": "a"}, points)
     assert charts.Axis.over([1.0, 1.0]).place(1.0) == 0.5
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import good_values
-from ui import examples, whatif
+from ui import examples, lines, whatif
 from ui.charts import Axis, bars_axis
 from ui.described import Column, Model, Reference, Spread
 from validation import contract
@@ -83,6 +84,73 @@ def test_bars_begin_at_nothing() -> None:
 
     assert bars_axis([Bar(5.0), Bar(7.0)]).low == 0
     assert bars_axis([Bar(-5.0), Bar(7.0)]).low < -5
+
+
+@pytest.mark.parametrize("typed", ["nan", "inf", "far", "2024-31-01", "", True])
+@pytest.mark.parametrize("kind", ["real", "integer", "date", "timestamp"])
+def test_what_somebody_typed_is_tried_whatever_it_is(kind: str, typed: Any) -> None:
+    """The service says what is wrong with it."""
+    marks = ["2020-01-01", "2021-01-01"] if kind in ("date", "timestamp") else [0, 100]
+    model, column = seen(kind, marks)
+    assert typed in whatif.values(model, column, typed)
+    assert typed in whatif.few(model, column, typed, whatif.DOWN)
+
+
+MARKS = st.lists(st.floats(-1e6, 1e6), min_size=11, max_size=11).map(sorted)
+DAYS = st.lists(st.dates(), min_size=11, max_size=11).map(lambda days: [day.isoformat() for day in sorted(days)])
+
+
+def seen(kind: str, marks: list[Any]) -> tuple[Model, Column]:
+    """A model that saw these deciles of a column."""
+    column = Column(name="x", kind=kind, unit="km" if kind == "real" else None)
+    target = Column(name="y", kind="real", role="target")
+    reference = Reference(columns={"x": Spread(deciles=tuple(marks))})
+    return Model(name="m", version="1", title="M", contract=(column, target), reference=reference), column
+
+
+@given(st.sampled_from(["real", "integer", "date", "timestamp"]), st.data())
+def test_ticks_are_on_the_axis_in_order_and_told_apart(kind: str, data: st.DataObject) -> None:
+    marks: list[Any] = data.draw(DAYS if kind in ("date", "timestamp") else MARKS)
+    model, column = seen(kind, [round(mark) for mark in marks] if kind == "integer" else marks)
+    span = lines.span(model, column, None)
+    ticks = lines.ticks(column, span.low, span.high)
+    places = [at for at, _ in ticks]
+    assert places == sorted(places)
+    assert all(span.low <= at <= span.high for at in places)
+    assert len({text for _, text in ticks}) == len(ticks) <= 2 * lines.MOST_TICKS + 1
+
+
+@given(MARKS, st.floats(-1e12, 1e12))
+def test_a_chart_holds_most_training_rows_and_no_extreme_value_decides_it(marks: list[float], now: float) -> None:
+    model, column = seen("real", marks)
+    span = lines.span(model, column, now)
+    assert span.low <= marks[1] <= marks[-2] <= span.high
+    width = (marks[-2] - marks[1]) or (marks[-1] - marks[0]) or 1.0
+    assert span.high - span.low <= 4.5 * width * (1 + 1e-9)
+    assert lines.span(model, column, None).within
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "texts"),
+    [
+        ("date", "2019-09-26", "2022-06-11", ["2020-01", "2020-07", "2021-01", "2021-07", "2022-01"]),
+        ("date", "2023-01-30", "2023-02-09", ["2023-01-30", "2023-02-01", "2023-02-03", "2023-02-05", "2023-02-07"]),
+        ("date", "1950-06-01", "2020-06-01", ["1960", "1970", "1980", "1990", "2000", "2010", "2020"]),
+        (
+            "timestamp",
+            "2024-03-01T06:10",
+            "2024-03-02T06:10",
+            ["03-01 12:00", "03-01 18:00", "03-02 00:00", "03-02 06:00"],
+        ),
+        ("integer", 0, 3, ["0", "1", "2", "3"]),
+        ("real", 0.66, 7.29, ["1", "2", "3", "4", "5", "6", "7"]),
+        ("real", 0.0, 8_684.8, ["0", "2,000", "4,000", "6,000", "8,000"]),
+    ],
+)
+def test_ticks_are_round(kind: str, low: Any, high: Any, texts: list[str]) -> None:
+    column = Column(name="x", kind=kind)
+    found = [text for _, text in lines.ticks(column, lines.line(column, low), lines.line(column, high))]
+    assert found[: len(texts)] == texts
 
 
 def test_a_service_answers_its_examples_and_every_value_to_try(client: httpx.Client) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, expect
 
-TABS = ("Ask", "Why", "What if", "Compare", "Many", "Watch", "Model")
+TABS = ("Ask", "Why", "What if", "Change", "Compare", "Many", "Watch", "Model")
 
 
 class Visitor:

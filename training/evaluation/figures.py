@@ -11,16 +11,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 import shap
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from training.learning.metrics import ECE_BINS, sample
 
 MOST_COLUMNS = 20
 """How many columns a picture shows at most."""
 MOST_NAMES = 15
+MOST_STEPS = 12
+"""Of more columns, a waterfall shows the least ones together."""
 _MOST_POINTS = 4_000
 _BANDS = 25
 _DPI = 80
-_INK, _BLUE, _GREY, _RED = "#333333", "#1e6fb8", "#8a8a8a", "#d1495b"
+_INK, _SHOWN, _GREY, _RED = "#333333", "#0d7377", "#8a8a8a", "#d1495b"
+_UP, _DOWN = "#1f6feb", "#b35900"
+"""Blue raises and orange lowers, here as on the page; what does neither has other colours."""
+_VALUES = LinearSegmentedColormap.from_list("values", ["#cdb8e8", "#3f0f7a"])
+"""From low values of a column to high ones."""
+BEFORE, AFTER = "before looking at the row", "this row"
 _95_PERCENT = 1.96
 
 
@@ -74,7 +82,7 @@ def agreement(path: Path, actual: np.ndarray, scores: np.ndarray, unit: str) -> 
 
 def _cloud(axes: Axes, across: np.ndarray, up: np.ndarray) -> None:
     chosen = sample(len(across), _MOST_POINTS)
-    axes.scatter(across[chosen], up[chosen], s=6, alpha=0.35, linewidth=0, color=_BLUE, label="test rows")
+    axes.scatter(across[chosen], up[chosen], s=6, alpha=0.35, linewidth=0, color=_SHOWN, label="test rows")
 
 
 def _band(axes: Axes, across: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
@@ -102,7 +110,7 @@ def reliability(path: Path, actual: np.ndarray, before: np.ndarray, after: np.nd
     """
     with picture(path) as axes:
         axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle="--", label="perfect")
-        for name, chances, colour, offset in (("before", before, _GREY, -0.004), ("after", after, _BLUE, 0.004)):
+        for name, chances, colour, offset in (("before", before, _GREY, -0.004), ("after", after, _SHOWN, 0.004)):
             predicted, observed, arms = _reliability(actual, chances)
             axes.errorbar(
                 predicted + offset, observed, yerr=arms, color=colour, marker="o", markersize=4, capsize=2,
@@ -110,7 +118,7 @@ def reliability(path: Path, actual: np.ndarray, before: np.ndarray, after: np.nd
             )  # fmt: skip
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         counts = axes.twinx()
-        counts.hist(after, bins=np.linspace(0, 1, 2 * ECE_BINS + 1).tolist(), color=_BLUE, alpha=0.12)
+        counts.hist(after, bins=np.linspace(0, 1, 2 * ECE_BINS + 1).tolist(), color=_SHOWN, alpha=0.12)
         counts.set_ylabel("test rows (bars)")
         counts.spines[["top"]].set_visible(False)
         counts.set_ylim(0, counts.get_ylim()[1] * 3)  # below the curves
@@ -133,7 +141,7 @@ def _reliability(actual: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, n
 def summary(path: Path, explained: shap.Explanation, space: str) -> None:
     """What every column contributes to every row, the most important columns first."""
     with picture(path) as axes:
-        shap.plots.beeswarm(explained, max_display=MOST_COLUMNS, show=False, ax=axes, plot_size=None)
+        shap.plots.beeswarm(explained, max_display=MOST_COLUMNS, show=False, ax=axes, plot_size=None, color=_VALUES)
         columns = min(explained.shape[1], MOST_COLUMNS)
         plt.gcf().set_size_inches(7.5, 1.4 + 0.32 * columns)
         axes.set_xlabel(f"contribution to the {space}", fontsize=10)
@@ -150,7 +158,7 @@ def dependence(path: Path, explained: shap.Explanation, title: str, space: str) 
         space: what contributions add up to.
     """
     with picture(path) as axes:
-        shap.plots.scatter(explained, show=False, ax=axes, color=_BLUE, alpha=0.5, x_jitter=0.3)
+        shap.plots.scatter(explained, show=False, ax=axes, color=_SHOWN, alpha=0.5, x_jitter=0.3)
         axes.set_xlabel(title, fontsize=10)
         axes.set_ylabel(f"contribution to the {space}", fontsize=10)
         slanted = explained.display_data is not None
@@ -159,11 +167,54 @@ def dependence(path: Path, explained: shap.Explanation, title: str, space: str) 
             plt.setp(axes.get_xticklabels(), horizontalalignment="right", rotation_mode="anchor")
 
 
-def waterfall(path: Path, explained: shap.Explanation, title: str) -> None:
-    """How one answer comes about, column by column."""
+def waterfall(path: Path, explained: shap.Explanation, title: str, axis: str) -> None:
+    """How one answer comes about, column by column, as the page shows it: from before looking at the row to this row.
+
+    Args:
+        path: where to write.
+        explained: of one row, shape (columns,), with its values as texts.
+        title: of the picture.
+        axis: what contributions add up to.
+    """
+    names, moves = _steps(explained)
+    ends = np.cumsum([float(explained.base_values), *moves])
+    places = np.arange(len(moves) + 1, -1, -1)
     with picture(path) as axes:
-        shap.plots.waterfall(explained, max_display=12, show=False)
-        low, high = axes.get_xlim()
-        for layer in axes.figure.axes:  # room for numbers left of the first bar, which would overlap the names
-            layer.set_xlim(low - 0.12 * (high - low), high)
-        axes.set_title(title, fontsize=11, pad=28)
+        plt.gcf().set_size_inches(8, 1.4 + 0.36 * len(places))
+        colours = [_UP if move > 0 else _DOWN for move in moves]
+        axes.barh(places[1:-1], moves, left=ends[:-1], color=colours, height=0.6)
+        for at, place in ((ends[0], places[0]), (ends[-1], places[-1])):
+            axes.plot([at, at], [place - 0.4, place + 0.4], color=_INK, linewidth=2)
+        axes.set_yticks(places, [BEFORE, *names, AFTER])
+        right = axes.get_yaxis_transform()  # across as a share of the picture, up by the places
+        for place, said in zip(places, [_number(ends[0]), *map(_move, moves), _number(ends[-1])], strict=True):
+            axes.text(1.02, float(place), said, transform=right, verticalalignment="center")
+        axes.grid(axis="x", color=_GREY, alpha=0.2)
+        axes.set_axisbelow(True)
+        axes.use_sticky_edges = False  # room for the marks at both ends
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"{axis}; to the right and blue: raises it, to the left and orange: lowers it", fontsize=9)
+        axes.set_title(title, fontsize=11)
+
+
+def _steps(explained: shap.Explanation) -> tuple[list[str], list[float]]:
+    """The columns with their values and what each contributes, the greatest first, and the least together."""
+    order = np.argsort(-np.abs(explained.values), kind="stable").tolist()
+    shown = len(order) if len(order) <= MOST_STEPS else MOST_STEPS - 1
+    top, rest = order[:shown], order[shown:]
+    names = [f"{label(explained.feature_names[place])} = {explained.display_data[place]}" for place in top]
+    moves = [float(explained.values[place]) for place in top]
+    if rest:
+        names.append(f"{len(rest)} other columns")
+        moves.append(float(explained.values[rest].sum()))
+    return names, moves
+
+
+def _number(value: float) -> str:
+    """A number with as many digits as say something."""
+    return f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.3g}"
+
+
+def _move(value: float) -> str:
+    return f"+{_number(value)}" if value > 0 else _number(value)

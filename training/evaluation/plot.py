@@ -99,10 +99,11 @@ def _cases(folder: Path, predictor: Predictor, test: pd.DataFrame, answers: pd.D
     order = np.argsort(stated.rows(actual, predicted), kind="stable")
     places = [order[0], order[len(order) // 2], order[-1]]
     explained = explain(predictor, test.iloc[places])
+    axis = f"{predictor.outcome.space}{_unit(predictor.contract.target)}"
     for case, (name, place) in enumerate(zip(("best", "median", "worst"), places, strict=True)):
         values = float(actual[place]), np.asarray(predicted[place])
         title = task.case(predictor.outcome, predictor.contract.target, *values, figures.label)
-        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {title}")
+        figures.waterfall(folder / f"case-{name}.png", explained[case], f"{name} case: {title}", axis)
 
 
 def explain(predictor: Predictor, rows: pd.DataFrame) -> shap.Explanation:

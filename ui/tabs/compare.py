@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from ui import classes, examples, form
-from ui.described import Row
+from ui.described import Model, Row
 from ui.tabs import common
 from ui.views import base, case
 
@@ -16,16 +16,18 @@ def build(context: common.Context, widgets: list[Any]) -> None:
     with gr.Tab("Compare", id="compare") as tab:
         gr.HTML(
             base.hint(
-                "The second row is the one of the form under Ask. Keep it as the first, change the form, and come back."
+                "The second row is the one of the form under Ask, the first an example. To have another first row, "
+                "keep the form's, change the form, and come back."
             ),
             js_on_load=None,
         )
         button = gr.Button("Keep the form's row as the first", size="sm", elem_id="keep")
-        first_row = gr.State(examples.rows(model)[0])
+        kept_row = gr.State()
         output = common.html("")
 
-    async def beside(first: Row, *values: Any) -> str:
-        rows = first, form.sent(model, values)
+    async def beside(kept: Row | None, *values: Any) -> str:
+        second = form.sent(model, values)
+        rows = kept or _another(model, second), second
 
         async def view() -> str:
             predicted = await context.service.predict(model.place, list(rows))
@@ -40,5 +42,11 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         row = form.sent(model, values)
         return row, await beside(row, *values)
 
-    tab.select(beside, [first_row, *widgets], output, **common.QUICK)
-    button.click(keep, widgets, [first_row, output], **common.QUICK)
+    tab.select(beside, [kept_row, *widgets], output, **common.QUICK)
+    button.click(keep, widgets, [kept_row, output], **common.QUICK)
+
+
+def _another(model: Model, row: Row) -> Row:
+    """An example that is not this row, if there is one."""
+    rows = examples.rows(model)
+    return next((each for each in rows if each != row), rows[0])

@@ -1,40 +1,73 @@
-"""What if: the form's row with other values in one column."""
+"""What if: the form's row with other values in one column, or in two at a time."""
 
 from typing import Any
 
 import gradio as gr
 
 from ui import form, whatif
-from ui.described import Model
+from ui.described import Column, Model, Row
 from ui.service import Refused
 from ui.tabs import common
-from ui.views import case
+from ui.views import what_if as view_of_what_if
+
+_NO_SECOND = ""
+"""The choice that stands for no second column; no column has an empty name."""
 
 
 def build(context: common.Context, widgets: list[Any]) -> None:
-    """The form's row with other values in one column."""
+    """The form's row with other values in one column, or in two."""
     model = context.model
     with gr.Tab("What if", id="what-if") as tab:
         common.of_the_form()
         names = [(column.title, column.name) for column in model.inputs]
-        chooser = gr.Dropdown(
-            names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"
-        )
+        with gr.Row():
+            chooser = gr.Dropdown(
+                names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"
+            )
+            second = gr.Dropdown(
+                [("none", _NO_SECOND), *names],
+                value=_NO_SECOND,
+                label="Together with",
+                interactive=True,
+                elem_id="what-if-second",
+                visible=len(names) > 1,
+            )
         output = common.html("")
 
-    async def vary(name: str, *values: Any) -> str:
-        row, column = form.sent(model, values), model.input(name)
+    async def vary(name: str, other: str, *values: Any) -> str:
+        row, columns = form.sent(model, values), [model.input(each) for each in dict.fromkeys((name, other)) if each]
 
         async def view() -> str:
-            tried = whatif.values(model, column, row[column.name])
-            answers = await context.service.predict(model.place, whatif.rows(row, column, tried), partial=True)
-            if not any(answers.rows):
-                raise Refused("None of the rows was taken.", answers.errors)
-            return case.what_if(model, column, row, whatif.points(column, tried, answers.rows))
+            if len(columns) == 2:
+                return await _two(context, row, (columns[0], columns[1]))
+            return await _one(context, row, columns[0])
 
         return await common.or_problem(view)
 
-    gr.on([tab.select, chooser.input], vary, [chooser, *widgets], output, **common.QUICK)
+    events = [tab.select, chooser.input, second.input]
+    gr.on(events, vary, [chooser, second, *widgets], output, **common.QUICK)
+
+
+async def _one(context: common.Context, row: Row, column: Column) -> str:
+    tried = whatif.values(context.model, column, row[column.name])
+    answers = await _answers(context, whatif.rows(row, column, tried))
+    return view_of_what_if.one(context.model, column, row, whatif.points(column, tried, answers))
+
+
+async def _two(context: common.Context, row: Row, columns: tuple[Column, Column]) -> str:
+    one, other = columns
+    down = whatif.few(context.model, one, row[one.name], whatif.DOWN)
+    across = whatif.few(context.model, other, row[other.name], whatif.ACROSS)
+    answers = await _answers(context, whatif.pairs(row, columns, (down, across)))
+    return view_of_what_if.two(context.model, columns, row, (down, across), answers)
+
+
+async def _answers(context: common.Context, rows: list[Row]) -> list[dict[str, Any] | None]:
+    """The answers to rows, if there are any; raises Refused."""
+    answers = await context.service.predict(context.model.place, rows, partial=True)
+    if not any(answers.rows):
+        raise Refused("None of the rows was taken.", answers.errors)
+    return answers.rows
 
 
 def _most_important(model: Model) -> str:

@@ -1,9 +1,11 @@
 """Pictures: all of them, the same every time, and of odd tables too."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,14 @@ def test_numbers_and_classes_have_their_pictures(table: pd.DataFrame, tmp_path: 
         assert b"Software" not in content
     # the card has words for every picture that there can be
     assert {name.split("-")[0] for name in (*numbers, *classes)} == {name.split("-")[0] for name in card.PICTURES}
+
+
+def test_blue_and_orange_are_for_what_raises_and_lowers_an_answer(table: pd.DataFrame, tmp_path: Path) -> None:
+    """As on the page: their colours are in the pictures of single answers, and in no others."""
+    for name, content in drawn(tmp_path / "plots", a_model(table, SIZE, NAME, unit="USD"), table).items():
+        pixels = (plt.imread(io.BytesIO(content))[:, :, :3] * 255).round().astype(int).reshape(-1, 3)
+        there = {tuple(pixel) for pixel in np.unique(pixels, axis=0).tolist()}
+        assert bool(there & {(0x1F, 0x6F, 0xEB), (0xB3, 0x59, 0x00)}) == (name in CASES), name
 
 
 def test_pictures_are_the_same_every_time(table: pd.DataFrame, tmp_path: Path) -> None:
