@@ -99,15 +99,16 @@ def named(values: Sequence[object] | np.ndarray, most: int = _NAMES) -> Bins:
         values: texts, None where there is none; shape (rows,).
         most: how many names.
     """
-    series: pd.Series = pd.Series(np.asarray(values, dtype=object))
-    counts = series.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
-    common = [str(name) for name in counts.index[counts.to_numpy() >= FEWEST][:most]]
-    rest = int(counts.sum() - counts.iloc[: len(common)].sum())
-    labels = [*common, *([OTHERS] if rest >= FEWEST else [])]
-    places = series.map({name: place for place, name in enumerate(common)})
-    beyond = len(common) if rest >= FEWEST else -1
-    filled = places.fillna(beyond).where(series.notna(), -1).to_numpy(dtype=int)
-    return Bins(filled, labels, np.empty(0))
+    codes, names = pd.factorize(np.asarray(values, dtype=object), sort=True)
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    order = np.argsort(-counts, kind="stable")
+    common = order[counts[order] >= FEWEST][:most]
+    rest = int(counts.sum() - counts[common].sum())
+    place_of = np.full(len(names) + 1, len(common) if rest >= FEWEST else -1)
+    place_of[common] = np.arange(len(common))
+    place_of[-1] = -1  # of rows without a value, whose code is -1
+    labels = [*(str(names[place]) for place in common), *([OTHERS] if rest >= FEWEST else [])]
+    return Bins(place_of[codes], labels, np.empty(0))
 
 
 def groups(column: Column, values: np.ndarray) -> Bins:
