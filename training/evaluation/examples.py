@@ -18,15 +18,19 @@ from training.data import tables
 from training.learning import tasks
 from training.learning.metrics import sample
 from validation.contract import Column, Kind
-from validation.decode import Columns
+from validation.decode import Columns, to_arrays
 from validation.values import written
 
 TOGETHER = 20
 """How many rows an example is the middle of; its names are those of so many rows at least."""
 _MOST_ROWS, _MOST_CELLS, _CENTRES = 20_000, 1_000_000, 60
 _LEVELS = (0.5, 0.1, 0.9)
-"""Which answers the examples have, among those to all rows: a middle one first, then a low and a high one."""
+"""Which answers the examples have, among those to all rows: a middle one first, then a low and a high one.
+
+The contract's own example takes the place of the first, if its values go together.
+"""
 _BAND = 0.08
+_NEARLY_ALL = 0.95
 _STEPS = 3
 """Numbers are rounded to a thousandth of what most rows range over, or finer by less than ten times."""
 _TIMES = {Kind.DATE: "datetime64[D]", Kind.TIMESTAMP: "datetime64[us]"}
@@ -46,15 +50,28 @@ def find(predictor: Predictor, rows: pd.DataFrame) -> list[dict[str, Any]]:
         return []
     answered, scores = tables.ask(predictor, some)
     some = some.iloc[answered]
-    near, every = _Near(contract.inputs, tables.inputs(contract, some)), tables.inputs(contract, rows)
-    ranks = _ranks(predictor, scores)
-    found: list[dict[str, Any]] = []
-    for level in _LEVELS:
+    arrays, every = tables.inputs(contract, some), tables.inputs(contract, rows)
+    near, ranks = _Near(contract.inputs, arrays), _ranks(predictor, scores)
+    stated = contract.example()
+    found = [stated] if _hangs_together(predictor, stated, arrays) else []
+    for level in _LEVELS[len(found) :]:
         groups = near.groups(np.flatnonzero(np.abs(ranks - level) <= _BAND))
         middles = (_middle(contract.inputs, tables.inputs(contract, some.iloc[group]), every) for group in groups)
         good = (row for row in middles if row is not None and row not in found and _is_clean(predictor, row))
         found += [row for row in [next(good, None)] if row is not None]
     return found
+
+
+def _hangs_together(predictor: Predictor, stated: dict[str, Any], arrays: Columns) -> bool:
+    """Whether a row is as like its nearest rows as rows of the table are, nearly all of them."""
+    if not _is_clean(predictor, stated):
+        return False
+    inputs = predictor.contract.inputs
+    own = to_arrays(inputs, predictor.decode([stated]).inputs)
+    near = _Near(inputs, {name: np.concatenate([values, own[name]]) for name, values in arrays.items()})
+    rows = np.arange(len(arrays[inputs[0].name]))
+    usual = [near.nearest(int(place), rows)[0] for place in sample(len(rows), _CENTRES)]
+    return near.nearest(len(rows), rows)[0] <= float(np.quantile(usual, _NEARLY_ALL))
 
 
 def _ranks(predictor: Predictor, scores: np.ndarray) -> np.ndarray:
@@ -66,7 +83,7 @@ def _ranks(predictor: Predictor, scores: np.ndarray) -> np.ndarray:
 
 
 class _Near:
-    """How unlike rows are: the mean over columns of the difference of ranks, or of whether names differ (Gower)."""
+    """How unlike rows are: the sum over columns of the difference of ranks, or of whether names differ (Gower)."""
 
     def __init__(self, inputs: tuple[Column, ...], arrays: Columns) -> None:
         self._names = [pd.factorize(arrays[column.name])[0] for column in inputs if column.kind is Kind.CATEGORY]
@@ -84,14 +101,23 @@ class _Near:
         """
         if len(band) < TOGETHER:
             return
-        found = []
-        for centre in band[sample(len(band), _CENTRES)]:
-            unlike = sum((codes[band] != codes[centre]).astype(float) for codes in self._names) + sum(
-                np.abs(ranks[band] - ranks[centre]) for ranks in self._ranks
-            )
-            nearest = np.argsort(np.asarray(unlike), kind="stable")[:TOGETHER]
-            found.append((float(np.asarray(unlike)[nearest].mean()), band[nearest]))
+        found = [self.nearest(int(centre), band) for centre in band[sample(len(band), _CENTRES)]]
         yield from (group for _, group in sorted(found, key=lambda one: one[0]))
+
+    def nearest(self, centre: int, others: np.ndarray) -> tuple[float, np.ndarray]:
+        """The `TOGETHER` of some rows that are most like one, and how unlike they are on average.
+
+        Args:
+            centre: the place of the one.
+            others: the places of the rows, shape (rows,).
+        """
+        unlike = np.zeros(len(others))
+        for codes in self._names:
+            unlike += codes[others] != codes[centre]
+        for ranks in self._ranks:
+            unlike += np.abs(ranks[others] - ranks[centre])
+        closest = np.argsort(unlike, kind="stable")[:TOGETHER]
+        return float(unlike[closest].mean()), others[closest]
 
 
 def _floats(column: Column, values: np.ndarray) -> np.ndarray:
