@@ -3,8 +3,10 @@
 import html as escaping
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from model import psi
@@ -13,7 +15,6 @@ from training.exploring import apart, binned, columns, pairs, pictures, refused,
 from training.exploring.looked import Looked
 from training.learning.metrics import sample
 from training.workspace import counted
-from validation.contract import Role
 
 MOST_ROWS = 200_000
 """Distributions, relations and drift are those of a sample of so many rows; counts are of all."""
@@ -40,48 +41,57 @@ def html(looked: Looked, *, examples: bool = True) -> str:
     """
     shown = looked.shown
     rows = shown.iloc[sample(len(shown), MOST_ROWS)]
-    target = relation.target(looked.problem, rows)
-    portraits = columns.portraits(looked, rows, target)
-    labels = looked.cut.labels
-    silver = looked.gated.silver
-    whole = relation.target(looked.problem, silver) if labels is not None else None
-    some = silver.index[sample(len(silver), MOST_ROWS)]
-    drifts = [] if labels is None else apart.drift(looked.problem, silver.loc[some], labels.loc[some])
-    suspected = list(dict.fromkeys(suspects.find(looked)))
-    strong = pairs.strongest(looked.problem.contract, rows, [portrait.column.name for portrait in portraits])
     inputs = [column.name for column in looked.problem.contract.inputs]
-    doubles = (
-        int(shown.duplicated([*inputs, looked.problem.contract.target.name]).sum()),
-        int(shown.duplicated(inputs).sum()),
-    )
-    template = _templates.get_template("page.html.jinja")
-    return template.render(
+    both = [*inputs, looked.problem.contract.target.name]
+    suspected = list(dict.fromkeys(suspects.find(looked)))
+    told = {**_columns(looked, rows), **_splits(looked)}
+    return _templates.get_template("page.html.jinja").render(
         looked=looked,
         contract=looked.problem.contract,
         rows=len(rows),
         of=len(shown),
-        target=target,
-        lines=columns.lines(looked)[:MOST_LISTED],
-        portraits=portraits[:MOST_PORTRAITS],
-        left=len(portraits) - MOST_PORTRAITS,
-        of_target=columns.of_target(looked, rows),
-        pairs=strong,
-        splits=[] if labels is None else apart.splits(looked.problem, silver, labels, whole),
-        whole=whole,
-        drifts=drifts,
-        much=psi.MUCH,
         refusals=refused.counted(looked),
         examples=refused.examples(looked) if examples else [],
-        doubles=doubles,
+        doubles=(int(shown.duplicated(both).sum()), int(shown.duplicated(inputs).sum())),
         suspected=suspected,
         unread=suspects.unread(looked),
         doubts=draft.doubted(looked.draft) if looked.drafted and looked.draft is not None else [],
-        findings=_findings(looked, portraits, strong, drifts, suspected),
+        findings=_findings(looked, told["portraits"], told["pairs"], told["drifts"], suspected),
         fewest=binned.FEWEST,
         width=pictures.WIDTH,
         said=columns.said,
-        roles=Role,
+        **told,
     )
+
+
+def _columns(looked: Looked, rows: pd.DataFrame) -> dict[str, Any]:
+    """What the template says of columns, of the rows that are shown."""
+    target = relation.target(looked.problem, rows)
+    portraits = columns.portraits(looked, rows, target)
+    order = [portrait.column.name for portrait in portraits]
+    return {
+        "target": target,
+        "lines": columns.lines(looked)[:MOST_LISTED],
+        "portraits": portraits[:MOST_PORTRAITS],
+        "left": len(portraits) - MOST_PORTRAITS,
+        "of_target": columns.of_target(looked, rows),
+        "pairs": pairs.strongest(looked.problem.contract, rows, order),
+    }
+
+
+def _splits(looked: Looked) -> dict[str, Any]:
+    """What the template says of splits; nothing of a table that comes to none."""
+    labels, silver = looked.cut.labels, looked.gated.silver
+    if labels is None:
+        return {"splits": [], "whole": None, "drifts": [], "much": psi.MUCH}
+    whole = relation.target(looked.problem, silver)
+    some = silver.index[sample(len(silver), MOST_ROWS)]
+    return {
+        "splits": apart.splits(looked.problem, silver, labels, whole),
+        "whole": whole,
+        "drifts": apart.drift(looked.problem, silver.loc[some], labels.loc[some]),
+        "much": psi.MUCH,
+    }
 
 
 def _findings(
