@@ -75,7 +75,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup engines docs docs-serve reference train tune draft scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines docs docs-serve reference train tune draft eda scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check audit format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -132,6 +132,9 @@ train: $(if $(SCHEDULER),engines) $(DEV)/.ready scm ## run the pipeline: DATA=pa
 
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
 	@python -m training draft "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"
+
+eda: $(DEV)/.ready ## a page on the table of PROBLEM, build/eda/PROBLEM.html: DATA=path-or-URL TARGET=column for another
+	@python -m training eda "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"
 
 tune: $(DEV)/.ready ## look for better parameters of LightGBM: TRIALS=50 MINUTES=no-limit ARGS=--write
 	@python -m training tune "$$PROBLEM" --trials "$(or $(TRIALS),50)" $(if $(MINUTES),--minutes "$(MINUTES)") $(ARGS)
@@ -267,6 +270,6 @@ lock: $(DEV)/.ready ## resolve pyproject.toml into requirements/ again
 	    --no-emit-index-url --quiet --output-file uv.txt
 
 clean: ## remove what training and serving made; the environments stay
-	@rm -rf data stores build/docs .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf data stores build/docs build/eda .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 include deploy/release.mk

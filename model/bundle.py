@@ -96,6 +96,12 @@ class Bundle:
     cards: Mapping[str, str]
     """By the names of their files."""
 
+    @property
+    def examples(self) -> list[dict[str, Any]]:
+        """Rows to show how the model is asked, see `Metrics.examples`; that of the contract where there are none."""
+        metrics = self.manifest.metrics
+        return (metrics.examples if metrics is not None else []) or [self.model.problem.contract.example()]
+
 
 def make_manifest(model: Model, base_values: list[float], files: dict[str, bytes]) -> Manifest:
     """The manifest of a bundle of this model with these files, unsealed."""

@@ -4,6 +4,8 @@ No answer depends on it: members that other code wrote are ignored, and `model.f
 write, so that no bundle is refused for its report.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -134,6 +136,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         importance: what moves answers.
         duplicates: rows that are equal to others.
         suspicions: what a person should look into, a sentence each.
+        examples: rows as requests carry them whose values go together, of different answers, the one in the middle
+            first; each is the middle of a group of rows, and nobody's.
         interval, decision, classes: of a regression, of two classes, and of several.
         sets: of a classification.
         cross_validation: of a classification, where it was asked for.
@@ -153,6 +157,7 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     loss: dict[str, bool | float | str] = {}
     duplicates: Duplicates = Duplicates()
     suspicions: list[str] = []
+    examples: list[dict[str, Any]] = []
     interval: Coverage | None = None
     decision: Decision | None = None
     classes: ClassReport | None = None

@@ -78,7 +78,11 @@ def of(opened: Bundle, labels: Mapping[str, str]) -> Described:
         "title": opened.model.problem.title,
         "ready": True,
         "contract": [
-            {**column, **_raw(headers[column["name"]]), **_choices(vocabularies.get(column["name"], []))}
+            {
+                **_with_example(column, opened.examples[0]),
+                **_raw(headers[column["name"]]),
+                **_choices(vocabularies.get(column["name"], [])),
+            }
             for column in manifest.contract
         ],
         "classes": _classes(opened),
@@ -101,6 +105,13 @@ def _classes(opened: Bundle) -> list[Class]:
     for below, above, bound in zip(classes, classes[1:], bounds, strict=False):
         below["high"] = above["low"] = bound
     return classes
+
+
+def _with_example(column: dict[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
+    """A column with its value of the first example, in which the values of all columns go together."""
+    value = example.get(column["name"])
+    others = {name: member for name, member in column.items() if name != "example"}
+    return others if value is None else {**others, "example": value}
 
 
 def _choices(vocabulary: list[str]) -> dict[str, list[str]]:

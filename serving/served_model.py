@@ -65,6 +65,8 @@ class ServedModel:
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
         self._seconds = shared.settings.max_answer_seconds
+        self.examples = opened.examples
+        """Rows to show how it is asked; one at least."""
         self._description = description.of(opened, labels)
         self._cards = opened.cards
         self.since = datetime.datetime.now(datetime.UTC)

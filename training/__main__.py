@@ -57,11 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     draft = commands.add_parser(
         "draft", help="write problems/NAME/__init__.py for a table that has no problem", description=_DRAFT
     )
+    eda = commands.add_parser("eda", help="`make eda`: write build/eda/NAME.html, a page that shows a table")
     report = commands.add_parser("report", help="print the metrics of the last evaluation")
     columns = commands.add_parser("columns", help="print the contract as a Markdown table")
     for stage in STAGES:
         commands.add_parser(stage, help=f"the stage '{stage}' of dvc.yaml")
     _add_tables(run, draft, commands.choices["source"])
+    _add_eda(eda)
     for command in (report, columns, *(commands.choices[stage] for stage in STAGES)):
         command.add_argument("problem", help=f"one of: {', '.join(base.names())}")
     tune = commands.add_parser("tune", help="`make tune`: try other parameters of LightGBM on held-out rows")
@@ -105,23 +107,18 @@ def _add_tables(run: argparse.ArgumentParser, draft: argparse.ArgumentParser, so
     )
 
 
-def _run(options: argparse.Namespace) -> None:
-    if options.command == "run":
-        from training import run
+def _add_eda(eda: argparse.ArgumentParser) -> None:
+    eda.add_argument("problem", nargs="?", default="", help="whose table it is; after the file if left out")
+    eda.add_argument("--data", help='path or URL of a table, or "simulated"; the one that is trained on if left out')
+    eda.add_argument("--target", help="the header of what is predicted, where there is no such problem yet")
+    eda.add_argument("--sheet", help="which sheet of a workbook")
 
-        if options.scheduler:
-            _run_on_cluster(options)
-            return
-        table = run.Table(options.data, options.sheet, options.labelled)
-        if options.target and _drafted(options):
-            table = run.Table()  # the draft has brought it
-        if options.learn:
-            run.learn(base.load(options.problem), table)
-            return
-        run.main(wanted.read(options.problem), table, options.tags)
-        return
-    if options.command == "draft":
-        _draft(options)
+
+def _run(options: argparse.Namespace) -> None:
+    # the problem of these need not be there
+    first = {"run": _train, "draft": _draft, "eda": _explore}.get(options.command)
+    if first is not None:
+        first(options)
         return
     problem = base.load(options.problem)
     # each command imports what it needs: MLflow alone takes seconds
@@ -144,6 +141,27 @@ def _run(options: argparse.Namespace) -> None:
                 tune.main(problem, options.trials, options.minutes, write=options.write)
         case stage:
             _run_stage(problem, stage)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from training import run
+
+    if options.scheduler:
+        _run_on_cluster(options)
+        return
+    table = run.Table(options.data, options.sheet, options.labelled)
+    if options.target and _drafted(options):
+        table = run.Table()  # the draft has brought it
+    if options.learn:
+        run.learn(base.load(options.problem), table)
+        return
+    run.main(wanted.read(options.problem), table, options.tags)
+
+
+def _explore(options: argparse.Namespace) -> None:
+    from training.exploring import eda
+
+    eda.main(options.problem, options.data or None, options.target or None, options.sheet or None)
 
 
 def _run_on_cluster(options: argparse.Namespace) -> None:

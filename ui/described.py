@@ -120,6 +120,11 @@ class Model(_Document):
         return ((self.metrics or {}).get("importance") or {}).get("columns") or {}
 
     @property
+    def examples(self) -> list[Row]:
+        """Rows whose values go together; none if the service does not publish any."""
+        return (self.metrics or {}).get("examples") or []
+
+    @property
     def threshold(self) -> float | None:
         """The probability from which the last of two classes is predicted; None if there are no two."""
         threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")

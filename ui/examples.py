@@ -1,33 +1,26 @@
-"""Example rows, derived from the service's description: the contract's example, and variations of it."""
+"""Example rows, as the service publishes them: the values of each go together."""
 
-from datetime import date
 from typing import Any
 
 from ui.described import Column, Model, Row
 
 MOST = 3
-_VARIED = 2
 _UNKNOWN = "unknown"
 
 
 def rows(model: Model) -> list[Row]:
-    """Different rows that the contract allows: its example, and variations in the most important columns.
+    """Different rows that the contract allows, the form's first one before the others.
 
-    Only two columns are varied. More would soon contradict each other, since the service publishes no rows and no rules
-    between columns.
+    A service whose model was evaluated by earlier code publishes the contract's example alone. To vary its columns here
+    would contradict the others: nothing that a service says tells which of them hang together.
     """
-    example = {column.name: _example(model, column) for column in model.inputs}
-    varied = sorted(model.inputs, key=lambda column: -model.importance.get(column.name, 0.0))[:_VARIED]
-    examples: list[Row] = []
-    for distance in range(MOST):
-        changed = {c.name: _moved(model, c, example[c.name], distance) for c in varied}
-        if (row := {**example, **changed}) not in examples:
-            examples.append(row)
-    return examples
+    first = {column.name: _example(model, column) for column in model.inputs}
+    others = [row for row in model.examples if row.keys() == first.keys() and row != first]
+    return [first, *others][:MOST]
 
 
 def _example(model: Model, column: Column) -> Any:
-    """The contract's example value, or a common one of the training data."""
+    """The published value, or a common one of the training data where the contract says none."""
     spread = model.spread(column)
     if column.example is not None or column.nullable:
         return column.example
@@ -40,29 +33,3 @@ def _example(model: Model, column: Column) -> Any:
         return None
     middle = spread.deciles[len(spread.deciles) // 2]
     return round(middle) if column.kind == "integer" else middle
-
-
-def _moved(model: Model, column: Column, value: Any, distance: int) -> Any:
-    """The value that is `distance` steps of names or deciles further."""
-    spread, names = model.spread(column), model.names(column)
-    if not distance:
-        return value
-    if column.kind == "category":
-        return names[(_place(names, value) + distance) % len(names)] if names else value
-    if column.kind == "flag":
-        return bool(value) ^ bool(distance % 2)
-    if len(spread.deciles) < 3 or value is None:
-        return value
-    inner = spread.deciles[1:-1]  # without the minimum and the maximum
-    nearest = min(range(len(inner)), key=lambda place: abs(_measure(inner[place]) - _measure(value)))
-    moved = inner[(nearest + 3 * distance) % len(inner)]
-    return round(moved) if column.kind == "integer" else moved
-
-
-def _place(choices: tuple[str, ...], value: Any) -> int:
-    return choices.index(value) if value in choices else -1
-
-
-def _measure(value: Any) -> float:
-    """A number or an ISO date as a float, to compare distances."""
-    return float(date.fromisoformat(value[:10]).toordinal()) if isinstance(value, str) else float(value)

@@ -31,14 +31,17 @@ def row(model: ServedModel) -> dict[str, Any]:
     return {
         "type": "object",
         "title": model.predictor.problem.title,
-        "properties": {column.name: _value(column, vocabularies.get(column.name, ())) for column in columns},
+        "properties": {
+            column.name: _value(column, vocabularies.get(column.name, ()), model.examples[0].get(column.name))
+            for column in columns
+        },
         "required": [column.name for column in contract.inputs if not column.nullable],
         "additionalProperties": False,
-        "examples": [contract.example()],
+        "examples": model.examples,
     }
 
 
-def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
+def _value(column: Column, vocabulary: Iterable[str], example: object) -> dict[str, Any]:
     schema = dict(_TYPES[column.kind])
     names = list(vocabulary)
     if names and column.when_unseen(len(names)) is Unseen.REJECT and len(names) <= MOST_LISTED:
@@ -50,8 +53,8 @@ def _value(column: Column, vocabulary: Iterable[str]) -> dict[str, Any]:
     unit = f"in {column.unit}" if column.unit else ""
     if texts := [text for text in (column.help, unit) if text]:
         schema["description"] = ", ".join(texts)
-    if column.example is not None:
-        schema["examples"] = [column.example]
+    if example is not None:
+        schema["examples"] = [example]
     return schema
 
 

@@ -166,12 +166,16 @@ def test_a_service_answers_its_examples_and_every_value_to_try(client: httpx.Cli
 
 
 def test_examples_need_nothing_but_a_contract() -> None:
-    """A service that says nothing of what training saw has its own example, and other choices."""
+    """A service that publishes none has the contract's, which nobody varies: other values may contradict each other."""
     columns = (
         Column(name="x", kind="category", choices=("a", "b"), example="b"),
         Column(name="n", kind="integer", example=3),
-        Column(name="f", kind="flag", example=True),
+        Column(name="f", kind="flag"),
         Column(name="y", kind="real", role="target"),
     )
-    rows = examples.rows(Model(name="m", version="1", title="M", contract=columns))
-    assert rows == [{"x": "b", "n": 3, "f": True}, {"x": "a", "n": 3, "f": True}]
+    model = Model(name="m", version="1", title="M", contract=columns)
+    first = {"x": "b", "n": 3, "f": False}
+    assert examples.rows(model) == [first]
+    other = {"x": "a", "n": 5, "f": True}
+    published = model.model_copy(update={"metrics": {"examples": [first, other, {"x": "a"}]}})
+    assert examples.rows(published) == [first, other]

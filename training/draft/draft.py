@@ -115,13 +115,13 @@ def tell(draft: Draft, problem: Problem) -> None:
     )
     if draft.unlabelled:
         say("draft", f"{draft.unlabelled:,} of {draft.rows:,} rows have no target and are left out")
-    for sentence in _doubted(draft):
+    for sentence in doubted(draft):
         say("draft", f"  {sentence}")
     for sketch in [sketch for sketch in draft.sketches if sketch.left_out][:_MOST_TOLD]:
         say("draft", f"  without {sketch.evidence.header!r}: {sketch.left_out}")
 
 
-def _doubted(draft: Draft) -> list[str]:
+def doubted(draft: Draft) -> list[str]:
     """What is in doubt, the most doubtful first, each with the columns that it is about."""
     about: dict[Doubt, list[str]] = {}
     for sketch in draft.kept:

@@ -27,6 +27,8 @@ _MARKS = re.compile(r"([\\`*_\[\]<>#|~&$])")
 _DEPENDENCE = "dependence-"
 _MOST_CLASSES = 10
 """The most classes of a whole confusion matrix, and the most lines of confusions where there are more classes."""
+TABLE = "eda.html"
+"""The page on the table, beside the card among the artifacts of MLflow's run, see `training.exploring`."""
 PICTURES = {
     "agreement": "Actual against predicted values of the test rows, with the intervals as a band",
     "residuals": "Errors of the test rows over the predictions, with the intervals as a band",
@@ -119,6 +121,11 @@ def _data(problem: Problem, metrics: Metrics, source: dict[str, Any], lineage: L
         yield "The splits follow each other in time." if time else "The splits are drawn at random."
     if metrics.duplicates.rows:
         yield f"{copies.told(metrics.duplicates)}."
+    if "cluster" not in source:  # whose table no single machine has
+        yield (
+            f"The table itself, its distributions, splits and quarantine, is shown by `{TABLE}` beside this card in "
+            f"MLflow; `make eda PROBLEM={problem.name}` makes that page anew."
+        )
     escaped = tuple(
         dataclasses.replace(
             column,

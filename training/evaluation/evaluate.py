@@ -15,7 +15,7 @@ from problems.base import Problem
 from training import digits
 from training.data import copies, tables
 from training.data.split import SPLITS, TEST, SplitParams
-from training.evaluation import reference, slices, suspicions
+from training.evaluation import examples, reference, slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
 from training.learning import metrics, tasks
@@ -69,6 +69,7 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
         refused=int((split == TEST).sum()) - len(test),
         importance=importance(predictor, test),
         suspicions=suspicions.find(task, silver, split, shares),
+        examples=examples.find(predictor, other_rows),
         cross_validation=_folds(problem, workspace, shares, silver, params) if task.in_folds else None,
     )
     write_json(workspace.metrics, msgspec.to_builtins(evaluation))

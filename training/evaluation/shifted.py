@@ -20,8 +20,8 @@ def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Itera
         before: silver rows that the model learned from.
         after: those that it is judged on.
     """
-    asked = [column for column in (*contract.inputs, contract.target) if not _is_time(column)]
-    both = {column.name: _stability(column, before[column.name], after[column.name]) for column in asked}
+    asked = [column for column in (*contract.inputs, contract.target) if not is_time(column)]
+    both = {column.name: stability(column, before[column.name], after[column.name]) for column in asked}
     indexes = {name: index for name, (index, by_chance) in both.items() if index > psi.MUCH + by_chance}
     shifted = sorted(indexes, key=lambda name: -indexes[name])
     if shifted:
@@ -33,12 +33,12 @@ def find(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> Itera
         )
 
 
-def _is_time(column: Column) -> bool:
+def is_time(column: Column) -> bool:
     """Times after those before are what a split in time is for."""
     return column.kind in (Kind.DATE, Kind.TIMESTAMP)
 
 
-def _stability(column: Column, before: pd.Series, after: pd.Series) -> tuple[float, float]:
+def stability(column: Column, before: pd.Series, after: pd.Series) -> tuple[float, float]:
     """The population stability index of two columns of shape (rows,) each, and what chance alone may make of it.
 
     Numbers are cut at deciles of the rows before.

@@ -33,6 +33,7 @@ from problems.base import Problem
 from training.data import beside, copies, tables
 from training.data.split import TEST
 from training.evaluation import card, report
+from training.exploring import eda
 from training.registry import aliases, champion, promote, stores, told
 from training.registry.promote import Decision
 from training.workspace import Workspace, read_json, say, sha256, write_json
@@ -167,6 +168,8 @@ def _register(
         )
         for name, text in cards.items():
             mlflow.log_text(text.decode(), name)
+        if shown := eda.published(problem, workspace, lineage.data_source):
+            mlflow.log_text(shown, card.TABLE)
         rows = _frame(problem.contract, bundle.read(workspace.bundle).golden.rows[:5])
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards
