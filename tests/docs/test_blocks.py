@@ -16,7 +16,6 @@ import yaml
 from docs.rendering.parameters import SECTIONS
 from model.predictor import Predictor
 from model.record import Record
-from serving.access.audit import Line
 from tests import remotes
 from tests.docs.blocks import Block, block, blocks, commands, pages
 from tests.project import DEV, ROOT, Project, free_port, merge, parameters
@@ -97,7 +96,6 @@ def test_numbers_that_pages_show_are_taken(tmp_path: Path, monkeypatch: pytest.M
 def test_lines_that_pages_show_are_the_services() -> None:
     shown = (
         (block("how-to/journal.md", '{"event"'), Record),
-        (block("how-to/keys.md", '{"event"'), Line),
         (block("tutorial/first-walk.md", '{"prediction"'), Prediction),
     )
     for text, kind in shown:

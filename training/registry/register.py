@@ -168,8 +168,8 @@ def _register(
         )
         for name, text in cards.items():
             mlflow.log_text(text.decode(), name)
-        if shown := eda.published(problem, workspace, lineage.data_source):
-            mlflow.log_text(shown, card.TABLE)
+        if page := eda.published(problem, workspace, lineage.data_source):
+            mlflow.log_text(page, card.TABLE)
         rows = _frame(problem.contract, bundle.read(workspace.bundle).golden.rows[:5])
         _log_dataset(problem, source, rows)
         files = bundle.contents(workspace.bundle, manifest) | cards

@@ -14,6 +14,7 @@ from serving.access.audit import LEFT_OUT, MOST_IDS, STRANGERS_A_SECOND, Audit
 from serving.access.caller import Asked, Caller, Ended, Usage
 from serving.journal_files import Files
 from serving.settings import Settings
+from tests.docs.blocks import block
 from tests.serving.access.test_http import until
 from validation.errors import SettingsError
 from validation.wire import Prediction, Predictions
@@ -58,6 +59,10 @@ def test_a_line_has_what_there_is(kept: tuple[Audit, Path]) -> None:
         "version": "abc", "outcome": "ok", "time": "2027-01-15T08:00:00.250Z", "rows": 1, "seconds": 0.001,
         "prediction_ids": ["0"], "request_id": 'x"y',
     }  # fmt: skip
+    shown = json.loads(block("how-to/keys.md", '{"event": "request",'))
+    assert [(name, type(value)) for name, value in shown.items()] == [
+        (name, type(value)) for name, value in first.items()
+    ]
     assert len(second["prediction_ids"]) == MOST_IDS
     assert second["prediction_count"] == MOST_IDS + 5
 
