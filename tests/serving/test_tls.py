@@ -5,7 +5,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,17 +17,13 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from serving.handshakes import DONE, Handshakes
 from serving.lifecycle import GRACE_SECONDS
-from serving.settings import Settings
 from tests.project import DEV, ROOT, Project, free_port
 from tests.serving.authority import Authority, Pair
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer
-from tests.serving.test_metrics import samples
 from tests.ui.over_http import Script
 from tests.ui.pages import page_process
-from validation.errors import Overloaded
 
 SERVERS, CLIENTS, STRANGERS = (Authority(name) for name in ("servers", "clients", "strangers"))
 CALLER, STRANGER = CLIENTS.issue("caller"), STRANGERS.issue("stranger")
@@ -128,39 +123,6 @@ def test_a_client_without_one_is_refused(
     with mutual.channel(shown) as channel, pytest.raises(grpc.RpcError) as caught:
         infer(channel, [row])
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-
-
-def test_a_handshake_that_does_not_end_is_ended_and_counted(trained: Project, bento: str, tmp_path: Path) -> None:
-    with (
-        secured(trained, bento, tmp_path, BOXWOOD_MAX_REQUEST_SECONDS="1") as service,
-        contextlib.ExitStack() as opened,
-    ):
-        host, _, port = service.address.partition(":")
-        before = time.monotonic()
-        silent = [opened.enter_context(socket.create_connection((host, int(port)), timeout=50)) for _ in range(3)]
-        silent[0].sendall(b"\x16\x03\x01\x02\x00\x01")  # the first bytes of a handshake, and no more
-        for one in silent:
-            with contextlib.suppress(ConnectionError):
-                assert one.recv(1) == b""
-        assert time.monotonic() - before >= 1  # each had its time
-        with socket.create_connection((host, int(port)), timeout=50) as plain, contextlib.suppress(ConnectionError):
-            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            while plain.recv(65_536):
-                pass
-        counted = samples(service.client)
-    assert counted["boxwood_tls_handshakes_total", "unfinished"] == 3
-    assert counted["boxwood_tls_handshakes_total", "failed"] == 1
-    assert counted["boxwood_tls_handshakes_total", "done"] >= 1
-
-
-def test_no_more_handshakes_are_under_way_than_there_may_be_connections() -> None:
-    handshakes = Handshakes(Settings(max_connections=2))
-    handshakes.begin()
-    handshakes.begin()
-    with pytest.raises(Overloaded):
-        handshakes.begin()
-    handshakes.end(DONE)
-    handshakes.begin()
 
 
 def test_who_speaks_no_tls_gets_no_answer(mutual: Secured, row: dict[str, Any]) -> None:

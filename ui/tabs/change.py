@@ -1,11 +1,12 @@
 """Change: the least changes of the form's row that give another answer."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from ui import changes, form, goals
-from ui.described import Row
+from ui.described import Model, Row
 from ui.tabs import common
 from ui.views import base
 from ui.views import change as view_of_change
@@ -79,11 +80,13 @@ def build(context: common.Context, widgets: list[Any]) -> None:
     wanted.side.input(proposed, [wanted.side, *widgets], wanted.value, **common.QUICK)
     button.click(find, [*wanted, allowed, *widgets], shown, **common.QUICK)
     for place, way in enumerate(ways):
+        opens = way.button.click(_opening(model, place), rows, [*widgets, rows], **common.QUICK)
+        opens.then(None, js=_GO_TO_ASK, **common.QUICK)
 
-        def opening(found: list[Row], place: int = place) -> list[Any]:
-            return [form.shown(model, found[place]), found]
 
-        way.button.click(opening, rows, [*widgets, rows], **common.QUICK).then(None, js=_GO_TO_ASK, **common.QUICK)
+def _opening(model: Model, place: int) -> Callable[[list[Row]], list[Any]]:
+    """Fills the form with what was found at a place, and keeps what was found."""
+    return lambda found: [form.shown(model, found[place]), found]
 
 
 def _wanted(context: common.Context) -> _Wanted:

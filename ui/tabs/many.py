@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,6 @@ def build(context: common.Context) -> None:
         output = common.html("")
     outputs = [progress, output, download, stop]
 
-    async def run(path: str, explained: bool) -> AsyncIterator[list[Any]]:
-        folder = Path(tempfile.mkdtemp(dir=context.folder))
-        try:
-            async for step in tables_of_many.answer(context.service, model, Path(path), folder, reasons=explained):
-                if isinstance(step, tables_of_many.Outcome):
-                    yield ["", table.preview(model, step), gr.update(visible=True, value=str(step.path)), common.HIDDEN]
-                else:
-                    yield [table.progress(step.done, step.rows), "", _NO_FILE, _SHOWN]
-        except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
-            yield ["", base.problem(common.sentence(error)), _NO_FILE, common.HIDDEN]
-
     def show_start() -> list[Any]:
         return [table.progress(0, 0), "", _NO_FILE, _SHOWN]
 
@@ -56,6 +46,7 @@ def build(context: common.Context) -> None:
 
     limits: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "tables"}
     events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **limits}
+    run = partial(_answered, context)
     started = button.click(show_start, None, outputs, **common.QUICK).success(run, [upload, reasons], outputs, **events)
     ended = {"cancels": started}
     upload.change(reset, upload, [button, *outputs], **ended, **common.QUICK)
@@ -66,3 +57,17 @@ def build(context: common.Context) -> None:
         **ended,
         **common.QUICK,
     )
+
+
+async def _answered(context: common.Context, path: str, explained: bool) -> AsyncIterator[list[Any]]:
+    """The progress of a table and then its answers, as updates of what shows them."""
+    folder = Path(tempfile.mkdtemp(dir=context.folder))
+    try:
+        async for step in tables_of_many.answer(context.service, context.model, Path(path), folder, reasons=explained):
+            if isinstance(step, tables_of_many.Outcome):
+                shown = table.preview(context.model, step)
+                yield ["", shown, gr.update(visible=True, value=str(step.path)), common.HIDDEN]
+            else:
+                yield [table.progress(step.done, step.rows), "", _NO_FILE, _SHOWN]
+    except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
+        yield ["", base.problem(common.sentence(error)), _NO_FILE, common.HIDDEN]

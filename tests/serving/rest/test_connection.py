@@ -38,6 +38,7 @@ def server(trained: Project, bento: str, grpc_port: str, request: pytest.Fixture
     variables = {f"BOXWOOD_MAX_{name}": str(limit) for name, limit in limits.items()}
     variables |= {"BOXWOOD_IMAGE": IMAGE, "BOXWOOD_DIRECT": request.param}
     with trained.start_alone(bento, grpc_port=grpc_port, **variables) as (client, process):
+        assert client.get("/v1/models/flights").json()["lineage"]["image"] == IMAGE
         yield client
     assert process.wait() == 0
 
@@ -50,10 +51,7 @@ def connected(server: httpx.Client) -> Iterator[socket.socket]:
 
 def answers(connection: socket.socket) -> bytes:
     """All that comes until the server closes."""
-    parts = []
-    while part := connection.recv(65_536):
-        parts.append(part)
-    return b"".join(parts)
+    return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def problem(answer: bytes) -> dict[str, Any]:
@@ -62,10 +60,6 @@ def problem(answer: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(body)
     assert f" {found['status']} ".encode() in head.splitlines()[0]
     return found
-
-
-def test_the_lineage_names_the_image(server: httpx.Client) -> None:
-    assert server.get("/v1/models/flights").json()["lineage"]["image"] == IMAGE
 
 
 @pytest.mark.parametrize(
