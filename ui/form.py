@@ -96,9 +96,9 @@ def marked(value: str | None, errors: Iterable[Mapping[str, Any]] = (), again: f
 
 def _value(column: Column, value: Any) -> Any:
     """A value of a row from what a field holds. What cannot be read stays as it was typed: the service says why."""
-    if isinstance(value, bool):
+    if not isinstance(value, str):
         return value
-    if value is None or not value.strip():
+    if not value.strip():
         return None
     match column.kind:
         case "flag":

@@ -66,7 +66,7 @@ def test_every_event_brings_what_the_service_says(
     for name in ("Why", "What if", "Compare"):
         refused, *_ = script.tell(name, "select", form=json.dumps({"origin": row["origin"]}))
         assert "Mend it under Ask" in refused
-        assert refused.count("A value is needed.") == len(row) - 1
+        assert refused.count("A value is needed.") == len(row) - 2  # the agency may be missing
 
 
 def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict[str, Any], tmp_path: Path) -> None:

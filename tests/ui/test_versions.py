@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import html
 import socket
 import threading
 from collections.abc import Iterator
@@ -71,4 +72,4 @@ def test_a_visitor_chooses_among_versions(service: httpx.Client, row: dict[str, 
         for named, said in (("gone", {"version": "gone"}), ("nosuch", {"model": "nosuch"})):
             nothing = Script(visitor, **said)
             assert nothing.choosers[1]["value"] is None
-            assert f"'{named}' here. Choose another." in nothing.failure
+            assert f"'{named}' here. Choose another." in html.unescape(nothing.failure)

@@ -41,7 +41,7 @@ def html(hint: str) -> gr.HTML:
 
 def of_the_form() -> None:
     """That a tab is of the form's row, which may have changed since it was asked."""
-    gr.HTML(base.hint("Of the form's row as it is now; change it under Ask."), js_on_load=None, apply_default_css=False)
+    gr.HTML(base.reads(), js_on_load=None, apply_default_css=False)
 
 
 async def or_problem(view: Callable[[], Awaitable[str]]) -> str:

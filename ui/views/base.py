@@ -40,6 +40,11 @@ def first() -> str:
     return filled("first")
 
 
+def reads() -> str:
+    """That a tab is of the form's row, which may have changed since it was asked."""
+    return filled("reads")
+
+
 def log_out() -> str:
     """A button that ends a session."""
     return filled("log_out")
