@@ -42,6 +42,17 @@ def test_a_request_of_more_rows_than_the_limit_is_refused_whatever_waits() -> No
         few.demand_room(6)
 
 
+def test_what_could_ever_be_answered_does_not_depend_on_what_waits() -> None:
+    """A protocol asks that before it builds rows, when it is not the question yet whose they are."""
+    explaining = gate(0.1)
+    with explaining.admit(50):
+        with pytest.raises(Overloaded):
+            explaining.demand_room(2)
+        explaining.demand_possible(2)
+        with pytest.raises(RequestTooLarge, match="101 rows would take more than 10 seconds"):
+            explaining.demand_possible(101)
+
+
 def test_a_large_request_waits_for_all_that_came_before() -> None:
     explaining = gate(0.1)
     with explaining.admit(6), explaining.admit(5):  # 0.6 seconds to wait for the second
