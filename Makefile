@@ -229,8 +229,7 @@ test: setup ## the tests, with coverage; five minutes on two cores
 	@coverage report
 
 test-heavy: setup engines docs browser-tools ## the tests that take longer or need more of the machine
-	@pytest -n 2 --dist worksteal --durations 20 -m 'slow and not (image or browser or rollout)' $(ARGS) || [ $$? = 5 ] # 5: there are none
-	@pytest --durations 20 -m 'image or browser or rollout' $(ARGS) || [ $$? = 5 ]
+	@pytest -n 2 --dist worksteal --durations 40 -m 'image or browser or rollout or slow' $(ARGS) || [ $$? = 5 ] # 5: there are none
 
 heavy-tools: ## what the heavy tests use if it is there: Debian's PostgreSQL, Prometheus, Alertmanager, Redis, and Go with its gRPC
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update --quiet; \
