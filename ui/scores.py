@@ -12,6 +12,8 @@ _IN_UNIT = frozenset({"rmse", "mae", "pinball"})
 """The metrics that are in the target's unit."""
 _SHARES = frozenset({"mape", "wmape", "within_10_percent", "accuracy", "bounded_mape"})
 """The metrics that are shares, which people read as percent."""
+_NOTHING = 1e-12
+"""What is less is what rounding leaves of 0."""
 _LESS, _MORE = "less is better", "more is better"
 _WORDS: Mapping[str, tuple[str, str, str]] = {
     "rmse": ("RMSE", "the size of a typical error{unit}; a large error counts more than several small ones", _LESS),
@@ -90,6 +92,8 @@ def meaning(name: str, unit: str | None) -> Meaning | None:
 
 def written(name: str, value: float, unit: str | None = None) -> str:
     """A score as people read it: shares as percent, others with the unit if they are in that of the target."""
+    if abs(value) < _NOTHING:
+        value = 0.0
     if name in _SHARES:
         return texts.percent(value)
     return texts.with_unit(value, unit if name in _IN_UNIT else None)

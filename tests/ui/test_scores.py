@@ -38,6 +38,7 @@ def test_every_metric_has_its_name_and_a_line_of_words() -> None:
     assert "USD" not in scores.meaning("r2", "USD").words  # type: ignore[union-attr]
     assert scores.meaning("of_tomorrow", None) is None
     assert scores.head("of_tomorrow") == "of tomorrow"
+    assert [scores.written("ece", value) for value in (3e-17, 0.06)] == ["0", "0.06"]
 
 
 def test_a_model_that_does_not_beat_the_lookup_is_said_to_be_left_in_large() -> None:
