@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Row = dict[str, Any]
 """A row as requests carry it."""
+_SIMULATED = "simulated"
+"""The source of a table that nobody observed, in a lineage."""
 
 
 class _Document(BaseModel):
@@ -103,6 +105,11 @@ class Model(_Document):
         number = self.lineage.get("registry_version")
         parts = [self.version, *([f"number {number} in the registry"] if number else [])]
         return ", ".join([*parts, *(["the default"] if self.versions[:1] == (self.version,) else [])])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was trained on a table that a program made up."""
+        return self.lineage.get("data_source") == _SIMULATED
 
     @cached_property
     def inputs(self) -> tuple[Column, ...]:

@@ -130,7 +130,7 @@ def _none_of(name: str, names: Sequence[str], version: str | None) -> str:
 
 
 def _model(service: Service, model: Model, folder: Path) -> None:
-    gr.HTML(base.heading(model), js_on_load=form.script("copy"), apply_default_css=False)
+    gr.HTML(base.heading(model), js_on_load=form.script("clipboard", "copy"), apply_default_css=False)
     context = common.Context(service, model, folder)
     with gr.Tabs():
         widgets: list[Any] = [ask.build(context)]

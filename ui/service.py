@@ -143,10 +143,13 @@ class Service:
         document = _document(await self._ask("GET", path, params={"like": text}))
         return [str(match) for match in document.get("names", [])]
 
-    async def card(self, place: str) -> str | None:
-        """The model card as Markdown; None if the model has none. Raises ServiceError."""
+    async def card(self, place: str, media: str = "text/markdown") -> str | None:
+        """The model card as Markdown, or as a page with its pictures; None if the model has none. Raises ServiceError.
+
+        `media` is "text/markdown" or "text/html".
+        """
         path = f"/v1/models/{place}/card"
-        answer = await self._ask("GET", path, headers={"accept": "text/markdown"}, good=(200, 404))
+        answer = await self._ask("GET", path, headers={"accept": media}, good=(200, 404))
         return answer.text if answer.status_code == 200 else None
 
     async def verdict(self, name: str) -> Verdict | str:

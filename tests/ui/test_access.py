@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.ui.test_ask import agrees
 from tests.ui.test_many import upload
@@ -67,10 +67,19 @@ def each_state(visitor: Visitor, api: Api, model: str) -> Iterator[None]:
             table.loc[1, list(MADE_WRONG[model])] = "none"
             upload(visitor, "rows.csv", table.to_csv(index=False).encode())
             visitor.page.get_by_role("button", name="Predict all rows").click()
-        for details in shown.locator(f"{place} summary").all():
+        if name == "Model":
+            open_folded(shown)
+        for details in shown.locator(f":is({place}, .overall) summary").all():
             details.click()
         expect(shown.locator(place)).to_be_visible()
         yield
+
+
+def open_folded(shown: Locator) -> None:
+    """Open what the Model tab asks for only then."""
+    for title, place in (("How it answers over all values", ".overall"), ("Model card", ".pictures")):
+        shown.get_by_role("button", name=title).click()
+        expect(shown.locator(place)).to_be_visible()
 
 
 def serious(visitor: Visitor) -> set[tuple[str, str]]:

@@ -9,8 +9,10 @@ from playwright.sync_api import expect
 from tests.project import free_port
 from tests.ui.pages import page_process
 from tests.ui.test_ask import agrees
-from tests.ui.visitor import Api, Visitor, value, values
+from tests.ui.visitor import TABS, Api, Visitor, value, values
 from tests.ui.wire import Wire
+from ui import dependence
+from ui.described import Model
 
 pytestmark = pytest.mark.browser
 
@@ -29,18 +31,89 @@ def test_a_model_is_described_as_the_service_does(visitor: Visitor, api: Api, mo
         expect(line.locator("[data-value]")).to_have_count(len(scores))
         assert [value(each) for each in line.locator("[data-value]").all()] == [score["value"] for score in scores]
     importance = said["metrics"]["importance"]["columns"]
-    bars = shown.locator(".bars tbody tr")
+    bars = shown.locator(".importance tbody tr")
     assert {bar.get_by_role("rowheader").inner_text(): value(bar.locator("[data-value]")) for bar in bars.all()} == {
         name.replace("_", " "): moved for name, moved in importance.items()
     }
     chain = shown.locator(".chain")
     for link in ("data_sha256", "model", "bento", "mlflow_run_id"):
-        expect(chain).to_contain_text(str(said["lineage"][link]))
+        expect(chain.locator(f"code[title='{said['lineage'][link]}']")).to_be_visible()
     expect(shown).to_contain_text(said["verdict"]["sentence"])
-    card = shown.get_by_role("button", name="Model card")
-    card.click()
-    title = api.client.get(f"/v1/models/{model}/card", headers={"accept": "text/markdown"}).text.splitlines()[0]
-    expect(shown.get_by_role("heading", name=title.removeprefix("# "))).to_be_visible()
+    beats = said["metrics"]["beats_lookup"]
+    standing = "It beats a lookup of group means" if beats else "It does not beat a lookup of group means"
+    expect(shown.locator(".standing")).to_contain_text(standing)
+
+
+@pytest.mark.parametrize("model", ["flights", "churn", "houses"])
+def test_the_card_is_shown_with_its_pictures(visitor: Visitor, api: Api, model: str) -> None:
+    shown = visitor.open(model).tab("Model")
+    shown.get_by_role("button", name="Model card").click()
+    page, text = (
+        api.client.get(f"/v1/models/{model}/card", headers={"accept": media}).text
+        for media in ("text/html", "text/markdown")
+    )
+    expect(shown.get_by_role("heading", name=text.splitlines()[0].removeprefix("# "))).to_be_visible()
+    pictures = shown.locator(".pictures img")
+    expect(pictures).to_have_count(page.count("<img"))
+    assert all(picture.evaluate("it => it.decode().then(() => it.naturalWidth)") for picture in pictures.all())
+
+
+def test_a_hash_is_short_and_copied_whole(new_visitor: Callable[..., Visitor], api: Api) -> None:
+    visitor = new_visitor(permissions=["clipboard-read", "clipboard-write"]).open("flights")
+    digest = api.model("flights")["lineage"]["data_sha256"]
+    shown = visitor.tab("Model")
+    expect(shown.locator(".chain")).to_contain_text(f"{digest[:12]}…")
+    expect(shown.locator(".chain")).not_to_contain_text(digest)
+    shown.get_by_role("button", name="Copy table (sha256)").click()
+    expect(shown.locator(".copied")).to_have_text("Copied.")
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == digest
+
+
+def test_parts_of_the_test_rows_are_sorted_by_a_heading(visitor: Visitor, api: Api) -> None:
+    slices = api.model("churn")["metrics"]["slices"]
+    region = visitor.open("churn").tab("Model").get_by_role("region", name="Slices")
+    losses = sorted(each["scores"]["log_loss"]["value"] for each in slices)
+    figures = region.locator("[data-value]")
+    expect(figures).to_have_count(len(losses))
+    assert values(figures) == losses[::-1]
+    region.get_by_role("button", name="log loss").click()
+    expect(region.get_by_role("columnheader", name="log loss")).to_have_attribute("aria-sort", "ascending")
+    assert values(figures) == losses
+    region.get_by_role("button", name="Rows").press("Enter")
+    rows = [int(each.inner_text().replace(",", "")) for each in region.locator("tbody tr td:nth-child(4)").all()]
+    assert rows == sorted((each["rows"] for each in slices), reverse=True)
+
+
+@pytest.mark.parametrize("model", ["flights", "churn", "houses"])
+def test_the_dependence_on_each_column_is_that_of_the_service(visitor: Visitor, api: Api, model: str) -> None:
+    shown = visitor.open(model).tab("Model")
+    shown.get_by_role("button", name="How it answers over all values").click()
+    found = shown.locator(".overall")
+    expect(found).to_contain_text("The rows are made up.")
+    plan = dependence.plan(Model.model_validate(api.model(model)))
+    said = api.predict(model, *plan.rows)
+    labels = list(said[0].get("probabilities", ()))
+    if len(labels) > 2:
+        shown.get_by_label("Class", exact=True).fill(labels[0])
+        shown.get_by_label("Class", exact=True).press("Enter")
+        expect(found).to_contain_text(f"Probability of {labels[0]}")
+    of = None if not labels else labels[0] if len(labels) > 2 else labels[-1]
+    curves, pairs = plan.read([each["prediction"] if of is None else each["probabilities"][of] for each in said])
+    found.get_by_text("The charts as tables").click()
+    for curve in curves:
+        table = found.get_by_role("region", name=f"Table of {curve.column.title}", exact=True)
+        assert values(table.locator("[data-value]")) == pytest.approx([point.mean for point in curve.points])
+    together = found.get_by_role("region", name="Pairs").locator("tr td:nth-child(2)")
+    assert values(together) == pytest.approx([pair.size for pair in pairs])
+
+
+def test_a_simulated_table_is_said_on_every_tab(visitor: Visitor) -> None:
+    visitor.open("flights")
+    for name in TABS:
+        visitor.tab(name)
+        expect(visitor.page.get_by_text("Trained on a simulated table: the numbers are an example.")).to_be_visible()
+    visitor.open("churn")
+    expect(visitor.page.get_by_text("Trained on a simulated table")).to_have_count(0)
 
 
 def test_the_last_verdict_is_shown_as_the_service_has_it(visitor: Visitor, api: Api) -> None:

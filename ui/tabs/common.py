@@ -34,9 +34,9 @@ class Context(NamedTuple):
     folder: Path
 
 
-def html(hint: str) -> gr.HTML:
-    """A part of the page that changes, with a hint until it does."""
-    return gr.HTML(base.hint(hint) if hint else "", html_template=_LIVE, js_on_load=None, apply_default_css=False)
+def html(hint: str, script: str | None = None) -> gr.HTML:
+    """A part of the page that changes, with a hint until it does, and perhaps a script of its own."""
+    return gr.HTML(base.hint(hint) if hint else "", html_template=_LIVE, js_on_load=script, apply_default_css=False)
 
 
 def of_the_form() -> None:
