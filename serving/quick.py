@@ -208,10 +208,15 @@ class Quick:
                 answer = error
             done(answer)
 
-        if isinstance(inputs, dict):  # columns are a batch of their own
-            told(self._batch(inputs)[:])
-        else:
+        if not isinstance(inputs, dict):
             self._batcher.add(inputs, told)
+            return
+        scored: Scored | Exception
+        try:
+            scored = self._batch(inputs)[:]  # columns are a batch of their own
+        except Exception as error:  # noqa: BLE001 whoever waits is told of it, and the table waits no longer
+            scored = error
+        told(scored)
 
     def checked(self, decoded: Decoded, partial: bool) -> Decoded:
         """`decoded` itself, with its warnings counted; raises RowsRejected for invalid rows unless `partial`."""

@@ -3,7 +3,7 @@
 For callers who have a row of the table that a model was trained on, and not the names and forms of its contract.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from validation.contract import Column, Contract
@@ -16,22 +16,18 @@ def as_requested(contract: Contract, rows: Sequence[object]) -> list[object]:
 
     Args:
         contract: of the model that is asked.
-        rows: objects of cells by their headers, or by the columns' names where a row has all of those that it must
-            have. Texts are parsed as those of a table are; other cells are values already, and other headers are not
-            sent.
+        rows: objects of cells by their headers, or by the columns' names where a row has no fewer of those. Texts are
+            parsed as those of a table are; other cells are values already, and other headers are not sent.
     """
-    inputs = contract.inputs
-    needed = [column.name for column in inputs if not column.nullable]
-    return [_row(inputs, needed, row) if isinstance(row, dict) else row for row in rows]
+    named = {column.name: column for column in contract.inputs}
+    headed = {column.source: column for column in contract.inputs}
+    return [_row(named, headed, row) if isinstance(row, dict) else row for row in rows]
 
 
-def _row(inputs: Sequence[Column], needed: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+def _row(named: Mapping[str, Column], headed: Mapping[str, Column], row: dict[str, Any]) -> dict[str, Any]:
     cells = {normal(header): cell for header, cell in row.items()}
-    named = all(name in cells for name in needed)
-    headers = {column.name: column.name if named else column.source for column in inputs}
-    return {
-        column.name: _value(column, cells[headers[column.name]]) for column in inputs if headers[column.name] in cells
-    }
+    columns = named if len(cells.keys() & named.keys()) >= len(cells.keys() & headed.keys()) else headed
+    return {column.name: _value(column, cells[header]) for header, column in columns.items() if header in cells}
 
 
 def _value(column: Column, cell: Any) -> Any:

@@ -34,9 +34,8 @@ MOST_IDS = 1_000
 STRANGERS_A_SECOND = 100
 """So many lines a second are written of requests without a good key, where one is wanted; others are counted."""
 FLUSH_SECONDS = 0.2
-_COUNT_SECONDS = 1.0
-"""Requests that are only counted are told so often."""
-_MOST_WAITING = 100_000
+MOST_WAITING = 32_000_000
+"""So many bytes of lines wait to be written at most: those of seconds, where each request has one row."""
 _FILE_MEGABYTES = 64
 _NO_IDS: Sequence[str] = ()
 _encoder = msgspec.json.Encoder()
@@ -105,7 +104,7 @@ class Audit:
         self._blocks: collections.deque[tuple[bytes, int]] = collections.deque()
         """Lines that wait, and how many they are."""
         self._added = self._taken = 0
-        """How many lines began to wait, and how many of them do no longer; each is of one thread."""
+        """How many bytes of them began to wait, and how many do no longer; each is of one thread."""
         self._unwritten = dict.fromkeys(("dropped", "failed", "left_out"), 0)
         """Requests whose lines never waited, and why."""
         self._told = dict(self._unwritten)
@@ -121,7 +120,7 @@ class Audit:
 
     def add(self, ended: Sequence[Ended]) -> None:
         """Leave the lines of requests that ended to be written; raises nothing."""
-        if self._added - self._taken + len(ended) > _MOST_WAITING:
+        if self._added - self._taken >= MOST_WAITING:
             self._unwritten["dropped"] += len(ended)
             return
         if self._strangers is not None:
@@ -150,17 +149,18 @@ class Audit:
 
     def _leave(self, block: bytes, lines: int) -> None:
         self._blocks.append((block, lines))
-        self._added += lines
+        self._added += len(block)
 
     def _flush(self) -> None:
         waiting = [self._blocks.popleft() for _ in range(len(self._blocks))]
+        taken = sum(len(block) for block, _ in waiting)
         told, self._told = self._told, dict(self._unwritten)
         new = {outcome: number - told[outcome] for outcome, number in self._told.items()}
         if new["left_out"]:
             waiting.append((_encoder.encode(_LeftOut(new["left_out"], _written(self._clock()))), 1))
         lines = sum(count for _, count in waiting)
         written = self._writer.write([block for block, _ in waiting])
-        self._taken += lines
+        self._taken += taken
         if new["dropped"]:
             self._writer.lost(why="there are more than can be written")
         self._metrics.count(**{**new, "written": written, "failed": new["failed"] + lines - written})

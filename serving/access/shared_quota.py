@@ -41,13 +41,17 @@ if known[1] then
   level = math.min(capacity, known[1] + math.max(0, now - known[2]) * rate)
 end
 if tonumber(known[3]) == today then used = tonumber(known[4]) end
-level, used = level - tonumber(ARGV[3]), used + tonumber(ARGV[4])
+used = used + tonumber(ARGV[4])
+if rate > 0 then level = level - tonumber(ARGV[3]) else level = capacity end
 redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now),
   'day', today, 'used', string.format('%.0f', used))
 redis.call('EXPIRE', KEYS[1], 172800 + (rate > 0 and math.ceil((capacity - level) / rate) or 0))
 return {string.format('%.6f', level), string.format('%.0f', used)}
 """
-"""Takes what was spent of bucket and day, and returns what the bucket has, which may be below 0, and the day's use."""
+"""Takes what was spent of bucket and day, and returns what the bucket has, which may be below 0, and the day's use.
+
+Without a rate nothing is owed: such a bucket never fills, and a caller who gets a rate later would wait for ever.
+"""
 _log = logging.getLogger("boxwood.access")
 
 

@@ -77,15 +77,23 @@ class Asking(Endpoint, Generic[RequestT]):
         raise NotImplementedError
 
     def _question(self, request: RequestT, query: Options) -> Question:
-        """The question of a request, with rows by the contract."""
+        """The question of a request, which the query may say more of; raises UnreadableRequest and RequestTooLarge."""
         question = self.question(request)
-        if not (query.raw or question.raw):
-            return question
-        if isinstance(question.rows, Table):
+        return question._replace(raw=True) if query.raw else question
+
+    def _by_contract(self, rows: Sequence[Any] | Table) -> list[object]:
+        """Raw rows as the contract has them, which takes as long as answering them; raises UnreadableRequest."""
+        if isinstance(rows, Table):
             raise UnreadableRequest(
                 "Tensors are columns of the contract; raw rows are objects, in V1 and `/invocations`."
             )
-        return question._replace(rows=raw.as_requested(self.model.predictor.contract, question.rows))
+        return raw.as_requested(self.model.predictor.contract, rows)
+
+    async def _all_by_contract(self, rows: Sequence[Any] | Table) -> list[object]:
+        """The same of many rows, in turns; raises RequestTooLarge too."""
+        gate = self.model.predicting.gate
+        gate.demand_possible(len(rows))
+        return [row async for part in gate.turns(rows) for row in self._by_contract(part)]
 
     def reply(self, request: RequestT, answer: Any) -> Reply:
         """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
@@ -140,7 +148,8 @@ class Asking(Endpoint, Generic[RequestT]):
             asking.take(len(question.rows))
             told = partial(self._told, exchange, asking, request, send)
             some = query.partial or question.partial
-            self.verb.soon(question.rows, told, partial=some, caller=asking.caller)
+            rows = self._by_contract(question.rows) if question.raw else question.rows
+            self.verb.soon(rows, told, partial=some, caller=asking.caller)
         except Exception as error:  # noqa: BLE001 the last resort of a request
             send(exchange.failed(error))
         return None
@@ -174,6 +183,8 @@ class Asking(Endpoint, Generic[RequestT]):
         self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
         request, question = await self._read(scope, receive, asking, query)
         asking.take(len(question.rows))
+        if question.raw:
+            question = question._replace(rows=await self._all_by_contract(question.rows))
         if self._divided is None:
             return await self._asked(request, question, query, receive, asking)
         split, challenger = self._divided

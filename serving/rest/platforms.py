@@ -82,8 +82,9 @@ class _Invoked(Asking[Invocation]):
         return parsed(_decode, body, _HINT)
 
     def question(self, request: Invocation) -> Question:
-        partial = any(options and options.partial for options in (request.params, request.parameters))
-        return Question(_rows(request, self.verb.gate.demand_possible), partial)
+        said = [options for options in (request.params, request.parameters) if options]
+        rows = _rows(request, self.verb.gate.demand_possible)
+        return Question(rows, any(options.partial for options in said), raw=any(options.raw for options in said))
 
 
 def _rows(request: Invocation, demand_possible: Callable[[int], None]) -> Sequence[Any]:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from serving.access import audit
-from serving.access.audit import LEFT_OUT, MOST_IDS, STRANGERS_A_SECOND, Audit
+from serving.access.audit import LEFT_OUT, MOST_IDS, MOST_WAITING, STRANGERS_A_SECOND, Audit
 from serving.access.caller import Asked, Caller, Ended, Usage
 from serving.journal_files import Files
 from serving.settings import Settings
@@ -79,14 +79,17 @@ def test_a_folder_that_is_gone_costs_lines_and_is_counted(kept: tuple[Audit, Pat
     assert until(lambda: folder.is_dir() and written(folder))[0]["caller"] == "kept"
 
 
-def test_what_is_more_than_may_wait_is_dropped_and_counted(tmp_path: Path) -> None:
-    dropped, more = counted("dropped"), 10
+@pytest.mark.parametrize(("lines", "ids"), [(200_000, 0), (10_000, MOST_IDS)])
+def test_what_is_more_than_may_wait_is_dropped_and_counted(tmp_path: Path, lines: int, ids: int) -> None:
+    dropped, answer = counted("dropped"), predictions(ids)
     running = Audit(Files(tmp_path, file_megabytes=64, megabytes=200, days=1))
-    for _ in range(100_000 + more):
-        leave(running, "a")
+    for _ in range(lines):
+        leave(running, "a", answer)
     running.start()
     running.stop()
-    until(lambda: counted("dropped") == dropped + more)
+    kept = len(written(tmp_path))
+    until(lambda: counted("dropped") == dropped + lines - kept)
+    assert 0.9 * MOST_WAITING < sum(file.stat().st_size for file in tmp_path.iterdir()) < 1.1 * MOST_WAITING
 
 
 class Odd:

@@ -200,6 +200,15 @@ def test_a_change_of_limits_keeps_what_all_have_taken(url: str) -> None:
         assert takes(other, 20)
 
 
+def test_rows_without_a_limit_a_second_are_not_owed_when_there_is_one(url: str) -> None:
+    with worker(url, Limits(per_day=1_000_000)) as quota:
+        quota.take(500_000)
+        until_(lambda: quota.seen.taken)
+        quota.changed(Limits(per_second=1_000, per_day=1_000_000))
+        until_(lambda: takes(quota, 10))
+        assert quota.taken == 500_010
+
+
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(SettingsError, match="no URL of a Redis"):
         Counting(Settings(quota_redis="localhost:6379"))

@@ -6,6 +6,7 @@ import httpx
 import msgspec
 import pytest
 
+from serving.settings import Settings
 from tests.serving.rest.test_http import EXPLAIN, JSON, PREDICT, problem
 
 
@@ -79,7 +80,7 @@ def test_a_row_of_the_raw_table_is_answered_as_the_row_of_a_request_that_it_is(c
 
     [wanted] = said(row)
     assert said(RAW, {**RAW, "time": 1.75}, row, query="?raw=true") == [wanted] * 3
-    assert said(*[RAW] * 40, parameters={"raw": True}) == [wanted] * 40  # too many to be answered directly
+    assert said(*[RAW] * 600, parameters={"raw": True}) == [wanted] * 600  # too many to be read and answered in a turn
 
 
 def test_what_no_table_writes_is_refused_by_its_place(client: httpx.Client, row: dict[str, Any]) -> None:
@@ -91,6 +92,11 @@ def test_what_no_table_writes_is_refused_by_its_place(client: httpx.Client, row:
     answer = client.post("/v2/models/flights/infer?raw=true", json=tensors)
     assert answer.status_code == 400
     assert "Tensors are columns of the contract" in answer.json()["detail"]
+
+
+def test_raw_rows_have_the_limits_of_others(client: httpx.Client) -> None:
+    many = problem(client.post(f"{PREDICT}?raw=true", json={"instances": [RAW] * (Settings().max_rows + 1)}), 413)
+    assert "above the limit" in many["detail"]
 
 
 def test_a_description_says_how_raw_tables_call_its_columns(client: httpx.Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 from serving import alone, port
 from serving.settings import Settings
 from tests.serving.rest.test_http import PREDICT, problem
+from tests.serving.rest.test_http_forms import RAW
 from validation.errors import SettingsError
 
 INVOCATIONS = "/invocations"
@@ -39,6 +40,13 @@ def test_each_form_gets_the_answers_and_errors_of_v1(client: httpx.Client, rows:
         assert problem(client.post(INVOCATIONS, json=wrong), 422)["errors"] == errors
         for options in ({"params": {"partial": True}}, {"parameters": {"partial": True}}):
             assert client.post(INVOCATIONS, json={**wrong, **options}).json()["error_count"] == 1
+
+
+def test_raw_rows_are_asked_for_as_in_v1(client: httpx.Client) -> None:
+    [wanted] = client.post(f"{PREDICT}?raw=true", json={"instances": [RAW]}).json()["predictions"]
+    for options in ({"params": {"raw": True}}, {"parameters": {"raw": True}}):
+        [said] = client.post(INVOCATIONS, json={"dataframe_records": [RAW], **options}).json()["predictions"]
+        assert said["prediction"] == wanted["prediction"]
 
 
 @pytest.mark.parametrize(
