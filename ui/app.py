@@ -29,6 +29,8 @@ LARGEST_FILE = "100mb"
 KEPT_SECONDS = 3_600
 """Uploads and downloads are kept for an hour, or until the process ends in an orderly way."""
 _CLEANUP_SECONDS = 600
+_PROGRAMS = "/api"
+"""Below it are the functions for programs."""
 _STYLES = Path(__file__).parent / "styles"
 
 
@@ -54,8 +56,7 @@ def make(
     """
     files = Path(tempfile.mkdtemp(prefix="boxwood-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(files)
-    import gradio as gr  # takes seconds, and reads the variable set above
-
+    from ui import api as programs  # Gradio takes seconds, and reads the variable set above
     from ui import page
 
     service = _service(api, identity, tls)
@@ -63,10 +64,20 @@ def make(
     app.add_middleware(_BelowPrefix)
     _guard(app, login, frame_ancestors)
     app.add_api_route("/livez", _livez)
+    # the one whose path begins that of the other comes last
+    below = None if root_path is None else f"{root_path.rstrip('/')}{_PROGRAMS}"
+    _mount(app, programs.build(service, files), _PROGRAMS, below)
+    return _mount(app, page.build(service, files, sessions=isinstance(login, Users)), "", root_path)
+
+
+def _mount(app: FastAPI, blocks: "gr.Blocks", path: str, root_path: str | None) -> FastAPI:
+    """The application, with an application of Gradio's below a path."""
+    import gradio as gr
+
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        page.build(service, files, sessions=isinstance(login, Users)),
-        path="",
+        blocks,
+        path=path,
         root_path=root_path,
         theme=_theme(),
         css_paths=sorted(_STYLES.glob("*.css")),

@@ -80,18 +80,21 @@ def shown(model: Model, row: Row) -> str:
     return json.dumps({column.name: _shown(column, row.get(column.name)) for column in model.inputs})
 
 
-def marked(value: str | None, errors: Iterable[Mapping[str, Any]] = (), again: float | None = None) -> str:
+def marked(
+    value: str | None, errors: Iterable[Mapping[str, Any]] = (), again: float | None = None, said: str = ""
+) -> str:
     """The value of `marks` after an answer.
 
     Args:
         value: the form's value that was answered, None if it was not.
         errors: the service's reasons for the row, which are shown at their fields.
         again: after how many seconds the form shall ask again, None for never.
+        said: the answer in short, for the last questions.
     """
     by_column: dict[str, list[str]] = {}
     for error in errors:
         by_column.setdefault(str(error.get("column")), []).append(texts.reason(error))
-    return json.dumps({"answered": value, "errors": by_column, "again": again})
+    return json.dumps({"answered": value, "errors": by_column, "again": again, "said": said})
 
 
 def _value(column: Column, value: Any) -> Any:

@@ -19,7 +19,7 @@ NOWHERE = "'none'"
 _SCRIPT = re.compile(rb"<script\b[^>]*>(.*?)</script>", re.DOTALL)
 _FRAME_ANCESTORS = re.compile(r"'none'|('self'|https?://[\w.*:\[\]-]+)( ('self'|https?://[\w.*:\[\]-]+))*")
 _FILES = "/gradio_api/"
-"""Below it are the files of visitors; what is HTML among them gets no rights at all."""
+"""Below it are the files of visitors, and of programs below /api; what is HTML among them gets no rights at all."""
 _SANDBOX = f"default-src 'none'; sandbox; frame-ancestors {NOWHERE}"
 _APP = b"<gradio-app"
 """Where Gradio's page begins; what is no page of its own has none."""
@@ -67,7 +67,7 @@ class Guarded:
 
     def told(self, path: str, body: bytes) -> dict[str, str]:
         """The headers of the HTML at a path."""
-        if path.startswith(_FILES):
+        if _FILES in path:
             return {**_ALWAYS, "content-security-policy": _SANDBOX}
         hashes = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _SCRIPT.findall(body))
         scripts = " ".join(["script-src 'self' 'unsafe-eval'", *(f"'sha256-{digest}'" for digest in hashes)])
@@ -93,7 +93,7 @@ class _Answer:
                 self._start = message
                 return
         elif self._start is not None and message["type"] == "http.response.body":
-            if not self._path.startswith(_FILES):
+            if _FILES not in self._path:
                 self._parts.append(message.get("body", b""))
                 if message.get("more_body"):
                     return

@@ -32,8 +32,14 @@ _ROOT, _LOGOUT = "/", "/logout"
 _WRONG = "There is no such name with this password."
 _OFTEN = "Too many passwords were tried from where you are. Try again in {} seconds."
 _BUSY = "Too many try to log in at the moment. Try again in a few seconds."
+_USER = "boxwood.user"
 _NO_STORE = {"cache-control": "no-store"}
 _log = logging.getLogger("boxwood.page")
+
+
+def user_of(scope: "Scope") -> str:
+    """Who has logged in and sent a request that the application got; empty where nobody has to log in."""
+    return scope.get(_USER) or ""
 
 
 class _Session(NamedTuple):
@@ -86,8 +92,10 @@ class _Gate:
             await self._app(scope, receive, send)
             return
         sent = Headers(scope=scope)
+        user = self.user(sent)
+        scope = {**scope, _USER: user}
         if scope["type"] == "websocket":
-            if self.knows(sent) and not _from_elsewhere(sent):
+            if user is not None and not _from_elsewhere(sent):
                 await self._app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
@@ -95,8 +103,8 @@ class _Gate:
         reply = await self.reply(scope, sent, receive)
         await (self._app if reply is None else reply)(scope, receive, send)
 
-    def knows(self, sent: Headers) -> bool:
-        """Whether these headers are those of somebody who is let in."""
+    def user(self, sent: Headers) -> str | None:
+        """Who sent these headers; None for somebody who is not let in."""
         raise NotImplementedError
 
     async def reply(self, scope: "Scope", sent: Headers, receive: "Receive") -> Response | None:
@@ -117,9 +125,9 @@ class Login(_Gate):
         self._trying = asyncio.Semaphore(1)
         self._waiting = 0
 
-    def knows(self, sent: Headers) -> bool:
-        """Whether there is a session."""
-        return self._sessions.user(self._token(sent)) is not None
+    def user(self, sent: Headers) -> str | None:
+        """Whose session it is."""
+        return self._sessions.user(self._token(sent))
 
     async def reply(self, scope: "Scope", sent: Headers, receive: "Receive") -> Response | None:
         """The form, or what came of it."""
@@ -131,7 +139,7 @@ class Login(_Gate):
             return self._redirected(scope, sent, "", 0)
         if method == "POST" and path == _ROOT:
             return await self._entered(scope, sent, receive)
-        if self.knows(sent):
+        if self.user(sent) is not None:
             return None
         if method in ("GET", "HEAD") and path == _ROOT:
             return HTMLResponse(self._form(""), headers=_NO_STORE)
@@ -192,16 +200,16 @@ class Proxied(_Gate):
         super().__init__(app)
         self._header = header
 
-    def knows(self, sent: Headers) -> bool:
-        """Whether the proxy names somebody: once, since a second header would be a visitor's own."""
+    def user(self, sent: Headers) -> str | None:
+        """Whom the proxy names: once, since a second header would be a visitor's own."""
         named = sent.getlist(self._header)
-        return len(named) == 1 and bool(named[0].strip())
+        return (named[0].strip() or None) if len(named) == 1 else None
 
     async def reply(self, scope: "Scope", sent: Headers, receive: "Receive") -> Response | None:
         """Why somebody is not let in."""
         if scope["method"] not in ("GET", "HEAD") and _from_elsewhere(sent):
             return _refused(403, "Another site sent this, and may not.")
-        if self.knows(sent):
+        if self.user(sent) is not None:
             return None
         return _refused(401, "This page is for visitors whom its proxy has let in. Open it at the proxy's address.")
 

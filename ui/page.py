@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import form
+from ui import blocks, form, login
 from ui.described import Model
 from ui.service import Away, Service, ServiceError
 from ui.tabs import about, ask, change, common, compare, many, watch, what_if, why
@@ -27,16 +27,14 @@ _TO_URL = """(model, version) => {
 """Puts the choice into the address; the row of another model is none of this."""
 _OPENING: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 """The event options for opening a page: all visitors at the same time, however long the service takes."""
-_LOOKED_AGAIN_SECONDS = 0.02
-_VISITORS = 400
-"""Gradio keeps the rendered page of so many visitors, a megabyte each, and frees none before that."""
 
 
 @dataclass(eq=False)  # Gradio detects changes by the hash, and each load must be one
 class Opened:
-    """The model as the service described it when it was opened; None where it did not."""
+    """The model as the service described it when it was opened, None where it did not, and who opened it."""
 
     model: Model | None
+    user: str
 
 
 def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Blocks:
@@ -44,10 +42,7 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
 
     Everything that depends on the model is built when somebody opens the page, from the service's description then.
     """
-    page: gr.Blocks = gr.Blocks(title="Boxwood", fill_width=True, analytics_enabled=False)
-    page.state_session_capacity = _VISITORS  # not settable otherwise for a mounted page
-    # by default Gradio polls its empty queue every millisecond, which takes 6 % of a processor from the service
-    page._queue.sleep_when_free = _LOOKED_AGAIN_SECONDS
+    page = blocks.made()
     with page:
         if sessions:
             gr.HTML(base.log_out(), js_on_load=None)
@@ -62,10 +57,10 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
         async def load(name: str | None, version: str | None, request: gr.Request) -> list[Any]:
             query = request.query_params
             of_url = query.get(_VERSION_IN_URL) if name in (None, query.get(_MODEL_IN_URL)) else None
-            return await _opening(service, name or query.get(_MODEL_IN_URL), version or of_url)
+            return await _opening(service, name or query.get(_MODEL_IN_URL), version or of_url, _user(request))
 
-        async def load_other(name: str) -> list[Any]:
-            return await _opening(service, name, None)
+        async def load_other(name: str, request: gr.Request) -> list[Any]:
+            return await _opening(service, name, None, _user(request))
 
         # one at a time: the limit is over all visitors, and a rendering takes milliseconds
         @gr.render(  # type: ignore[untyped-decorator]
@@ -73,7 +68,7 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
         )
         def show(current: Opened | None) -> None:
             if current is not None and current.model is not None:
-                _model(service, current.model, folder)
+                _model(common.Context(service, current.model, folder, current.user))
 
         choosers = [chooser, version_chooser]
         outputs = [opened, *choosers, failure, again, timer]
@@ -85,7 +80,11 @@ def build(service: Service, folder: Path, *, sessions: bool = False) -> gr.Block
     return page
 
 
-async def _opening(service: Service, name: str | None, version: str | None) -> list[Any]:
+def _user(request: gr.Request) -> str:
+    return login.user_of(request.request.scope) if request.request is not None else ""
+
+
+async def _opening(service: Service, name: str | None, version: str | None, user: str) -> list[Any]:
     """What is opened, which models and versions are to choose from, and why there is nothing.
 
     Where no name or no version is wanted, it is the one that answers by itself. Another than the wanted one is not
@@ -107,7 +106,7 @@ async def _opening(service: Service, name: str | None, version: str | None) -> l
         why = str(error)
     labels = [(each.label, each.version) for each in versions]
     return [
-        Opened(model),
+        Opened(model, user),
         _to_choose(names, selected if selected in names else None, model),
         _to_choose(labels, model.version if model else None, model),
         gr.update(value=base.problem(why), visible=model is None),
@@ -129,9 +128,8 @@ def _none_of(name: str, names: Sequence[str], version: str | None) -> str:
     return f"The model '{name}' has no version '{version}' here. Choose another."
 
 
-def _model(service: Service, model: Model, folder: Path) -> None:
-    gr.HTML(base.heading(model), js_on_load=form.script("clipboard", "copy"), apply_default_css=False)
-    context = common.Context(service, model, folder)
+def _model(context: common.Context) -> None:
+    gr.HTML(base.heading(context.model), js_on_load=form.script("clipboard", "copy"), apply_default_css=False)
     with gr.Tabs():
         widgets: list[Any] = [ask.build(context)]
         why.build(context, widgets)

@@ -44,7 +44,9 @@ class Script:
     def _brought(self, event: dict[str, Any], changes: dict[str, Any]) -> list[Any]:
         data = [changes.get(self._name(part), self._parts[part]["props"].get("value")) for part in event["inputs"]]
         if event["queue"]:
-            brought: list[Any] = self._queued(event, data)["data"]
+            output = self._queued(event, data)
+            assert "data" in output, output
+            brought: list[Any] = output["data"]
         else:
             body = {"data": data, "fn_index": event["id"], "session_hash": _SESSION}
             answer = self._client.post(f"{_API}/run/predict", json=body)

@@ -91,7 +91,8 @@ def test_the_browsers_field_for_moments_has_no_time_zone_and_perhaps_no_seconds(
 
 def test_marks_say_what_is_wrong_and_what_would_be_right() -> None:
     error = {"row": 0, "column": "x", "message": "'busines' is not a cabin", "expected": ["economic", "premium"]}
-    said = {"answered": None, "errors": {"x": ["'busines' is not a cabin. Known: economic, premium"]}, "again": 5.0}
+    reasons = {"x": ["'busines' is not a cabin. Known: economic, premium"]}
+    said = {"answered": None, "errors": reasons, "again": 5.0, "said": ""}
     assert json.loads(form.marked(None, [error], again=5.0)) == said
 
 

@@ -29,13 +29,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/?__theme=dark", "/nothing", "/gradio_api/info", "/config", "/theme.css", "/livez"]
+    "path", ["/", "/?__theme=dark", "/nothing", "/gradio_api/info", "/config", "/theme.css", "/livez", "/api/"]
 )
 def test_every_html_comes_with_its_policy(page: httpx.Client, path: str) -> None:
     answer = page.get(path)
     assert "server" not in answer.headers
     html = answer.headers["content-type"].startswith("text/html")
-    assert html == path.startswith(("/?", "/nothing")) or path == "/" or not html
+    assert html == path.startswith(("/?", "/nothing", "/api/")) or path == "/" or not html
     if html:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"

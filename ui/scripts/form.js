@@ -66,6 +66,11 @@ form.addEventListener('change', () => {
   take();
   writeAddress(row(), {push: Boolean(history.state?.answered), answered: isAnswered()});
 });
+form.addEventListener('open', ({detail}) => {
+  props.value = JSON.stringify({...JSON.parse(initial), ...detail});
+  show();
+  ask();
+});
 form.addEventListener('remember', () => writeAddress(row(), {answered: isAnswered()}));
 form.addEventListener('submit', event => event.preventDefault());
 form.addEventListener('keydown', event => {

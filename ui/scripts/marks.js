@@ -2,5 +2,5 @@
 watch('value', () => {
   if (!props.value) return;
   const detail = JSON.parse(props.value);
-  document.querySelector('#form form')?.dispatchEvent(new CustomEvent('answered', {detail}));
+  document.querySelector('#form form')?.dispatchEvent(new CustomEvent('answered', {detail, bubbles: true}));
 });

@@ -5,10 +5,10 @@ from functools import partial
 
 import gradio as gr
 
-from ui import examples, form
+from ui import examples, form, history
 from ui.described import Model, Row
 from ui.service import Away, Refused
-from ui.tabs import common
+from ui.tabs import common, printed
 from ui.views import base, case
 
 _NAMES = ("Example", "Another", "A third one")
@@ -29,6 +29,8 @@ def build(context: common.Context) -> gr.HTML:
                 buttons = [gr.Button(name, size="sm", min_width=80) for name, _ in zip(_NAMES, rows, strict=False)]
             marks = form.marks()
             answer = common.html("Fill in the form, or take an example, and press Predict.")
+            paper = printed.build("ask")
+            history.build(model, context.user)
         with gr.Column(scale=3, min_width=300, elem_classes="asked"):
             filled = form.build(model, partial(_suggested, context))
 
@@ -44,11 +46,15 @@ def build(context: common.Context) -> gr.HTML:
             return [base.problem(common.sentence(error)), form.marked(None)]
         [prediction] = answers.rows
         assert prediction is not None  # noqa: S101 the service refuses the request or answers all rows
-        return [case.answer(model, prediction, answers.version, answers.seconds), form.marked(value)]
+        return [
+            case.answer(model, prediction, answers.version, answers.seconds),
+            form.marked(value, said=history.in_short(model, prediction)),
+        ]
 
     gr.on([button.click, filled.submit], predict, filled, [answer, marks], **common.QUICK)
     for example, row in zip(buttons, rows, strict=False):
         example.click(_filling(model, row, predict), None, [filled, answer, marks], **common.QUICK)
+    paper.attach(context, [filled])
     return filled
 
 

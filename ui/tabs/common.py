@@ -20,6 +20,8 @@ QUICK: dict[str, Any] = {
 }
 """The options of events that take milliseconds: outside of Gradio's queue, not in its API, without a progress sign,
 whose end screen readers would read as "common.complete", and repeated for changes that were made meanwhile."""
+TABLES: dict[str, Any] = {"concurrency_limit": 2, "concurrency_id": "tables"}
+"""Two tables are answered at a time, of visitors and of programs each; others wait in Gradio's queue."""
 HIDDEN = gr.update(visible=False)
 _LIVE = '<div aria-live="polite">${value}</div>'
 """Screen readers read new content of it."""
@@ -27,11 +29,12 @@ _log = logging.getLogger("boxwood.page")
 
 
 class Context(NamedTuple):
-    """What all tabs of a model share."""
+    """What all tabs of a model share; `user` is who has logged in, empty where nobody has to."""
 
     service: Service
     model: Model
     folder: Path
+    user: str = ""
 
 
 def html(hint: str, script: str | None = None) -> gr.HTML:

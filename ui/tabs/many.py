@@ -13,8 +13,6 @@ from ui.tables import SUFFIXES
 from ui.tabs import common
 from ui.views import base, table
 
-_AT_ONCE = 2
-"""How many tables are answered at a time; others wait in Gradio's queue."""
 _SHOWN = gr.update(visible=True)
 _NO_FILE = gr.update(visible=False, value=None)
 
@@ -44,8 +42,7 @@ def build(context: common.Context) -> None:
     def reset(path: str | None) -> list[Any]:
         return [gr.update(interactive=path is not None), "", "", _NO_FILE, common.HIDDEN]
 
-    limits: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "tables"}
-    events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **limits}
+    events: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **common.TABLES}
     run = partial(_answered, context)
     started = button.click(show_start, None, outputs, **common.QUICK).success(run, [upload, reasons], outputs, **events)
     ended = {"cancels": started}

@@ -6,7 +6,7 @@ import gradio as gr
 
 from ui import classes, explaining, form
 from ui.described import Row
-from ui.tabs import common
+from ui.tabs import common, printed
 from ui.views import case
 
 
@@ -16,6 +16,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         common.of_the_form()
         chooser = gr.Dropdown([], label="Class to explain", visible=False, interactive=True, elem_id="why-class")
         output = common.html("")
+        paper = printed.build("why")
 
     async def view(row: Row, label: str | None = None) -> tuple[str, Any]:
         wanted = [] if label is None else [label]
@@ -39,3 +40,4 @@ def build(context: common.Context, widgets: list[Any]) -> None:
 
     tab.select(explain, widgets, [output, chooser], **common.QUICK)
     chooser.input(explain_class, [chooser, *widgets], output, **common.QUICK)
+    paper.attach(context, widgets, chooser)

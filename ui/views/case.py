@@ -20,10 +20,10 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     story = explaining.why(model, row, explanation)
     return filled(
         "why",
-        row=_described(model, row),
+        row=described(model, row),
         said={"warnings": None, **explanation},
         sentence=explaining.sentence(model, story),
-        **_waterfall(model, story),
+        **waterfall(model, story),
     )
 
 
@@ -43,14 +43,15 @@ def compare(
         )
         for column in model.inputs
     ]
-    return filled("compare", pairs=pairs, model=model, predictions=predictions, **_waterfall(model, story))
+    return filled("compare", pairs=pairs, model=model, predictions=predictions, **waterfall(model, story))
 
 
-def _waterfall(model: Model, story: Story) -> dict[str, Any]:
+def waterfall(model: Model, story: Story) -> dict[str, Any]:
     """The values for the waterfall's template."""
     reached = [story.start, *(step.after for step in story.steps)]
     return {"story": story, "scale": story.scale, "axis": Axis.over(reached), "target": model.target}
 
 
-def _described(model: Model, row: Row) -> list[tuple[str, str]]:
+def described(model: Model, row: Row) -> list[tuple[str, str]]:
+    """The titles of the columns, and the values of a row as text."""
     return [(column.title, texts.of_column(column, row[column.name])) for column in model.inputs]
