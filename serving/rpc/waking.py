@@ -21,8 +21,11 @@ def fewer(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     watched: Any = loop
     add = loop.add_reader
 
-    def add_reader(sock: socket.socket, handle: Callable[..., object], *arguments: Any) -> None:
-        add(sock, _at_once, sock, handle, *arguments)
+    def add_reader(sock: object, handle: Callable[..., object], *arguments: Any) -> None:
+        if isinstance(sock, socket.socket) and not sock.getblocking():
+            add(sock, _at_once, sock, handle, *arguments)
+        else:  # not as grpc.aio has it today: to read it here could hold the event loop
+            add(sock, handle, *arguments)  # type: ignore[arg-type] # whatever it is
 
     watched.add_reader = add_reader
     try:

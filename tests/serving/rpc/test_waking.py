@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
@@ -34,6 +36,22 @@ def test_many_bytes_wake_the_loop_once_and_are_gone() -> None:
         return woken
 
     assert asyncio.run(main()) == 2
+
+
+@pytest.mark.parametrize("watched", [lambda sock: sock, lambda sock: sock.fileno()], ids=["blocking", "number"])
+def test_what_is_no_socket_of_grpc_is_left_to_its_handler(watched: Callable[[socket.socket], Any]) -> None:
+    async def main() -> bytes:
+        loop, (theirs, ours) = asyncio.get_running_loop(), socket.socketpair()
+        found: asyncio.Queue[bytes] = asyncio.Queue()
+        with theirs, ours:
+            with waking.fewer(loop):
+                loop.add_reader(watched(ours), lambda: found.put_nowait(ours.recv(10)))
+            theirs.send(b"all of it")
+            said = await asyncio.wait_for(found.get(), 30)
+            loop.remove_reader(watched(ours))
+        return said
+
+    assert asyncio.run(main()) == b"all of it"
 
 
 def test_the_loop_is_as_it_was_afterwards() -> None:
