@@ -211,9 +211,8 @@ class Quick:
         if not isinstance(inputs, dict):
             self._batcher.add(inputs, told)
             return
-        scored: Scored | Exception
         try:
-            scored = self._batch(inputs)[:]  # columns are a batch of their own
+            scored: Scored | Exception = self._batch(inputs)[:]  # columns are a batch of their own
         except Exception as error:  # noqa: BLE001 whoever waits is told of it, and the table waits no longer
             scored = error
         told(scored)

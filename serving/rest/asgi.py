@@ -172,9 +172,11 @@ class Front:
         asking = self._guard.admitted(scope, path) or await self._guard.identified(scope, path)
         if application is None:
             application = self._behind if asking.refusal is None else _refused
-        await application(scope, receive, send)
-        if self._guard.on:
-            self._guard.ended(scope, asking)
+        try:
+            await application(scope, receive, send)
+        finally:
+            if self._guard.on:  # one that is cancelled while its answer is compressed or sent has its line too
+                self._guard.ended(scope, asking)
 
 
 async def run_unless_disconnected(work: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -98,7 +98,7 @@ class Direct(Upgradeless):
         Returns:
             Whether it is such a request; if not, nothing was done.
         """
-        if not self._free():
+        if not self._ready():
             self._whole = b""
             return False
         head, body = self._heads.of(data)
@@ -147,6 +147,7 @@ class Direct(Upgradeless):
                 self._heads.learn(self._whole, own.head)
             else:
                 self._begin_cycle()
+                self.cycle.keep_alive = own.keep_alive  # the server may have begun to end meanwhile
                 self.scope[READ] = read  # type: ignore[literal-required] # for `Asking.answer`
                 self.cycle.body += own.body
                 super().on_message_complete()
@@ -156,12 +157,16 @@ class Direct(Upgradeless):
         last: RequestResponseCycle | None = self.cycle
         return (last is None or last.response_complete) and not self.pipeline and not self.transport.is_closing()
 
+    def _ready(self) -> bool:
+        """Whether one could be answered directly: a client that leaves answers lying waits for room, as ASGI does."""
+        return self._free() and not self.flow.write_paused
+
     def _head(self) -> Head | None:
         """The head that has come, if its request is answered directly."""
         parser = self.parser
         if parser.get_method() != b"POST" or not parser.should_keep_alive():
             return None
-        if parser.get_http_version() != "1.1" or not self._free():
+        if parser.get_http_version() != "1.1" or not self._ready():
             return None
         return head_of(self.find, self.url, self.headers, self.client)
 

@@ -236,6 +236,19 @@ def test_a_client_that_asks_without_end_is_cut_off(server: httpx.Client, row: di
     assert server.get("/readyz").status_code == 200
 
 
+def test_answers_that_are_taken_slowly_fill_no_memory(server: httpx.Client) -> None:
+    requests = f"{HEAD}content-length: 1\r\n\r\n{{".encode() * 1_000  # each is refused with more bytes than it has
+
+    def ask_on(connection: socket.socket) -> None:
+        for _ in range(80):
+            connection.sendall(requests)
+            connection.recv(1_000)
+
+    with connected(server) as connection, pytest.raises((ConnectionError, TimeoutError)):
+        ask_on(connection)
+    assert server.get("/readyz").status_code == 200
+
+
 def test_work_for_a_caller_that_left_is_given_up(server: httpx.Client, row: dict[str, Any]) -> None:
     body = json.dumps({"instances": [row] * 5_000})
     request = f"{HEAD.replace('predict', 'explain')}content-length: {len(body)}\r\n\r\n{body}".encode()
