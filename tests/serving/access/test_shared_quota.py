@@ -68,7 +68,7 @@ def worker(url: str, limits: Limits, without: str = "open") -> Iterator[SharedQu
 def takes(quota: SharedQuota, rows: int) -> bool:
     try:
         quota.take(rows)
-    except (QuotaExceeded, Overloaded):
+    except (QuotaExceeded, RequestTooLarge, Overloaded):
         return False
     return True
 
