@@ -31,12 +31,6 @@ _PARTIAL = {
     "schema": {"type": "boolean", "default": False},
     "description": "Answer the good rows beside the errors of the others. It may stand in the body as well.",
 }
-_RAW = {
-    "name": "raw",
-    "in": "query",
-    "schema": {"type": "boolean", "default": False},
-    "description": "The rows are as the raw table writes them: its headers, and texts that the contract parses.",
-}
 _LIKE = {
     "name": "like",
     "in": "query",
@@ -54,6 +48,7 @@ _RETRIED = {HTTPStatus.SERVICE_UNAVAILABLE: "; send it again after `Retry-After`
 _PROBLEM = {problem_details.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
 _FAILED = {"500": {"description": "The service failed", "content": _PROBLEM}}
 _TEXT = {"schema": {"type": "string"}}
+_TRUE = {"type": "boolean", "const": True}
 _PROBES = {
     "/healthz": "Whether the process runs; Kubernetes asks /livez since 1.16",
     "/livez": "Whether the process runs",
@@ -172,7 +167,7 @@ def _instances(name: str, row_limit: str, classes: Sequence[str]) -> dict[str, A
     """The bodies of V1: rows by the contract, or, where a partial answer will do, rows of any kind."""
     rows = {"type": "array", "items": _reference(f"Row-{name}"), "description": row_limit}
     all_or_none = {"type": "boolean", "const": False, "default": False}
-    partial = {"type": "boolean", "const": True, "description": "Answer the good rows beside the errors of the others."}
+    partial = {**_TRUE, "description": "Answer the good rows beside the errors of the others."}
     return {
         f"Instances-{name}": {
             "type": "object",
@@ -191,12 +186,24 @@ def _instances(name: str, row_limit: str, classes: Sequence[str]) -> dict[str, A
             "properties": {"instances": {"type": "array", "items": {}, "description": row_limit}, "partial": partial},
             "required": ["instances", "partial"],
         },
+        "RawInstances": {
+            "type": "object",
+            "title": "Rows as the raw table writes them: its headers, and texts that the contract parses",
+            "description": "`?raw=true` says the same of the other forms of the body; there `partial` may be false.",
+            "properties": {
+                "instances": {"type": "array", "items": {}, "description": row_limit},
+                "partial": partial,
+                "parameters": {"type": "object", "properties": {"raw": _TRUE}, "required": ["raw"]},
+            },
+            "required": ["instances", "partial", "parameters"],
+        },
     }
 
 
 def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, Any]:
     path = f"{v1.MODELS}/{name}"
-    instances = {"anyOf": [_reference(f"Instances-{schema}"), _reference("PartialInstances")]}
+    forms = (f"Instances-{schema}", "PartialInstances", "RawInstances")
+    instances = {"anyOf": [_reference(form) for form in forms]}
     infer = _post("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
     infer["parameters"] = [_PARTIAL, _HEADER_LENGTH]
     for message in (infer["requestBody"], infer["responses"]["200"]):
@@ -206,7 +213,7 @@ def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, An
         f"{path}/watch": {"get": _get("The last verdict on its answers; this head, and more", VerdictSummary)},
         f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
         f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
-        f"{path}:predict": {"post": _predict(instances, schema)},
+        f"{path}:predict": {"post": _post("Predict rows", instances, *_answers("Predictions", schema))},
         f"{path}:explain": {"post": _explain(instances, schema, classes)},
         f"/v2/models/{name}": {"get": _get("Inputs and outputs of the model", tensors.ModelMetadata)},
         f"/v2/models/{name}/ready": {"get": _get("Whether the model answers", v2.ModelReady)},
@@ -224,14 +231,10 @@ def _named(classes: Sequence[str]) -> dict[str, Any]:
     return {"type": "array", "items": {"enum": [*classes, ALL_CLASSES]}, "default": []}
 
 
-def _predict(instances: dict[str, Any], schema: str) -> dict[str, Any]:
-    return {**_post("Predict rows", instances, *_answers("Predictions", schema)), "parameters": [_RAW]}
-
-
 def _explain(instances: dict[str, Any], schema: str, classes: Sequence[str]) -> dict[str, Any]:
     post = _post("Explain rows", instances, *_answers("Explanations", schema))
     wanted = {"name": "classes", "in": "query", "schema": _named(classes), "description": _CLASSES}
-    return {**post, "parameters": [_RAW, *([wanted] if classes else [])]}
+    return {**post, "parameters": [wanted]} if classes else post
 
 
 def _of_a_model(paths: dict[str, Any]) -> dict[str, Any]:

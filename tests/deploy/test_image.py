@@ -23,6 +23,7 @@ def pins(requirements: str) -> list[str]:
     return sorted(word.replace(" ;", ";").replace("'", '"') for word in words if word)
 
 
+@pytest.mark.slow
 def test_the_lock_that_is_installed_is_the_one_that_was_reviewed(trained: Project, bento: str) -> None:
     recorded = (trained.source(bento).parent / "env/python/requirements.txt").read_text()
     assert pins(recorded) != pins(LOCK.read_text()), "BentoML appends nothing any more: image.locked can go"

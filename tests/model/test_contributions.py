@@ -199,6 +199,7 @@ def test_large_numbers_of_names_take_no_more_memory_than_small_ones() -> None:
     assert large[1] < 1.5 * small[1] + 4 * len(sparse.model_to_string()), "LightGBM writes a bit for each number"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["names", "numbers", "long"])
 def test_no_more_bytes_are_kept_than_may_be(which: str, model: lgb.Booster) -> None:
     found = {"names": lambda: of_names(1)[0], "numbers": lambda: model, "long": lambda: chain(18)[0]}[which]()

@@ -99,7 +99,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(
     process = running(tmp_path / "in", out, bundle, "--workers", "1", preexec_fn=_no_room)
     told = process.communicate()[1]
     assert process.returncode == 1
-    assert told.startswith(f"score: There is no room at {out}: File too large.")
+    assert f"score: There is no room at {out}: File too large." in told
     assert sorted(contents(out)) == ["part-00000.parquet"]
     assert not list(out.rglob(".tmp-*"))
     assert score(tmp_path / "in", out, bundle, "--workers", "1") == 0

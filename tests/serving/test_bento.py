@@ -29,6 +29,7 @@ def exported(project: Project, bento: str, folder: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_it_answers_in_the_serving_environment_alone(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any], client: httpx.Client
 ) -> None:

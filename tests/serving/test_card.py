@@ -9,6 +9,7 @@ import pytest
 
 from model import bundle
 from model.predictor import Predictor
+from serving.access.caller import ANYONE, Caller
 from serving.models import Models
 from serving.rest import v1
 from serving.rest.asgi import Front
@@ -37,8 +38,8 @@ class Held:
     def versions(self, name: str) -> list[str]:
         return [self._served.predictor.version]
 
-    def find(self, name: str, version: str = "") -> ServedModel:
-        return self._served if name == "flights" else Models(Settings()).find(name)
+    def find(self, name: str, version: str = "", caller: Caller = ANYONE) -> ServedModel:
+        return self._served if name == "flights" else Models(Settings()).find(name, version, caller)
 
 
 class Ask(Protocol):

@@ -15,6 +15,7 @@ from tests.serving.test_tls import secured
 from validation.errors import Overloaded
 
 
+@pytest.mark.slow
 def test_a_handshake_that_does_not_end_is_ended_and_counted(trained: Project, bento: str, tmp_path: Path) -> None:
     with (
         secured(trained, bento, tmp_path, BOXWOOD_MAX_REQUEST_SECONDS="1") as service,

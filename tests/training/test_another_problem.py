@@ -24,6 +24,7 @@ ROW = {
 PREDICT = "/v1/models/letting:predict"
 
 
+@pytest.mark.slow
 def test_the_model_is_judged_like_any_other(letting: Project) -> None:
     metrics = json.loads((letting.folder / "data/letting/metrics.json").read_text())
     assert metrics["beats_lookup"]
@@ -59,6 +60,7 @@ def test_serving_sees_the_matrix_that_training_saw(letting: Project) -> None:
     letting.run("python", "-c", SAME_MATRIX)
 
 
+@pytest.mark.slow
 def test_one_service_holds_several_models(both: httpx.Client, row: dict[str, Any]) -> None:
     assert both.get("/v1/models").json() == {"models": ["flights", "letting"]}
     rent = both.post(PREDICT, json={"instances": [{**ROW, "number": "n1"}]}).json()

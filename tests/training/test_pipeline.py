@@ -64,6 +64,7 @@ def test_a_second_run_does_nothing(trained: Project) -> None:
     assert UP_TO_DATE in printed
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(retrained: Retrained) -> None:
     assert not retrained.told["trained_after_kill"]
     assert ran(retrained.told["repro"]) == FROM_TRAIN

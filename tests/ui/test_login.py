@@ -120,6 +120,7 @@ def test_what_is_no_login_is_none(anybody: httpx.Client) -> None:
     assert not anybody.cookies
 
 
+@pytest.mark.slow
 def test_passwords_are_tried_ten_times_at_once_from_one_address(
     client: httpx.Client, known: Path, tmp_path: Path
 ) -> None:
@@ -129,12 +130,14 @@ def test_passwords_are_tried_ten_times_at_once_from_one_address(
         httpx.Client(base_url=url, timeout=60) as anybody,
     ):
         here = {"x-forwarded-for": "198.51.100.7"}
-        told = [log_in(anybody, password="wrong", **here).status_code for _ in range(AT_ONCE)]  # noqa: S106
-        late = [answer for answer in (log_in(anybody, **here) for _ in range(3)) if answer.status_code == 429]
-        assert set(told) == {403}
-        assert late  # where ten seconds have passed meanwhile, one of them was let in
-        assert 1 <= int(late[0].headers["retry-after"]) <= SECONDS
-        assert "Too many passwords were tried from where you are" in late[0].text
+        told = [log_in(anybody, password="wrong", **here) for _ in range(AT_ONCE)]  # noqa: S106
+        assert {answer.status_code for answer in told} == {403}
+        for _ in range(AT_ONCE):  # in each ten seconds that pass meanwhile one more is tried
+            late = log_in(anybody, password="wrong", **here)  # noqa: S106
+            if late.status_code == 429:
+                break
+        assert 1 <= int(late.headers["retry-after"]) <= SECONDS
+        assert "Too many passwords were tried from where you are" in late.text
         assert log_in(anybody, **{"x-forwarded-for": "198.51.100.8"}).status_code == 303
 
 
@@ -218,6 +221,7 @@ def test_a_login_that_cannot_be_is_said(tmp_path: Path, arguments: tuple[str, ..
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -153,7 +153,7 @@ def _number(column: Column, values: np.ndarray, every: np.ndarray) -> tuple[Any,
     if column.kind is Kind.FLAG:
         flag = bool(known.mean() > 0.5)
         return flag, every == float(flag)
-    middle = float(np.median(known))
+    middle = float(np.median(known / 2) * 2)  # the mean of two of the largest numbers would be infinite
     if (every == middle).sum() < TOGETHER:
         middle = _rounded(column, middle, every)
     if column.kind in _TIMES:

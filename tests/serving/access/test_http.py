@@ -258,6 +258,7 @@ def test_the_journal_and_the_metrics_know_the_caller(guarded: Guarded, row: dict
     until(counted)
 
 
+@pytest.mark.slow
 def test_schemathesis_without_a_key_gets_nothing_but_401(guarded: Guarded, tmp_path: Path) -> None:
     """And with one nothing that the document does not say."""
     document = guarded.client.get("/docs.json", headers=made.bearer(guarded.keys["all"])).json()

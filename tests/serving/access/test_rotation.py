@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.project import Project
 from tests.serving.access import made
@@ -18,6 +19,7 @@ def status(client: httpx.Client, key: str, row: dict[str, Any]) -> int:
     return client.post(PREDICT, json={"instances": [row]}, headers=made.bearer(key)).status_code
 
 
+@pytest.mark.slow
 def test_keys_are_rotated_under_load_and_no_answer_is_lost(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_listed_subject_has_the_rights_of_its_entry_until_its_token_ends(issue
         access.stop()
 
 
+@pytest.mark.slow
 def test_a_server_takes_tokens_over_http(trained: Project, bento: str, issuer: Issuer, row: dict[str, Any]) -> None:
     import time
 

@@ -201,6 +201,7 @@ def test_messages_that_never_come_use_up_no_memory(
         assert samples(server)["boxwood_requests_total", "grpc", "predict", "overloaded"] > 0
 
 
+@pytest.mark.slow
 def test_an_address_that_grpc_alone_does_not_take_ends_the_start(trained: Project, bento: str, tmp_path: Path) -> None:
     variables = {"BENTOML_HOME": str(trained.folder / "stores/bentoml"), "BOXWOOD_GRPC_HOST": "0x7f.1"}
     printed = refused_start(bento, tmp_path, free_port(), {**variables, "BOXWOOD_GRPC_PORT": str(free_port())})
@@ -208,6 +209,7 @@ def test_an_address_that_grpc_alone_does_not_take_ends_the_start(trained: Projec
     assert "Failed to bind to address 0x7f.1:" in printed
 
 
+@pytest.mark.slow
 def test_an_old_connection_of_grpc_ends_so_that_its_client_looks_for_new_servers(trained: Project, bento: str) -> None:
     address = f"127.0.0.1:{free_port()}"
     variables = {"BOXWOOD_GRPC_PORT": address.split(":")[1], "BOXWOOD_MAX_GRPC_CONNECTION_SECONDS": "1"}

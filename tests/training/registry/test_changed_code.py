@@ -25,6 +25,7 @@ def change(trained: Project, tmp_path: Path) -> Callable[[str, str], Project]:
     return changed
 
 
+@pytest.mark.slow
 def test_it_is_served_by_the_contract_that_it_was_trained_with(change: Callable[[str, str], Project]) -> None:
     """A challenger of the new contract may be refused, and then the champion goes on serving."""
     project = change('name="agency"', 'name="seller", source="agency"')

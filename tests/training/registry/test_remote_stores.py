@@ -183,6 +183,7 @@ def test_google_cloud_storage_is_known_to_dvc(trained: Project, tmp_path: Path) 
     assert re.search(r"gs \(gcsfs", project.run("dvc", "doctor"))
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_a_sentence_without_the_password(trained: Project) -> None:
     address = f"http://somebody:p@secret@127.0.0.1:{free_port()}"
     lonely = dataclasses.replace(
@@ -197,6 +198,7 @@ def test_a_server_that_is_not_there_is_a_sentence_without_the_password(trained: 
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_an_empty_address_is_none(trained: Project) -> None:
     local = dataclasses.replace(trained, variables={"MLFLOW_TRACKING_URI": "", "MLFLOW_REGISTRY_URI": ""})
     assert "*    1" in local.training("registry list flights")

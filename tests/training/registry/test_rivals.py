@@ -58,6 +58,7 @@ def judge_on(rows: pd.Index) -> None:
     tables.write(PLACE.evaluation, pd.DataFrame({ACTUAL: price, "model": price}))
 
 
+@pytest.mark.slow
 def test_a_challenger_is_not_compared_on_rows_that_the_champion_learned_from_or_refuses(
     project: Project, flights: Problem
 ) -> None:

@@ -44,6 +44,7 @@ def elsewhere(project: Project, bento: str, folder: Path, trusted: Path) -> Proj
     return replace(project, variables={"BENTOML_HOME": str(home), signatures.TRUSTED_KEYS: str(trusted)})
 
 
+@pytest.mark.slow
 def test_what_is_registered_is_signed_and_served_where_that_is_demanded(
     signed: Project, keys: Path, tmp_path: Path, row: dict[str, Any]
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_version_is_the_same_with_and_without_a_signature(trained: Project, 
     assert not (stored(trained) / SIGNATURE).exists()
 
 
+@pytest.mark.slow
 def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     trained: Project, bento: str, keys: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def params(project: Project) -> str:
     return (project.folder / "params.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_it_says_what_is_gained_and_changes_nothing(tuned: tuple[Project, str], poor: Project) -> None:
     project, printed = tuned
     assert f"tune: trial 1 of {TRIALS}, the problem's own: loss 0." in printed
@@ -137,6 +138,7 @@ def test_the_test_split_is_never_read(tuned: tuple[Project, str], poor: Project,
     assert result(project) == result(tuned[0])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_a_sentence(poor: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = poor.copy(tmp_path / "project")
     monkeypatch.chdir(project.folder)
