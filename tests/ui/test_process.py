@@ -56,7 +56,8 @@ def test_every_event_brings_what_the_service_says(
     without = json.dumps(row | {"cabin": ""}, default=str)
     answer, marks = script.tell("predict", "click", form=without)
     assert "did not take this row" in answer
-    assert json.loads(marks) == {"answered": None, "errors": {"cabin": ["A value is needed."]}, "again": None}
+    assert json.loads(marks)["answered"] is None
+    assert json.loads(marks)["errors"] == {"cabin": ["A value is needed."]}
     assert number in script.tell("Example", "click")[1]
     assert "Before it looks at the row" in script.tell("Why", "select")[0]
     assert number in script.tell("What if", "select", **{"what-if-column": "cabin"})[0]
@@ -66,7 +67,8 @@ def test_every_event_brings_what_the_service_says(
     for name in ("Why", "What if", "Compare"):
         refused, *_ = script.tell(name, "select", form=json.dumps({"origin": row["origin"]}))
         assert "Mend it under Ask" in refused
-        assert refused.count("A value is needed.") == len(row) - 2  # the agency may be missing
+        varied = name == "What if"  # which gives values of its own to one column
+        assert refused.count("A value is needed.") == len(row) - 1 - varied
 
 
 def test_a_table_is_answered(page: httpx.Client, client: httpx.Client, row: dict[str, Any], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+import yaml
 from playwright.sync_api import Route, expect
 
 from tests.project import Project, free_port
@@ -41,6 +42,10 @@ def wide(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     project = Project(trained.copy(folder / "project").folder, own_code=True)
     write_table(project.folder / "wide.csv")
     project.training("draft wide --data=wide.csv --target=price")
+    params = project.folder / "params.yaml"
+    document = yaml.safe_load(params.read_text())
+    short = {"train": {"rounds": 60, "booster": {"num_threads": 1}}, "evaluate": {"resamples": 50, "folds": 0}}
+    params.write_text(yaml.safe_dump(document | {"wide": short}))
     project.stages("source --data wide.csv", *STAGES, problem="wide")
     bento = project.build("--arg", f"models={project.receipt(problem='wide')['tag']}")
     with project.serve(bento, folder / "service") as client:
@@ -69,7 +74,7 @@ def test_the_button_stays_in_sight_and_what_matters_comes_first(
         columns.last.scroll_into_view_if_needed()
         expect(visitor.predict_button).to_be_in_viewport(ratio=1)
         visitor.predict_button.click()
-        expect(visitor.answer).to_be_visible()
+        expect(visitor.answer.locator(".prediction")).to_be_in_viewport()
 
 
 def test_what_is_wrong_in_a_folded_field_unfolds_it(new_visitor: Callable[..., Visitor], wide_url: str) -> None:
@@ -89,10 +94,11 @@ def test_a_slow_line_shows_a_sentence_at_once_and_brings_little(
 ) -> None:
     visitor = new_visitor(wide_url)
     held: list[Route] = []
-    visitor.page.route("**/assets/*.js", held.append)
+    may_go: list[bool] = []
+    visitor.page.route("**/assets/*.js", lambda route: route.continue_() if may_go else held.append(route))
     visitor.page.goto(wide_url, wait_until="commit")
     expect(visitor.page.get_by_text("loading the form")).to_be_visible()
-    visitor.page.unroute("**/assets/*.js")
+    may_go.append(True)
     for route in held:
         route.continue_()
     expect(visitor.predict_button).to_be_visible()

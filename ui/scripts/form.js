@@ -85,6 +85,7 @@ form.addEventListener('answered', ({detail}) => {
   answered = detail.answered === null ? null : same ? current() : written(detail.answered);
   const wrong = fields.filter(one => tell(one, detail.errors[one.dataset.column] ?? []));
   if (wrong.length) reach(wrong[0]);
+  else requestAnimationFrame(bring);
   if (isAnswered()) writeAddress(row(), {push: Boolean(history.state?.answered), answered: true});
   mark();
   clearTimeout(waiting);
@@ -94,9 +95,16 @@ const tell = (one, messages) => {
   const error = field(one, '.field-error');
   error.textContent = messages.join(' ');
   error.hidden = !messages.length;
-  for (const input of one.querySelectorAll('input, select')) input.toggleAttribute('aria-invalid', false);
-  if (messages.length) for (const input of one.querySelectorAll('input, select')) input.setAttribute('aria-invalid', 'true');
+  for (const input of one.querySelectorAll('input, select')) {
+    if (messages.length) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+  }
   return messages.length > 0;
+};
+const bring = () => {  // on a phone the answer may be far above the field
+  const place = element.closest('.ask').querySelector('.said [aria-live]');
+  const {top, bottom} = place.getBoundingClientRect();
+  if (form.offsetParent && (bottom < 0 || top > innerHeight)) place.scrollIntoView({block: 'start'});
 };
 const reach = one => {
   one.closest('details')?.setAttribute('open', '');
