@@ -60,6 +60,7 @@ def test_open_docs_say_what_is_served_and_not_how_good_it_is(opened: tuple[httpx
     assert "Fare of a flight" in shown.text
     for untold in ("RMSE", "Training saw", "FlyingDrops"):
         assert untold not in shown.text
+        assert untold not in client.get("/docs.json").text
     assert client.get("/docs", headers=BROWSER).status_code == 200
 
 
