@@ -14,12 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ui import encodings
 from ui.described import Column, Model
 
 SUFFIXES = (".csv", ".parquet")
 MOST_ROWS = 200_000
 """A table of 100,000 rows with reasons takes the page from 240 to 400 MB of memory; two run at a time."""
 _SEPARATORS = ",;\t|"
+_SEPARATED = "separator"
+"""What a table that was read of CSV knows of its file (pandas' `attrs`)."""
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
 _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
 _COMMA = re.compile(
@@ -44,7 +47,9 @@ def read(path: Path, model: Model) -> pd.DataFrame:
     try:
         table = _read_csv(path) if suffix == ".csv" else _read_parquet(path)
     except UnicodeDecodeError as error:
-        raise TableError(f"{path.name} is not UTF-8 text. Save it as “CSV UTF-8” and upload it again.") from error
+        raise TableError(
+            f"{path.name} is not UTF-8 text, and not surely Windows-1252. Save it as “CSV UTF-8” and upload it again."
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise TableError(f"{path.name} is empty.") from error
     except (ValueError, OSError, pa.ArrowException, csv.Error) as error:
@@ -96,11 +101,16 @@ def template(model: Model) -> str:
 
 
 def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:
-    """Write the table with added columns, atomically, in the format of the file's suffix."""
+    """Write the table with added columns, atomically, in the format of the file's suffix.
+
+    A CSV file has the separator of the one that was read. Of semicolons it begins with UTF-8's mark, without which the
+    Excel that writes semicolons takes it for Windows-1252.
+    """
     answered = pd.concat([table, pd.DataFrame(_unique(added, table), index=table.index)], axis=1)
     part = path.with_name(f"{path.name}.part")
     if path.suffix == ".csv":
-        answered.to_csv(part, index=False)
+        separator = table.attrs.get(_SEPARATED, ",")
+        answered.to_csv(part, index=False, sep=separator, encoding="utf-8-sig" if separator == ";" else "utf-8")
     else:
         answered.to_parquet(part, index=False)
     part.replace(path)
@@ -119,7 +129,8 @@ def _unique(added: Mapping[str, Sequence[Any]], table: pd.DataFrame) -> dict[str
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    encoding = encodings.of(path)
+    with path.open(encoding=encoding, newline="") as file:
         head = file.read(64 * 1024)
     if "\0" in head:
         raise ValueError("it has bytes that no text has")
@@ -128,13 +139,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
     header = head.splitlines()[0]
     separator = max(_SEPARATORS, key=header.count)
     # everything as text: the kind of the column decides how a value is parsed
-    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding=encoding)
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus fields for an index
         raise ValueError("its first row has more fields than its header")
     table = table.rename(columns=str.strip)
     if not table.columns.is_unique:
         doubled = table.columns[table.columns.duplicated()][0]
         raise ValueError(f"it has two columns {doubled!r}")
+    table.attrs[_SEPARATED] = separator
     return table
 
 

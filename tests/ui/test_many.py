@@ -144,7 +144,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "no parquet": ("table.parquet", b"origin,destination\n", "cannot be read as Parquet"),
     "missing column": ("part.csv", b"origin,destination,cabin,agency,duration_hours\na,b,c,d,1\n", "distance_km, date"),
     "ragged": ("ragged.csv", b"origin,destination\na,b\na,b,c,d,e\n", "ragged.csv"),
-    "not UTF-8": ("latin.csv", "origin,destination\nBras\xedlia,x\n".encode("latin-1"), "is not UTF-8"),
+    "not UTF-8": ("latin.csv", "origin,destination\nŁódź,x\n".encode("cp1250"), "is not UTF-8"),
     "no rows": ("head.csv", b"origin,destination,cabin,agency,duration_hours,distance_km,date\n", "has no rows"),
 }
 

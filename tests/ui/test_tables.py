@@ -190,3 +190,58 @@ def test_what_is_no_table_gets_a_sentence(name: str, content: bytes, sentence: s
     with pytest.raises(TableError, match=sentence) as caught:
         tables.read(tmp_path / name, MODEL)
     assert "\n" not in str(caught.value)
+
+
+WESTERN = [
+    "München",
+    "Straße",
+    "GRÜN",
+    "Genève",
+    "Côte d’Or",
+    "à\xa0la",
+    "créée",
+    "señor",
+    "¿cuánto?",
+    "São Paulo",
+    "Århus",
+    "5 €",
+    "m²",
+]
+
+
+@given(
+    st.lists(st.sampled_from(WESTERN), min_size=1, max_size=8),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["cp1252", "utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_names_of_western_europe_are_read_as_excel_writes_them(names: list[str], separator: str, encoding: str) -> None:
+    table = pd.DataFrame({"name": names, "day": "2024-12-31"})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        table.to_csv(path, index=False, sep=separator, encoding=encoding)
+        read = tables.read(path, MODEL)
+        assert read["name"].tolist() == names
+        answered = path.with_name("answered.csv")
+        tables.write(answered, read, {"prediction": [1.5] * len(names)})
+        assert answered.read_bytes().startswith(b"\xef\xbb\xbf") is (separator == ";")
+        assert f"name{separator}day{separator}prediction" in answered.read_text("utf-8-sig")
+        assert tables.read(answered, MODEL)["name"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("names", "encoding"),
+    [
+        ("Kadıköy,Şişli", "cp1254"),
+        ("Łódź,Wrocław", "cp1250"),
+        ("Москва,Казань", "cp1251"),
+        ("Αθήνα,Πάτρα", "cp1253"),
+        ("München,Straße", "cp850"),
+        ("München,Straße", "mac_roman"),
+        ("東京,大阪", "cp932"),
+    ],
+)
+def test_what_may_be_another_code_page_is_refused(names: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(("name,day\n" + "".join(f"{name},2024-12-31\n" for name in names.split(","))).encode(encoding))
+    with pytest.raises(TableError, match=r"not UTF-8 text, and not surely Windows-1252\. Save it as “CSV"):
+        tables.read(path, MODEL)

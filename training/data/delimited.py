@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import charset_normalizer
 import pandas as pd
 
+from training.data import encodings
 from training.data.rawtable import BRING, Loaded, RawTable
 from validation.errors import TableError
 
@@ -25,14 +25,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_ENCODINGS = [
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman", "cp850"),
-    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
-]
-"""What tables are written in besides Unicode; a guess among all that there are finds rare ones in short texts."""
-
-_NOT_WESTERN = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
-"""Bytes that windows-1252 does not have."""
+_SHOWN, _LONGEST = 3, 30
+"""How many cells a guess shows, and of how many letters at most."""
 
 
 class Dialect(NamedTuple):
@@ -64,10 +58,10 @@ def read(path: Path, name: str) -> RawTable:
         cells = cells[(cells != "").any(axis="columns")]  # blank lines are no rows, and still count in row numbers
         return Loaded(cells.index, lambda place: cells[place])
 
-    remarks = [f"{name} is read as {encoding}, a guess; if its letters are wrong, save it as UTF-8"] * guessed
+    remarks = [_guessed(path, name, encoding, dialect.delimiter)] if guessed else []
     if dialect.delimiter != ",":
         remarks.append(f"{name} separates its columns with {_CALLED.get(dialect.delimiter, repr(dialect.delimiter))}")
-    return RawTable(name, header, load, remarks=remarks)
+    return RawTable(name, header, load, remarks=remarks, delimiter=dialect.delimiter)
 
 
 def _encoding(path: Path, name: str) -> tuple[str, bool]:
@@ -88,15 +82,25 @@ def _encoding(path: Path, name: str) -> tuple[str, bool]:
 
 
 def _guess(lines: bytes, name: str) -> str:
-    """What lines are written in that are not ASCII; a few letters are taken for those of western Europe."""
-    foreign = sum(byte > 127 for byte in lines[:_SAMPLE])
-    few = foreign < 8 and foreign < len(lines) / 4
-    best = charset_normalizer.from_bytes(lines, cp_isolation=_ENCODINGS, threshold=0.4).best()
-    if best is None or any(ord(letter) < 9 for letter in str(best)[:1_000]):
+    encoding = encodings.guess(lines)
+    if encoding is None or any(ord(letter) < 9 for letter in lines.decode(encoding, "replace")[:1_000]):
         raise TableError(
             f"{name} is no table that Boxwood reads: its bytes are no text in any usual encoding. Save it as UTF-8."
         )
-    return "cp1252" if few and not set(lines) & _NOT_WESTERN else best.encoding
+    return encoding
+
+
+def _guessed(path: Path, name: str, encoding: str, delimiter: str) -> str:
+    """What a person is told of a guess: cells by which it can be judged, words first, each with letters of its own."""
+    cells = re.split(rf"[{re.escape(delimiter)}\r\n]+", _telling(path).decode(encoding, "replace"))
+    shown: list[str] = []
+    for words in (True, False):
+        for cell in dict.fromkeys(each.strip().strip("\"'")[:_LONGEST] for each in cells):
+            telling = {each for each in cell if not each.isascii() and not each.isspace() and each.isalpha() is words}
+            if telling - set("".join(shown)) and len(shown) < _SHOWN:
+                shown.append(cell)
+    listed = ", ".join(f"'{cell}'" for cell in shown)
+    return f"{name} is read as {encoding}, a guess: {listed}; if these look wrong, save the file as UTF-8"
 
 
 def _is_utf8(path: Path) -> bool:

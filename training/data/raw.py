@@ -68,10 +68,9 @@ def read(path: Path, contract: Contract, sheet: str | None = None) -> pd.DataFra
             values.
     """
     with formats.opened(path, sheet) as table:
-        cells = cells_in(table, contract)
-        for remark in table.remarks:
+        for remark in table.remarks:  # before an error, which may come of a wrong guess
             say("ingest", remark)
-    return cells
+        return cells_in(table, contract)
 
 
 def cells_in(table: RawTable, contract: Contract) -> pd.DataFrame:

@@ -34,6 +34,7 @@ class RawTable:
         types: Arrow's types of the columns of a typed file; None where all are texts.
         doubles: whether the format has no integers, so that whole numbers may be some.
         remarks: what a person should know of how it is read.
+        delimiter: what separates the cells of a text file; None in other formats.
     """
 
     name: str
@@ -42,6 +43,7 @@ class RawTable:
     types: Sequence[pa.DataType] | None = None
     doubles: bool = False
     remarks: Sequence[str] = ()
+    delimiter: str | None = None
 
     @cached_property
     def loaded(self) -> Loaded:

@@ -58,7 +58,7 @@ def _comes_first(table: RawTable, drawn: Sequence[Sketch]) -> str | None:
     decided = {parser.code.split('"')[1][:2] for parser in parsers} & {"%d", "%m"}
     if len(decided) == 1:
         return decided.pop()
-    return "%d" if any("semicolons" in remark for remark in table.remarks) else None
+    return "%d" if table.delimiter == ";" else None
 
 
 def _sketch(table: RawTable, place: int, name: str) -> Sketch:

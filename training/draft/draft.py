@@ -60,6 +60,8 @@ def main(data: str, asked: str, name: str | None = None, sheet: str | None = Non
 def read(table: Path, asked: str, name: str, sheet: str | None = None) -> Draft:
     """A draft of the problem of a raw table; raises TableError if there can be none."""
     with formats.opened(table, sheet) as opened:
+        for remark in opened.remarks:  # before all that may come of a wrong guess
+            say("draft", remark)
         headers = opened.headers
         if len(headers) > _MOST_COLUMNS:
             raise TableError(

@@ -75,7 +75,7 @@ def test_letters_say_their_encoding(encoding: str) -> None:
 def test_a_guessed_encoding_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     Path("table.csv").write_bytes("x,price\nSão,1.5\n".encode("latin1"))
     assert ingest.read(Path("table.csv"), X.contract)["x"].tolist() == ["São"]
-    assert "table.csv is read as cp1252, a guess; if its letters are wrong, save it as UTF-8" in capsys.readouterr().out
+    assert "table.csv is read as cp1252, a guess: 'São'; if these look wrong" in capsys.readouterr().out
 
 
 def sheets(*names: str) -> Path:
