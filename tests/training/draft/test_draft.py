@@ -125,6 +125,19 @@ def test_a_module_that_is_there_is_never_overwritten(problems: Path) -> None:
     assert (problems / "table/__init__.py").read_text() == "mine"
 
 
+def test_a_draft_whose_folder_is_removed_starts_over_from_a_table_saved_anew(problems: Path) -> None:
+    written = lines_of(HOUSES)
+    text = written.read_text()
+    written.write_text(text.replace("Fläche", "Flache"))
+    draft.main(str(written), "price")
+    shutil.rmtree(problems / "table")
+    written.write_text(text)
+    draft.main(str(written), "price")
+    assert 'source="Fläche"' in (problems / "table/__init__.py").read_text()
+    assert (Workspace("table").raw / "table.csv").read_text() == text
+    assert yaml.safe_load(Path("params.yaml").read_text())["problems"].count("table") == 1
+
+
 @pytest.mark.slow
 def test_one_command_from_a_table_to_a_packaged_model(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
