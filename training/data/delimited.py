@@ -94,10 +94,10 @@ def _guessed(path: Path, name: str, encoding: str, delimiter: str) -> str:
     """What a person is told of a guess: cells by which it can be judged, words first, each with letters of its own."""
     cells = re.split(rf"[{re.escape(delimiter)}\r\n]+", _telling(path).decode(encoding, "replace"))
     shown: list[str] = []
-    for words in (True, False):
+    for words, most in ((True, _SHOWN - 1), (False, _SHOWN)):  # a sign of a currency goes wrong where no letter does
         for cell in dict.fromkeys(each.strip().strip("\"'")[:_LONGEST] for each in cells):
             telling = {each for each in cell if not each.isascii() and not each.isspace() and each.isalpha() is words}
-            if telling - set("".join(shown)) and len(shown) < _SHOWN:
+            if telling - set("".join(shown)) and len(shown) < most:
                 shown.append(cell)
     listed = ", ".join(f"'{cell}'" for cell in shown)
     return f"{name} is read as {encoding}, a guess: {listed}; if these look wrong, save the file as UTF-8"

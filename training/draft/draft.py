@@ -141,8 +141,8 @@ def _listed(columns: list[str]) -> str:
 def _demand_free(name: str) -> None:
     if name in base.names() or (base.folder() / name).exists():
         raise SettingsError(
-            f"problems/{name} is there, and a draft overwrites nothing. Leave TARGET out to use it as it is, or call "
-            "the new problem otherwise: PROBLEM=name."
+            f"problems/{name} is there, and a draft overwrites nothing. Leave TARGET out to use it as it is, remove "
+            "the folder to start over, or call the new problem otherwise: PROBLEM=name."
         )
     if not NAME.fullmatch(name) or name in names.RESERVED:
         raise SettingsError(

@@ -1,5 +1,6 @@
 """The draft as people get it: a module like one that a person wrote, whole or not at all."""
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tests.project import DEV, Project
 from tests.training.draft.drafting import drafted, lines_of
@@ -123,6 +125,21 @@ def test_a_module_that_is_there_is_never_overwritten(problems: Path) -> None:
     with pytest.raises(SettingsError, match="problems/table is there"):
         draft.main(str(lines_of(HOUSES)), "price")
     assert (problems / "table/__init__.py").read_text() == "mine"
+
+
+def test_a_draft_whose_folder_is_removed_starts_over_from_a_table_saved_anew(tmp_path: Path) -> None:
+    folder = Project.create(tmp_path / "project").folder
+    project = Project(folder, own_code=True)
+    asked = ("python", "-m", "training", "draft", "houses", "--data", "houses.csv", "--target", "price")
+    text = lines_of(HOUSES, folder / "houses.csv").read_text()
+    (folder / "houses.csv").write_text(text.replace("Fläche", "Flдche"))
+    project.run(*asked)
+    shutil.rmtree(folder / "problems/houses")
+    (folder / "houses.csv").write_text(text)
+    project.run(*asked)
+    assert 'source="Fläche"' in (folder / "problems/houses/__init__.py").read_text()
+    assert (folder / Workspace("houses").raw / "houses.csv").read_text() == text
+    assert yaml.safe_load((folder / "params.yaml").read_text())["problems"].count("houses") == 1
 
 
 @pytest.mark.slow
