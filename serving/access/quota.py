@@ -101,7 +101,6 @@ class LocalQuota:
         bucket, day = self._bucket, self._day
         now, today = self._elapsed(), self._clock()
         if day is not None and rows > day.left(today):
-            demand_possible(rows, int(day.most))
             raise used_up(self._caller, self.limits, Day.ends(today), self.headers())
         if bucket is not None and not bucket.take(rows, now):
             demand_possible(rows, int(bucket.capacity))

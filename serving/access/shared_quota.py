@@ -131,7 +131,6 @@ class SharedQuota:
             if rows > level:
                 raise quota.too_fast(self.caller, limits, (rows - level) / limits.per_second, self.headers())
         if limits.per_day and rows > self._left(counting.clock()):
-            quota.demand_possible(rows, limits.per_day)
             raise self._used_up()
         self.taken += rows
 

@@ -2,7 +2,6 @@
 
 from itertools import accumulate
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,12 +73,3 @@ def test_other_limits_begin_with_what_is_left_of_those_before(
             break
         got += 1
     assert got == left
-
-
-def test_more_rows_than_a_day_has_are_not_told_to_come_again() -> None:
-    quota = LocalQuota("a", Limits(per_day=100))
-    with pytest.raises(RequestTooLarge, match="which is 100; send them in parts"):
-        quota.take(101)
-    quota.take(100)
-    with pytest.raises(QuotaExceeded, match="midnight"):
-        quota.take(1)

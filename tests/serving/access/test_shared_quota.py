@@ -68,7 +68,7 @@ def worker(url: str, limits: Limits, without: str = "open") -> Iterator[SharedQu
 def takes(quota: SharedQuota, rows: int) -> bool:
     try:
         quota.take(rows)
-    except (QuotaExceeded, RequestTooLarge, Overloaded):
+    except (QuotaExceeded, Overloaded):
         return False
     return True
 
