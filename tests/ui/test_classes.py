@@ -102,7 +102,7 @@ def test_mistakes_are_a_table_which_is_folded_if_it_is_large(count: int, folded:
     assert "have it for 75.0 % (70.0 % to 80.0 %). They have 1.25 classes on average; 60.0 % of them have one." in text
     assert "75.0 % of the answers are right (70.0 % to 80.0 %). The macro F1," in text
     assert "1,002" in text
-    assert "on average, in logits (" in text
+    assert "on average, in logits, from which alone no probability follows (" in text
 
 
 def test_a_table_gets_probabilities_and_sets_as_json(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_the_schema_and_the_service_give_one_verdict(
 def test_where_a_part_is_enough_rows_may_be_anything(document: Any, client: httpx.Client, row: dict[str, Any]) -> None:
     """Else a client that was generated from the document could not send the very rows that `partial` is for."""
     forms = document["paths"][PREDICT]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
-    whole, some = (validator(document, form["$ref"].rsplit("/", 1)[1]) for form in forms)
+    whole, some, raw = (validator(document, form["$ref"].rsplit("/", 1)[1]) for form in forms)
     bad: dict[str, Any] = {"instances": [row, {**row, "cabin": "roof"}, 1]}
     assert whole.is_valid({"instances": [row]})
     assert not whole.is_valid(bad)
@@ -96,6 +96,8 @@ def test_where_a_part_is_enough_rows_may_be_anything(document: Any, client: http
     asked = bad | {"partial": True}
     assert some.is_valid(asked)
     assert not whole.is_valid(asked)
+    assert not raw.is_valid(asked)
+    assert raw.is_valid({**asked, "parameters": {"raw": True}})
     answer = client.post(PREDICT, json=asked).json()
     validator(document, "PartialPredictions").validate(answer)
     assert answer["error_count"] == 2
