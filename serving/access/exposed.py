@@ -34,6 +34,8 @@ def listening() -> list[str]:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    # gRPC listens to both families by one socket, whose address of IPv4 is written as one of IPv6
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

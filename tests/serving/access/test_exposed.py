@@ -13,7 +13,8 @@ from tests.project import DEV, Project, free_port
 @pytest.mark.parametrize(
     ("hosts", "says"),
     [
-        (["127.0.0.1", "::1", "localhost", "127.0.0.2"], None),
+        (["127.0.0.1", "::1", "localhost", "127.0.0.2", "::ffff:127.0.0.1"], None),
+        (["::ffff:10.0.0.7"], "at ::ffff:10.0.0.7 may ask it"),
         (["127.0.0.1", "0.0.0.0"], "at 0.0.0.0 may ask it"),  # noqa: S104
         (["::", "10.0.0.7", "::"], "at 10.0.0.7 and :: may ask it"),
         (["host.example"], "at host.example may ask it"),
