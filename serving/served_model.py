@@ -16,7 +16,6 @@ from serving.access.caller import ANYONE, Caller
 from serving.admission import TABLE_ROWS, Gate, Waiting
 from serving.explaining import explanations
 from serving.quick import Answers, Quick, awaited
-from serving.settings import DOCS
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics, RequestMetrics, bounds
 from serving.timing import seconds_a_row, timed
@@ -66,10 +65,8 @@ class ServedModel:
         self.bodies = shared.bodies
         """The budget for the bodies of all requests of the process."""
         self._seconds = shared.settings.max_answer_seconds
-        settings = shared.settings
-        told_to_all = bool(settings.api_keys or settings.oidc_issuer) and DOCS in settings.open_routes.split(",")
         # those of the evaluation are rows of the table, with names that only known callers may read
-        self.examples = [predictor.contract.example()] if told_to_all else opened.examples
+        self.examples = [predictor.contract.example()] if shared.settings.told_to_all else opened.examples
         """Rows to show in the OpenAPI document how it is asked; one at least."""
         self._description = description.of(opened, labels)
         self._cards = opened.cards

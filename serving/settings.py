@@ -191,6 +191,16 @@ class Settings:
                 "bucket, or leave it empty: `python -m monitoring` takes the address all the same."
             )
 
+    @property
+    def guarded(self) -> bool:
+        """Whether callers have to say who they are."""
+        return bool(self.api_keys or self.oidc_issuer)
+
+    @property
+    def told_to_all(self) -> bool:
+        """Whether who need not be known reads what is served, although callers have to."""
+        return self.guarded and DOCS in self.open_routes.split(",")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the settings; raises SettingsError, which lists the choices, for an unknown name or a bad value."""

@@ -42,7 +42,7 @@ class Access:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         """Be as the settings say; `clock` is seconds since 1970."""
         self._settings, self._clock = settings, clock
-        self.on = bool(settings.api_keys or settings.oidc_issuer)
+        self.on = settings.guarded
         self.noting = self.on or bool(settings.audit)
         self._counting: Counting | None = None
         self._counters = Counters(self._quota)

@@ -224,6 +224,6 @@ def begun(settings: Settings, clock: Callable[[], float] = time.time) -> Audit:
             workers=settings.workers,
         )
     )
-    audit = Audit(sink, clock, guarded=bool(settings.api_keys or settings.oidc_issuer))
+    audit = Audit(sink, clock, guarded=settings.guarded)
     audit.start()
     return audit

@@ -14,7 +14,7 @@ _log = logging.getLogger("boxwood.access")
 
 def say(settings: Settings, hosts: Iterable[str]) -> None:
     """Log a warning if other machines reach the service at one of these addresses, and it wants to know nobody."""
-    if settings.api_keys or settings.oidc_issuer or settings.tls_client_ca:
+    if settings.guarded or settings.tls_client_ca:
         return
     if reached := sorted({host for host in hosts if not _is_loopback(host)}):
         _log.warning(

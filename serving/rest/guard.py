@@ -131,7 +131,7 @@ class Guard:
 
 def described(document: dict[str, Any], settings: Settings, content: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI document that says which operations need a key, where some do; errors have a `content`."""
-    if not settings.api_keys and not settings.oidc_issuer:
+    if not settings.guarded:
         return document
     document["components"]["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]

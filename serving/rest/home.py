@@ -70,8 +70,8 @@ class Home(Endpoint):
     def __init__(self, models: Models, watch: Watch) -> None:
         self._models, self._watch = models, watch
         self._settings = settings = models.shared.settings
-        self._guarded = bool(settings.api_keys or settings.oidc_issuer)
-        self._shown = not self._guarded or "/" not in guard.opened(settings)
+        self._guarded = settings.guarded
+        self._shown = not settings.told_to_all
         links = Links(models="v1/models", docs="docs", openapi="docs.json", metrics="metrics", server="v2")
         if settings.ui:
             links["page"] = ui.PATH[1:]
