@@ -29,7 +29,7 @@ from serving.verbs import Verb
 from validation.contract import Contract, Kind
 from validation.errors import UnknownModel, UnreadableRequest
 from validation.values import quoted
-from validation.wire import PartialExplanations, PartialPredictions, Predictions
+from validation.wire import PartialExplanations, PartialPredictions
 
 T = TypeVar("T")
 
@@ -171,22 +171,17 @@ class Method:
         """Answer few rows, together with those of other calls."""
         few = Few([self._read(row) for row in request.rows], request.partial, asked.caller)
         answer = asked.answer = await together.asked(few)
-        answers = [{} if one is None else msgspec.to_builtins(one) for one in getattr(answer, self._name)]
-        found = {"model_name": answer.model_name, "model_version": answer.model_version, self._name: answers}
-        if type(answer) is not Predictions:
-            found |= _errors(answer)
-        return self._response(**found)
+        return self._message(answer, [_fields(one) for one in getattr(answer, self._name)])
 
     async def _answered(self, verb: Verb, rows: Sequence[object], asked: Asked, **more: Any) -> Message:
         """What one version answers."""
         answer = asked.answer = await verb.ask(rows, caller=asked.caller, **more)
-        answers = await _each(verb, self._message, getattr(answer, self._name))
-        return self._response(
-            model_name=answer.model_name,
-            model_version=answer.model_version,
-            **_errors(answer),
-            **{self._name: answers},
-        )
+        return self._message(answer, await _each(verb, self._row, getattr(answer, self._name)))
+
+    def _message(self, answer: Any, answers: Sequence[Message | Mapping[str, Any]]) -> Message:
+        """The message of an answer; those of its rows, or their fields, are `answers`."""
+        found = {"model_name": answer.model_name, "model_version": answer.model_version, self._name: answers}
+        return self._response(**found, **_errors(answer))
 
     def _version(self, version: str) -> Version:
         """What answers in a version; raises UnknownModel and UnreadableRequest."""
@@ -200,8 +195,14 @@ class Method:
             )
         return answering
 
-    def _message(self, answer: msgspec.Struct | None) -> Message:
-        return self._answer_class() if answer is None else self._answer_class(**msgspec.to_builtins(answer))
+    def _row(self, answer: msgspec.Struct | None) -> Message:
+        return self._answer_class(**_fields(answer))
+
+
+def _fields(answer: msgspec.Struct | None) -> Mapping[str, Any]:
+    """The fields of the message of one row; none where it has no answer."""
+    found: Mapping[str, Any] = {} if answer is None else msgspec.to_builtins(answer)
+    return found
 
 
 def _errors(answer: Any) -> dict[str, Any]:
