@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 from gradio.events import api as endpoint
 
-from ui import blocks, changes, classes, explaining, goals, many, texts, whatif
+from ui import blocks, changes, explaining, goals, many, questions, texts, whatif
 from ui.described import Model, Row
 from ui.explaining import Story
 from ui.service import Refused, Service, ServiceError
@@ -106,9 +106,7 @@ class _Functions:
         of = await self._opened(model, version)
         varied = of.input(_column(of, column))
         tried = whatif.values(of, varied, _row(row).get(column))
-        answers = await self._service.predict(of.place, whatif.rows(row, varied, tried), partial=True)
-        if not any(answers.rows):
-            raise Refused("None of the rows was taken.", answers.errors)
+        answers = await questions.varied(self._service, of, whatif.rows(row, varied, tried))
         points = whatif.points(varied, tried, answers.rows)
         told = [{"value": point.value, "answer": point.answer} for point in points]
         return _headed(of, answers.version, {"column": column, "points": told})
@@ -126,17 +124,15 @@ class _Functions:
     ) -> dict[str, Any]:
         """The least changes of a row that give another answer: another class, or a number at least or at most so."""
         of = await self._opened(model, version)
-        [now] = (await self._service.predict(of.place, [_row(row)])).rows
-        goal = _goal(of, now or {}, label, (at_least, at_most))
-
-        async def ask(rows: list[Row]) -> Sequence[dict[str, Any] | None]:
-            return (await self._service.predict(of.place, rows, partial=True)).rows
-
-        asking = changes.Asking(of, row, now or {}, goal, ask)
-        allowed = [column.name for column in of.inputs if column.role != "time"] if columns is None else columns
-        found = [] if goal.reached(now or {}) else await changes.search(asking, [_column(of, each) for each in allowed])
+        now = await questions.answer(self._service, of, _row(row))
+        goal = _goal(of, now, label, (at_least, at_most))
+        chosen = [column.name for column in of.inputs if column.role != "time"] if columns is None else columns
+        found: Sequence[changes.Change] = []
+        if not goal.reached(now):
+            allowed = [_column(of, each) for each in chosen]
+            found, _ = await questions.changed(self._service, of, row, now, goal, allowed)
         ways = [{"changes": [move._asdict() for move in way.moves], "answer": way.answer} for way in found]
-        return _headed(of, of.version, {"now": now, "reached": goal.reached(now or {}), "ways": ways})
+        return _headed(of, of.version, {"now": now, "reached": goal.reached(now), "ways": ways})
 
     @_told
     async def compare(
@@ -144,12 +140,10 @@ class _Functions:
     ) -> dict[str, Any]:
         """The answers to two rows, and the steps from the first to the second."""
         of, rows = await self._opened(model, version), (_row(first), _row(second))
-        predicted = await self._service.predict(of.place, list(rows))
-        label = classes.subject(predicted.rows[1] or {})
-        explained = await self._service.explain(of.place, list(rows), classes=[] if label is None else [label])
-        one, other = (explaining.of_class(each or {}, label) for each in explained.rows)
+        asked = await questions.compared(self._service, of, rows)
+        one, other = (explaining.of_class(each, asked.label) for each in asked.explained)
         story = explaining.between(of, rows, (one, other))
-        return _headed(of, predicted.version, {"answers": predicted.rows}) | _steps(story)
+        return _headed(of, asked.predicted.version, {"answers": asked.predicted.rows}) | _steps(story)
 
     @_told
     async def many(

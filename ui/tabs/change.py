@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ui import changes, form, goals
+from ui import changes, form, goals, questions
 from ui.described import Model, Row
 from ui.tabs import common
 from ui.views import base
@@ -125,22 +125,17 @@ async def _found(
     context: common.Context, row: Row, wanted: tuple[str, str, float | None], names: list[str]
 ) -> tuple[str, list[tuple[Row, str]]]:
     """What is said, and each way as a row and its view; raises ServiceError."""
-    model, place = context.model, context.model.place
+    model = context.model
     if not names:
         return base.problem("Let at least one column change."), []
-    [now] = (await context.service.predict(place, [row])).rows
-    goal = _goal(now or {}, *wanted)
+    now = await questions.answer(context.service, model, row)
+    goal = _goal(now, *wanted)
     if goal is None:
         return base.problem("Say which number the prediction should reach."), []
-    if goal.reached(now or {}):
-        return view_of_change.already(model, now or {}), []
-
-    async def ask(rows: list[Row]) -> list[dict[str, Any] | None]:
-        return (await context.service.predict(place, rows, partial=True)).rows
-
-    asking = changes.Asking(model, row, now or {}, goal, ask)
-    found = await changes.search(asking, names)
-    said = view_of_change.summary(model, now or {}, goal, found, asking.asked)
+    if goal.reached(now):
+        return view_of_change.already(model, now), []
+    found, asked = await questions.changed(context.service, model, row, now, goal, names)
+    said = view_of_change.summary(model, now, goal, found, asked)
     return said, [(way.of(row), view_of_change.way(model, row, way, number)) for number, way in enumerate(found, 1)]
 
 
@@ -154,9 +149,9 @@ def _goal(now: goals.Answer, label: str, side: str, value: float | None) -> goal
 async def _proposed(context: common.Context, row: Row, side: str) -> Any:
     """The number that is offered for a row; nothing where there is none to offer, and Find says why."""
     try:
-        [now] = (await context.service.predict(context.model.place, [row])).rows
+        now = await questions.answer(context.service, context.model, row)
     except Exception:  # noqa: BLE001 the button says what is wrong
         return None
-    if now is None or "probabilities" in now:
+    if not now or "probabilities" in now:
         return None
     return goals.bound(now, above=side == _AT_LEAST)

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import classes, examples, form
+from ui import examples, form, questions
 from ui.described import Model, Row
 from ui.tabs import common
 from ui.views import base, case
@@ -30,11 +30,8 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         rows = kept or _another(model, second), second
 
         async def view() -> str:
-            predicted = await context.service.predict(model.place, list(rows))
-            of = classes.subject(predicted.rows[1] or {})
-            wanted = [] if of is None else [of]
-            first_why, second_why = (await context.service.explain(model.place, list(rows), classes=wanted)).rows
-            return case.compare(model, rows, predicted.rows, (first_why or {}, second_why or {}))
+            asked = await questions.compared(context.service, model, rows)
+            return case.compare(model, rows, asked.predicted.rows, asked.explained)
 
         return await common.or_problem(view)
 

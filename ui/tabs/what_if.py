@@ -4,9 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from ui import form, whatif
+from ui import form, questions, whatif
 from ui.described import Column, Model, Row
-from ui.service import Refused
 from ui.tabs import common
 from ui.views import what_if as view_of_what_if
 
@@ -50,24 +49,16 @@ def build(context: common.Context, widgets: list[Any]) -> None:
 
 async def _one(context: common.Context, row: Row, column: Column) -> str:
     tried = whatif.values(context.model, column, row[column.name])
-    answers = await _answers(context, whatif.rows(row, column, tried))
-    return view_of_what_if.one(context.model, column, row, whatif.points(column, tried, answers))
+    answers = await questions.varied(context.service, context.model, whatif.rows(row, column, tried))
+    return view_of_what_if.one(context.model, column, row, whatif.points(column, tried, answers.rows))
 
 
 async def _two(context: common.Context, row: Row, columns: tuple[Column, Column]) -> str:
     one, other = columns
     down = whatif.few(context.model, one, row[one.name], whatif.DOWN)
     across = whatif.few(context.model, other, row[other.name], whatif.ACROSS)
-    answers = await _answers(context, whatif.pairs(row, columns, (down, across)))
-    return view_of_what_if.two(context.model, columns, row, (down, across), answers)
-
-
-async def _answers(context: common.Context, rows: list[Row]) -> list[dict[str, Any] | None]:
-    """The answers to rows, if there are any; raises Refused."""
-    answers = await context.service.predict(context.model.place, rows, partial=True)
-    if not any(answers.rows):
-        raise Refused("None of the rows was taken.", answers.errors)
-    return answers.rows
+    answers = await questions.varied(context.service, context.model, whatif.pairs(row, columns, (down, across)))
+    return view_of_what_if.two(context.model, columns, row, (down, across), answers.rows)
 
 
 def _most_important(model: Model) -> str:
