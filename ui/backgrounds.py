@@ -57,12 +57,7 @@ def names_of(model: Model, column: Column) -> list[tuple[Any, float]]:
 
 def _quantile(model: Model, column: Column, share: float) -> Any:
     deciles = lines.deciles(model, column)
-    if not deciles:
-        return column.example
-    at = share * (len(deciles) - 1)
-    below = min(int(at), len(deciles) - 2)
-    position = deciles[below] + (at - below) * (deciles[below + 1] - deciles[below])
-    return lines.value_at(column, position)
+    return lines.value_at(column, lines.quantile(share, deciles)) if deciles else column.example
 
 
 def _shares(name: str, count: int) -> list[float]:

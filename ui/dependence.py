@@ -169,7 +169,7 @@ def _few(model: Model, wide: Grid) -> Grid:
         return _common(wide.column, list(zip(wide.values, wide.shares, strict=True)), _LEVELS)
     shares: dict[Any, float] = {}
     for place in range(_LEVELS):
-        at = _inner((place + 0.5) / _LEVELS, lines.deciles(model, wide.column))
+        at = lines.quantile((place + 0.5) / _LEVELS, lines.deciles(model, wide.column))
         value = lines.value_at(wide.column, at)
         shares[value] = shares.get(value, 0.0) + 1 / _LEVELS
     return Grid(wide.column, list(shares), list(shares.values()))
@@ -198,7 +198,7 @@ def curve(grid: Grid, answers: Sequence[Sequence[Value]]) -> Curve | None:
     for place in known:
         near = sorted(at for each in moved if (at := each[place]) is not None)
         mean = means[place] or 0.0
-        low, high = _inner(_WITHIN, near), _inner(1 - _WITHIN, near)
+        low, high = lines.quantile(_WITHIN, near), lines.quantile(1 - _WITHIN, near)
         points.append(Point(grid.values[place], grid.shares[place], mean, min(low, mean), max(high, mean)))
     return Curve(grid.column, points)
 
@@ -247,11 +247,3 @@ def _weighted(values: Mapping[int, Value], shares: Sequence[float]) -> float:
     """The mean of values by the shares at their places."""
     total = math.fsum(shares[place] for place in values)
     return math.fsum((value or 0.0) * shares[place] for place, value in values.items()) / total
-
-
-def _inner(share: float, ordered: Sequence[float]) -> float:
-    """A quantile of numbers in order, interpolated."""
-    at = share * (len(ordered) - 1)
-    below = min(int(at), max(len(ordered) - 2, 0))
-    after = ordered[min(below + 1, len(ordered) - 1)]
-    return ordered[below] + (at - below) * (after - ordered[below])

@@ -129,6 +129,14 @@ def rank(marks: Sequence[float], at: float) -> float:
     return (below - 1 + (at - marks[below - 1]) / (marks[below] - marks[below - 1])) / steps
 
 
+def quantile(share: float, ordered: Sequence[float]) -> float:
+    """The number below which a share of numbers in order lies, interpolated."""
+    at = share * (len(ordered) - 1)
+    below = min(int(at), max(len(ordered) - 2, 0))
+    after = ordered[min(below + 1, len(ordered) - 1)]
+    return ordered[below] + (at - below) * (after - ordered[below])
+
+
 def ticks(column: Column, low: float, high: float, about: int = MOST_TICKS) -> list[tuple[float, str]]:
     """Positions of round values between two positions, and their texts: days, months or years of times."""
     rough = (high - low) / about
