@@ -89,11 +89,11 @@ async def answer(
             await service.explain(model.place, rows, partial=True, raw=True, patience=PATIENCE) if reasons else None
         )
         why = await asyncio.to_thread(added.take, rows, predicted, explained)
-        together.take(first, rows, predicted.rows, why)
+        await asyncio.to_thread(together.take, first, rows, predicted.rows, why)
         _note(outcome, predicted, first)
     yield Progress(len(table), len(table))
     await asyncio.to_thread(tables.write, outcome.path, table, added.columns())
-    outcome.summary = together.summary()
+    outcome.summary = await asyncio.to_thread(together.summary)
     yield outcome
 
 
