@@ -1,6 +1,6 @@
 """Columns between Arrow and the decoder: which there must be, what they hold as requests would bring it, and keys."""
 
-import contextlib
+import functools
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from validation.contract import Column, Contract, Kind
 from validation.decode import texts
 from validation.errors import TableError
-from validation.parsing import parse_text
+from validation.parsing import parsed_or_kept
 from validation.table import Values
 from validation.values import LARGEST_INTEGER, exact, quoted, reader
 
@@ -174,13 +174,7 @@ def parsed(column: Column, array: pa.StringArray) -> Values:
         numbers = _plain_numbers(column, array)
         if numbers is not None:
             return numbers
-
-    def read(text: str) -> Any:
-        with contextlib.suppress(ValueError):
-            return parse_text(column, text)
-        return text
-
-    return _chosen(array.dictionary_encode(), read)
+    return _chosen(array.dictionary_encode(), functools.partial(parsed_or_kept, column))
 
 
 def _plain_numbers(column: Column, array: pa.StringArray) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""How one cell of a raw table becomes a value as requests carry it. Used by ingest only: requests are already clean.
+"""How one cell of a raw table becomes a value as requests carry it. Requests themselves are clean, unless they say not.
 
 A cell is a text, or where a typed file (Parquet) holds what the column holds, that: a number, a flag, a date. All else
 of such a file comes as the text that a CSV file would have, so both formats are read in the same way.
@@ -26,6 +26,7 @@ __all__ = [
     "number",
     "parse_text",
     "parse_typed",
+    "parsed_or_kept",
     "timestamps",
 ]
 
@@ -112,6 +113,14 @@ def parse_text(column: Column, text: str, notation: Notation = decimal_point) ->
         case Kind.TIMESTAMP if len(text) == len("2023-05-31"):  # how pandas writes a column of midnights
             return f"{text}T00:00:00"
     return text
+
+
+def parsed_or_kept(column: Column, text: str) -> Any:
+    """The value that a raw text stands for, or a text that is none of its kind as it is: the decoder refuses that."""
+    try:
+        return parse_text(column, text)
+    except ValueError:
+        return text
 
 
 def _flag(text: str) -> bool:

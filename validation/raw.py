@@ -8,7 +8,7 @@ from typing import Any
 
 from validation.contract import Column, Contract
 from validation.names import normal
-from validation.parsing import parse_text
+from validation.parsing import parsed_or_kept
 
 
 def as_requested(contract: Contract, rows: Sequence[object]) -> list[object]:
@@ -27,13 +27,8 @@ def as_requested(contract: Contract, rows: Sequence[object]) -> list[object]:
 def _row(named: Mapping[str, Column], headed: Mapping[str, Column], row: dict[str, Any]) -> dict[str, Any]:
     cells = {normal(header): cell for header, cell in row.items()}
     columns = named if len(cells.keys() & named.keys()) >= len(cells.keys() & headed.keys()) else headed
-    return {column.name: _value(column, cells[header]) for header, column in columns.items() if header in cells}
-
-
-def _value(column: Column, cell: Any) -> Any:
-    if not isinstance(cell, str):
-        return cell
-    try:
-        return parse_text(column, cell)
-    except ValueError:
-        return cell
+    return {
+        column.name: parsed_or_kept(column, cell) if isinstance(cell := cells[header], str) else cell
+        for header, column in columns.items()
+        if header in cells
+    }
