@@ -37,15 +37,16 @@ def write(path: Path, table: pd.DataFrame, notes: Mapping[bytes, bytes] | None =
 
 def inputs(contract: Contract, table: pd.DataFrame) -> Columns:
     """The contract's inputs as features take them: the arrays that the request decoder makes of the same rows."""
-    return {column.name: _array(column, table[column.name]) for column in contract.inputs}
+    return {column.name: array(column, table[column.name]) for column in contract.inputs}
 
 
 def target(contract: Contract, table: pd.DataFrame) -> np.ndarray:
     """What the model learns, shape (rows,)."""
-    return _array(contract.target, table[contract.target.name])
+    return array(contract.target, table[contract.target.name])
 
 
-def _array(column: Column, series: pd.Series) -> np.ndarray:
+def array(column: Column, series: pd.Series) -> np.ndarray:
+    """A column as features take it, shape (rows,)."""
     if column.kind is Kind.CATEGORY:
         return series.astype(object).where(series.notna(), None).to_numpy(dtype=object)
     if column.kind is Kind.DATE:
@@ -53,6 +54,17 @@ def _array(column: Column, series: pd.Series) -> np.ndarray:
     if column.kind is Kind.TIMESTAMP:
         return series.to_numpy().astype("datetime64[us]")
     return series.to_numpy(dtype="float64", na_value=float("nan"))
+
+
+def floats(column: Column, values: np.ndarray) -> np.ndarray:
+    """Numbers, flags and times as floats, NaN where there is none. Times are days or microseconds from 1970.
+
+    Args:
+        column: which; no category.
+        values: as features take them, shape (rows,).
+    """
+    unit = {Kind.DATE: "datetime64[D]", Kind.TIMESTAMP: "datetime64[us]"}.get(column.kind)
+    return values if unit is None else np.where(np.isnat(values), np.nan, values.astype(unit).astype(np.int64))
 
 
 def rows(contract: Contract, table: pd.DataFrame) -> list[dict[str, object]]:

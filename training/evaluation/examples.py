@@ -15,6 +15,7 @@ import pandas as pd
 
 from model.predictor import Predictor
 from training.data import tables
+from training.evaluation import shifted
 from training.learning import tasks
 from training.learning.metrics import sample
 from validation.contract import Column, Kind
@@ -33,7 +34,6 @@ _BAND = 0.08
 _NEARLY_ALL = 0.95
 _STEPS = 3
 """Numbers are rounded to a thousandth of what most rows range over, or finer by less than ten times."""
-_TIMES = {Kind.DATE: "datetime64[D]", Kind.TIMESTAMP: "datetime64[us]"}
 
 
 def find(predictor: Predictor, rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ class _Near:
     def __init__(self, inputs: tuple[Column, ...], arrays: Columns) -> None:
         self._names = [pd.factorize(arrays[column.name])[0] for column in inputs if column.kind is Kind.CATEGORY]
         self._ranks = [
-            pd.Series(_floats(column, arrays[column.name])).rank(pct=True).fillna(-1.0).to_numpy()
+            pd.Series(tables.floats(column, arrays[column.name])).rank(pct=True).fillna(-1.0).to_numpy()
             for column in inputs
             if column.kind is not Kind.CATEGORY
         ]
@@ -120,13 +120,6 @@ class _Near:
         return float(unlike[closest].mean()), others[closest]
 
 
-def _floats(column: Column, values: np.ndarray) -> np.ndarray:
-    """Numbers, flags and times as floats, NaN where there is none."""
-    if column.kind not in _TIMES:
-        return values
-    return np.where(np.isnat(values), np.nan, values.astype(_TIMES[column.kind]).astype(np.int64))
-
-
 def _middle(inputs: tuple[Column, ...], group: Columns, every: Columns) -> dict[str, Any] | None:
     """The middle of a group as requests carry it; None if it is a row that few have, or has a name that few have."""
     row: dict[str, Any] = {}
@@ -139,7 +132,7 @@ def _middle(inputs: tuple[Column, ...], group: Columns, every: Columns) -> dict[
             if same.sum() < TOGETHER:
                 return None
         else:
-            value, same = _number(column, _floats(column, values), _floats(column, all_values))
+            value, same = _number(column, tables.floats(column, values), tables.floats(column, all_values))
         row[column.name] = value
         equal &= same
     return None if 0 < equal.sum() < TOGETHER else row
@@ -156,7 +149,7 @@ def _number(column: Column, values: np.ndarray, every: np.ndarray) -> tuple[Any,
     middle = float(np.median(known / 2) * 2)  # the mean of two of the largest numbers would be infinite
     if (every == middle).sum() < TOGETHER:
         middle = _rounded(column, middle, every)
-    if column.kind in _TIMES:
+    if shifted.is_time(column):
         return written(column.kind, middle), every == middle
     return (round(middle) if column.kind is Kind.INTEGER else middle), every == middle
 

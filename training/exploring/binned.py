@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from training.data import tables
+from training.evaluation import shifted
 from validation.contract import Column, Kind
 from validation.values import written
 
@@ -15,7 +17,6 @@ FEWEST = 20
 _BARS, _GROUPS, _NAMES = 24, 10, 10
 _IN_TAIL = 0.005
 OTHERS = "others"
-_TIMES = {Kind.DATE: "datetime64[D]", Kind.TIMESTAMP: "datetime64[us]"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,9 @@ NONE = Bins(np.empty(0, dtype=int), [], np.empty(0))
 
 
 def numbers(column: Column, values: np.ndarray) -> np.ndarray:
-    """Numbers and times as floats, NaN where there is none; shape (rows,). Times are days or microseconds from 1970."""
-    if column.kind in _TIMES:
-        there = ~np.isnat(values)
-        return np.where(there, values.astype(_TIMES[column.kind]).astype(np.int64), np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    """Finite numbers and times as floats, NaN where there is none; shape (rows,). See `tables.floats`."""
+    found = tables.floats(column, values)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def ends(known: np.ndarray) -> tuple[float, float]:
@@ -130,7 +129,7 @@ def flags(values: np.ndarray) -> np.ndarray:
 
 def shown(column: Column, value: float) -> str:
     """A number or time, as `numbers` has it, for people."""
-    if column.kind in _TIMES:
+    if shifted.is_time(column):
         return written(column.kind, int(value))[:10]
     if not math.isfinite(value):
         return "\N{EN DASH}"

@@ -82,18 +82,12 @@ def _line(looked: Looked, column: Column) -> Line:
         common = binned.named(names.where(cells.notna(), None).to_numpy(dtype=object), most=1)
         first = common.labels[0] if common.labels and common.labels[0] != binned.OTHERS else ""
         return Line(column, missing, distinct, first)
-    values = binned.numbers(column, _array(column, cells))
+    values = binned.numbers(column, tables.array(column, cells))
     known = np.sort(values[~np.isnan(values)])
     if len(known) < 2 * binned.FEWEST:
         return Line(column, missing, distinct)
     low, high = (binned.shown(column, end) for end in (known[: binned.FEWEST].mean(), known[-binned.FEWEST :].mean()))
     return Line(column, missing, distinct, binned.shown(column, float(np.median(known))), f"{low} to {high}")
-
-
-def _array(column: Column, cells: pd.Series) -> np.ndarray:
-    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-        return cells.to_numpy().astype("datetime64[us]")
-    return cells.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def portraits(looked: Looked, rows: pd.DataFrame, target: Target | None) -> list[Portrait]:
