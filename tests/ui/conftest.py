@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from tests.project import Project, free_port
 from tests.ui import houses
 from tests.ui.pages import page_process
 from tests.ui.test_watching import DOCUMENT
-from tests.ui.visitor import Api, Visitor
+from tests.ui.visitor import Api, Visitor, visitors
 from tests.ui.wire import Wire
 from training.__main__ import STAGES
 
@@ -94,17 +93,8 @@ def api(service: httpx.Client) -> Api:
 @pytest.fixture
 def new_visitor(browser: Browser, page_url: str) -> Iterator[Callable[..., Visitor]]:
     """Makes visitors with a browser of their own each; nothing may go wrong in any."""
-    contexts, visitors = [], []
-
-    def make(url: str = page_url, **habits: Any) -> Visitor:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **habits}))
-        visitors.append(Visitor(contexts[-1], url))
-        return visitors[-1]
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert not [wrong for visitor in visitors for wrong in visitor.wrong]
+    with visitors(browser, viewport={"width": 1200, "height": 900}) as make:
+        yield lambda url=page_url, **habits: make(url, **habits)
 
 
 @pytest.fixture

@@ -10,6 +10,19 @@ _SESSION = "a-visitor"
 _API = "/gradio_api"
 
 
+def queued(client: httpx.Client, number: int, data: list[Any], query: Any = None) -> dict[str, Any]:
+    """What a function of Gradio's puts out, asked through its queue by the function's number."""
+    body = {"data": data, "fn_index": number, "session_hash": _SESSION}
+    assert client.post(f"{_API}/queue/join", params=query, json=body).status_code == 200
+    with client.stream("GET", f"{_API}/queue/data", params={"session_hash": _SESSION}) as messages:
+        for line in messages.iter_lines():
+            message = json.loads(line.removeprefix("data:") or "{}")
+            if message.get("msg") == "process_completed":
+                output: dict[str, Any] = message["output"]
+                return output
+    raise AssertionError("nothing was said")
+
+
 class Script:
     """One visit of a page: what is on it, and what its events bring."""
 
@@ -78,15 +91,7 @@ class Script:
         )
 
     def _queued(self, event: dict[str, Any], data: list[Any]) -> dict[str, Any]:
-        body = {"data": data, "fn_index": event["id"], "session_hash": _SESSION}
-        assert self._client.post(f"{_API}/queue/join", params=self._query, json=body).status_code == 200
-        with self._client.stream("GET", f"{_API}/queue/data", params={"session_hash": _SESSION}) as messages:
-            for line in messages.iter_lines():
-                message = json.loads(line.removeprefix("data:") or "{}")
-                if message.get("msg") == "process_completed":
-                    output: dict[str, Any] = message["output"]
-                    return output
-        raise AssertionError("the page said nothing")
+        return queued(self._client, event["id"], data, self._query)
 
     def _document(self, path: str) -> dict[str, Any]:
         document: dict[str, Any] = self._client.get(path).json()

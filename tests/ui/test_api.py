@@ -1,6 +1,5 @@
 """The page's functions by name, asked with Gradio's own client as a notebook does."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from tests.project import ROOT
-from tests.ui.over_http import Script
+from tests.ui.over_http import Script, queued
 from tests.ui.pages import page_process
 from tests.ui.visitor import Api
 from ui import users
@@ -152,15 +151,7 @@ def test_only_uploads_are_read(page: str, row: dict[str, Any], tmp_path: Path) -
 def called(client: httpx.Client, name: str, data: list[Any]) -> dict[str, Any]:
     """What a function puts out, asked without Gradio's client, which uploads what it is named."""
     number = next(each["id"] for each in client.get("/config").json()["dependencies"] if each["api_name"] == name)
-    body = {"data": data, "fn_index": number, "session_hash": "a-program"}
-    client.post("/gradio_api/queue/join", json=body).raise_for_status()
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "a-program"}) as messages:
-        for line in messages.iter_lines():
-            message = json.loads(line.removeprefix("data:") or "{}")
-            if message.get("msg") == "process_completed":
-                output: dict[str, Any] = message["output"]
-                return output
-    raise AssertionError("nothing was said")
+    return queued(client, number, data)
 
 
 def test_without_a_login_there_is_nothing(client: httpx.Client, row: dict[str, Any], tmp_path: Path) -> None:

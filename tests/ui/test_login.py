@@ -13,7 +13,7 @@ from tests.serving.access import made
 from tests.ui.over_http import Script
 from tests.ui.pages import page_process
 from tests.ui.test_access import AXE, serious
-from tests.ui.visitor import Visitor
+from tests.ui.visitor import Visitor, visitors
 from ui import users
 from ui.attempts import AT_ONCE, SECONDS, Attempts
 from ui.login import SESSION_SECONDS, Sessions
@@ -271,17 +271,8 @@ def test_a_visitor_logs_in_and_out(new_browser_visitor: Callable[..., Visitor], 
 @pytest.fixture
 def new_browser_visitor(browser: Any) -> Iterator[Callable[..., Visitor]]:
     """Makes visitors as `new_visitor` does, without the service of three models."""
-    contexts, visitors = [], []
-
-    def make(url: str, **habits: Any) -> Visitor:
-        contexts.append(browser.new_context(**habits))
-        visitors.append(Visitor(contexts[-1], url))
-        return visitors[-1]
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert not [wrong for visitor in visitors for wrong in visitor.wrong]
+    with visitors(browser) as make:
+        yield make
 
 
 @pytest.mark.browser

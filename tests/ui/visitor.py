@@ -1,14 +1,37 @@
 """Somebody who looks at the page with a browser."""
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, expect
 
 TABS = ("Ask", "Why", "What if", "Change", "Compare", "Many", "Watch", "Model")
+
+
+@contextlib.contextmanager
+def visitors(browser: Browser, **usual: Any) -> Iterator[Callable[..., "Visitor"]]:
+    """Makes visitors of an address with a browser of their own each; nothing may go wrong in any.
+
+    Args:
+        browser: of all of them.
+        usual: what their contexts are made with, unless they say otherwise.
+    """
+    contexts: list[BrowserContext] = []
+    made: list[Visitor] = []
+
+    def make(url: str, **habits: Any) -> Visitor:
+        contexts.append(browser.new_context(**{**usual, **habits}))
+        made.append(Visitor(contexts[-1], url))
+        return made[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not [wrong for visitor in made for wrong in visitor.wrong]
 
 
 class Visitor:
