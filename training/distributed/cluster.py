@@ -38,7 +38,6 @@ def connected(scheduler: str) -> Iterator[Client]:
     """A client of the scheduler, as tcp://host:8786.
 
     Raises:
-        SettingsError: the scheduler does not find this project.
         StoreError: the scheduler is not there or is lost, or workers end again and again.
         SettingsError: that is no address of a scheduler, or the cluster lacks this project's code or its packages.
     """
