@@ -1,6 +1,7 @@
 """The service without its HTTP server: settings, models, all routes and gRPC; BentoML or a test adds the server."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -61,13 +62,18 @@ class Application:
         lifecycle.live()
 
     async def finish(self) -> None:
-        """Wait for the gRPC calls in flight, write the last rows and send the last spans; HTTP has stopped already."""
-        if self._stop_grpc is not None:
-            await self._stop_grpc()
-        if self.models.shared.journal is not None:
-            await asyncio.to_thread(self.models.shared.journal.stop)
-        await asyncio.to_thread(self.models.shared.access.stop)
-        self._tracing.stop()
+        """Wait for the gRPC calls in flight, write the last rows and send the last spans; HTTP has stopped already.
+
+        Each of these is done even if one before it fails.
+        """
+        shared = self.models.shared
+        async with contextlib.AsyncExitStack() as last_first:
+            last_first.callback(self._tracing.stop)
+            last_first.push_async_callback(asyncio.to_thread, shared.access.stop)
+            if shared.journal is not None:
+                last_first.push_async_callback(asyncio.to_thread, shared.journal.stop)
+            if self._stop_grpc is not None:
+                last_first.push_async_callback(self._stop_grpc)
 
     def in_front_of(self, behind: ASGIApp, described: Callable[[], dict[str, Any]]) -> ASGIApp:
         """Our routes, in front of another application that answers all other paths.

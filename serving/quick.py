@@ -162,9 +162,9 @@ class Quick:
         try:
             with self._rows.counted(len(rows)):
                 scored = self._batch(decoded.records)[:]
+            answers = self._predictor.sent(self.checked(decoded, partial=False), scored.answers, scored.ids)
         except Exception:  # noqa: BLE001 whose row that is will be found one by one
             return False
-        answers = self._predictor.sent(self.checked(decoded, partial=False), scored.answers, scored.ids)
         self.journalled(rows, decoded, scored.scores, answers, caller)
         rest = iter(answers)
         for few, done in asked:

@@ -25,6 +25,11 @@ class Limits(NamedTuple):
         """What the bucket of `per_second` holds."""
         return self.burst or self.per_second
 
+    @property
+    def most(self) -> int:
+        """The most rows of one request, where there is a limit."""
+        return min(limit for limit in (self.capacity, self.per_day) if limit)
+
 
 class Quota(Protocol):
     """What limits a caller; to be used on the event loop."""
@@ -77,7 +82,8 @@ class LocalQuota:
             self._bucket = Bucket(limits.per_second / workers, capacity, elapsed())
         self._day = Day(max(1.0, limits.per_day / workers)) if limits.per_day else None
         parts = (self._bucket and self._bucket.capacity, self._day and self._day.most)
-        self._slice = int(min(part for part in parts if part)) // _SLICES
+        self._most = int(min(part for part in parts if part))
+        self._slice = self._most // _SLICES
         self._free = self._spent = 0
         """What is left of the slice, and what was taken of it."""
         bucket = self._bucket
@@ -88,7 +94,8 @@ class LocalQuota:
 
     def changed(self, limits: Limits) -> "LocalQuota":
         """See `Quota`. The other one looks at this one when it is first asked, since only the event loop may."""
-        before = self if self._before is None else self._before  # nobody has asked this one
+        older = self._before  # read once: the event loop may follow it meanwhile
+        before = self if older is None else older  # nobody has asked this one
         return LocalQuota(self._caller, limits, self._workers, clock=self._clock, elapsed=self._elapsed, before=before)
 
     def take(self, rows: int) -> None:
@@ -98,12 +105,12 @@ class LocalQuota:
             self._spent += rows
             return
         self._settle()
+        demand_possible(rows, self._most)
         bucket, day = self._bucket, self._day
         now, today = self._elapsed(), self._clock()
         if day is not None and rows > day.left(today):
             raise used_up(self._caller, self.limits, Day.ends(today), self.headers())
         if bucket is not None and not bucket.take(rows, now):
-            demand_possible(rows, int(bucket.capacity))
             raise too_fast(self._caller, self.limits, bucket.wait(rows, now), self.headers())
         if day is not None:
             day.take(rows, today)
@@ -144,11 +151,11 @@ class LocalQuota:
         return self._told
 
 
-def demand_possible(rows: int, capacity: int) -> None:
+def demand_possible(rows: int, most: int) -> None:
     """Raise RequestTooLarge for more rows than may ever be taken at once."""
-    if rows > capacity:
+    if rows > most:
         raise RequestTooLarge(
-            f"{rows} rows are more than the quota of this caller allows at once, which is {capacity}; send them in "
+            f"{rows} rows are more than the quota of this caller ever allows at once, which is {most}; send them in "
             "parts."
         )
 

@@ -125,8 +125,8 @@ class SharedQuota:
             self._local.take(rows)
             self.unheard = self.unheard.and_more(rows, int(counting.clock()) // _DAY)
             return
+        quota.demand_possible(rows, limits.most)
         if limits.per_second:
-            quota.demand_possible(rows, limits.capacity)
             level = self._level(now)
             if rows > level:
                 raise quota.too_fast(self.caller, limits, (rows - level) / limits.per_second, self.headers())

@@ -174,6 +174,8 @@ def test_rows_of_a_second_and_of_a_day() -> None:
     quota = LocalQuota("a", limits, clock=lambda: now[0], elapsed=lambda: now[0])
     with pytest.raises(RequestTooLarge, match=r"21 rows are more than .* at once, which is 20"):
         quota.take(21)
+    with pytest.raises(RequestTooLarge, match=r"6 rows are more than .* at once, which is 5"):  # however long one waits
+        LocalQuota("a", Limits(per_second=10, per_day=5)).take(6)
     quota.take(20)
     with pytest.raises(QuotaExceeded, match="may ask for 10 rows a second") as refused:
         quota.take(15)

@@ -68,7 +68,7 @@ def worker(url: str, limits: Limits, without: str = "open") -> Iterator[SharedQu
 def takes(quota: SharedQuota, rows: int) -> bool:
     try:
         quota.take(rows)
-    except (QuotaExceeded, Overloaded):
+    except (QuotaExceeded, RequestTooLarge, Overloaded):
         return False
     return True
 
@@ -87,6 +87,8 @@ def test_what_one_worker_takes_the_others_miss(url: str) -> None:
         until_(lambda: not takes(one, 1))
         with pytest.raises(QuotaExceeded, match="100 rows a day"):
             one.take(1)
+        with pytest.raises(RequestTooLarge):
+            one.take(101)
     with worker(url, limits) as again:  # a worker that begins anew finds the day as it was
         until_(lambda: b'"day";r=0' in again.headers()[1][1])
         assert not takes(again, 1)
