@@ -179,7 +179,7 @@ class Gate:
             most_rows: how many rows a turn may have at most.
         """
         self._resource = resource
-        self._most_rows = most_rows
+        self._most_rows = min(most_rows, resource.most_rows)
         self.waiting = Waiting() if waiting is None else waiting
         self.part = 1
         """The size of a turn: how many rows may be worked on before other requests have theirs."""
@@ -210,8 +210,15 @@ class Gate:
             Overloaded: there is too much before them.
             RequestTooLarge: see `demand_possible`.
         """
-        wait, most = self._resource.longest_wait(caller, large=rows > self.part)
-        if wait > most and rows <= self._resource.most_rows:
+        resource = self._resource
+        if (
+            rows <= self.part
+            and resource.turns * (resource.waiting + 1) <= resource.most_wait
+            and (as_rows or rows) * self._seconds_a_row <= resource.longest
+        ):
+            return  # as most, whoever asks
+        wait, most = resource.longest_wait(caller, large=rows > self.part)
+        if wait > most and rows <= resource.most_rows:
             raise Overloaded(
                 f"Requests that came before would take {wait:.1f} seconds. Send this one again after that.",
                 math.ceil(wait),

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from starlette.types import Receive, Scope
 
-from serving.access.caller import Asked, Caller
+from serving.access.caller import ANYONE, Asked, Caller
 from serving.challenger import Split
 from serving.rest.asgi import Endpoint, cancellable
 from serving.rest.exchange import Exchange, Reply, encode
@@ -47,7 +47,11 @@ class Read(NamedTuple, Generic[RequestT]):
 
 
 class Asking(Endpoint, Generic[RequestT]):
-    """A verb of a model by one protocol, whose requests are of the type `RequestT`."""
+    """A verb of a model by one protocol, whose requests are of the type `RequestT`.
+
+    Attributes:
+        direct: whether the rows of a turn are answered by `directly`.
+    """
 
     methods = ("POST",)
 
@@ -58,10 +62,11 @@ class Asking(Endpoint, Generic[RequestT]):
         self._kind = self.metrics.labels
         self._compressed = (*self._kind, "compressed")
         self._divided: tuple[Split, Asking[RequestT]] | None = None
+        self.direct = verb.soon is not None
 
     def divided(self, split: Split, challenger: "Asking[RequestT]") -> Self:
         """This endpoint, with some of its callers answered by the one of the challenger."""
-        self._divided = split, challenger
+        self._divided, self.direct = (split, challenger), False
         return self
 
     def demand_media(self, scope: Scope) -> None:
@@ -99,11 +104,6 @@ class Asking(Endpoint, Generic[RequestT]):
         """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
         return Reply(encode(answer))
 
-    @property
-    def direct(self) -> bool:
-        """Whether the rows of a turn are answered by `directly`."""
-        return self.verb.soon is not None and self._divided is None
-
     def wanted(self, scope: Scope) -> Options:
         """What the head of a request asks for; raises UnsupportedMedia and UnreadableRequest."""
         self.demand_media(scope)
@@ -114,7 +114,8 @@ class Asking(Endpoint, Generic[RequestT]):
         try:
             self._demand(asking)
             self.verb.gate.demand_room(caller=asking.caller)
-            asking.sends(self._kind, length)
+            if asking.caller is not ANYONE:
+                asking.sends(self._kind, length)
         except RequestError as error:
             return error
         return None
@@ -173,7 +174,8 @@ class Asking(Endpoint, Generic[RequestT]):
         """Raise whatever keeps a caller out, and Forbidden."""
         if asking.refusal is not None:
             raise asking.refusal
-        asking.caller.demand(self.model.predictor.name, self.verb.name)
+        if asking.caller is not ANYONE:
+            asking.caller.demand(self.model.predictor.name, self.verb.name)
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Read, ask and encode; raises RequestError."""

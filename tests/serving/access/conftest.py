@@ -7,6 +7,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from problems.base import Problem
 from tests.project import Project, free_port
 from tests.serving.access import made
 
@@ -21,7 +22,9 @@ class Guarded(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(
+    trained: Project, bento: str, flights: Problem, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Guarded]:
     """A server with keys of all kinds, a line for each request, and a journal."""
     folder = tmp_path_factory.mktemp("guarded")
     path = folder / "keys.json"
@@ -33,7 +36,7 @@ def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFacto
         "slow": ("--rows-per-second", "1", "--burst-rows", "3", "--rows-per-day", "1000"),
         "slow-too": ("--rows-per-second", "1", "--burst-rows", "3"),
         "three": ("--rows-per-day", "3"),
-        "spent": ("--rows-per-day", "2"),
+        "spent": ("--rows-per-day", "6"),
         "over": (),
     }
     keys = {named: made.new(path, named, *given) for named, given in options.items()}
@@ -43,4 +46,6 @@ def guarded(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFacto
     with trained.serve(
         bento, folder, BOXWOOD_API_KEYS=str(path), BOXWOOD_GRPC_PORT=port, BOXWOOD_AUDIT=audit, BOXWOOD_JOURNAL=journal
     ) as client:
+        rows = {"instances": [flights.contract.example()] * 2}
+        client.post("/v1/models/flights:predict", json=rows, headers=made.bearer(keys["spent"])).raise_for_status()
         yield Guarded(client, f"127.0.0.1:{port}", keys, folder)

@@ -191,7 +191,7 @@ def test_who_asks_again_too_soon_is_refused_unread(guarded: Guarded, row: dict[s
     assert problem(read, 429) == problem(again, 429)
     for name in ("retry-after", "ratelimit-policy", "content-type"):
         assert read.headers[name] == again.headers[name]
-    assert again.headers["ratelimit"].startswith('"day";r=2;t=')
+    assert again.headers["ratelimit"].startswith('"day";r=4;t=')
     assert guarded.client.post(path, content=b"{", headers=headers).status_code == 400
     anybody = {**headers, **made.bearer(guarded.keys["all"])}
     assert guarded.client.post(path, content=other, headers=anybody).status_code == 400
