@@ -7,6 +7,7 @@ than it can be written is dropped and counted, and nothing here fails or delays 
 
 import collections
 import datetime
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -201,8 +202,13 @@ def _ids(answer: Any) -> tuple[Sequence[str], int | UnsetType]:
 
 def _written(when: float) -> str:
     """Seconds since 1970 as RFC 3339 in UTC, with milliseconds."""
-    instant = datetime.datetime.fromtimestamp(int(when), datetime.UTC)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{int(when * 1_000) % 1_000:03}Z"
+    return f"{_second(int(when))}.{int(when * 1_000) % 1_000:03}Z"
+
+
+@functools.lru_cache(maxsize=2)
+def _second(when: int) -> str:
+    # several times as slow as all else that a turn's lines have in common
+    return f"{datetime.datetime.fromtimestamp(when, datetime.UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 class _Files(Files):
