@@ -29,10 +29,27 @@ class Coverage(msgspec.Struct, frozen=True):
     mean_width: float
 
 
+class ThresholdCurve(msgspec.Struct, frozen=True):
+    """How the test rows would be answered at rising thresholds, each of which has the same place in all lists.
+
+    Attributes:
+        thresholds: probabilities from which the last of two classes is answered; the model's own is one of them.
+        tp, fp: rows that would be answered as the last class, and are of it (true positives) or not (false positives).
+        tn, fn: rows that would be answered as the first class, and are of it (true negatives) or not (false negatives).
+    """
+
+    thresholds: list[float]
+    tp: list[int]
+    fp: list[int]
+    tn: list[int]
+    fn: list[int]
+
+
 class Decision(msgspec.Struct, frozen=True):
     """A classification's probabilities before and after calibration, and what its threshold does.
 
-    Recall and precision are None where there is nothing to find or nothing was found.
+    Recall and precision are None where there is nothing to find or nothing was found; `curve` has other thresholds, and
+    is None where earlier code evaluated.
     """
 
     classes: list[str]
@@ -42,6 +59,7 @@ class Decision(msgspec.Struct, frozen=True):
     accuracy: Score
     recall: Score | None
     precision: Score | None
+    curve: ThresholdCurve | None = None
 
 
 class ClassReport(msgspec.Struct, frozen=True):
@@ -73,6 +91,24 @@ class SetCoverage(msgspec.Struct, frozen=True):
     covered: Score
     mean_size: float
     single: float
+
+
+class ReliabilityBins(msgspec.Struct, frozen=True):
+    """Groups of about equally many test rows by what was predicted, each of which has the same place in all lists.
+
+    Attributes:
+        predicted: means of the predictions: of numbers, or of the probabilities of the last of two classes or of the
+            most probable one of several.
+        actual: means of the true numbers, or how often that class was true.
+        low, high: the ends of the 95 % interval of `actual`.
+        rows: how many there are.
+    """
+
+    predicted: list[float]
+    actual: list[float]
+    low: list[float]
+    high: list[float]
+    rows: list[int]
 
 
 class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,6 +176,7 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             first; each is the middle of a group of rows, and nobody's.
         interval, decision, classes: of a regression, of two classes, and of several.
         sets: of a classification.
+        reliability: how predictions agree with what was true; None where earlier code evaluated.
         cross_validation: of a classification, where it was asked for.
     """
 
@@ -162,4 +199,5 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     decision: Decision | None = None
     classes: ClassReport | None = None
     sets: SetCoverage | None = None
+    reliability: ReliabilityBins | None = None
     cross_validation: CrossValidation | None = None

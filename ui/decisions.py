@@ -1,62 +1,76 @@
-"""What the threshold of two classes does, from the rates that the service publishes."""
+"""What thresholds of two classes do to test rows, from the curve that the service publishes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+_COUNTS = ("tp", "fp", "tn", "fn")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Test rows by what they are and what was answered, with the cost of the wrong answers.
+    """Test rows by what they are and what is answered from a threshold on, with the cost of the wrong answers.
 
     Attributes:
         classes: the other one and the one that is looked for.
-        confusion: how many rows of each class (a list each) got each class as their answer.
-        threshold: the probability from which the second class is answered.
-        missed_cost: of a row of the second class, where the reverse costs 1; it follows from the threshold.
+        curve: rising `thresholds`, and of each how many rows it finds (`tp`), takes for the second class wrongly
+            (`fp`), leaves rightly (`tn`) and misses (`fn`).
+        threshold: the model's.
     """
 
     classes: tuple[str, str]
-    confusion: tuple[tuple[int, int], tuple[int, int]]
+    curve: Mapping[str, Sequence[float]]
     threshold: float
-    missed_cost: float
 
     @property
-    def cost(self) -> float:
-        """What all wrong answers cost."""
-        (_, alarms), (missed, _) = self.confusion
-        return alarms + missed * self.missed_cost
+    def place(self) -> int:
+        """The place of the model's threshold in the curve."""
+        return self.curve["thresholds"].index(self.threshold)
 
     @property
-    def cost_of_none(self) -> float:
-        """What it would cost to answer the first class always."""
-        return sum(self.confusion[1]) * self.missed_cost
+    def confusion(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """How many rows of each class (a pair each) get each class as their answer."""
+        found, alarms, left, missed = (self.curve[name][self.place] for name in _COUNTS)
+        return (left, alarms), (missed, found)
 
     @property
-    def cost_of_all(self) -> float:
-        """What it would cost to answer the second class always."""
-        return float(sum(self.confusion[0]))
+    def rows(self) -> float:
+        """How many test rows there are."""
+        return sum(map(sum, self.confusion))
+
+    @property
+    def missed_cost(self) -> float:
+        """The cost of a row of the second class that is missed, where a wrong one costs 1; the threshold says it."""
+        return (1 - self.threshold) / self.threshold
+
+    @property
+    def shares(self) -> dict[str, float | None]:
+        """What is answered, as shares by their names; None of nothing."""
+        (left, alarms), (missed, found) = self.confusion
+        parts = {
+            "precision": (found, found + alarms),
+            "recall": (found, found + missed),
+            "accuracy": (found + left, self.rows),
+            "answered": (found + alarms, self.rows),
+        }
+        return {name: part / whole if whole else None for name, (part, whole) in parts.items()}
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What a row costs on average: at the model's threshold, and where one class is always answered."""
+        (left, alarms), (missed, found) = self.confusion
+        all_costs = {
+            "cost": alarms + missed * self.missed_cost,
+            "cost_of_none": (missed + found) * self.missed_cost,
+            "cost_of_all": left + alarms,
+        }
+        return {name: cost / self.rows for name, cost in all_costs.items()}
 
 
 def decided(metrics: Mapping[str, Any]) -> Decided | None:
-    """The confusion that accuracy, recall and precision leave no choice of; None where one of them is not published.
-
-    Of n test rows, accuracy a, recall r and precision p: if P rows are of the second class, r P of them are found,
-    (1 - r) P missed, and r P (1 - p) / p others taken for it; both kinds of mistakes together are (1 - a) n.
-    """
+    """What the thresholds of a model's metrics do; None where the service does not publish it."""
     decision = metrics.get("decision") or {}
-    accuracy, recall, precision = (
-        (decision.get(name) or {}).get("value") for name in ("accuracy", "recall", "precision")
-    )
-    rows, threshold = metrics.get("rows"), decision.get("threshold")
-    if accuracy is None or recall is None or not precision or not rows or not threshold:
+    if not decision.get("curve"):
         return None
-    a_row = (1 - recall) + recall * (1 - precision) / precision
-    if not a_row:  # nothing is wrong, so that nothing follows
-        return None
-    positives = round((1 - accuracy) * rows / a_row)
-    found = round(recall * positives)
-    alarms = round(found * (1 - precision) / precision)
     negative, positive = decision["classes"]
-    confusion = ((rows - positives - alarms, alarms), (positives - found, found))
-    return Decided((negative, positive), confusion, threshold, (1 - threshold) / threshold)
+    return Decided((negative, positive), decision["curve"], decision["threshold"])

@@ -59,6 +59,7 @@ def test_what_an_old_evaluation_found_is_read(opened: Bundle) -> None:
     metrics = opened.manifest.metrics
     assert metrics is not None
     assert metrics.decision is not None
+    assert (metrics.decision.curve, metrics.reliability) == (None, None)
     assert metrics.scores["model"].keys() == {"roc_auc", "log_loss", "brier", "ece"}
     assert len(metrics.slices) > 10
     assert all(part.scores.keys() == metrics.scores["model"].keys() for part in metrics.slices)

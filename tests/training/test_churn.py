@@ -136,6 +136,20 @@ def test_the_threshold_is_that_of_the_stated_costs(model: Predictor, metrics: An
     assert metrics["decision"]["recall"]["value"] > 0.7  # who leaves is dear, so most of them are found
 
 
+def test_the_curve_has_the_models_threshold_with_its_rates(metrics: Any) -> None:
+    decision = metrics["decision"]
+    curve = decision["curve"]
+    place = curve["thresholds"].index(decision["threshold"])
+    tp, fp, tn, fn = (curve[name][place] for name in ("tp", "fp", "tn", "fn"))
+    assert tp + fp + tn + fn == metrics["rows"]
+    assert decision["accuracy"]["value"] == pytest.approx((tp + tn) / metrics["rows"])
+    assert decision["recall"]["value"] == pytest.approx(tp / (tp + fn))
+    assert decision["precision"]["value"] == pytest.approx(tp / (tp + fp))
+    bins = metrics["reliability"]
+    assert bins["rows"] == [30] * 10
+    assert np.mean(bins["actual"]) == pytest.approx((tp + fn) / metrics["rows"])
+
+
 def test_a_bundle_of_a_classification_has_one_booster(churned: Project) -> None:
     assert set(bundle.read_manifest(churned.folder / PLACE.bundle).files) == set(bundle.NEEDED)
 

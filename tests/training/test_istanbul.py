@@ -102,6 +102,8 @@ def test_it_is_judged_as_several_classes(metrics: Any, priced: Project) -> None:
     assert found["classes"] == LABELS
     assert np.sum(found["confusion"]) == metrics["rows"] == flats.ROWS // 5
     assert np.trace(found["confusion"]) / metrics["rows"] == pytest.approx(found["accuracy"]["value"])
+    assert sum(metrics["reliability"]["rows"]) == metrics["rows"]
+    assert metrics["reliability"]["actual"][0] < metrics["reliability"]["actual"][-1]
     assert metrics["sets"]["coverage"] == 0.9
     assert metrics["sets"]["covered"]["value"] == pytest.approx(0.9, abs=0.06)
     assert 1 < metrics["sets"]["mean_size"] < 2

@@ -1,17 +1,18 @@
 """Model, the choice of a model, and what the page says while the service is away, in a real browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.project import free_port
 from tests.ui.pages import page_process
 from tests.ui.test_ask import agrees
 from tests.ui.visitor import TABS, Api, Visitor, value, values
 from tests.ui.wire import Wire
-from ui import dependence
+from ui import dependence, texts
 from ui.described import Model
 
 pytestmark = pytest.mark.browser
@@ -82,6 +83,77 @@ def test_parts_of_the_test_rows_are_sorted_by_a_heading(visitor: Visitor, api: A
     region.get_by_role("button", name="Rows").press("Enter")
     rows = [int(each.inner_text().replace(",", "")) for each in region.locator("tbody tr td:nth-child(4)").all()]
     assert rows == sorted((each["rows"] for each in slices), reverse=True)
+
+
+@pytest.mark.parametrize("model", ["flights", "churn", "houses"])
+def test_predictions_are_held_against_what_was_true(visitor: Visitor, api: Api, model: str) -> None:
+    bins = api.model(model)["metrics"]["reliability"]
+    shown = visitor.open(model).tab("Model")
+    expect(shown.locator(".reliability .point")).to_have_count(len(bins["rows"]))
+    shown.get_by_text("The groups as a table").click()
+    table = shown.get_by_role("region", name="Groups by prediction")
+    assert values(table.locator("th[data-value]")) == bins["predicted"]
+    assert values(table.locator("td[data-value]")) == bins["actual"]
+
+
+def shows(part: Locator, curve: Mapping[str, Any], place: int, wrong: float = 1, missed: float = 3) -> None:
+    """What stands there is what the counts at a place say."""
+    tp, fp, tn, fn = counts = [curve[name][place] for name in ("tp", "fp", "tn", "fn")]
+    rows = sum(counts)
+    expect(part.get_by_label("Threshold", exact=True)).to_have_attribute(
+        "aria-valuetext", texts.percent(curve["thresholds"][place])
+    )
+    assert [value(part.locator(f"[data-of={name}]")) for name in ("tp", "fp", "tn", "fn")] == counts
+    shares = {
+        "precision": tp / (tp + fp) if tp + fp else None,
+        "recall": tp / (tp + fn),
+        "accuracy": (tp + tn) / rows,
+        "answered": (tp + fp) / rows,
+    }
+    costs = {"cost": fp * wrong + fn * missed, "cost_of_none": (tp + fn) * missed, "cost_of_all": (tn + fp) * wrong}
+    for name, figure in {**shares, **{name: cost / rows for name, cost in costs.items()}}.items():
+        shown = part.locator(f"[data-of={name}]")
+        if figure is None:
+            expect(shown).to_have_text("–")
+        else:
+            assert value(shown) == pytest.approx(figure)
+            assert float(shown.inner_text().removesuffix(" %")) == pytest.approx(
+                figure * 100 if name in shares else figure, rel=0.01, abs=0.06
+            )
+
+
+def test_the_threshold_is_moved_and_costs_are_tried(new_visitor: Callable[..., Visitor], api: Api) -> None:
+    visitor = new_visitor(viewport={"width": 390, "height": 844}).open("churn")
+    decision = api.model("churn")["metrics"]["decision"]
+    curve, thresholds = decision["curve"], decision["curve"]["thresholds"]
+    own = thresholds.index(decision["threshold"])
+    near = min(range(len(thresholds)), key=lambda place: abs(thresholds[place] - 0.61))
+    part = visitor.tab("Model").locator(".deciding")
+    slider, typed, status = part.get_by_role("slider"), part.get_by_label("Threshold in %"), part.get_by_role("status")
+    expect(status).to_have_text("This is the model's threshold.")
+    shows(part, curve, own)
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    slider.press("ArrowRight")
+    shows(part, curve, own + 1)
+    expect(typed).to_have_value(f"{100 * thresholds[own + 1]:.4g}")
+    expect(status).to_contain_text("at the model's threshold.")
+    slider.press("End")
+    shows(part, curve, len(thresholds) - 1)
+    typed.fill("61")
+    shows(part, curve, near)
+    typed.blur()
+    expect(typed).to_have_value(f"{100 * thresholds[near]:.4g}")
+    part.get_by_label("A missed “Yes” costs").fill("9")
+    shows(part, curve, near, missed=9)
+    expect(part.locator("[data-of=stated]")).to_have_text("10.0 %")
+    part.get_by_label("A wrong “Yes” costs").fill("-1")
+    expect(part.locator("[data-of=cost]")).to_have_text("–")
+    part.get_by_label("A wrong “Yes” costs").fill("2.5")
+    part.get_by_role("button", name="Back to the model's threshold").click()
+    shows(part, curve, own, wrong=2.5, missed=9)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") == 390
+    assert not asked
 
 
 @pytest.mark.parametrize("model", ["flights", "churn", "houses"])

@@ -1,4 +1,4 @@
-"""What the Model tab says of metrics: in words, in one sentence, and what follows from the rates of a threshold."""
+"""What the Model tab says of metrics: in words, in one sentence, and what follows from the counts at a threshold."""
 
 from typing import Any
 
@@ -71,31 +71,48 @@ def test_importance_is_in_the_unit_that_it_is_in() -> None:
         assert f'data-value="3.0">{text}' in shown
 
 
-@given(COUNTS, COUNTS, COUNTS, COUNTS)
-def test_the_confusion_follows_from_the_rates(right: int, alarms: int, missed: int, found: int) -> None:
-    rows = right + alarms + missed + found
-    assume(found and alarms + missed)
-    decision = {
-        "classes": ["No", "Yes"],
-        "threshold": 0.25,
-        "accuracy": {"value": (right + found) / rows},
-        "recall": {"value": found / (found + missed)},
-        "precision": {"value": found / (found + alarms)},
+def of_two_classes(right: int, alarms: int, missed: int, found: int) -> dict[str, Any]:
+    """Metrics with counts at the model's threshold, and those of always answering either class."""
+    are, others = missed + found, right + alarms
+    curve = {
+        "thresholds": [0.0, 0.25, 1.0],
+        "tp": [are, found, 0],
+        "fp": [others, alarms, 0],
+        "tn": [0, right, others],
+        "fn": [0, missed, are],
     }
-    said = decisions.decided({"rows": rows, "decision": decision})
+    return {"decision": {"classes": ["No", "<Yes>"], "threshold": 0.25, "before": {}, "after": {}, "curve": curve}}
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS)
+def test_shares_and_costs_are_those_at_the_models_threshold(right: int, alarms: int, missed: int, found: int) -> None:
+    rows = right + alarms + missed + found
+    assume(rows)
+    said = decisions.decided(of_two_classes(right, alarms, missed, found))
     assert said is not None
     assert said.confusion == ((right, alarms), (missed, found))
-    assert said.cost == pytest.approx(alarms + 3 * missed)
-    assert said.cost_of_none == pytest.approx(3 * (missed + found))
-    assert said.cost_of_all == right + alarms
+    assert said.shares["recall"] == (found / (found + missed) if found + missed else None)
+    assert said.shares["precision"] == (found / (found + alarms) if found + alarms else None)
+    assert said.shares["accuracy"] == (right + found) / rows
+    assert said.costs["cost"] == pytest.approx((alarms + 3 * missed) / rows)
+    assert said.costs["cost_of_none"] == pytest.approx(3 * (missed + found) / rows)
+    assert said.costs["cost_of_all"] == (right + alarms) / rows
 
 
-def test_no_confusion_is_made_up() -> None:
-    rates = {name: {"value": 1.0} for name in ("accuracy", "recall", "precision")}
-    decision = {"classes": ["No", "Yes"], "threshold": 0.5, **rates}
-    assert decisions.decided({"rows": 10, "decision": decision}) is None  # all is right: of how many, nobody says
-    assert decisions.decided({"rows": 10, "decision": {**decision, "recall": None}}) is None
-    assert decisions.decided({"rows": 10}) is None
+def test_a_threshold_and_a_diagram_are_shown_only_where_they_are_published() -> None:
+    def shown(**more: Any) -> str:
+        metrics = {**(judged(beats=True, model=1.0, lookup=2.0).metrics or {}), **more}
+        return view_of_model.description(Model(name="m", version="1", title="M", contract=(TARGET,), metrics=metrics))
+
+    bins = {"predicted": [1.0, 9.0], "actual": [2.0, 8.0], "low": [1.5, 7.0], "high": [2.5, 9.0], "rows": [50, 50]}
+    numbers, classes = shown(reliability=bins), shown(**of_two_classes(50, 10, 0, 0))
+    assert 'data-value="8.0">8 USD' in numbers
+    assert "deciding" not in numbers
+    assert "&lt;Yes&gt;" in classes
+    assert "<Yes>" not in classes
+    assert 'data-of="recall">–' in classes  # nobody is to be found
+    earlier = shown(decision={**of_two_classes(1, 1, 1, 1)["decision"], "curve": None})
+    assert not {"deciding", "reliability"} & set(earlier.replace('"', " ").split())
 
 
 def test_a_card_gives_its_pictures_and_nothing_else() -> None:

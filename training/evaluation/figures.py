@@ -13,7 +13,7 @@ import shap
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from training.learning.metrics import ECE_BINS, sample
+from training.learning.metrics import ECE_BINS, sample, wilson
 
 MOST_COLUMNS = 20
 """How many columns a picture shows at most."""
@@ -29,7 +29,6 @@ _UP, _DOWN = "#1f6feb", "#b35900"
 _VALUES = LinearSegmentedColormap.from_list("values", ["#cdb8e8", "#3f0f7a"])
 """From low values of a column to high ones."""
 BEFORE, AFTER = "before looking at the row", "this row"
-_95_PERCENT = 1.96
 
 
 @contextlib.contextmanager
@@ -132,10 +131,8 @@ def _reliability(actual: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, n
     filled = counts > 0
     rows = counts[filled]
     predicted, observed = (np.bincount(bins, weights, ECE_BINS)[filled] / rows for weights in (chances, actual))
-    denominator = 1 + _95_PERCENT**2 / rows
-    centre = (observed + _95_PERCENT**2 / (2 * rows)) / denominator
-    arm = _95_PERCENT / denominator * np.sqrt(observed * (1 - observed) / rows + (_95_PERCENT / (2 * rows)) ** 2)
-    return predicted, observed, np.maximum([observed - centre + arm, centre + arm - observed], 0)
+    low, high = wilson(observed, rows)
+    return predicted, observed, np.array([observed - low, high - observed])
 
 
 def summary(path: Path, explained: shap.Explanation, space: str) -> None:

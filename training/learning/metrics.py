@@ -23,9 +23,11 @@ ACTUAL, MODEL, BEFORE, COVERED = "actual", "model", "before", "covered"
 whether its intervals or sets have the target."""
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
+_95_PERCENT = 1.96
 MOST_EXPLAINED = 1_000
 """How many rows are explained: SHAP values are slow, and more rows show nothing new."""
-_BITS = 32  # nine digits
+BITS = 32
+"""Nine digits."""
 _CELLS = 1 << 18
 """How many weights become doubles at once: one resample at a time takes eight times as long, all of them gigabytes."""
 
@@ -50,7 +52,7 @@ def interval(value: float, resampled: np.ndarray) -> Score:
     """A value with its 95 % percentile interval; None where it is not defined, as R² of a constant target."""
     defined = resampled[np.isfinite(resampled)]
     low, high = np.quantile(defined, LEVELS) if len(defined) else (np.nan, np.nan)
-    numbers = rounded(np.array([value, low, high]), _BITS).tolist()
+    numbers = rounded(np.array([value, low, high]), BITS).tolist()
     return Score(*(number if np.isfinite(number) else None for number in numbers))
 
 
@@ -146,6 +148,19 @@ def share(held: np.ndarray, weights: np.ndarray) -> Score:
     """The share of rows of which something holds, with its interval."""
     values = held.astype(np.float64)
     return interval(float(values.mean()), means_of(values[:, None], weights)[:, 0])
+
+
+def wilson(shares: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The ends of the 95 % score intervals of shares of so many rows (Wilson, 1927), shape (2, groups).
+
+    Args:
+        shares: shape (groups,).
+        rows: how many rows each is of, above 0; shape (groups,).
+    """
+    denominator = 1 + _95_PERCENT**2 / rows
+    centre = (shares + _95_PERCENT**2 / (2 * rows)) / denominator
+    arm = _95_PERCENT / denominator * np.sqrt(shares * (1 - shares) / rows + (_95_PERCENT / (2 * rows)) ** 2)
+    return np.array([np.clip(centre - arm, 0.0, shares), np.clip(centre + arm, shares, 1.0)])
 
 
 def columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ _NO_CARD = "This model has no card."
 def build(context: common.Context) -> None:
     """The service's current description of the model."""
     with gr.Tab("Model", id="model") as tab:
-        output = common.html("", form.script("clipboard", "model"))
+        output = common.html("", form.script("clipboard", "model", "threshold"))
         _overall(context)
         _card(context)
 

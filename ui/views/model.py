@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ui import decisions, pictures, scores, texts
+from ui import decisions, pictures, reliability, scores, texts
 from ui.charts import Axis
 from ui.described import Model
 from ui.explaining import Scale
@@ -55,6 +55,8 @@ def description(model: Model) -> str:
         written=lambda name, value: scores.written(name, value, metrics.get("unit")),
         importance=metrics.get("importance") or {},
         moves=_moves(metrics),
+        judged=metrics.get("decision") or metrics.get("classes"),
+        reliability=reliability.found(metrics),
         decided=decisions.decided(metrics),
         most_crossed=MOST_CROSSED,
         chain=_chain(model),

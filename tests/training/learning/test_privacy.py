@@ -182,7 +182,10 @@ def test_the_registry_has_no_row_and_no_extreme_of_the_table(trained: Project, f
     assert train.min() < deciles[0] < deciles[-1] < train.max()
     assert not list(artifacts.rglob("case-*.png"))
     [judged], [page] = artifacts.rglob("metrics.json"), artifacts.rglob("eda.html")
-    assert not [row for row in json.loads(judged.read_text())["examples"] if row in real]
+    metrics = json.loads(judged.read_text())
+    assert not [row for row in metrics["examples"] if row in real]
+    assert min(metrics["reliability"]["rows"]) >= 20
+    assert sum(metrics["reliability"]["rows"]) == metrics["rows"]
     assert "No figure is of fewer than 20 rows" in page.read_text()
 
 

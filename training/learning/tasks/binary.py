@@ -13,7 +13,7 @@ from model.metrics import Decision, Scores
 from model.outcomes import Binary
 from problems.parameters import PARAMS
 from training.digits import EXACT
-from training.learning import metrics, probability
+from training.learning import curves, metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import PairCosts, TrainParams
 from training.learning.scales import Scale
@@ -57,7 +57,7 @@ class BinaryTask(ClassificationTask[Binary]):
 
     @staticmethod
     def summary(outcome: Binary, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        """Probabilities before and after calibration, what the threshold does, and prediction sets."""
+        """How probabilities agree with shares, what the threshold does and others would, and prediction sets."""
         actual, predicted = table[ACTUAL].to_numpy(), metrics.predicted(table, MODEL)
         before = metrics.binary(actual, metrics.predicted(table, BEFORE), weights)
         chosen = predicted >= outcome.threshold
@@ -69,9 +69,10 @@ class BinaryTask(ClassificationTask[Binary]):
             accuracy=metrics.share(chosen == (actual > 0), weights),
             recall=metrics.share(chosen[actual > 0], weights[:, actual > 0]) if actual.any() else None,
             precision=metrics.share(actual[chosen] > 0, weights[:, chosen]) if chosen.any() else None,
+            curve=curves.of_thresholds(actual, predicted, outcome.threshold),
         )
         sets = ClassificationTask.sets_of(outcome, table, predicted[:, None], weights)
-        return {"decision": decision, "sets": sets}
+        return {"decision": decision, "sets": sets, "reliability": curves.of_shares(actual, predicted)}
 
     @staticmethod
     def reliability(outcome: Binary, table: pd.DataFrame, label: Callable[[object], str]) -> Reliability:

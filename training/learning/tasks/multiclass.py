@@ -13,7 +13,7 @@ from model.metrics import ClassReport, Scores
 from model.outcomes import Multiclass
 from problems.parameters import PARAMS
 from training.digits import EXACT
-from training.learning import class_metrics, metrics, probability
+from training.learning import class_metrics, curves, metrics, probability
 from training.learning.metrics import ACTUAL, BEFORE, MODEL
 from training.learning.params import TrainParams
 from training.learning.scales import Scale
@@ -99,7 +99,7 @@ class MulticlassTask(ClassificationTask[Multiclass]):
 
     @staticmethod
     def summary(outcome: Multiclass, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
-        """Which classes are taken for which, probabilities before and after calibration, and prediction sets."""
+        """Which classes are taken for which, how probabilities agree with shares, and prediction sets."""
         actual, predicted = table[ACTUAL].to_numpy(), metrics.predicted(table, MODEL)
         before = class_metrics.multiclass(actual, metrics.predicted(table, BEFORE), weights)
         answered = outcome.answered(predicted)
@@ -111,7 +111,9 @@ class MulticlassTask(ClassificationTask[Multiclass]):
             before={name: before[name] for name in _CALIBRATION},
             after={name: scores[name] for name in _CALIBRATION},
         )
-        return {"classes": report, "sets": ClassificationTask.sets_of(outcome, table, predicted, weights)}
+        right, _, likeliest, _ = MulticlassTask.reliability(outcome, table, str)
+        sets = ClassificationTask.sets_of(outcome, table, predicted, weights)
+        return {"classes": report, "sets": sets, "reliability": curves.of_shares(right, likeliest)}
 
     @staticmethod
     def limits(outcome: Multiclass) -> Iterator[str]:

@@ -17,7 +17,7 @@ from model.outcomes import Regression
 from model.outcomes.regression import Trend
 from problems.parameters import PARAMS
 from training.data import tables
-from training.learning import conformal, level, metrics, scales, trend
+from training.learning import conformal, curves, level, metrics, scales, trend
 from training.learning.level import Level
 from training.learning.params import TrainParams
 from training.learning.scales import Scale
@@ -89,7 +89,9 @@ class RegressionTask(Task[Regression]):
     @staticmethod
     def summary(outcome: Regression, table: pd.DataFrame, scores: Scores, weights: np.ndarray) -> dict[str, Any]:
         covered = metrics.share(table[metrics.COVERED].to_numpy(), weights)
-        return {"interval": Coverage(outcome.coverage, covered, float((table["high"] - table["low"]).mean()))}
+        bins = curves.of_means(table[metrics.ACTUAL].to_numpy(), metrics.predicted(table, metrics.MODEL), weights)
+        width = float((table["high"] - table["low"]).mean())
+        return {"interval": Coverage(outcome.coverage, covered, width), "reliability": bins}
 
     @staticmethod
     def linear() -> Ridge:
