@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
 CODE = (
+    "clusters",
     "model",
     "monitoring",
     "problems",
