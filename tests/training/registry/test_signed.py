@@ -14,6 +14,8 @@ from tests.project import Project, free_port
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.test_bento import exported
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,7 +47,6 @@ def elsewhere(project: Project, bento: str, folder: Path, trusted: Path) -> Proj
     return replace(project, variables={"BENTOML_HOME": str(home), signatures.TRUSTED_KEYS: str(trusted)})
 
 
-@pytest.mark.slow
 def test_what_is_registered_is_signed_and_served_where_that_is_demanded(
     signed: Project, keys: Path, tmp_path: Path, row: dict[str, Any]
 ) -> None:
@@ -61,7 +62,6 @@ def test_the_version_is_the_same_with_and_without_a_signature(trained: Project, 
     assert not (stored(trained) / SIGNATURE).exists()
 
 
-@pytest.mark.slow
 def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     trained: Project, bento: str, keys: Path, tmp_path: Path
 ) -> None:
@@ -74,7 +74,6 @@ def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     assert "Not starting: BOXWOOD_TRUSTED_KEYS names nowhere.pem, which is no public key" in printed
 
 
-@pytest.mark.slow
 def test_a_version_that_is_there_already_is_signed_by_a_command(trained: Project, keys: Path, tmp_path: Path) -> None:
     project = trained.copy(tmp_path / "project")
     assert "Say with which private key" in project.training("registry sign flights", fails=True)
@@ -105,7 +104,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.slow
 def test_what_is_known_of_a_model_is_renewed_in_the_store_and_no_signature_lost(
     trained: Project, keys: Path, tmp_path: Path
 ) -> None:
