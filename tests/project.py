@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 DEV = Path(sys.executable).parent
 SERVING = ROOT / ".venv-serving/bin"
 CODE = (
+    "clusters",
     "model",
     "monitoring",
     "problems",
@@ -39,6 +40,13 @@ CODE = (
     "bentofile.yaml",
 )
 MAKEFILES = ("Makefile", "deploy/release.mk")
+OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"} | {
+    name
+    for makefile in MAKEFILES
+    for name in re.findall(r"(?:\$\((?:value )?|export (?=BOXWOOD_))([A-Z][A-Z_]*)", (ROOT / makefile).read_text())
+    if name != "PATH"
+}
+"""What `make` hands on, and the next one takes for what was typed: its own variables, and those of the Makefiles."""
 PIPELINE = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
 _COMMANDS = """
 import sys

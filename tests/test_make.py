@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from serving import port
-from tests.project import CODE, MAKEFILES, PIPELINE, ROOT, free_port, wait_until_ready
+from tests.project import CODE, MAKEFILES, OF_MAKE, PIPELINE, ROOT, free_port, wait_until_ready
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """That of somebody who types make: tests may be run by another one."""
-    names = ("BENTOML_HOME", "MLFLOW_TRACKING_URI", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DATA")
-    return {name: value for name, value in os.environ.items() if name not in names}
+    """That of somebody who types make."""
+    # MLflow puts its address into the environment of whoever uses it
+    return {name: value for name, value in os.environ.items() if name not in ("BENTOML_HOME", "MLFLOW_TRACKING_URI")}
 
 
 def serve(folder: Path, row: dict[str, Any], **variables: str) -> str:
@@ -101,6 +101,12 @@ def test_make_takes_any_text_as_data(clone: Path) -> None:
         assert done.returncode != 0
         assert f"{data} does not exist" in done.stderr
     assert not (clone / "harmed").exists()
+
+
+def test_what_make_test_was_given_is_not_for_what_tests_make() -> None:
+    """Of use where `make` runs this, as CI does: it puts PROBLEM, DATA and what was typed into the environment."""
+    assert {"ARGS", "PROBLEM", "DATA", "TARGET", "IN", "OUT", "MODEL", "PORT", "TO", "MAKEFLAGS"} <= OF_MAKE
+    assert not OF_MAKE & os.environ.keys()
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "99999", "-1", "http"])

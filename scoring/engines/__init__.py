@@ -40,7 +40,7 @@ class Engine(NamedTuple):
             numbers: which of them.
 
         Raises:
-            SettingsError: the engine's package, or what that needs, is not installed here.
+            SettingsError: the engine's package, or what that needs, is not installed here, or its address is none.
             StoreError: the engine was lost, or gave up; partitions that are there stay.
         """
         self.demand()

@@ -123,6 +123,17 @@ def test_a_channel_that_tries_again_is_answered(client: httpx.Client, grpc_addre
         assert channel.unary_unary("/inference.GRPCInferenceService/ServerLive")(b"", timeout=30)
 
 
+def test_an_example_row_of_any_table_is_answered(client: httpx.Client, predictor: Predictor, tmp_path: Path) -> None:
+    [ask] = [shown.text for shown in BLOCKS["README.md"] if shown.text.startswith("url=")]
+    here = ask.replace("http://127.0.0.1:3000", str(client.base_url).rstrip("/")).replace(
+        "models/table", "models/flights"
+    )
+    answer = json.loads(bash(tmp_path, here))
+    [row] = json.loads((tmp_path / "row.json").read_text())["instances"]
+    assert row.keys() == {column.name for column in predictor.contract.inputs}
+    assert answer["predictions"][0]["prediction"] == predictor.predict([row]).predictions[0].prediction
+
+
 @pytest.mark.slow
 def test_the_registry_is_asked(trained: Project, tmp_path: Path) -> None:
     project = trained.copy(tmp_path / "project")

@@ -182,7 +182,7 @@ def test_dask_without_workers_is_not_waited_for_for_ever(rows: list[made.Row], b
     with dask(tmp_path) as (address, started):
         asked = (tmp_path / "in.parquet", out, bundle, "dask", "--scheduler", address)
         process = scoring(*asked, rows="100")
-        assert f"score: Dask's scheduler at {address} has no worker for 30" in process.communicate(timeout=120)[1]
+        assert f"score: Dask's scheduler at {address} has had no worker for 30" in process.communicate(timeout=120)[1]
         assert process.returncode == 1
         assert not list(out.rglob("*"))
         worker = started("worker", address, "--nthreads", "1", "--no-nanny")
@@ -190,7 +190,8 @@ def test_dask_without_workers_is_not_waited_for_for_ever(rows: list[made.Row], b
         in_the_middle(process, out)
         worker.kill()
         assert (
-            f"has no worker for 30 seconds. Start some (dask worker {address})" in process.communicate(timeout=120)[1]
+            f"has had no worker for 30 seconds. Start some (dask worker {address})"
+            in process.communicate(timeout=120)[1]
         )
     assert main(["score", str(asked[0]), str(out), "--model", str(bundle)]) == 0
     assert main(["verify", str(out)]) == 0
@@ -203,7 +204,7 @@ def test_a_worker_of_dask_without_the_project_is_said(rows: list[made.Row], bund
         started("worker", address, "--nthreads", "1", "--no-nanny", project=False)
         process = scoring(tmp_path / "in.parquet", tmp_path / "out", bundle, "dask", "--scheduler", address)
         assert (
-            "A worker of Dask does not find scoring: its PYTHONPATH names this project"
+            "A worker of Dask does not find scoring: PYTHONPATH names this project there"
             in process.communicate(timeout=120)[1]
         )
     assert process.returncode == 1

@@ -72,7 +72,10 @@ def over_grpc() -> Iterator[tuple[str, Spans]]:
     server.stop(None).wait()
 
 
-@pytest.mark.parametrize(("protocol", "collector"), [("http/protobuf", over_http), ("grpc", over_grpc)])
+@pytest.mark.parametrize(
+    ("protocol", "collector"),
+    [("http/protobuf", over_http), pytest.param("grpc", over_grpc, marks=pytest.mark.slow)],
+)
 def test_a_request_is_a_span_of_its_callers_trace(
     trained: Project,
     bento: str,

@@ -16,6 +16,7 @@ from dask import delayed
 from distributed import Client, Future
 from lightgbm.dask import DaskLGBMRegressor
 
+from clusters.dask import AGAIN
 from training.distributed import cluster
 from training.distributed.listing import Partition
 from training.distributed.plan import Grown, Plan, losses, made, piece, size, validation
@@ -97,7 +98,7 @@ def grown(scheduler: str, what: Growing, trainings: int) -> Grown:
                 _start_anew(client, there)
     raise StoreError(
         f"Workers were lost in {trainings} trainings, one after the other, as where memory is short. Give them "
-        f"more, or start more of them. {cluster.AGAIN}"
+        f"more, or start more of them. {AGAIN}"
     )
 
 
@@ -159,7 +160,7 @@ def _demand_memory(what: Growing, there: Mapping[str, int]) -> None:
         raise StoreError(
             f"{what.rows:,} rows of {len(what.names)} features take {needed / 1e9:.2f} GB of the workers' memory while "
             f"trees grow, and {counted(len(there), 'worker')} of {min(limits) / 1e9:.2f} GB each has "
-            f"{room / 1e9:.2f} GB for them. Start {more} of these, or larger ones. {cluster.AGAIN}"
+            f"{room / 1e9:.2f} GB for them. Start {more} of these, or larger ones. {AGAIN}"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client
 
+from clusters.dask import AGAIN
 from model import loss
 from problems.base import Problem
 from training.data import clean, tables
@@ -74,7 +75,7 @@ def main(problem: Problem, address: str, scheduler: str) -> None:
         if error.errno not in _NO_ROOM:
             raise
         raise StoreError(
-            f"The disk of {workspace.folder.absolute()} is full. What is whole stays; make room. {cluster.AGAIN}"
+            f"The disk of {workspace.folder.absolute()} is full. What is whole stays; make room. {AGAIN}"
         ) from error
 
 

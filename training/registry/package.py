@@ -12,12 +12,15 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from model import bundle, receipts, signatures
+from model.bundle import Manifest
 from problems.base import Problem
 from training.registry import champion
 from training.workspace import Workspace, read_json, say, write_json
 from validation.errors import BundleError, StoreError
 
 REGISTRY_VERSION = "registry_version"
+_INFO = "model.yaml"
+"""What BentoML knows of a model of its store."""
 
 
 def main(problem: Problem) -> None:
@@ -69,7 +72,9 @@ def _last_registered(problem: Problem) -> dict[str, Any] | None:
 
 
 def bring(version: ModelVersion) -> str:
-    """Import a registered version unless the store has it; returns its tag there.
+    """Import a registered version; returns its tag in the store.
+
+    A store that has the same model of another registration gets the metrics, lineage and card of this one.
 
     Raises:
         BundleError: it is damaged, or this code cannot serve it.
@@ -97,29 +102,62 @@ def _import(folder: Path, labels: dict[str, str]) -> str:
     manifest = bundle.read(folder).manifest
     tag = receipts.tag(manifest.problem, manifest.version)
     with contextlib.suppress(NotFound):
-        stored = Path(bentoml.models.get(tag).path)
+        model = bentoml.models.get(tag)
+        stored = Path(model.path)
         bundle.read(stored)
-        _carry_signature(folder, stored)
-        return tag  # never replaced: Bentos were built with the model of this tag
-    with bentoml.models.create(tag, labels=labels) as model:
-        for name in (bundle.MANIFEST, *manifest.files):
-            Path(model.path_of(name)).write_bytes((folder / name).read_bytes())
-        _carry_signature(folder, Path(model.path))
+        if _content(folder, bundle.MANIFEST) == _content(stored, bundle.MANIFEST):
+            _carry_signature(folder, stored)
+        elif _content(folder, signatures.SIGNATURE) or not _content(stored, signatures.SIGNATURE):
+            _renew(folder, manifest, model, labels)
+            say("package", f"{tag} was in the store from another registration; what is known of it is renewed")
+        else:
+            say(
+                "package",
+                f"{tag} is in the store from another registration, signed, and this one is not: it stays as it is. "
+                f"`python -m training registry sign {manifest.problem} {labels[REGISTRY_VERSION]}` renews it.",
+            )
+        return tag
+    with bentoml.models.create(tag, labels=labels) as created:
+        _fill(Path(created.path), folder, manifest)
     return tag
 
 
+def _fill(target: Path, folder: Path, manifest: Manifest) -> None:
+    for name in (bundle.MANIFEST, *manifest.files):
+        (target / name).write_bytes((folder / name).read_bytes())
+    _carry_signature(folder, target)
+
+
+def _renew(folder: Path, manifest: Manifest, model: bentoml.Model, labels: dict[str, str]) -> None:
+    """Put a registration of a model in the place of another, whole.
+
+    Both are of one version, so they answer the same: Bentos that were built with the other do too.
+    """
+    stored = Path(model.path)
+    # not beside it, where BentoML takes each folder for a model
+    with tempfile.TemporaryDirectory(dir=stored.parents[2], prefix=".renewed-") as temporary:
+        fresh = Path(temporary) / "fresh"
+        fresh.mkdir()
+        model.info.labels.update(labels)
+        with (fresh / _INFO).open("w") as info:
+            model.info.dump(info)
+        _fill(fresh, folder, manifest)
+        stored.rename(Path(temporary) / "before")
+        fresh.rename(stored)  # a run that is killed here leaves none, and the next one imports it
+
+
 def _carry_signature(folder: Path, stored: Path) -> None:
-    """Put a bundle's signature, if it has one, beside its copy in the store, which may have come before it."""
-    signature = folder / signatures.SIGNATURE
-    if not signature.is_file():
-        return
-    if (folder / bundle.MANIFEST).read_bytes() == (stored / bundle.MANIFEST).read_bytes():
+    """Put a bundle's signature, if it has one, beside its copy, which may have come before it."""
+    signature = _content(folder, signatures.SIGNATURE)
+    if signature is not None:
         part = stored / f"{signatures.SIGNATURE}.part"
-        part.write_bytes(signature.read_bytes())
+        part.write_bytes(signature)
         part.replace(stored / signatures.SIGNATURE)
-    elif not (stored / signatures.SIGNATURE).is_file():
-        say(
-            "package",
-            "the store has this model from another registration, which is not signed. If it is yours: "
-            f"`python -m model.signing sign KEY {stored}`",
-        )
+
+
+def _content(folder: Path, name: str) -> bytes | None:
+    """What a file of a bundle holds; None where there is none."""
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        return None

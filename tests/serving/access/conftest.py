@@ -49,3 +49,19 @@ def guarded(
         rows = {"instances": [flights.contract.example()] * 2}
         client.post("/v1/models/flights:predict", json=rows, headers=made.bearer(keys["spent"])).raise_for_status()
         yield Guarded(client, f"127.0.0.1:{port}", keys, folder)
+
+
+class Opened(NamedTuple):
+    """A server that wants keys for asking alone: a client without one, and a key."""
+
+    client: httpx.Client
+    key: str
+
+
+@pytest.fixture(scope="package")
+def opened(trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A server that shows its docs and metrics to everybody."""
+    path = tmp_path_factory.mktemp("opened") / "keys.json"
+    key = made.new(path, "one")
+    with trained.start_alone(bento, BOXWOOD_API_KEYS=str(path), BOXWOOD_OPEN_ROUTES="metrics,docs") as (client, _):
+        yield Opened(client, key)

@@ -14,6 +14,7 @@ from tests.serving.rpc.over_grpc import infer_call, message
 from tests.serving.test_tls import CALLER, REFUSED, secured, trust
 
 
+@pytest.mark.slow
 def test_a_certificate_is_no_key_and_a_key_no_certificate(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
 ) -> None:

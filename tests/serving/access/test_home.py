@@ -3,30 +3,17 @@
 import json
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.project import Project
 from tests.serving.access import made
-from tests.serving.access.conftest import Guarded
+from tests.serving.access.conftest import Guarded, Opened
 from tests.serving.rest.test_http import problem
 from tests.serving.rest.test_pages import BROWSER
 from tests.ui.conftest import chromium
 
 SECRETS = ("flights", "Fare", "cabin", "RMSE")
 """Words of what is served."""
-
-
-@pytest.fixture(scope="module")
-def opened(
-    trained: Project, bento: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[httpx.Client, str]]:
-    """A server that shows its docs to everybody, and a key of it."""
-    path = tmp_path_factory.mktemp("opened") / "keys.json"
-    key = made.new(path, "one")
-    with trained.start_alone(bento, BOXWOOD_API_KEYS=str(path), BOXWOOD_OPEN_ROUTES="docs") as (client, _):
-        yield client, key
 
 
 def test_a_browser_without_a_key_is_asked_for_one(guarded: Guarded) -> None:
@@ -52,8 +39,8 @@ def test_a_key_opens_it(guarded: Guarded) -> None:
     assert "may not ask the model 'flights'" in problem(other, 403)["detail"]
 
 
-def test_open_docs_say_what_is_served_and_not_how_good_it_is(opened: tuple[httpx.Client, str]) -> None:
-    client, _ = opened
+def test_open_docs_say_what_is_served_and_not_how_good_it_is(opened: Opened) -> None:
+    client = opened.client
     shown = client.get("/", headers=BROWSER)
     assert shown.status_code == 200
     assert '<label for="key">API key</label>' in shown.text
@@ -100,13 +87,12 @@ def test_a_typed_key_opens_the_page_and_asks(guarded: Guarded, page: Page) -> No
 
 
 @pytest.mark.browser
-def test_where_docs_are_open_only_asking_wants_the_key(opened: tuple[httpx.Client, str], page: Page) -> None:
-    client, key = opened
-    page.goto(str(client.base_url))
+def test_where_docs_are_open_only_asking_wants_the_key(opened: Opened, page: Page) -> None:
+    page.goto(str(opened.client.base_url))
     page.get_by_label("agency").fill("CloudFy")
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#answer")).to_contain_text("This service answers known callers only.")
-    page.get_by_label("API key").fill(key)
+    page.get_by_label("API key").fill(opened.key)
     page.get_by_role("button", name="Predict").click()
     expect(page.locator(".prediction")).to_contain_text("USD")
 

@@ -17,7 +17,7 @@ import tritonclient.http
 from serving.rest import native, platforms
 from tests.project import DEV, ROOT, Project, free_port
 from tests.serving.access import made
-from tests.serving.access.conftest import Guarded
+from tests.serving.access.conftest import Guarded, Opened
 from tests.serving.rest.test_http import EXPLAIN, PREDICT, problem
 from tests.serving.rpc.test_open_inference import INFER
 from tests.serving.test_bento import refused_start
@@ -278,14 +278,11 @@ def test_schemathesis_without_a_key_gets_nothing_but_401(guarded: Guarded, tmp_p
     assert done.returncode == 0, done.stdout
 
 
-def test_what_settings_open_is_open(trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]) -> None:
-    path = tmp_path / "keys.json"
-    made.new(path, "one")
-    with trained.start_alone(bento, BOXWOOD_API_KEYS=str(path), BOXWOOD_OPEN_ROUTES="metrics,docs") as (client, _):
-        for opened in ("/", "/docs", "/docs.json", "/metrics"):
-            assert client.get(opened).status_code == 200
-        assert client.get("/v1/models").status_code == 401
-        assert client.post(PREDICT, json={"instances": [row]}).status_code == 401
+def test_what_settings_open_is_open(opened: Opened, row: dict[str, Any]) -> None:
+    for path in ("/", "/docs", "/docs.json", "/metrics"):
+        assert opened.client.get(path).status_code == 200
+    assert opened.client.get("/v1/models").status_code == 401
+    assert opened.client.post(PREDICT, json={"instances": [row]}).status_code == 401
 
 
 def test_keys_that_cannot_be_read_end_the_start(trained: Project, bento: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import httpx
@@ -14,18 +14,11 @@ from hypothesis import strategies as st
 
 from problems.base import Problem
 from serving.rest import native
-from tests.project import Project
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.test_open_inference import INFER
 
 IDS = re.compile(rb"[0-9a-f]{32}")
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def through_asgi(trained: Project, bento: str) -> Iterator[httpx.Client]:
-    with trained.start_alone(bento, BOXWOOD_DIRECT="0") as (client, _):
-        yield client
 
 
 class Answer(NamedTuple):

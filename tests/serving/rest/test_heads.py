@@ -4,20 +4,17 @@ import json
 import re
 import select
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.project import Project
 from tests.serving.rest.test_connection import HEAD, LIST, answers, connected, problem
 
 
-@pytest.fixture(scope="module", params=["1", "0"], ids=["direct", "through ASGI"])
-def server(trained: Project, bento: str, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    with trained.start_alone(bento, BOXWOOD_DIRECT=request.param) as (client, _):
-        yield client
+@pytest.fixture(params=["direct", "through ASGI"])
+def server(client: httpx.Client, through_asgi: httpx.Client, request: pytest.FixtureRequest) -> httpx.Client:
+    return client if request.param == "direct" else through_asgi
 
 
 @pytest.mark.parametrize(

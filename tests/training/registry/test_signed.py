@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from model import bundle, signatures
@@ -12,6 +13,8 @@ from model.signatures import SIGNATURE, Trusted
 from tests.project import Project, free_port
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.test_bento import exported
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,6 @@ def elsewhere(project: Project, bento: str, folder: Path, trusted: Path) -> Proj
     return replace(project, variables={"BENTOML_HOME": str(home), signatures.TRUSTED_KEYS: str(trusted)})
 
 
-@pytest.mark.slow
 def test_what_is_registered_is_signed_and_served_where_that_is_demanded(
     signed: Project, keys: Path, tmp_path: Path, row: dict[str, Any]
 ) -> None:
@@ -60,7 +62,6 @@ def test_the_version_is_the_same_with_and_without_a_signature(trained: Project, 
     assert not (stored(trained) / SIGNATURE).exists()
 
 
-@pytest.mark.slow
 def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     trained: Project, bento: str, keys: Path, tmp_path: Path
 ) -> None:
@@ -73,7 +74,6 @@ def test_an_unsigned_model_ends_the_start_where_that_is_demanded(
     assert "Not starting: BOXWOOD_TRUSTED_KEYS names nowhere.pem, which is no public key" in printed
 
 
-@pytest.mark.slow
 def test_a_version_that_is_there_already_is_signed_by_a_command(trained: Project, keys: Path, tmp_path: Path) -> None:
     project = trained.copy(tmp_path / "project")
     assert "Say with which private key" in project.training("registry sign flights", fails=True)
@@ -85,6 +85,46 @@ def test_a_version_that_is_there_already_is_signed_by_a_command(trained: Project
     shutil.rmtree(stored(project).parent)
     project.stages("package")  # from the registry, which has the signature too
     bundle.read(stored(project), trusted)
+
+
+def older(project: Project) -> dict[str, bytes]:
+    """Have the store hold the packaged model as earlier code sealed it, with less known of it; returns its files."""
+    folder = stored(project)
+    opened = bundle.read(folder)
+    assert opened.manifest.metrics is not None
+    assert opened.manifest.lineage is not None
+    metrics = msgspec.structs.replace(opened.manifest.metrics, examples=[])
+    cards = {name: f"earlier: {text}".encode() for name, text in opened.cards.items()}
+    bundle.write(folder, bundle.seal(opened.manifest, metrics, opened.manifest.lineage, cards), cards)
+    (folder / "model.yaml").write_text((folder / "model.yaml").read_text().replace("version: '1'", "version: '0'"))
+    return contents(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_known_of_a_model_is_renewed_in_the_store_and_no_signature_lost(
+    trained: Project, keys: Path, tmp_path: Path
+) -> None:
+    project = trained.copy(tmp_path / "project")
+    registered = contents(stored(project))
+    assert older(project) != registered
+    assert "what is known of it is renewed" in project.stages("package")
+    assert contents(stored(project)) == registered
+    assert not list((project.folder / "stores/bentoml").glob(".*"))
+
+    older(project)
+    signatures.sign(stored(project), keys / "owner.pem", bundle.MANIFEST)
+    signed = contents(stored(project))
+    assert "`python -m training registry sign flights 1` renews it" in project.stages("package")
+    assert contents(stored(project)) == signed
+    signing = replace(project, variables={signatures.SIGNING_KEY: str(keys / "owner.pem")})
+    signing.training("registry sign flights")
+    renewed = contents(stored(project))
+    assert renewed.pop(SIGNATURE) != signed[SIGNATURE]
+    assert renewed == registered
+    bundle.read(stored(project), Trusted(str(keys / "owner.pub.pem")))
 
 
 def test_a_table_is_scored_with_a_signed_model_where_that_is_demanded(
