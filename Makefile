@@ -75,7 +75,7 @@ export BENTOML_HOME MLFLOW_TRACKING_URI MLFLOW_BACKEND_STORE_URI
 endef
 export ACTIVATED
 
-.PHONY: help setup engines docs docs-serve reference train tune draft eda scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
+.PHONY: help setup engines docs docs-serve reference train tune draft eda promote scm serve ui drift score bento push pull image image-test ui-image ui-image-test free-port free-ui-port dev \
         check audit format test test-heavy heavy-tools browser-tools screenshots bench proto lock clean
 
 help: ## this list
@@ -132,6 +132,9 @@ train: $(if $(SCHEDULER),engines) $(DEV)/.ready scm ## run the pipeline: DATA=pa
 
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
 	@python -m training draft "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"
+
+promote: $(DEV)/.ready ## have the version of PROBLEM that was refused last served all the same, by the next `make serve`
+	@python -m training registry promote "$$PROBLEM" challenger
 
 eda: $(DEV)/.ready ## a page on the table of PROBLEM, build/eda/PROBLEM.html: DATA=path-or-URL TARGET=column for another
 	@python -m training eda "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"

@@ -59,6 +59,7 @@ class Predictor:
         }
         self._rows = RowDecoder(self.contract, learned, _ranges(self.contract, seen), self.lookups)
         self._table = ColumnDecoder(self._rows)
+        self.in_any_case = self._rows.in_any_case
         self._matrix = FeatureMatrix(model.problem, model.fitted)
         self.outcome = model.outcome
         self._booster = _booster(model, BOOSTER, model.outcome.raw_scores)

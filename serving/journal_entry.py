@@ -47,8 +47,13 @@ def sent(entry: Entry) -> list[dict[str, Any]]:
 
 
 def inputs(predictor: "Predictor", rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a model reads of rows as the caller sent them."""
-    return _chosen([column.name for column in predictor.contract.inputs], rows)
+    """What a model reads of rows as the caller sent them, which it answered; names are in the case that it knows."""
+    chosen = _chosen([column.name for column in predictor.contract.inputs], rows)
+    for name, read in predictor.in_any_case.items():
+        for row in chosen:
+            if isinstance(text := row.get(name), str):
+                row[name] = read(text) or text
+    return chosen
 
 
 def keys(predictor: "Predictor", rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

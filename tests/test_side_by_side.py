@@ -25,7 +25,10 @@ def contested(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Pro
     """A project whose second model was refused. Its model store lacks that one at first."""
     project = trained.copy(tmp_path_factory.mktemp("contested") / "project").uncounted()
     project.change_params({"train": {"rounds": 5}})
-    assert "flights version 2 is refused: worse: rmse " in project.train()
+    said = project.train()
+    assert "flights version 2 is refused: worse: rmse " in said
+    assert said.count("worse: rmse ") == 1
+    assert "was REFUSED; the lines of `register:` above say why.\nWhat is served is flights:" in said
     with_makefiles(project)
     return project
 

@@ -89,9 +89,15 @@ def _train(problem: Problem, table: Table, lock: int) -> str:
     source.main(problem, *table)
     workspace = Workspace(problem.name)
     stores.heal(workspace)
+    before = _when(workspace.registered)
     _reproduce(f"package@{problem.name}", lock)
-    report.main(problem)
+    report.main(problem, decided=_when(workspace.registered) != before)
     return str(read_json(workspace.packaged)["tag"])
+
+
+def _when(receipt: Path) -> int:
+    """When a receipt was written last, in nanoseconds; 0 where there is none."""
+    return receipt.stat().st_mtime_ns if receipt.exists() else 0
 
 
 def _reproduce(stage: str, lock: int) -> None:

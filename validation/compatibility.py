@@ -11,7 +11,9 @@ Manifest = Mapping[str, Any]
 
 _INPUTS = ("feature", "time")
 _SENT = (*_INPUTS, "key")
-_MOST_NAMES = 3
+_MOST_NAMES, _MOST_CHANGES = 3, 8
+_STATED = ("unit", "ge", "le", "choices", "nullable", "bins")
+"""What a contract says of a column; `unseen` may follow from how many names were learned."""
 
 
 def inputs(manifest: Manifest) -> list[str]:
@@ -74,6 +76,28 @@ def changes(before: Described, after: Described) -> list[str]:
         differing = [entry for entry in entries if old[name].get(entry) != new[name].get(entry)]
         lines += [f"~ {name}.{entry}: {old[name].get(entry)!r} → {new[name].get(entry)!r}" for entry in differing]
     return lines
+
+
+def changed(before: Described, after: Described) -> str:
+    """Which columns were removed, added and changed from one contract to another, in a line; empty if none were."""
+    old, new = ({column["name"]: column for column in columns} for columns in (before, after))
+    said = {
+        "removed": [name for name in old if name not in new],
+        "added": [name for name in new if name not in old],
+        "changed": [f"{name} ({what})" for name in old if name in new and (what := _difference(old[name], new[name]))],
+    }
+    return "; ".join(
+        f"{how}: {', '.join(names[:_MOST_CHANGES])}{', …' * (len(names) > _MOST_CHANGES)}"
+        for how, names in said.items()
+        if names
+    )
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """In what a column differs from its older self, apart from texts for people; empty if in nothing."""
+    shown = [f"{old[what]} → {new[what]}" for what in ("kind", "role") if old[what] != new[what]]
+    names = [name for name in _STATED if old.get(name) != new.get(name)]
+    return ", ".join(shown or names)
 
 
 def _optional(column: Mapping[str, Any]) -> bool:

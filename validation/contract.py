@@ -70,8 +70,8 @@ class Column:
         help: one line for people.
         source: its header in raw files; `name` where left out. A header without a name is called as pandas calls it:
             "Unnamed: 0" for the first column.
-        parse: how one raw text becomes the value (raises ValueError); `validation.parsing` has some. Used by ingest
-            only: requests carry clean values.
+        parse: how one raw text becomes the value (raises ValueError); `validation.parsing` has some. Requests carry
+            clean values, unless they say not; of names that `parse` joins by case they may have any.
         unit: of its numbers, as published ("USD", "h", "km").
         ge, le: inclusive bounds of a number.
         choices: the values of a category, see `validation.names`; None means that they are learned in training.

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from validation import raw
 from validation.contract import Column, Contract, Kind, Role
 from validation.decode import MOST_ERRORS, Decoded
 from validation.lookup import Lookup
+from validation.names import Names
 from validation.ranges import Range
 from validation.similar import Similar
 from validation.values import InvalidValue, Reader, Value, quoted, reader
@@ -52,6 +54,10 @@ class RowDecoder:
         self._inputs: list[tuple[Column, Reader]] = [
             (column, reader(column, self.choices[column.name])) for column in contract.inputs
         ]
+        self.in_any_case = {
+            column.name: read for column, read in self._inputs if isinstance(column.parse, Names) and column.parse.lower
+        }
+        """The readers of names that requests may have in any case."""
         self._keys: list[tuple[Column, Reader]] = [(column, reader(column)) for column in contract.keys]
         self._named = [(column.name, read) for column, read in self._inputs]
         self.ranges = {
@@ -74,7 +80,7 @@ class RowDecoder:
         """Read rows as JSON gave them; never raises, whatever they are.
 
         Args:
-            rows: what should be rows.
+            rows: what should be rows; an InvalidValue in place of one says why there is none.
             after: the rows of the same request that came before; these are appended to it.
             positions: where each stood in the request, if that is not one after the other.
         """
@@ -84,7 +90,8 @@ class RowDecoder:
         records: list[tuple[Value, ...]] = []
         for position, row in zip(places, rows, strict=False):
             if type(row) is not dict:
-                self._append(decoded, position, None, f"{quoted(row)} is not a row: a row is an object of columns")
+                no_row = f"{quoted(row)} is not a row: a row is an object of columns"
+                self._append(decoded, position, None, str(row) if isinstance(row, InvalidValue) else no_row)
                 continue
             values = self._plain(row)
             if values is None:
@@ -134,7 +141,9 @@ class RowDecoder:
             try:
                 read_value = read(value)
             except InvalidValue as error:
-                self._refuse(decoded, position, column, str(error), value)
+                listed = len(decoded.errors) < MOST_ERRORS
+                reason = f"{error}{raw.hint(column, read, value) if listed else ''}"
+                self._refuse(decoded, position, column, reason, value)
                 continue
             if read_value is None:
                 warnings.append((column.name, f"{quoted(value)} was not seen in training and is treated as missing"))

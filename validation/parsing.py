@@ -12,7 +12,7 @@ from typing import Any
 
 from validation.contract import Column, Kind
 from validation.errors import ContractError
-from validation.names import normal
+from validation.names import Names, normal
 from validation.numbers import Notation, Number, decimal_comma, decimal_point, plain
 from validation.values import exact, quoted, reader
 
@@ -84,9 +84,9 @@ def flag(*, true: str, false: str, absent: Sequence[str] = ()) -> Callable[[str]
     return parse
 
 
-def names(*, absent: Sequence[str] = (), lower: bool = False) -> Callable[[str], str | None]:
+def names(*, absent: Sequence[str] = (), lower: bool = False) -> Names:
     """A parser of names, of which some stand for a missing one: "NA", "?"; in small letters if they differ by case."""
-    return lambda text: None if text in absent else text.casefold() if lower else text
+    return Names(tuple(absent), lower)
 
 
 def parse_text(column: Column, text: str, notation: Notation = decimal_point) -> Any:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Collection
 
 from validation.contract import Column, Kind, Unseen
-from validation.names import normal
+from validation.names import Names, normal
 
 Value = float | int | str | None
 Reader = Callable[[object], Value]
@@ -108,6 +108,7 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
     noun = column.name.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
     lets_pass = column.when_unseen(len(choices or ())) is Unseen.WARN
+    in_any_case = isinstance(column.parse, Names) and column.parse.lower
 
     def read(value: object) -> str | None:
         if choices is not None and type(value) is str and value in choices:
@@ -115,6 +116,8 @@ def _category(column: Column, choices: Collection[str] | None) -> Reader:
         text = _text(value)  # only names that are not there as they are written cost this
         if choices is None or text in choices:
             return text
+        if in_any_case and (folded := text.casefold()) in choices:
+            return folded
         if lets_pass:
             return None
         raise InvalidValue(f"{quoted(value)} is not {article} {noun} that the model knows")

@@ -45,10 +45,15 @@ def test_your_own_table_comes_to_an_answer(tmp_path: Path) -> None:
     module.write_text(drafted.replace("Kind, Role", "Kind, Role, Unseen"))
     assert second.strip() == "make serve PROBLEM=bikes"
     said = project.run("python", "-m", "training", "run", "bikes")
-    assert "version 2 is refused: it would break callers of version 1" in said
-    _, promote, again = third.splitlines()
+    changed = "the contract changed since version 1 (changed: brand (choices), age_years (unit, ge, le))"
+    assert (
+        f"version 2 is refused: {changed}\nregister:   it would break callers of version 1: 'age_years' is in 'years'"
+        in said
+    )
+    promote, again = third.splitlines()
     assert again == second.strip()
-    project.run(*promote.split())
+    assert promote == "make promote PROBLEM=bikes"
+    project.training("registry promote bikes challenger")
     [row] = json.loads(re.findall(r"-d '(.*)'", ask)[0])["instances"]
     rows = [row, {**row, "brand": "Zephyr"}, {**row, "age_years": -3.0}]
     known, other, refused = json.loads(

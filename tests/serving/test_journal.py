@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ import pytest
 
 from model.predictor import Predictor
 from model.record import KeyHash, Record
-from serving import journal
+from serving import journal, journal_entry
 from serving.application import Application
 from serving.journal import Journal
 from serving.settings import Settings
 from tests.project import Project
 from tests.serving.rest.test_http import EXPLAIN, PREDICT
 from tests.serving.test_application import behind
+from validation.contract import Contract
 from validation.errors import SettingsError
+from validation.parsing import names
 from validation.table import Table
 
 _read = msgspec.json.Decoder(Record).decode
@@ -111,6 +114,21 @@ def test_what_callers_were_answered_is_recorded(bundle: Path, tmp_path: Path, ro
     assert first.row == inputs, "a name that training did not see is there as it was sent"
     assert first.keys == KeyHash("s")({"travel_code": 17})
     assert "17" not in first.keys.values()
+
+
+def test_a_name_that_requests_have_in_any_case_is_recorded_as_it_is_read(
+    predictor: Predictor, row: dict[str, Any]
+) -> None:
+    columns = (
+        replace(column, parse=names(lower=True)) if column.name in ("cabin", "agency") else column
+        for column in predictor.contract.columns
+    )
+    joined = replace(predictor.problem, contract=Contract(tuple(columns)))
+    asked = Predictor(replace(predictor.model, problem=joined), predictor.version)
+    sent = {**row, "cabin": "ECONOMIC", "agency": "Nimbus"}
+    assert asked.predict([sent]).predictions[0].prediction == asked.predict([row]).predictions[0].prediction
+    [read] = journal_entry.inputs(asked, [sent])
+    assert (read["cabin"], read["agency"]) == ("economic", "Nimbus")
 
 
 def test_without_a_secret_no_key_is_recorded(bundle: Path, tmp_path: Path, row: dict[str, Any]) -> None:

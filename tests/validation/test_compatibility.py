@@ -37,6 +37,17 @@ def test_the_same_contract_breaks_nobody() -> None:
     assert compatibility.changes(same["contract"], same["contract"]) == []
 
 
+def test_what_changed_in_a_contract_is_a_line() -> None:
+    before = manifest(CONTRACT)["contract"]
+    other = changed(changed(CONTRACT, "cabin", name="seat"), "distance_km", kind=Kind.INTEGER, ge=1.0)
+    other = changed(changed(other, "agency", role=Role.FORBIDDEN, unseen=None), "duration_hours", le=12.0)
+    assert compatibility.changed(before, manifest(other)["contract"]) == (
+        "removed: cabin; added: seat; "
+        "changed: agency (feature → forbidden), duration_hours (le), distance_km (real → integer)"
+    )
+    assert compatibility.changed(before, manifest(changed(CONTRACT, "cabin", help="Seat"))["contract"]) == ""
+
+
 @pytest.mark.parametrize(
     ("before", "after", "reasons"),
     [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from validation import raw
 from validation.contract import Column, Contract, Kind, Role
+from validation.decode_rows import RowDecoder
 
 ROOMS = Column(name="rooms", kind=Kind.INTEGER)
 AREA = Column(name="floor_area", kind=Kind.REAL, source="Area (m2)", nullable=True)
@@ -39,3 +40,13 @@ def test_whichever_columns_a_row_has_all_of_them_are_sent(names: set[str]) -> No
     wanted = {column.name: 1 for column in columns}
     for row in ({column.name: "1" for column in columns}, {column.source: "1" for column in columns}):
         assert raw.as_requested(CONTRACT, [row]) == [wanted]
+
+
+def test_two_headers_that_are_one_are_named_and_refuse_their_row_alone() -> None:
+    good = {"rooms": "3", "Built": "1990"}
+    rows = [good, {**good, "Built ": "1991"}, {**good, " else": "x", "else": "y"}]
+    requested = raw.as_requested(OPTIONAL, rows)
+    decoded = RowDecoder(OPTIONAL, {}).decode(requested)
+    [error] = decoded.errors
+    assert (error.row, error.message) == (1, "'Built' and 'Built ' are one header; send one of the two cells")
+    assert decoded.positions == [0, 2]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from training.data.raw import NoText
 from training.data.rawtable import RawTable
@@ -13,6 +14,7 @@ from training.draft.evidence import Evidence
 from training.draft.found import MISSING, Doubt, Found, Parser
 from training.draft.literals import literal
 from training.draft.sketch import FEWEST_ROWS, Sketch
+from training.workspace import counted
 from validation import parsing
 from validation.contract import Kind, Role, Unseen
 from validation.numbers import Notation, decimal_comma
@@ -98,18 +100,31 @@ def as_names(evidence: Evidence, lower: bool = False) -> Found:
     texts = [text for text in evidence.texts if text not in MISSING]
     whole = bool(texts) and all(map(_WHOLE.fullmatch, texts))  # ingest makes 1 of 1.0, as which pandas writes 1
     names = [text.removesuffix(".0") if whole else text for text in evidence.texts]
-    names = [name.lower() for name in names] if lower else names
-    values = np.array([None if gone else name for gone, name in zip(missing, names, strict=True)], dtype=object)
+    read = parsing.names(absent=absent, lower=lower)
+    values = np.array([*map(read, names)], dtype=object)
     if not absent and not lower:
         return Found(Kind.CATEGORY, values, missing)
     said = [f"absent={literal(absent)}"] * bool(absent) + ["lower=True"] * lower
-    parse = Parser(parsing.names(absent=absent, lower=lower), f"names({', '.join(said)})", ("names",))
+    parse = Parser(read, f"names({', '.join(said)})", ("names",))
     if not absent:
         return Found(Kind.CATEGORY, values, missing, parse)
     doubt = Doubt(
         3, f"{' and '.join(map(repr, absent))} is taken for a missing value; if it is a name, leave `parse` out"
     )
     return Found(Kind.CATEGORY, values, missing, parse, doubts=(doubt,))
+
+
+def by_case(sketch: Sketch) -> str:
+    """The two commonest spellings of a name that differ by case alone, and their rows; empty if there are no such."""
+    spelled: dict[str, list[int]] = {}
+    for place in np.flatnonzero(~sketch.known.missing):
+        spelled.setdefault(str(sketch.known.values[place]).casefold(), []).append(int(place))
+    counts = sketch.evidence.counts
+    several = [sorted(places, key=lambda place: -counts[place]) for places in spelled.values() if len(places) > 1]
+    if not several:
+        return ""
+    most = max(several, key=lambda places: counts[places[1]])
+    return " and ".join(f"{sketch.known.values[at]!r} ({counted(int(counts[at]), 'row')})" for at in most[:2])
 
 
 def _judge(sketch: Sketch) -> None:
@@ -158,13 +173,30 @@ def _judge_names(sketch: Sketch, distinct: int, rows: int) -> None:
         )
     elif distinct > _MOST_NAMES:
         sketch.leave_out(f"it has {distinct:,} names; a draft takes at most {_MOST_NAMES:,}")
-    elif distinct <= _MOST_CHOICES and counts.min() >= FEWEST_ROWS and rows >= _ROWS_A_CHOICE * distinct:
-        sketch.choices = tuple(sorted(texts))
+    else:
+        _join_by_case(sketch)
+        _list(sketch, pd.Series(counts).groupby(sketch.known.values[there]).sum(), rows)
+
+
+def _join_by_case(sketch: Sketch) -> None:
+    """Take names that differ by case alone for one, as people who fill in tables do."""
+    spelled = by_case(sketch)
+    if spelled:
+        sketch.found = as_names(sketch.evidence, lower=True)
+        sketch.doubts.append(
+            Doubt(6, f"{spelled} are taken for one name, as are others that differ by case; if not, drop `lower=True`")
+        )
+
+
+def _list(sketch: Sketch, names: pd.Series, rows: int) -> None:
+    """List few names as choices, and leave many to training; `names` has the rows of each."""
+    if len(names) <= _MOST_CHOICES and names.min() >= FEWEST_ROWS and rows >= _ROWS_A_CHOICE * len(names):
+        sketch.choices = tuple(sorted(names.index))
         sketch.doubts.append(Doubt(1, "another name is refused; if there are more, take `choices` away"))
     else:
         sketch.unseen = Unseen.WARN
-        if distinct > rows / 2:
-            sketch.doubts.append(Doubt(2, f"it has {distinct:,} names in {rows:,} rows, which teach little"))
+        if len(names) > rows / 2:
+            sketch.doubts.append(Doubt(2, f"it has {len(names):,} names in {rows:,} rows, which teach little"))
 
 
 def _quoted(text: str) -> str:

@@ -15,8 +15,12 @@ _TELLS = 0.999
 _FEWEST = 30
 _FEWEST_TIMES = 50
 _FEWEST_A_NAME = 5
-_TIME = re.compile(r"(^|_)(date|time|timestamp|datetime|day|created|ordered|sold|recorded|observed|at|when)(_|$)")
-_PERSONAL = re.compile(r"birth|born|dob|death|died|founded|built|hired|opened|expir|due|until|end")
+_NEARLY = 0.95
+_PERSONAL = re.compile(
+    r"birth|born|dob|death|died|founded|built|hired|opened|expir|due|until|(^|_)end"
+    r"|geburt|geboren|gestorben|gegrundet|gebaut|zulassung|eingestellt|eroffn|ablauf|gultig|fallig|(^|_)bis(_|$)"
+)
+"""What dates are called that are no times of the rows, in English and German."""
 
 
 def leave_out_copies(sketches: Sequence[Sketch]) -> None:
@@ -127,27 +131,30 @@ def order_by_time(sketches: Sequence[Sketch], target: Sketch) -> str:
         for sketch in sketches
         if sketch.role is Role.FEATURE and not sketch.left_out and sketch.known.kind in (Kind.DATE, Kind.TIMESTAMP)
     ]
+    dated = [sketch for sketch in dated if not _PERSONAL.search(sketch.name)]
     for sketch in dated:
-        if not _PERSONAL.search(sketch.name) and _orders(sketch, target):
+        if how := _orders(sketch, target):
             sketch.role = Role.TIME
-            sketch.reasons.append("the rows are in its order, so that the newest are the test")
+            sketch.reasons.append(f"the rows are {how} its order, so that the newest are the test")
             sketch.doubts.append(Doubt(7, "the rows are split by it; if it is no order of events, drop its role"))
             return f"by {sketch.name}, the newest rows are the test"
     for sketch in dated:
-        if _TIME.search(sketch.name) and not _PERSONAL.search(sketch.name):
-            sketch.doubts.append(
-                Doubt(6, "the split is random; if later rows are to be predicted, it has `role=Role.TIME`")
-            )
+        sketch.doubts.append(
+            Doubt(6, "the split is random; if later rows are to be predicted, it has `role=Role.TIME`")
+        )
     return "at random"
 
 
-def _orders(sketch: Sketch, target: Sketch) -> bool:
-    """Whether the rows stand in the order of a date, in either direction, and it has days enough to split by."""
+def _orders(sketch: Sketch, target: Sketch) -> str:
+    """How rows stand in the order of a date, in either direction, if it has days enough to split by; empty if not."""
     if sketch.missing().any():
-        return False
+        return ""
     times = sketch.by_row()[~target.missing()]
-    if len(np.unique(times)) < _FEWEST_TIMES:
-        return False
+    moments, ties = np.unique(times, return_counts=True)
+    if len(moments) < _FEWEST_TIMES or ties.max() >= len(times) / 10:
+        return ""
     steps = np.diff(times.astype("datetime64[s]").astype(np.int64))
-    _, ties = np.unique(times, return_counts=True)
-    return bool(max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.99) and ties.max() < len(times) / 10
+    if max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.99:
+        return "in"
+    ranks = pd.Series(times).rank().to_numpy()
+    return "nearly in" if abs(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1]) >= _NEARLY else ""

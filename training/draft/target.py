@@ -106,22 +106,10 @@ def _decide(target: Sketch, distinct: int) -> None:
             Doubt(7, f"its {distinct} values are taken for labels; if they count something, it is a number")
         )
     target.found = columns.as_names(target.evidence)
-    if _differ_by_case(target):
+    if spelled := columns.by_case(target):
         target.found = columns.as_names(target.evidence, lower=True)
+        target.doubts.append(Doubt(7, f"{spelled} are taken for one class, as are others that differ by case"))
     _classify(target)
-
-
-def _differ_by_case(target: Sketch) -> bool:
-    """Whether some of the labels are others in other letters, which is said."""
-    written: dict[str, str] = {}
-    for label in sorted(map(str, target.known.values[~target.known.missing])):
-        other = written.setdefault(label.casefold(), label)
-        if other != label:
-            target.doubts.append(
-                Doubt(7, f"{other!r} and {label!r} are taken for one class, as are others that differ by case at most")
-            )
-            return True
-    return False
 
 
 def _has_names(target: Sketch) -> bool:

@@ -8,19 +8,25 @@ from model import bundle, standing
 from model.metrics import CrossValidation, Metrics, Score
 from model.standing import HEADS
 from problems.base import Problem
-from training.workspace import Workspace, read_json
+from training.workspace import Workspace, counted, read_json
 from validation.errors import StoreError
 
-_MOST_REASONS = 3
+_MOST_REASONS = 2
 _MANY_TURNED = 0.3
 _MOST_OF_ALL, _MUCH_NOISE, _FEW_MISSES = 0.9, 0.2, 10
 
 
-def main(problem: Problem, workspace: Workspace | None = None) -> None:
-    """Print what the last evaluation found and, if it judged another model than is served, the figures of that one."""
+def main(problem: Problem, workspace: Workspace | None = None, *, decided: bool = False) -> None:
+    """Print what the last evaluation found and, if it judged another model than is served, the figures of that one.
+
+    Args:
+        problem: whose model it is.
+        workspace: where the results lie.
+        decided: whether this run has said already why the model was promoted or refused.
+    """
     workspace = workspace or Workspace(problem.name)
     metrics = read(workspace)
-    print("\n".join([table(metrics), *_served(workspace, metrics.version)]))
+    print("\n".join([table(metrics), *_served(workspace, metrics.version, decided)]))
 
 
 def read(workspace: Workspace) -> Metrics:
@@ -31,7 +37,7 @@ def read(workspace: Workspace) -> Metrics:
         raise StoreError(f"{workspace.metrics} is not what this code writes ({error}); run `make train`.") from error
 
 
-def _served(workspace: Workspace, judged: str) -> list[str]:
+def _served(workspace: Workspace, judged: str, decided: bool) -> list[str]:
     """Lines on the served model if it is not the one that was judged; else none."""
     if not workspace.registered.exists() or not workspace.packaged.exists():
         return []
@@ -40,11 +46,13 @@ def _served(workspace: Workspace, judged: str) -> list[str]:
         return []
     number = f"Version {receipt['registry_version']}"
     if receipt["promoted"]:
-        fate = f"{number}, which the table is about, is not served any more"
+        fate = [f"{number}, which the table is about, is not served any more."]
+    elif decided:
+        fate = [f"{number}, which the table is about, was REFUSED; the lines of `register:` above say why."]
     else:
-        fate = f"{number}, which the table is about, was REFUSED: "
-        fate += told(receipt["reasons"], workspace.problem, receipt["registry_version"])
-    return [f"{fate}.", f"What is served is {tag}, on the test rows of its own table:", table(_metrics(tag))]
+        why, *then = told(receipt["reasons"], workspace.problem, receipt["registry_version"], receipt["champion"])
+        fate = [f"{number}, which the table is about, was REFUSED: {why}", *(f"  {line}" for line in then)]
+    return [*fate, f"What is served is {tag}, on the test rows of its own table:", table(_metrics(tag))]
 
 
 def _metrics(tag: str) -> Metrics:
@@ -62,11 +70,22 @@ def _metrics(tag: str) -> Metrics:
     return metrics
 
 
-def told(reasons: list[str], problem: str, version: object) -> str:
-    """Reasons as one line: the first few, and the command that shows all of them."""
+def told(reasons: list[str], problem: str, version: str, serving: str) -> list[str]:
+    """A decision in a few lines: the first reasons, where to find the others, and how to overrule a refusal.
+
+    Args:
+        reasons: of the decision.
+        problem: whose model it is.
+        version: what was promoted or refused.
+        serving: the version that goes on serving; empty where this one was promoted, or there is none.
+    """
     more = len(reasons) - _MOST_REASONS
-    rest = f"; and {more} more, see `python -m training registry show {problem} {version}`" if more > 0 else ""
-    return "; ".join(reasons[:_MOST_REASONS]) + rest
+    rest = f"and {counted(more, 'more reason')}: `python -m training registry show {problem} {version}`"
+    by_hand = (
+        f"version {serving} goes on serving; to have version {version} served all the same: "
+        f"`python -m training registry promote {problem} {version}`"
+    )
+    return [*reasons[:_MOST_REASONS], *([rest] if more > 0 else []), *([by_hand] if serving else [])]
 
 
 def table(metrics: Metrics) -> str:

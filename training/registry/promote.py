@@ -22,8 +22,6 @@ from validation.errors import StoreError
 _MOST_BREAKING = 5
 _MOST_MOVED = 0.1
 """The share of rows that may change their class with the bounds of a target that is cut into bins."""
-_UNNUMBERED = "VERSION"
-"""Stands for the number of a version that is not registered yet."""
 
 
 class PromoteParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,11 +57,6 @@ class Decision(msgspec.Struct, frozen=True):
     best: str | None = None
     above_best: float = 1.0
 
-    def numbered(self, problem: str, version: str) -> "Decision":
-        """The same with the version's number in the commands that it names, once it has one."""
-        named = [reason.replace(f" {problem} {_UNNUMBERED}`", f" {problem} {version}`") for reason in self.reasons]
-        return msgspec.structs.replace(self, reasons=named)
-
 
 def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None, best: Best | None = None) -> Decision:
     """Compare what was evaluated last with the champion, on the rows of its test split.
@@ -74,23 +67,29 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
         current: the champion, if there is one.
         best: the best champion so far, if that is another.
     """
-    by_hand = f"`python -m training registry promote {problem.name} {_UNNUMBERED}` promotes it all the same"
     if current is None:
         return _first(report.read(workspace))
-    params = workspace.params("promote", PromoteParams)
     holdout = Holdout(problem, workspace)
+    decision = _against(holdout, current, best, workspace.params("promote", PromoteParams))
+    if decision.promoted:
+        return decision
+    return msgspec.structs.replace(decision, reasons=[*holdout.changed_since(current), *decision.reasons])
+
+
+def _against(holdout: Holdout, current: ModelVersion, best: Best | None, params: PromoteParams) -> Decision:
+    """The decision where there is a champion."""
     try:
         rival = holdout.hear(current)
     except StoreError as error:
-        return Decision(False, [f"it cannot be compared with the champion: {error}; {by_hand}"])
+        return Decision(False, [f"it cannot be compared with the champion: {error}"])
     best = best or Best(rival.number)
-    reasons = _objections(holdout, rival, params, by_hand)
+    reasons = _objections(holdout, rival, params)
     both = _comparable(holdout, rival)
     if too_few := _too_few(holdout, both, rival, params):
-        return Decision(False, [*reasons, f"{too_few}; {by_hand}"], rival.number)
+        return Decision(False, [*reasons, too_few], rival.number)
     reasons += _useless(holdout, params)
     new, old = holdout.losses(holdout.model, both), holdout.losses(rival.values, both, rival.actual)
-    reasons += refusals(problem.contract, holdout.test[both], new, old, holdout.loss, params)
+    reasons += refusals(holdout.contract, holdout.test[both], new, old, holdout.loss, params)
     times, worse = _above_best(holdout, both, ratio(new, old), best, params)
     reasons += worse
     if reasons:
@@ -100,17 +99,17 @@ def decide(problem: Problem, workspace: Workspace, current: ModelVersion | None,
     return Decision(True, reasons, rival.number, *((best.number, times) if times > 1 else ()))
 
 
-def _objections(holdout: Holdout, rival: Rival, params: PromoteParams, by_hand: str) -> list[str]:
+def _objections(holdout: Holdout, rival: Rival, params: PromoteParams) -> list[str]:
     """Objections to a challenger apart from its loss: the callers and the rows that it would refuse."""
     reasons = []
     if rival.breaking:
         more = ", …" * (len(rival.breaking) > _MOST_BREAKING)
         broken = "; ".join(rival.breaking[:_MOST_BREAKING]) + more
-        reasons.append(f"it would break callers of version {rival.number}: {broken}. If they know, {by_hand}")
+        reasons.append(f"it would break callers of version {rival.number}: {broken}")
     if rival.moved > _MOST_MOVED:
         reasons.append(
             f"its classes mean other numbers: {rival.moved:.0%} of the test rows are of another class by the bounds of "
-            f"version {rival.number}. If callers know, {by_hand}"
+            f"version {rival.number}"
         )
     refused = int((~holdout.answers & rival.answers).sum())
     if refused > params.tolerance * len(holdout.test):

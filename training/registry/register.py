@@ -72,12 +72,14 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
         decision = _decide(client, problem, workspace, current, version)
         if version is None:
             version = _register(problem, workspace, manifest, tags, decision)
-        decision = decision.numbered(problem.name, str(version.version))
         _record(client, version, decision)
         told.tell(client, problem, workspace, version, decision)
         verdict = "champion" if decision.promoted else "refused"
-        why = report.told(decision.reasons, problem.name, version.version)
+        goes_on = "" if decision.promoted or current is None else str(current.version)
+        why, *then = report.told(decision.reasons, problem.name, str(version.version), goes_on)
         say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
+        for line in then:
+            say("register", f"  {line}")
     aliases.renew_challenger(client, problem.name)
     source = read_json(workspace.source)
     serving = version if decision.promoted else champion.current(client, problem.name)
@@ -106,10 +108,7 @@ def _decide(
     version: ModelVersion | None,
 ) -> Decision:
     if version is not None and version.tags.get(champion.WITHDRAWN_TAG):
-        reason = (
-            f"it was withdrawn; `python -m training registry promote {problem.name} {version.version}` brings it back"
-        )
-        return Decision(False, [reason], str(current.version) if current else None)
+        return Decision(False, ["it was withdrawn"], str(current.version) if current else None)
     record = champion.best(client, current) if current is not None else champion.Best("")
     same = current is not None and current.tags.get(VERSION_TAG) == bundle.read(workspace.bundle).manifest.version
     if current is not None and same and not champion.has_files(current):

@@ -57,7 +57,7 @@ class Holdout:
         self.answers = evaluated[metrics.ACTUAL].notna()
         self._manifest = read_json(workspace.bundle / bundle.MANIFEST)
         self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
-        self._contract = problem.contract
+        self.contract = problem.contract
         self.labelled = bool(labelled.of(self.test).any())
 
     def losses(self, values: np.ndarray, where: pd.Series, actual: np.ndarray | None = None) -> np.ndarray:
@@ -83,7 +83,7 @@ class Holdout:
 
     def _by_bounds_of(self, manifest: dict[str, Any]) -> np.ndarray:
         """The encoded targets of the test rows by the bounds of another version, shape (rows,)."""
-        bounds, target = manifest["fitted"].get("bounds"), self._contract.target
+        bounds, target = manifest["fitted"].get("bounds"), self.contract.target
         if not bounds or target.bins is None:
             return self._actual
         return classes.Classes(target, tuple(target.bins.labels), tuple(bounds)).encode(self.test)
@@ -95,7 +95,7 @@ class Holdout:
             StoreError: it cannot be compared; the message says why, after "version N".
         """
         number = str(version.version)
-        rows = (row for _, part in tables.in_parts(self._contract, self.test) for row in part)
+        rows = (row for _, part in tables.in_parts(self.contract, self.test) for row in part)
         with champion.fetched(version) as model:
             manifest, learned = model.manifest(), model.learned()
             if learned is None:
@@ -115,6 +115,16 @@ class Holdout:
             compatibility.breaking(manifest, self._manifest),
             compatibility.forgotten(manifest, self._manifest),
         )
+
+    def changed_since(self, version: ModelVersion) -> list[str]:
+        """How the contract changed since a registered version, in a sentence; none where it did not or nobody knows."""
+        try:
+            with champion.fetched(version) as model:
+                before = model.manifest()["contract"]
+        except StoreError:
+            return []
+        changes = compatibility.changed(before, self._manifest["contract"])
+        return [f"the contract changed since version {version.version} ({changes})"] if changes else []
 
     def _other(self, manifest: dict[str, Any]) -> str:
         """What classes another version has, if it has other ones."""

@@ -89,7 +89,7 @@ def of_version(problem: Problem, workspace: Workspace, run: Run, decision: Decis
     source = read_json(workspace.source)
     parts = [
         f"# {text(problem.title)}, version {number}",
-        *_verdict(metrics, decision, number),
+        *_verdict(problem, metrics, decision, number),
         _what(problem, manifest),
         *_quality(metrics),
         "## Data and gates",
@@ -135,11 +135,13 @@ def _ends(name: str, score: Score) -> Iterator[tuple[str, float]]:
     return ((key, value) for key, value in values if value is not None)
 
 
-def _verdict(metrics: Metrics, decision: Decision, number: str) -> Iterator[str]:
+def _verdict(problem: Problem, metrics: Metrics, decision: Decision, number: str) -> Iterator[str]:
     compared = f", compared with version {decision.compared_with}" if decision.compared_with else ""
     fate = "**Promoted to champion**" if decision.promoted else "**Refused**"
     yield f"{fate} when it was registered{compared}; the aliases say what has become of it since."
     yield "\n".join(f"- {text(reason)}" for reason in decision.reasons) or f"- version {number} has no stated reason"
+    if not decision.promoted:
+        yield f"To have it served all the same: `python -m training registry promote {problem.name} {number}`."
 
 
 def _what(problem: Problem, manifest: Manifest) -> str:

@@ -88,10 +88,21 @@ def test_what_no_table_writes_is_refused_by_its_place(client: httpx.Client, row:
     document = problem(client.post(f"{PREDICT}?raw=true", json={"instances": rows}), 422)
     assert {error["row"] for error in document["errors"]} == {1, 2, 3, 4}
     assert {error["column"] for error in document["errors"] if error["row"] in (2, 3)} == {"duration_hours", "date"}
+    doubled = problem(client.post(f"{PREDICT}?raw=true", json={"instances": [RAW, {**RAW, " time": 2}]}), 422)
+    [error] = doubled["errors"]
+    assert (error["row"], error["column"]) == (1, None)
+    assert error["message"] == "'time' and ' time' are one header; send one of the two cells"
     tensors = {"inputs": [{"name": "origin", "shape": [1], "datatype": "BYTES", "data": ["x"]}]}
     answer = client.post("/v2/models/flights/infer?raw=true", json=tensors)
     assert answer.status_code == 400
     assert "Tensors are columns of the contract" in answer.json()["detail"]
+
+
+def test_a_text_of_the_raw_table_is_told_from_one_that_is_none(client: httpx.Client, row: dict[str, Any]) -> None:
+    rows = [{**row, "date": text} for text in ("05/12/2023", "31/31/2023")]
+    raw, none = problem(client.post(PREDICT, json={"instances": rows}), 422)["errors"]
+    assert raw["message"].endswith('; send "2023-05-12", or rows as the raw table writes them with ?raw=true')
+    assert none["message"].endswith("; dates are written YYYY-MM-DD")
 
 
 def test_raw_rows_have_the_limits_of_others(client: httpx.Client) -> None:

@@ -127,7 +127,7 @@ def test_a_table_with_something_odd_comes_to_its_split(here: Path, content: byte
 def test_labels_that_differ_by_case_are_one_class(here: Path) -> None:
     text, problem, path = drafted({"x": X, "y": ["Red", "RED", "blue", "?"] * 75}, "y")
     assert problem.contract.target.choices == ("red", "blue")
-    assert "'RED' and 'Red' are taken for one class" in text
+    assert "'Red' (75 rows) and 'RED' (75 rows) are taken for one class, as are others that differ by case" in text
     source.main(problem, str(path))
     for stage in (ingest, clean, split):
         stage.main(problem)

@@ -171,6 +171,19 @@ def test_few_names_are_choices_and_many_are_learned(here: Path) -> None:
     assert column(problem, "rare").example in ("a", "b")  # and no name of a single row
 
 
+def test_names_that_differ_by_case_are_one_and_a_doubt(here: Path) -> None:
+    states = ["neu", "Neu", "wie neu", "WIE NEU", "wie neu", "WIE NEU", "weiß", "Weiss", "k.A."] * 25
+    found, problem, table = drafted({"zustand": states, "modell": [f"Typ {place % 40}" for place in range(225)]})
+    said = " ".join(found.replace("# ", "").split())
+    assert "'wie neu' (50 rows) and 'WIE NEU' (50 rows) are taken for one name, as are others that differ by" in said
+    assert "if not, drop `lower=True`" in said
+    assert column(problem, "zustand").choices == ("k.a.", "neu", "weiss", "wie neu")
+    assert column(problem, "modell").parse is None
+    cells = ingest.read(table, problem.contract)["zustand"]
+    assert set(cells) == {"k.a.", "neu", "weiss", "wie neu"}
+    assert found.count("lower=True") == 2
+
+
 def test_a_column_of_very_many_names_is_left_out(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "_MOST_NAMES", 90)
     found, _, _ = drafted({"x": [*range(100)] * 2, "many": [f"name {place % 100}" for place in range(200)]})

@@ -57,6 +57,9 @@ def test_a_column_that_says_much_is_none(here: Path) -> None:
         ("sold", lambda days: days, Role.TIME),
         ("sold", lambda days: days[::-1], Role.TIME),
         ("date_of_birth", lambda days: days, Role.FEATURE),
+        ("verkaufsdatum", lambda days: days + CHANCE.integers(-20, 21, 400), Role.TIME),
+        ("verkaufsdatum", CHANCE.permutation, Role.FEATURE),
+        ("geburtsdatum", lambda days: days, Role.FEATURE),
         ("sold", CHANCE.permutation, Role.FEATURE),
         ("sold", lambda days: np.where(np.arange(400) == 7, "", days.astype(str)), Role.FEATURE),
         ("sold", lambda days: np.sort(CHANCE.choice(days[:20], 400)), Role.FEATURE),
@@ -66,4 +69,4 @@ def test_the_time_column(here: Path, header: str, change: Callable[[Any], Any], 
     found, problem, _ = drafted({"x": CHANCE.normal(size=400), header: change(DAYS).astype(str)})
     assert column(problem, header).role is role
     shuffled = "the split is random; if later rows are to be predicted, it has `role=Role.TIME`"
-    assert (shuffled in found) == (role is Role.FEATURE and header == "sold")
+    assert (shuffled in found) == (role is Role.FEATURE and header in ("sold", "verkaufsdatum"))

@@ -72,21 +72,30 @@ def test_a_challenger_is_not_compared_on_rows_that_the_champion_learned_from_or_
     write_json(PLACE.bundle / bundle.MANIFEST, manifest)
     decision = decided(flights)
     assert not decision.promoted
-    broken, few = decision.reasons
-    assert broken.startswith("it would break callers of version 1: 'seats' is required there. If they know, `python -m")
-    assert few.startswith(
+    assert decision.reasons == [
+        "the contract changed since version 1 (added: seats)",
+        "it would break callers of version 1: 'seats' is required there",
         "only 80 of 420 test rows say whether it is better than version 1, and 100 should: that version learned from "
-        "300 of them and refuses 40, this one refuses 0; `python -m training registry promote flights VERSION`"
-    )
+        "300 of them and refuses 40, this one refuses 0",
+    ]
 
 
 def test_a_champion_that_says_nothing_of_what_it_learned_from_stays(project: Project, flights: Problem) -> None:
     [record] = (project.folder / "stores/mlflow/artifacts").rglob(champion.LEARNED)
     kept = record.rename(record.with_suffix(".kept"))
     decision = decided(flights)
+    manifest = read_json(PLACE.bundle / bundle.MANIFEST)
+    agency = next(column for column in manifest["contract"] if column["name"] == "agency")
+    agency["role"] = "forbidden"
+    write_json(PLACE.bundle / bundle.MANIFEST, manifest)
+    corrected = decided(flights)
     kept.rename(record)
     assert not decision.promoted
     assert "version 1 has no record of the rows that it learned from" in decision.reasons[0]
+    assert corrected.reasons == [
+        "the contract changed since version 1 (changed: agency (feature → forbidden))",
+        *decision.reasons,
+    ]
 
 
 VALUES = Regression(coverage=0.9, width=1.0, factors={}, trend=None, low=None, high=None)
