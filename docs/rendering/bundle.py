@@ -9,7 +9,7 @@ from docs.rendering.docstrings import attributes, kind, summary, table
 from model import bundle, formats
 from model.bundle import Golden, Lineage, Manifest
 from model.features import Fitted
-from model.metrics import Metrics
+from model.metrics import Fork, Group, Metrics, Similar, Tie
 from model.reference import Names, Numbers, Reference
 
 _HEAD = """# The bundle's format
@@ -18,7 +18,7 @@ A bundle is a folder, and all that leaves training. [Why it proves itself](../de
 and [why it carries its contract](../decisions/0021-a-bundle-carries-its-contract.md) have the reasons. A member of
 the manifest that is none of these is refused.
 """
-_STRUCTS = (Manifest, Lineage, Fitted, Metrics, Golden, Reference, Numbers, Names)
+_STRUCTS = (Manifest, Lineage, Fitted, Metrics, Similar, Fork, Group, Tie, Golden, Reference, Numbers, Names)
 
 
 def page() -> str:
