@@ -27,7 +27,10 @@ from validation.values import written
 
 MOST_BYTES = 16_000
 """No more of JSON than this; a tree of fewer groups is taken where names are long."""
-_MOST_GROUPS, _MOST_FORKS_DEEP, _LEAST_SHARE = (64, 32, 16, 8, 4, 2), 7, 0.005
+_MOST_GROUPS, _MOST_FORKS_DEEP = (64, 32, 16, 8, 4, 2), 7
+_LEAST_SHARE, _LEAST_ROWS, _LEAST_OF_FEW = 0.01, 50, 0.05
+"""A group has a hundredth of the rows and 50 of them, or of fewer than 1,000 rows a twentieth: the tree looks for
+groups of one class, and finds small ones by chance."""
 _MOST_ROWS, _MOST_CELLS = 50_000, 2_000_000
 """The tree is grown on a sample of the rows; all of them are counted."""
 _CUTS, _NAMES = 32, 16
@@ -95,7 +98,9 @@ def _grown(
     tree = kind(
         max_leaf_nodes=most,
         max_depth=_MOST_FORKS_DEEP,
-        min_samples_leaf=max(binned.FEWEST, math.ceil(_LEAST_SHARE * len(some))),
+        min_samples_leaf=math.ceil(
+            max(binned.FEWEST, _LEAST_SHARE * len(some), min(_LEAST_ROWS, _LEAST_OF_FEW * len(some)))
+        ),
         random_state=0,
     )
     return tree.fit(read[some], learned[some])
