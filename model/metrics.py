@@ -144,6 +144,63 @@ class Importance(msgspec.Struct, frozen=True):
     columns: dict[str, float]
 
 
+class Fork(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A question about one column of a row: where it goes on from here.
+
+    Without `below` and without `names` it asks only whether the value is missing.
+
+    Attributes:
+        column: which.
+        yes, no: the place of the next fork; of a group, -1 minus its place.
+        below: yes where the number or the time, as requests carry it, is below this.
+        names: yes where the name is one of these, of flags "true" or "false".
+        missing: whether a missing value is a yes.
+    """
+
+    column: str
+    yes: int
+    no: int
+    below: float | str | None = None
+    names: list[str] = []
+    missing: bool = False
+
+
+class Group(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rows to which the same forks lead, and what became of them.
+
+    Attributes:
+        rows: how many, 20 at least.
+        low, middle, high: of a regression, about the 10th, 50th and 90th percentile of the target: the mean of the
+            five values there, to three significant digits.
+        classes: of a classification, how many rows are of each class; without those of which there are none.
+    """
+
+    rows: int
+    low: float | None = None
+    middle: float | None = None
+    high: float | None = None
+    classes: dict[str, int] = {}
+
+
+class Similar(msgspec.Struct, frozen=True):
+    """Groups of rows that are not of the test split, by a small decision tree on the caller's columns.
+
+    `forks` begins with the one at which every row starts.
+    """
+
+    forks: list[Fork]
+    groups: list[Group]
+
+
+class Tie(msgspec.Struct, frozen=True):
+    """Two inputs of which one nearly tells the other: a measure's size from -1 to 1 (Cramér's V: from 0), its name."""
+
+    one: str
+    other: str
+    size: float
+    measure: str
+
+
 class CrossValidation(msgspec.Struct, frozen=True):
     """Scores of all judged rows, and the ROC AUC of each fold; `in_time` is the column by which folds follow."""
 
@@ -174,6 +231,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         suspicions: what a person should look into, a sentence each.
         examples: rows as requests carry them whose values go together, of different answers, the one in the middle
             first; each is the middle of a group of rows, and nobody's.
+        similar: groups of rows that are alike, and what became of them; None where rows are too few or too wide.
+        ties: inputs that nearly say the same, the strongest first.
         interval, decision, classes: of a regression, of two classes, and of several.
         sets: of a classification.
         reliability: how predictions agree with what was true; None where earlier code evaluated.
@@ -195,6 +254,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     duplicates: Duplicates = Duplicates()
     suspicions: list[str] = []
     examples: list[dict[str, Any]] = []
+    similar: Similar | None = None
+    ties: list[Tie] = []
     interval: Coverage | None = None
     decision: Decision | None = None
     classes: ClassReport | None = None

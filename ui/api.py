@@ -7,6 +7,7 @@ Nothing that is returned has a text under "path": Gradio's clients take an objec
 values of columns are in lists of "column" and "value".
 """
 
+import dataclasses
 import functools
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 from gradio.events import api as endpoint
 
-from ui import blocks, changes, explaining, goals, many, questions, texts, whatif
+from ui import blocks, changes, explaining, goals, many, questions, similar, texts, whatif
 from ui.described import Model, Row
 from ui.explaining import Story
 from ui.service import Refused, Service, ServiceError
@@ -92,13 +93,15 @@ class _Functions:
 
     @_told
     async def explain(self, row: dict[str, Any], label: str = "", model: str = "", version: str = "") -> dict[str, Any]:
-        """The explanation of a row with its sentence and its steps; of several classes, that of the class `label`."""
+        """The explanation of a row with its sentence, its steps and similar cases; of several classes, of `label`."""
         of = await self._opened(model, version)
         answers = await self._service.explain(of.place, [_row(row)], classes=_labels(of, label))
         explanation = explaining.of_class(answers.rows[0] or {}, label or None)
         story = explaining.why(of, row, explanation)
         said = {key: value for key, value in explanation.items() if key != "classes"}
-        return _headed(of, answers.version, said) | _steps(story) | {"sentence": explaining.sentence(of, story)}
+        cases = similar.find(of, row, explanation)
+        told = {"sentence": explaining.sentence(of, story), "similar": cases and dataclasses.asdict(cases)}
+        return _headed(of, answers.version, said) | _steps(story) | told
 
     @_told
     async def what_if(self, row: dict[str, Any], column: str, model: str = "", version: str = "") -> dict[str, Any]:

@@ -132,6 +132,16 @@ class Model(_Document):
         return (self.metrics or {}).get("examples") or []
 
     @property
+    def similar(self) -> dict[str, Any]:
+        """Forks and groups of training rows, see `ui.similar`; empty if the service does not publish any."""
+        return (self.metrics or {}).get("similar") or {}
+
+    @property
+    def ties(self) -> list[dict[str, Any]]:
+        """Pairs of columns that nearly say the same, see `ui.ties`."""
+        return (self.metrics or {}).get("ties") or []
+
+    @property
     def threshold(self) -> float | None:
         """The probability from which the last of two classes is predicted; None if there are no two."""
         threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")

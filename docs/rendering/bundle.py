@@ -9,7 +9,7 @@ from docs.rendering.docstrings import attributes, kind, summary, table
 from model import bundle, formats
 from model.bundle import Golden, Lineage, Manifest
 from model.features import Fitted
-from model.metrics import Decision, Metrics, ReliabilityBins, ThresholdCurve
+from model.metrics import Decision, Fork, Group, Metrics, ReliabilityBins, Similar, ThresholdCurve, Tie
 from model.reference import Names, Numbers, Reference
 
 _HEAD = """# The bundle's format
@@ -26,6 +26,10 @@ _STRUCTS = (
     Decision,
     ThresholdCurve,
     ReliabilityBins,
+    Similar,
+    Fork,
+    Group,
+    Tie,
     Golden,
     Reference,
     Numbers,

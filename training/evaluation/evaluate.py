@@ -15,7 +15,7 @@ from problems.base import Problem
 from training import digits
 from training.data import copies, tables
 from training.data.split import SPLITS, TEST, SplitParams
-from training.evaluation import examples, reference, slices, suspicions
+from training.evaluation import examples, pairs, reference, similar, slices, suspicions
 from training.evaluation.baselines import Baselines
 from training.evaluation.crossvalidate import cross_validate
 from training.learning import metrics, tasks
@@ -60,16 +60,16 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
         columns |= metrics.columns(name, values)
     table = pd.DataFrame(columns, index=test.index)
     tables.write(workspace.evaluation, table)
-    shares = workspace.params("split", SplitParams)
+    shares, moving = workspace.params("split", SplitParams), importance(predictor, test)
     evaluation = Metrics(
         **_judged(predictor, test, table, list(answers), params, stated),
         duplicates=_duplicates(task, silver),
         splits={name: int((split == name).sum()) for name in SPLITS},
         quarantined=len(pd.read_csv(workspace.quarantine, usecols=[0])),
         refused=int((split == TEST).sum()) - len(test),
-        importance=importance(predictor, test),
+        importance=moving,
         suspicions=suspicions.find(task, silver, split, shares),
-        examples=examples.find(predictor, other_rows),
+        **_of_other_rows(predictor, task, other_rows, moving),
         cross_validation=_folds(problem, workspace, shares, silver, params) if task.in_folds else None,
     )
     write_json(workspace.metrics, msgspec.to_builtins(evaluation))
@@ -132,6 +132,18 @@ def _judged(
         "beats_lookup": metrics.number(scores[MODEL][by]) < metrics.number(scores["lookup"][by]),
         "slices": judged_slices,
         **task.summary(outcome, table, scores[MODEL], weights),
+    }
+
+
+def _of_other_rows(
+    predictor: Predictor, task: tasks.Task[Any], rows: pd.DataFrame, moving: Importance
+) -> dict[str, Any]:
+    """The members of `Metrics` that are about the rows that are not of the test."""
+    contract = predictor.contract
+    return {
+        "examples": examples.find(predictor, rows),
+        "similar": similar.find(contract, rows, task.encode(rows), predictor.outcome.subjects),
+        "ties": pairs.strongest(contract, rows, list(moving.columns), pairs.TIED),
     }
 
 

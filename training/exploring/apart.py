@@ -8,8 +8,8 @@ import pandas as pd
 from model import psi
 from problems.base import Problem
 from training.data.split import SPLITS, TRAIN
-from training.evaluation import shifted
-from training.exploring import binned, relation
+from training.evaluation import binned, shifted
+from training.exploring import relation
 from training.exploring.relation import Level, Target
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from training.data import tables
-from training.exploring import binned, pictures, relation
-from training.exploring.binned import Bins
+from training.evaluation import binned
+from training.evaluation.binned import Bins
+from training.exploring import pictures, relation
 from training.exploring.looked import Looked
 from training.exploring.pictures import Picture
 from training.exploring.relation import Level, Target

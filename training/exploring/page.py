@@ -10,8 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from model import psi
+from model.metrics import Tie
 from training.draft import draft
-from training.exploring import apart, binned, columns, pairs, pictures, refused, relation, suspects
+from training.evaluation import binned, pairs
+from training.exploring import apart, columns, pictures, refused, relation, suspects
 from training.exploring.looked import Looked
 from training.learning.metrics import sample
 from training.workspace import counted
@@ -97,7 +99,7 @@ def _splits(looked: Looked) -> dict[str, Any]:
 def _findings(
     looked: Looked,
     portraits: list[columns.Portrait],
-    strong: list[pairs.Pair],
+    strong: list[Tie],
     drifts: list[apart.Drift],
     suspected: list[str],
 ) -> list[Finding]:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.exploring import binned
-from training.exploring.binned import Bins
+from training.evaluation import binned
+from training.evaluation.binned import Bins
 from training.exploring.relation import Level
 from validation.contract import Column
 

@@ -8,8 +8,9 @@ import pandas as pd
 from problems.base import Problem
 from training.data import classes
 from training.data.tables import target as target_of
-from training.exploring import binned
-from training.exploring.binned import Bins
+from training.evaluation import binned
+from training.evaluation.binned import Bins
+from training.evaluation.pairs import cramer
 from validation.errors import TableError
 
 _95_PERCENT = 1.96
@@ -127,25 +128,3 @@ def told(found: Target, bins: Bins) -> float:
     means = np.bincount(places, values)[used] / counts[used]
     within = max(whole - float((counts[used] * (means - values.mean()) ** 2).sum()), 0.0)
     return max(1 - within / (rows - int(used.sum())) * (rows - 1) / whole, 0.0)
-
-
-def cramer(one: np.ndarray, other: np.ndarray) -> float:
-    """Cramér's V of two columns of codes, from 0 to 1, without what chance adds.
-
-    The correction is Bergsma's, "A bias-correction for Cramér's V and Tschuprow's T", 2013.
-
-    Args:
-        one: the code of each row, from 0; shape (rows,).
-        other: the same of the other column.
-    """
-    width = int(other.max()) + 1
-    table = np.bincount(one * width + other, minlength=(int(one.max()) + 1) * width).reshape(-1, width)
-    table = table[table.any(axis=1)][:, table.any(axis=0)]
-    rows, (down, across) = table.sum(), table.shape
-    if min(down, across) < 2 or rows < 2:
-        return 0.0
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / rows
-    phi = float(((table - expected) ** 2 / expected).sum()) / rows
-    corrected = max(phi - (down - 1) * (across - 1) / (rows - 1), 0.0)
-    fewest = min(down - (down - 1) ** 2 / (rows - 1), across - (across - 1) ** 2 / (rows - 1)) - 1
-    return min(float((corrected / fewest) ** 0.5), 1.0) if fewest > 0 else 0.0

@@ -103,8 +103,8 @@ def _quantiles(values: np.ndarray, real: bool) -> list[float]:
         return []
     quantiles: list[float] = np.quantile(values, np.linspace(0, 1, QUANTILES)).tolist()
     if not real:
-        quantiles[0] = min(privacy.end(values, LEAST), quantiles[1])
-        quantiles[-1] = max(privacy.end(values, GREATEST), quantiles[-2])
+        quantiles[0] = min(privacy.several(values, LEAST), quantiles[1])
+        quantiles[-1] = max(privacy.several(values, GREATEST), quantiles[-2])
     return quantiles
 
 

@@ -18,14 +18,14 @@ class PrivacyParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     real_rows: bool = False
 
 
-def end(values: np.ndarray, places: slice) -> float:
-    """The mean of some of the least or the greatest values, which reveals none of them.
+def several(values: np.ndarray, places: slice) -> float:
+    """The mean of some values that follow each other, which reveals none of them.
 
     Statistical agencies call it microaggregation (Hundepool et al., "Statistical Disclosure Control", 2012).
 
     Args:
         values: sorted, shape (rows,), one at least.
-        places: of the least `SEVERAL`, or of the greatest.
+        places: of `SEVERAL` of them, such as the `LEAST` or the `GREATEST`.
     """
     few = values[places].tolist()
     mean = math.fsum(value / len(few) for value in few)  # their sum may be beyond the largest float

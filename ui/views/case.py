@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ui import classes, explaining, texts
+from ui import classes, explaining, similar, texts
 from ui.charts import Axis
 from ui.described import Model, Row
 from ui.explaining import Story
@@ -23,8 +23,25 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
         row=described(model, row),
         said={"warnings": None, **explanation},
         sentence=explaining.sentence(model, story),
+        cases=_cases(model, row, explanation),
         **waterfall(model, story),
     )
+
+
+def _cases(model: Model, row: Row, answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values for the template of similar cases; None where there are none."""
+    found = similar.find(model, row, answer)
+    if found is None:
+        return None
+    if "probabilities" not in answer:
+        reached = (found.low, found.high, answer["prediction"])
+        return {"found": found, "axis": Axis.over([number for number in reached if number is not None])}
+    said = answer["probabilities"]
+    shares = {label: found.classes.get(label, 0) / found.rows for label in said}
+    labels = list(said)
+    if len(labels) > classes.MOST_SHOWN:
+        labels.sort(key=lambda label: -max(said[label], shares[label]))
+    return {"found": found, "classes": [(each, shares[each], said[each]) for each in labels[: classes.MOST_SHOWN]]}
 
 
 def compare(

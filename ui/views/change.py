@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ui import changes, goals, lines, texts
+from ui import changes, goals, lines, texts, ties
 from ui.described import Model, Row
 from ui.views.base import filled
 
@@ -32,7 +32,8 @@ def way(model: Model, row: Row, change: changes.Change, number: int) -> str:
         before, after = (texts.of_column(column, value) for value in (now, move.value))
         between = texts.percent(move.cost) if lines.curved(column) and now is not None and move.cost < 1 else ""
         moves.append((column.title, before, after, between))
-    return filled("way", model=model, said=change.answer, moves=moves, number=number, columns=_NUMBERS[len(moves)])
+    tied, columns = ties.sentences(model, change.columns), _NUMBERS[len(moves)]
+    return filled("way", model=model, said=change.answer, moves=moves, number=number, columns=columns, ties=tied)
 
 
 def _in_words(model: Model, goal: goals.Goal) -> str:

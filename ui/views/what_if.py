@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ui import explaining, lines, texts, whatif
+from ui import explaining, lines, texts, ties, whatif
 from ui.charts import bars_axis, curve_axes
 from ui.described import Column, Model, Row
 from ui.explaining import Scale
@@ -51,7 +51,7 @@ def one(model: Model, column: Column, row: Row, points: Sequence[whatif.Point]) 
     shown = explaining.scale(model, now or good[0].answer or {})
     usual = _usual(point.answer for point in good)
     outcomes = [_of_point(model, column, point, shown, row, usual) for point in good]
-    values = {**_common(model, shown, now), "column": column, "looked_at": _looked_at(model, column)}
+    values = {**_common(model, (column,), shown, now), "column": column, "looked_at": _looked_at(model, column)}
     on_line = [outcome for outcome in outcomes if not outcome.missing]
     if not lines.curved(column) or not on_line:
         return filled("bars", outcomes=outcomes, axis=bars_axis(outcomes), **values)
@@ -98,15 +98,16 @@ def two(
         ],
         low=min(values),
         width=(max(values) - min(values)) or 1.0,
-        **_common(model, shown, now),
+        **_common(model, columns, shown, now),
     )
 
 
-def _common(model: Model, shown: Scale, now: Mapping[str, Any]) -> dict[str, Any]:
-    """What all of these views say: of what they are, and what the service warns of at the row as it is."""
+def _common(model: Model, varied: Sequence[Column], shown: Scale, now: Mapping[str, Any]) -> dict[str, Any]:
+    """What all of these views say: of what they are, of what the service warns at the row as it is, and ties."""
     predicted = shown.of is not None and now.get("prediction") == shown.of
     said = {"warnings": now.get("warnings") or []}
-    return {"scale": shown, "target": model.target, "predicted": predicted, "said": said}
+    tied = ties.sentences(model, [column.name for column in varied])
+    return {"scale": shown, "target": model.target, "predicted": predicted, "said": said, "ties": tied}
 
 
 def _usual(answers: Iterable[Mapping[str, Any] | None]) -> frozenset[str]:

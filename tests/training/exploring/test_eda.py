@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.project import ROOT
 from training.__main__ import main
-from training.exploring import binned, eda, looked, page
+from training.evaluation import binned
+from training.exploring import eda, looked, page
 from validation.contract import Column, Kind
 
 ROWS = 400
