@@ -106,7 +106,7 @@ def _common(model: Model, shown: Scale, now: Mapping[str, Any]) -> dict[str, Any
     """What all of these views say: of what they are, and what the service warns of at the row as it is."""
     predicted = shown.of is not None and now.get("prediction") == shown.of
     said = {"warnings": now.get("warnings") or []}
-    return {"scale": shown, "target": model.target, "predicted": predicted, "said": said}
+    return {"model": model, "scale": shown, "target": model.target, "predicted": predicted, "said": said}
 
 
 def _usual(answers: Iterable[Mapping[str, Any] | None]) -> frozenset[str]:
