@@ -120,8 +120,11 @@ class Column:
 
     @property
     def title(self) -> str:
-        """What people call it: its header where the name is the same in small letters a to z, or else the name."""
-        written = self.source if snake(self.source, "") == self.name else self.name
+        """What people call it: its header where the name is that in small letters a to z, or else the name.
+
+        A header of words without blanks between them, "TechSupport", is read more easily as the name.
+        """
+        written = self.source if snake(self.source.lower(), "") == self.name else self.name
         return written.replace("_", " ")
 
     def _distinct(self, choices: tuple[str, ...]) -> tuple[str, ...]:

@@ -143,13 +143,16 @@ def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_sections(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths by section, those that answer rows first, with the section as the tag of each operation."""
+    """The paths by section, with that as their tag: in each, what answers rows comes first, and lookups of names last."""
     names = list(_SECTIONS)
     for path, operations in paths.items():
         for operation in operations.values():
             operation["tags"] = [_section(path)]
-    answering = (":predict", ":explain")
-    return dict(sorted(paths.items(), key=lambda it: (names.index(_section(it[0])), not it[0].endswith(answering))))
+    order = {
+        path: (names.index(_section(path)), not path.endswith((":predict", ":explain")), "/columns/" in path)
+        for path in paths
+    }
+    return {path: paths[path] for path in sorted(paths, key=order.__getitem__)}
 
 
 def _section(path: str) -> str:
