@@ -143,7 +143,7 @@ def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_sections(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths by section, with that as their tag: in each, what answers rows comes first, and lookups of names last."""
+    """The paths by section, with that as their tag; in each, what answers rows is first and lookups of names last."""
     names = list(_SECTIONS)
     for path, operations in paths.items():
         for operation in operations.values():
