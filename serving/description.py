@@ -11,7 +11,7 @@ from model.metrics import Metrics
 from model.reference import Names
 from serving.watch import VerdictSummary
 from validation.contract import MOST_LISTED, Column, Kind
-from validation.parsing import ABSENT
+from validation.parsing import ABSENT, Flag
 from validation.values import written
 
 MOST_SHARES = 100
@@ -119,9 +119,11 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 
 
 def _raw(column: Column) -> dict[str, Any]:
-    """How raw tables have a column: its header, if that is another than its name, and whether its texts are parsed."""
+    """How raw tables have a column: header and title where the name alone does not say them, and how texts are read."""
     source = {"source": column.source} if column.source != column.name else {}
-    return source | ({"parsed": True} if column.parse is not None else {})
+    title = {"title": column.title} if column.title != column.name.replace("_", " ") else {}
+    texts = {"texts": column.parse.texts} if isinstance(column.parse, Flag) else {}
+    return source | title | ({"parsed": True} if column.parse is not None else {}) | texts
 
 
 def _reference(opened: Bundle) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Row = dict[str, Any]
 """A row as requests carry it."""
@@ -30,20 +30,24 @@ class Column(_Document):
     nullable: bool = False
     unseen: str | None = None
     example: Any = None
+    title: str = ""
+    """What people call it. A service says so where that is not the name with blanks."""
     source: str = ""
     """Its header in raw tables, where that is another than its name."""
     parsed: bool = False
     """Whether its texts in raw tables have a form of their own."""
+    texts: dict[str, bool | None] = Field(default_factory=dict)
+    """What its texts in raw tables mean, case folded; of a flag whose texts have a form of their own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _titled(cls, said: dict[str, Any]) -> dict[str, Any]:
+        return {"title": str(said.get("name", "")).replace("_", " "), **said}
 
     @property
     def header(self) -> str:
         """Its header in raw tables."""
         return self.source or self.name
-
-    @property
-    def title(self) -> str:
-        """Its name for display."""
-        return self.name.replace("_", " ")
 
 
 class Spread(_Document):

@@ -124,10 +124,10 @@ def between(model: Model, rows: tuple[Row, Row], explanations: tuple[Mapping[str
     first, second = (explanation["contributions"] for explanation in explanations)
     moves = {name: second[name] - first[name] for name in second if second[name] != first[name]}
 
-    told = {column: [texts.of_column(column, row.get(column.name)) for row in rows] for column in model.inputs}
+    told = {column.name: [texts.of_column(column, row.get(column.name)) for row in rows] for column in model.inputs}
     values = {
-        column.name: (before, True) if before == after else (f"{before} → {after}", False)
-        for column, (before, after) in told.items()
+        name: (before, True) if before == after else (f"{before} → {after}", False)
+        for name, (before, after) in told.items()
     }
     start = explanations[0]["base_value"] + math.fsum(first.values())
     return _story(model, scale(model, explanations[1]), start, moves, values)

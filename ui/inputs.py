@@ -3,6 +3,7 @@
 They have a label, can be used by keyboard, and look as usual on phones; a list opens at what is chosen.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,8 @@ class Input:
 
 def of(model: Model, column: Column) -> Input:
     """The input of a column of a model."""
-    unit = f" ({column.unit})" if column.unit and column.unit not in column.title.split() else ""
+    words = re.split(r"[\s()\[\]]+", column.title)
+    unit = f" ({column.unit})" if column.unit and column.unit not in words else ""
     choices = _choices(column)
     help_ = texts.sentences(column.help, texts.allowed(column), texts.usual(column, model.spread(column).deciles))
     return Input(column, f"{column.title}{unit}", help_, _kind(model, column, choices), choices, _keys(column))

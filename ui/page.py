@@ -130,7 +130,7 @@ def _none_of(name: str, names: Sequence[str], version: str | None) -> str:
 
 def _model(context: common.Context) -> None:
     gr.HTML(base.heading(context.model), js_on_load=form.script("clipboard", "copy"), apply_default_css=False)
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         widgets: list[Any] = [ask.build(context)]
         why.build(context, widgets)
         what_if.build(context, widgets)

@@ -82,7 +82,7 @@ def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows for the service to read as raw ones: the model's inputs only, with texts of their kinds as values.
 
     A text that is none of its column's kind is sent as it is: the contract may parse it, or the service says what is
-    wrong with it. So is every text of a column that the contract parses in a way of its own.
+    wrong with it. So is every text of a column that the contract parses in a way of its own, but for its flags.
     """
     headers = headers_of(model, table)
     columns = [column for column in model.inputs if column.name in headers]
@@ -198,10 +198,10 @@ def _json_value(column: Column, value: Any, missing: Collection[str]) -> Any:
 
 def _parsed(column: Column, text: str, missing: Collection[str]) -> Any:
     short = text.strip()
-    if column.parsed:
-        return text if short else None
     if not short or (column.kind != "category" and short.lower() in missing):
         return None
+    if column.parsed:
+        return column.texts.get(short.casefold(), text)
     match column.kind:
         case "flag":
             return True if short.lower() in _TRUE else False if short.lower() in _FALSE else short

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ui.described import Column
+from ui.described import Column, Model
 
 MISSING = "not given"
 
@@ -60,10 +60,10 @@ def of_column(column: Column, value: Any) -> str:
     return str(value)
 
 
-def titled(warning: str) -> str:
+def titled(warning: str, model: Model) -> str:
     """A warning of the service, "distance_km: ...", with its column's title in place of the name."""
     name, colon, rest = warning.partition(": ")
-    return f"{name.replace('_', ' ')}{colon}{rest}" if name.isidentifier() else warning
+    return f"{model.title_of(name)}{colon}{rest}"
 
 
 def allowed(column: Column) -> str:

@@ -18,7 +18,7 @@ import msgspec
 
 from validation.classes import Bins, demand_classes
 from validation.errors import ContractError
-from validation.names import normal
+from validation.names import normal, snake
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -117,6 +117,15 @@ class Column:
         if self.kind is Kind.CATEGORY and isinstance(self.example, str):
             object.__setattr__(self, "example", normal(self.example))
         object.__setattr__(self, "source", normal(self.source) or self.name)
+
+    @property
+    def title(self) -> str:
+        """What people call it: its header where the name is that in small letters a to z, or else the name.
+
+        A header of words without blanks between them, "TechSupport", is read more easily as the name.
+        """
+        written = self.source if snake(self.source.lower(), "") == self.name else self.name
+        return written.replace("_", " ")
 
     def _distinct(self, choices: tuple[str, ...]) -> tuple[str, ...]:
         """The choices in the form in which values are compared with them."""

@@ -1,8 +1,15 @@
-"""The one form of a name, in tables, contracts and requests."""
+"""The one form of a name, in tables, contracts and requests, and the names that contracts have for headers."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
+LONGEST = 63
+"""The most letters of a column's or a problem's name."""
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ı": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d", "æ": "ae", "Æ": "ae", "œ": "oe"}
+)
+_SIGNS = {"²": "2", "³": "3", "%": " percent ", "€": " eur ", "$": " usd ", "£": " gbp ", "#": " number ", "&": " and "}
 _NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 """Zero width space, word joiner, byte order mark. Joiners of letters are not among them: they change what is read."""
 
@@ -35,3 +42,16 @@ class Names:
         if text in self.absent:
             return None
         return text.casefold() if self.lower else text
+
+
+def snake(text: str, otherwise: str) -> str:
+    """A text in lower snake case of the letters a to z; `otherwise` where it has none of them and no digit."""
+    for sign, words in _SIGNS.items():
+        text = text.replace(sign, words)
+    text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", text)
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    if not name:
+        return otherwise
+    return (name if name[0].isalpha() else f"{otherwise.split('_', maxsplit=1)[0]}_{name}")[:LONGEST].rstrip("_")

@@ -8,6 +8,8 @@ import contextlib
 import datetime
 import decimal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from validation.contract import Column, Kind
@@ -18,6 +20,7 @@ from validation.values import exact, quoted, reader
 
 __all__ = [
     "ABSENT",
+    "Flag",
     "dates",
     "decimal_comma",
     "decimal_point",
@@ -71,17 +74,40 @@ def number(
     return Number(notation, unit, before, tuple(absent))
 
 
-def flag(*, true: str, false: str, absent: Sequence[str] = ()) -> Callable[[str], bool | None]:
-    """A parser of flags that are written as two texts, in any case."""
-    values = {true.casefold(): True, false.casefold(): False, **dict.fromkeys(map(str.casefold, absent))}
+@dataclass(frozen=True)
+class Flag:
+    """The reader of flags that are written as two texts, in any case.
 
-    def parse(text: str) -> bool | None:
+    Args:
+        true: what stands for yes.
+        false: what stands for no.
+        absent: what stands for a missing flag, besides `ABSENT`.
+    """
+
+    true: str
+    false: str
+    absent: tuple[str, ...] = ()
+
+    @cached_property
+    def texts(self) -> dict[str, bool | None]:
+        """What each text means, case folded."""
+        return {
+            self.true.casefold(): True,
+            self.false.casefold(): False,
+            **dict.fromkeys(map(str.casefold, self.absent)),
+        }
+
+    def __call__(self, text: str) -> bool | None:
+        """The flag of a text, None where it is missing; raises ValueError if it is none."""
         try:
-            return values[text.casefold()]
+            return self.texts[text.casefold()]
         except KeyError:
-            raise ValueError(f"{text[:40]!r} is neither {true!r} nor {false!r}") from None
+            raise ValueError(f"{text[:40]!r} is neither {self.true!r} nor {self.false!r}") from None
 
-    return parse
+
+def flag(*, true: str, false: str, absent: Sequence[str] = ()) -> Flag:
+    """A parser of flags that are written as two texts, in any case."""
+    return Flag(true, false, tuple(absent))
 
 
 def names(*, absent: Sequence[str] = (), lower: bool = False) -> Names:

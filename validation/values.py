@@ -105,8 +105,8 @@ def _text(value: object) -> str:
 
 
 def _category(column: Column, choices: Collection[str] | None) -> Reader:
-    noun = column.name.replace("_", " ")
-    article = "an" if noun[0] in "aeiou" else "a"
+    noun = column.title
+    article = "an" if noun[0].lower() in "aeiou" else "a"
     lets_pass = column.when_unseen(len(choices or ())) is Unseen.WARN
     in_any_case = isinstance(column.parse, Names) and column.parse.lower
 

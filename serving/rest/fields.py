@@ -1,5 +1,6 @@
 """The fields of a form for one row of a model, rendered from its contract and from what training saw."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ def _field(model: ServedModel, column: Column, seen: Mapping[str, Any], known: b
         options = [*column.choices] if column.choices else sorted(names)
     return Field(
         name=column.name,
-        title=column.name.replace("_", " ") + (f" ({column.unit})" if column.unit else ""),
+        title=_title(column),
         kind=column.kind.value,
         hint=_hint(column, seen),
         value=_value(column, seen, options),
@@ -62,6 +63,12 @@ def _field(model: ServedModel, column: Column, seen: Mapping[str, Any], known: b
         looked_up=lookup is not None and not options,
         nullable=column.nullable,
     )
+
+
+def _title(column: Column) -> str:
+    """What people call the column, with its unit unless that is among the words."""
+    named = column.unit is None or column.unit in re.split(r"[\s()\[\]]+", column.title)
+    return column.title if named else f"{column.title} ({column.unit})"
 
 
 def _hint(column: Column, seen: Mapping[str, Any]) -> str:

@@ -60,7 +60,12 @@ Send rows, `{"instances": [row, …]}`, to `:predict` or `:explain` of a model: 
 units, bounds and known values. A wrong row is refused with a reason for each column, as problem details (RFC 9457).
 With `?partial=true` the others are answered all the same. `/v2` is the Open Inference Protocol. A model's card says
 how good it is, and its `.proto` is for gRPC."""
-_TAG = {"name": "Boxwood", "description": "Models, and what they answer."}
+_SECTIONS = {
+    "Models": "Predict and explain rows, and read what is known of each model.",
+    "Platforms": "The same answers in the protocols of KServe, Triton, SageMaker, MLflow and BentoML.",
+    "Service": "Pages, metrics and probes.",
+}
+"""The sections of the document, in the order in which people need them."""
 _STRUCTURES = (
     Predictions,
     PartialPredictions,
@@ -115,13 +120,14 @@ def document(models: Models, native_document: dict[str, Any]) -> dict[str, Any]:
         paths |= _model_paths(place, schema, model.predictor.outcome.subjects) | _lookup_paths(
             place, model.predictor.lookups
         )
-    paths |= {path: {"get": _probe(summary)} for path, summary in _PROBES.items()}
+    # BentoML's own, which answer an empty line
+    paths |= {path: {"get": _get(summary, texts=("text/plain",))} for path, summary in _PROBES.items()}
     described = {
         "openapi": "3.1.0",
         "info": {"title": "Boxwood", "version": native_document["info"]["version"], "description": _DESCRIPTION},
         "servers": native_document["servers"],
-        "tags": [_TAG, *native_document["tags"]],
-        "paths": _with_operation_ids({**native_document["paths"], **paths}),
+        "tags": [{"name": name, "description": told} for name, told in _SECTIONS.items()],
+        "paths": _in_sections(_with_operation_ids({**native_document["paths"], **paths})),
         "components": {"schemas": _with_items(schemas)},
     }
     return guard.described(described, models.shared.settings, _PROBLEM)
@@ -134,6 +140,26 @@ def _with_operation_ids(paths: dict[str, Any]) -> dict[str, Any]:
             operation["operationId"] = re.sub(r"\W+", "_", path).strip("_") or "root"
             operation.setdefault("summary", operation.get("description", path))
     return paths
+
+
+def _in_sections(paths: dict[str, Any]) -> dict[str, Any]:
+    """The paths by section, with that as their tag; in each, what answers rows is first and lookups of names last."""
+    names = list(_SECTIONS)
+    for path, operations in paths.items():
+        for operation in operations.values():
+            operation["tags"] = [_section(path)]
+    order = {
+        path: (names.index(_section(path)), not path.endswith((":predict", ":explain")), "/columns/" in path)
+        for path in paths
+    }
+    return {path: paths[path] for path in sorted(paths, key=order.__getitem__)}
+
+
+def _section(path: str) -> str:
+    if path.startswith(v1.MODELS):
+        return "Models"
+    platform = path.startswith("/v2") or path in (native.PATH, platforms.PING, platforms.INVOCATIONS)
+    return "Platforms" if platform else "Service"
 
 
 def _with_items(schema: Any) -> Any:
@@ -264,20 +290,13 @@ def _get(summary: str, answer: type | None = None, texts: Sequence[str] = ()) ->
     documents = {} if answer is None else {"application/json": {"schema": _reference(answer.__name__)}}
     response = {"description": summary, "content": documents | dict.fromkeys(texts, _TEXT)}
     refusals = _refusals(HTTPStatus.SERVICE_UNAVAILABLE)
-    return {"summary": summary, "tags": ["Boxwood"], "responses": {"200": response, **refusals, **_FAILED}}
-
-
-def _probe(summary: str) -> dict[str, Any]:
-    """A probe of BentoML's, which answers an empty line."""
-    probe = _get(summary, texts=("text/plain",))
-    return probe | {"tags": ["Infrastructure"]}
+    return {"summary": summary, "responses": {"200": response, **refusals, **_FAILED}}
 
 
 def _post(summary: str, body: dict[str, Any], *answers: str) -> dict[str, Any]:
     answer = {"anyOf": [_reference(name) for name in answers]}
     return {
         "summary": summary,
-        "tags": ["Boxwood"],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "One answer a row", "content": {"application/json": {"schema": answer}}},

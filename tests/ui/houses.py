@@ -7,6 +7,7 @@ from pathlib import Path
 from problems.base import Problem
 from validation.classes import Bins
 from validation.contract import Column, Contract, Kind, Role
+from validation.parsing import flag
 
 ROWS = 1_500
 PROBLEM = Problem(
@@ -17,7 +18,7 @@ PROBLEM = Problem(
             Column(name="district", kind=Kind.CATEGORY, example="Moda"),
             Column(name="area", kind=Kind.REAL, unit="m2", ge=1, help="Living space", example=80.0),
             Column(name="rooms", kind=Kind.INTEGER, ge=1, le=9, example=3),
-            Column(name="garden", kind=Kind.FLAG, example=False),
+            Column(name="wlan", kind=Kind.FLAG, source="WLAN", parse=flag(true="Ja", false="Nein"), example=False),
             Column(
                 name="price",
                 kind=Kind.REAL,
@@ -36,9 +37,9 @@ def write_table(path: Path) -> None:
     chance, squares = random.Random(4), {"Fener": 600, "Moda": 900, "Bebek": 2_000}  # noqa: S311 no secret
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["district", "area", "rooms", "garden", "price"])
+        table.writerow(["district", "area", "rooms", "WLAN", "price"])
         for _ in range(ROWS):
             district, area = chance.choice(list(squares)), chance.uniform(30, 250)
-            rooms, garden = min(9, 1 + int(area / 40) + chance.randint(0, 2)), chance.random() < 0.3
-            price = squares[district] * area * chance.uniform(0.6, 1.4) + 20_000 * garden
-            table.writerow([district, f"{area:.1f}", rooms, garden, f"{price:.0f}"])
+            rooms, wlan = min(9, 1 + int(area / 40) + chance.randint(0, 2)), chance.random() < 0.3
+            price = squares[district] * area * chance.uniform(0.6, 1.4) + 20_000 * wlan
+            table.writerow([district, f"{area:.1f}", rooms, "Ja" if wlan else "Nein", f"{price:.0f}"])

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.ui.test_ask import agrees
 from tests.ui.test_many import upload
-from tests.ui.visitor import Api, Visitor
+from tests.ui.visitor import TABS, Api, Visitor
 
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
@@ -24,6 +24,12 @@ GRADIO: dict[tuple[str, str], str] = {
 }
 """What is serious in Gradio's own components: rule and class of the element, and why."""
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+_CUT = """
+() => [...document.querySelectorAll('main table')].filter(each => each.checkVisibility())
+  .filter(each => each.getBoundingClientRect().right > innerWidth && !each.closest('[role=region][tabindex="0"]'))
+  .map(each => each.outerHTML.slice(0, 200))
+"""
+"""Tables that go on beyond the screen, and do not scroll by themselves."""
 _CONTROLS = "main :is(button, input, select, summary, [role=tab]):not([tabindex='-1'])"
 _FOCUSED = """
 () => { const at = document.activeElement;
@@ -117,8 +123,11 @@ def test_a_phone_shows_everything_without_scrolling_aside(
         "device_scale_factor": 2,
     }
     visitor = new_visitor(**phone).open(model)
+    for name in TABS:
+        expect(visitor.page.get_by_role("tab", name=name, exact=True)).to_be_in_viewport(ratio=1)
     for _ in each_state(visitor, api, model):
         assert visitor.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
+        assert visitor.page.evaluate(_CUT) == []
         for control in visitor.page.locator(_CONTROLS).filter(visible=True).all():
             control.scroll_into_view_if_needed()
             box = control.bounding_box()

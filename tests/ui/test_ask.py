@@ -30,7 +30,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "monthly_charges": 19.85,
         "total_charges": 1200.5,
     },
-    "houses": {"district": "Bebek", "area": 120.5, "rooms": 5, "garden": True},
+    "houses": {"district": "Bebek", "area": 120.5, "rooms": 5, "wlan": True},
 }
 """Values for widgets of every kind."""
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}${7*7}'"&"""

@@ -59,7 +59,7 @@ def test_each_way_leads_to_another_class_and_opens_under_ask(
         asked = opened(visitor, wire, number)
         [said] = asked.said["predictions"]
         assert said["prediction"] != now["prediction"]
-        assert {name.replace("_", " ") for name in changed(row, asked.rows[0])} == set(columns)
+        assert {api.title(model, name) for name in changed(row, asked.rows[0])} == set(columns)
         agrees(visitor.answer, said, api.model(model)["version"])
         seen.append(frozenset(columns))
     assert len(set(seen)) == ways

@@ -91,7 +91,7 @@ def test_a_table_comes_back_with_the_answers_of_the_service(
     assert not any(came["errors"].fillna(""))
     for reasons, said in zip(came["reasons"], api.explain(model, *rows), strict=True):
         [first, *_] = sorted(said["contributions"], key=lambda name: -abs(said["contributions"][name]))
-        assert reasons.startswith(first.replace("_", " "))
+        assert reasons.startswith(api.title(model, first))
     expect(visitor.shown.locator(".preview")).to_contain_text(f"{len(rows)} of {len(rows)} rows")
 
 
@@ -111,7 +111,7 @@ def test_bad_rows_are_told_and_the_others_answered(visitor: Visitor, api: Api, t
     assert came["warnings"][2] == predictions[1]["warnings"][0]
     expect(visitor.shown.locator(".preview")).to_contain_text("1 has warnings")
     errors = visitor.shown.get_by_role("region", name="Errors").locator("tbody tr")
-    assert [row.locator("td").all_inner_texts()[:2] for row in errors.all()] == [["2", "cabin"], ["4", "distance_km"]]
+    assert [row.locator("td").all_inner_texts()[:2] for row in errors.all()] == [["2", "cabin"], ["4", "distance km"]]
     expect(visitor.shown.get_by_role("region", name="The highest price")).to_contain_text(HOSTILE)
 
 

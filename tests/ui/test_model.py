@@ -1,5 +1,6 @@
 """Model, the choice of a model, and what the page says while the service is away, in a real browser."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def test_a_model_is_described_as_the_service_does(visitor: Visitor, api: Api, mo
     importance = said["metrics"]["importance"]["columns"]
     bars = shown.locator(".importance tbody tr")
     assert {bar.get_by_role("rowheader").inner_text(): value(bar.locator("[data-value]")) for bar in bars.all()} == {
-        name.replace("_", " "): moved for name, moved in importance.items()
+        api.title(model, name): moved for name, moved in importance.items()
     }
     chain = shown.locator(".chain")
     for link in ("data_sha256", "model", "bento", "mlflow_run_id"):
@@ -57,6 +58,23 @@ def test_the_card_is_shown_with_its_pictures(visitor: Visitor, api: Api, model: 
     pictures = shown.locator(".pictures img")
     expect(pictures).to_have_count(page.count("<img"))
     assert all(picture.evaluate("it => it.decode().then(() => it.naturalWidth)") for picture in pictures.all())
+
+
+def test_the_card_can_be_read_on_a_phone_and_its_tables_scroll_by_keyboard(
+    new_visitor: Callable[..., Visitor],
+) -> None:
+    shown = new_visitor(viewport={"width": 390, "height": 844}).open("flights").tab("Model")
+    shown.get_by_role("button", name="Model card").click()
+    tables = shown.locator("#card").get_by_role("region")
+    expect(tables.first).to_be_visible()
+    for cell in shown.locator("#card td").filter(has_text=re.compile(r"\S{4}")).all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["width"] > 2 * box["height"] or box["width"] > 70, cell.inner_text()
+    columns = tables.filter(has_text="raw header")
+    columns.focus()
+    shown.page.keyboard.press("ArrowRight")
+    shown.page.wait_for_function("it => it.scrollLeft > 0", arg=columns.element_handle())
 
 
 def test_a_hash_is_short_and_copied_whole(new_visitor: Callable[..., Visitor], api: Api) -> None:

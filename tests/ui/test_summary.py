@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ui import tables
 from ui.described import Column, Model
 from ui.summary import ENDS, Answered
 
@@ -44,6 +46,18 @@ def test_ends_and_bars_are_those_of_all_rows_however_they_come_in_parts(values: 
         assert sum(group.rows for group in groups) == len(good)
         mean = sum(group.rows * group.mean for group in groups) / len(good)
         assert mean == pytest.approx(sum(good) / len(good), abs=1e-6)
+
+
+def test_groups_of_a_raw_table_are_by_what_the_contract_reads() -> None:
+    wlan = Column(name="wlan", kind="flag", source="WLAN", parsed=True, texts={"ja": True, "nein": False, "?": None})
+    missing = frozenset({"", "n/a"})
+    model = Model(name="m", version="1", title="M", contract=(wlan, MODEL.target), missing_texts=missing)
+    texts = ["Ja", "ja", "JA ", "Nein", "nein", "?", "n/a"] * 3
+    answered = Answered(model)
+    rows = tables.rows(model, pd.DataFrame({"WLAN": texts}))
+    answered.take(0, rows, [said(float(place)) for place in range(len(rows))], [])
+    [(_, groups)] = answered.summary().groups
+    assert {group.name: group.rows for group in groups} == {True: 9, False: 6, None: 6}
 
 
 def test_of_two_classes_the_probability_of_the_last_is_what_orders() -> None:

@@ -14,7 +14,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def model(target: Column, **said: Any) -> Model:
-    return Model(name="m", version="1", title="M", contract=(Column(name="x", kind="real"), target), **said)
+    return Model(name="m", version="1", title="M", contract=(Column(name="flight_time", kind="real"), target), **said)
 
 
 def test_a_target_without_a_unit_is_shown() -> None:
@@ -65,7 +65,7 @@ def test_metrics_that_are_not_defined_leave_the_others_readable() -> None:
 def test_what_others_wrote_is_text_and_nothing_that_runs() -> None:
     described = model(Column(name="y", kind="real", role="target", help=HOSTILE))
     assert HOSTILE not in case.answer(described, ANSWER | {"warnings": [HOSTILE]}, HOSTILE, 0.002)
-    assert HOSTILE not in base.problem(HOSTILE, [{"column": HOSTILE, "message": HOSTILE}])
+    assert HOSTILE not in base.problem(HOSTILE, [{"column": HOSTILE, "message": HOSTILE}], described)
 
 
 @pytest.mark.parametrize(

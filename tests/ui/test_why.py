@@ -61,7 +61,7 @@ def test_why_shows_what_the_service_explains(visitor: Visitor, api: Api, model: 
         sentence = shown.locator(".sentence").inner_text()
         assert text_of(end, said) in sentence
         for name in greatest:
-            assert name.replace("_", " ") in sentence
+            assert api.title(model, name) in sentence
 
 
 def text_of(shown: float, said: dict[str, Any]) -> str:
@@ -78,12 +78,12 @@ def test_what_if_varies_a_column_in_one_request(visitor: Visitor, api: Api, wire
     for name in VARIED[model]:
         with wire.asks() as views:
             chooser = visitor.page.get_by_label("Column to vary")
-            chooser.fill(name.replace("_", " "))
+            chooser.fill(api.title(model, name))
             chooser.press("Enter")
         [view] = views
         assert all(each | {name: row[name]} == row for each in view.rows)
         said = api.predict(model, *view.rows)
-        expect(visitor.shown.locator("caption, figcaption").first).to_contain_text(name.replace("_", " "))
+        expect(visitor.shown.locator("caption, figcaption").first).to_contain_text(api.title(model, name))
         table = visitor.shown.locator(".curve ~ details" if name in CURVED else ".bars")
         answered = list(zip(view.rows, map(predicted, said), strict=True))
         assert values(table.locator("tbody td[data-value]")) == [

@@ -78,12 +78,8 @@ class Visitor:
         return self.page.get_by_role("tabpanel").filter(visible=True)
 
     def tab(self, name: str) -> Locator:
-        """Open a tab; on a narrow screen the last of them are in a menu."""
-        if self.page.get_by_role("tab", name=name, exact=True).count():
-            self.page.get_by_role("tab", name=name, exact=True).click()
-        else:
-            self.page.get_by_role("button", name="More tabs").click()
-            self.page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
+        """Open a tab."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
         expect(self.page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
         return self.shown
 
@@ -94,8 +90,7 @@ class Visitor:
 
     def field(self, name: str) -> Locator:
         """The place of a column in the form."""
-        title = re.compile(rf"^\s*{name.replace('_', ' ')}( \(.*\))?\s*$")
-        return self.page.locator(".field").filter(has=self.page.locator(".field-label").filter(has_text=title))
+        return self.page.locator(f".field[data-column={name}]")
 
     def fill(self, row: Mapping[str, Any]) -> None:
         """Fill fields as their widgets want it."""
@@ -167,6 +162,11 @@ class Api:
 
     def model(self, name: str) -> Any:
         return self.client.get(f"/v1/models/{name}").json()
+
+    def title(self, name: str, column: str) -> str:
+        """What people call a column of a model."""
+        [found] = [each for each in self.model(name)["contract"] if each["name"] == column]
+        return str(found.get("title", column.replace("_", " ")))
 
     def example(self, name: str) -> dict[str, Any]:
         """The contract's example."""

@@ -111,6 +111,21 @@ def test_choices_and_headers_have_one_form() -> None:
     assert column.example == "Şişli"
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "title"),
+    [
+        ("wlan", "WLAN", "WLAN"),
+        ("kaltmiete_eur", "Kaltmiete (€)", "Kaltmiete (€)"),
+        ("grosse_m2", "Größe_m²", "Größe m²"),
+        ("cabin", "flightType", "cabin"),  # a name that says something else than the header
+        ("distance_km", "", "distance km"),
+        ("tech_support", "TechSupport", "tech support"),
+    ],
+)
+def test_people_read_a_column_as_its_header_unless_it_has_a_name_of_its_own(name: str, source: str, title: str) -> None:
+    assert Column(name=name, kind=Kind.REAL, source=source).title == title
+
+
 @pytest.mark.parametrize("change", [{"help": "other"}, {"source": "other"}, {"example": 1}, {"parse": str}])
 def test_texts_do_not_change_the_hash(change: dict[str, Any]) -> None:
     changed = Contract((TARGET, dataclasses.replace(FEATURE, **change)))

@@ -17,6 +17,7 @@ from training.draft.sketch import FEWEST_ROWS, Sketch
 from training.workspace import counted
 from validation import parsing
 from validation.contract import Kind, Role, Unseen
+from validation.names import snake
 from validation.numbers import Notation, decimal_comma
 from validation.values import LONGEST_TEXT
 
@@ -31,7 +32,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
 
 def sketches(table: RawTable) -> list[Sketch]:
     """A sketch of each column of a table, in its order."""
-    given = names.different(names.snake(header, f"column_{place + 1}") for place, header in enumerate(table.headers))
+    given = names.different(snake(header, f"column_{place + 1}") for place, header in enumerate(table.headers))
     drawn = [_sketch(table, place, name) for place, name in enumerate(given)]
     first, usual = _comes_first(table, drawn), _usual(drawn)
     for sketch in drawn:

@@ -15,6 +15,7 @@ from training.draft.sketch import Sketch
 from training.workspace import Workspace, atomic_file, counted, recover, say
 from validation.contract import NAME, Role
 from validation.errors import ContractError, SettingsError, TableError
+from validation.names import snake
 
 _MOST_COLUMNS = 1_000
 _MOST_TOLD, _MOST_REASONS = 12, 5
@@ -145,9 +146,7 @@ def _demand_free(name: str) -> None:
             "the folder to start over, or call the new problem otherwise: PROBLEM=name."
         )
     if not NAME.fullmatch(name) or name in names.RESERVED:
-        raise SettingsError(
-            f"PROBLEM={name} can be no problem's name; write it like '{names.snake(name, 'table')}_table'."
-        )
+        raise SettingsError(f"PROBLEM={name} can be no problem's name; write it like '{snake(name, 'table')}_table'.")
 
 
 def _forget(workspace: Workspace) -> None:

@@ -18,13 +18,4 @@ const writeAddress = (row, {push = false, answered = false} = {}) => {
   history[push && !same ? 'pushState' : 'replaceState']({answered}, '', url);
 };
 
-const choose = tab => {
-  const named = tabs()?.querySelector(`[role=tablist] [data-tab-id="${CSS.escape(tab)}"]`);
-  if (named) {
-    named.click();
-    return;
-  }
-  // the last ones of a narrow screen are in a menu, and have no id there
-  const titled = button => button.textContent.trim().toLowerCase().replaceAll(' ', '-');
-  [...tabs()?.querySelectorAll('.overflow-dropdown button') ?? []].find(button => titled(button) === tab)?.click();
-};
+const choose = tab => tabs()?.querySelector(`[role=tablist] [data-tab-id="${CSS.escape(tab)}"]`)?.click();

@@ -25,7 +25,7 @@ def build(context: common.Context) -> None:
         async def view() -> str:
             return view_of_model.description(await context.service.model(context.model.place))
 
-        return await common.or_problem(view)
+        return await common.or_problem(context.model, view)
 
     tab.select(describe, None, output, **common.QUICK)
 
@@ -52,7 +52,7 @@ def _overall(context: common.Context) -> None:
             found = plan.read([_number(scale, said) for said in answers])
             return overall.shown(context.model, scale, found, plan.behind, len(plan.rows))
 
-        return await common.or_problem(view)
+        return await common.or_problem(context.model, view)
 
     gr.on([opened.expand, chooser.input], ask, chooser, output, **common.QUICK)
 
@@ -62,7 +62,7 @@ def _card(context: common.Context) -> None:
     with gr.Accordion("Model card", open=False, elem_id="card") as opened:
         problem = common.html("")
         text = gr.Markdown("", latex_delimiters=[])
-        pictures = common.html("")
+        pictures = common.html("", form.script("card"))
 
     async def fetch() -> list[str]:
         try:

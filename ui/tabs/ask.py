@@ -66,7 +66,7 @@ def _refusal(model: Model, refused: Refused) -> str:
     sentence = "The service did not take this row."
     if titles:
         sentence += f" What is wrong stands at these fields: {', '.join(titles)}."
-    return base.problem(sentence, others)
+    return base.problem(sentence, others, model)
 
 
 async def _suggested(context: common.Context, column: str, typed: str) -> list[str]:

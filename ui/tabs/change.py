@@ -65,7 +65,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         try:
             return _shown(*await _found(context, form.sent(model, values), (label, side, value), names))
         except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
-            return _shown(common.problem(error), [])
+            return _shown(common.problem(model, error), [])
 
     async def opened(before: Row | None, found: list[Row], side: str, *values: Any) -> list[Any]:
         row = form.sent(model, values)

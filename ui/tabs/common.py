@@ -47,19 +47,19 @@ def of_the_form() -> None:
     gr.HTML(base.reads(), js_on_load=None, apply_default_css=False)
 
 
-async def or_problem(view: Callable[[], Awaitable[str]]) -> str:
+async def or_problem(model: Model, view: Callable[[], Awaitable[str]]) -> str:
     """A view, or the reason why there is none."""
     try:
         return await view()
     except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
-        return problem(error)
+        return problem(model, error)
 
 
-def problem(error: Exception) -> str:
+def problem(model: Model, error: Exception) -> str:
     """The view of an error at a row that stands under another tab."""
     if isinstance(error, Refused):
         distinct = {(each.get("column"), each["message"]): each for each in error.errors}
-        return base.problem("The service did not take the row. Mend it under Ask.", distinct.values())
+        return base.problem("The service did not take the row. Mend it under Ask.", distinct.values(), model)
     return base.problem(sentence(error))
 
 

@@ -33,7 +33,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
             asked = await questions.compared(context.service, model, rows)
             return case.compare(model, rows, asked.predicted.rows, asked.explained)
 
-        return await common.or_problem(view)
+        return await common.or_problem(model, view)
 
     async def keep(*values: Any) -> tuple[Row, str]:
         row = form.sent(model, values)

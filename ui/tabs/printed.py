@@ -29,7 +29,7 @@ class Paper:
                 why = explaining.of_class(explained.rows[0] or {}, label)
                 return view_of_printed.sheet(model, row, predicted, why, datetime.now(UTC))
 
-            return await common.or_problem(view)
+            return await common.or_problem(context.model, view)
 
         async def of_the_answer(*values: Any) -> str:
             return await shown(None, *values)

@@ -17,6 +17,6 @@ def build(context: common.Context) -> None:
             said = await context.service.verdict(context.model.name)
             return base.hint(said) if isinstance(said, str) else view_of_watch.watch(context.model, said)
 
-        return await common.or_problem(view)
+        return await common.or_problem(context.model, view)
 
     tab.select(show, None, output, **common.QUICK)

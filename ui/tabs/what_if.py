@@ -11,6 +11,8 @@ from ui.views import what_if as view_of_what_if
 
 _NO_SECOND = ""
 """The choice that stands for no second column; no column has an empty name."""
+_WIDE_ENOUGH = 220
+"""Where the lists are narrower beside each other, in pixels, they stand below each other: names are cut else."""
 
 
 def build(context: common.Context, widgets: list[Any]) -> None:
@@ -21,7 +23,12 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         names = [(column.title, column.name) for column in model.inputs]
         with gr.Row():
             chooser = gr.Dropdown(
-                names, value=_most_important(model), label="Column to vary", interactive=True, elem_id="what-if-column"
+                names,
+                value=_most_important(model),
+                label="Column to vary",
+                interactive=True,
+                elem_id="what-if-column",
+                min_width=_WIDE_ENOUGH,
             )
             second = gr.Dropdown(
                 [("none", _NO_SECOND), *names],
@@ -29,6 +36,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
                 label="Together with",
                 interactive=True,
                 elem_id="what-if-second",
+                min_width=_WIDE_ENOUGH,
                 visible=len(names) > 1,
             )
         output = common.html("")
@@ -41,7 +49,7 @@ def build(context: common.Context, widgets: list[Any]) -> None:
                 return await _two(context, row, (columns[0], columns[1]))
             return await _one(context, row, columns[0])
 
-        return await common.or_problem(view)
+        return await common.or_problem(model, view)
 
     events = [tab.select, chooser.input, second.input]
     gr.on(events, vary, [chooser, second, *widgets], output, **common.QUICK)

@@ -30,13 +30,13 @@ def build(context: common.Context, widgets: list[Any]) -> None:
         try:
             return await view(form.sent(context.model, values))
         except Exception as error:  # noqa: BLE001 whatever it is, the visitor gets a sentence
-            return common.problem(error), common.HIDDEN
+            return common.problem(context.model, error), common.HIDDEN
 
     async def explain_class(label: str, *values: Any) -> str:
         async def shown() -> str:
             return (await view(form.sent(context.model, values), label))[0]
 
-        return await common.or_problem(shown)
+        return await common.or_problem(context.model, shown)
 
     tab.select(explain, widgets, [output, chooser], **common.QUICK)
     chooser.input(explain_class, [chooser, *widgets], output, **common.QUICK)

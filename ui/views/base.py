@@ -55,9 +55,9 @@ def heading(model: Model) -> str:
     return filled("heading", model=model)
 
 
-def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = ()) -> str:
-    """The reason why there is no answer; `errors` are those that no field shows."""
-    return filled("problem", sentence=sentence, errors=list(errors))
+def problem(sentence: str, errors: Iterable[Mapping[str, Any]] = (), model: Model | None = None) -> str:
+    """The reason why there is no answer; `errors` are those of the model's service that no field shows."""
+    return filled("problem", sentence=sentence, errors=list(errors), model=model)
 
 
 def hint(sentence: str) -> str:

@@ -20,6 +20,7 @@ def why(model: Model, row: Row, explanation: Mapping[str, Any]) -> str:
     story = explaining.why(model, row, explanation)
     return filled(
         "why",
+        model=model,
         row=described(model, row),
         said={"warnings": None, **explanation},
         sentence=explaining.sentence(model, story),

@@ -107,7 +107,7 @@ def _common(model: Model, varied: Sequence[Column], shown: Scale, now: Mapping[s
     predicted = shown.of is not None and now.get("prediction") == shown.of
     said = {"warnings": now.get("warnings") or []}
     tied = ties.sentences(model, [column.name for column in varied])
-    return {"scale": shown, "target": model.target, "predicted": predicted, "said": said, "ties": tied}
+    return {"model": model, "scale": shown, "target": model.target, "predicted": predicted, "said": said, "ties": tied}
 
 
 def _usual(answers: Iterable[Mapping[str, Any] | None]) -> frozenset[str]:

@@ -29,6 +29,18 @@ def test_every_route_is_there(document: Any, client: httpx.Client) -> None:
     assert {PREDICT, EXPLAIN, "/v2/models/flights/infer", "/metrics", "/predict", "/readyz"} <= set(document["paths"])
 
 
+def test_what_people_need_first_comes_first(document: Any) -> None:
+    sections = [tag["name"] for tag in document["tags"]]
+    assert sections == ["Models", "Platforms", "Service"]
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert [operation["tags"] for operation in operations] == sorted(
+        (operation["tags"] for operation in operations), key=lambda tags: sections.index(*tags)
+    )
+    assert list(document["paths"])[:3] == [PREDICT, EXPLAIN, "/v1/models"]
+    assert document["paths"]["/predict"]["post"]["tags"] == ["Platforms"]
+    assert document["paths"]["/readyz"]["get"]["tags"] == ["Service"]
+
+
 def test_operations_are_whole_for_generators(document: Any, client: httpx.Client) -> None:
     operations = {
         (method, path): operation
