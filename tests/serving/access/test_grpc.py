@@ -13,7 +13,8 @@ from tritonclient.grpc import service_pb2 as pb
 
 from tests.generated import generated
 from tests.serving.access.conftest import Guarded
-from tests.serving.access.test_http import audited, having, journalled, until
+from tests.serving.access.test_http import audited, until
+from tests.serving.access.test_noted import having, journalled
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call, message
 
