@@ -127,7 +127,7 @@ def _bound(target: Sketch) -> None:
         target.ge = 0
         target.doubts.append(
             Doubt(
-                2, "none is below 0, so `ge=0` ends intervals there and has lower ones refused; drop it if they may be"
+                1, "none is below 0, so `ge=0` ends intervals there and has lower ones refused; drop it if they may be"
             )
         )
 
