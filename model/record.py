@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
-Role = Literal["", "challenger", "shadow"]
+Role = Literal["", "challenger", "shadow", "exploring"]
 EVENT = "prediction"
 """What tells a record from other lines of a structured log."""
 SHADOW: Role = "shadow"
 CHALLENGER: Role = "challenger"
+EXPLORING: Role = "exploring"
 _DIGEST_BYTES = 16
 
 
@@ -27,7 +28,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         prediction: the answer, a number or a label.
         keys: hashes of the key columns, see `KeyHash`; empty where there is no secret to hash with.
         role: "shadow" of a challenger that was asked beside the champion and did not answer the caller, "challenger" of
-            one that did; empty of the model that answers by itself.
+            one that did, "exploring" where the caller said that the row is no case; empty of a case that the model
+            answered by itself.
         caller: the id of who asked, where callers are known.
         event: always `EVENT`.
     """

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.record import CHALLENGER, EXPLORING, SHADOW
 from monitoring import journal
 from monitoring.store import Store
 from monitoring.truth import Truth
@@ -24,11 +25,13 @@ class Counts(NamedTuple):
         answers: how many each version gave by itself.
         labelled: of how many of these the true value is known.
         beside: whether shadows or challengers answered too.
+        exploring: how many answers their callers marked as no cases; they are among no others.
     """
 
     answers: dict[str, int]
     labelled: dict[str, int]
     beside: bool
+    exploring: int
 
 
 def of_day(store: Store, day: datetime.date, known: Truth | None = None) -> Counts:
@@ -45,16 +48,20 @@ def of_day(store: Store, day: datetime.date, known: Truth | None = None) -> Coun
         StoreError: the store cannot be read.
     """
     answers, labelled = defaultdict[str, list[np.ndarray]](list), defaultdict[str, list[np.ndarray]](list)
+    exploring: list[np.ndarray] = []
     beside = False
     for part in journal.ids(store, day):
-        own = part[(part[journal.ROLE] == "").to_numpy()]
-        beside |= len(own) < len(part)
+        roles = part[journal.ROLE].to_numpy()
+        own = part[roles == ""]
+        beside |= bool(np.isin(roles, (SHADOW, CHALLENGER)).any())
+        exploring.append(journal.hashed(part[journal.PREDICTION_ID][roles == EXPLORING]))
         for version, rows in own.groupby(journal.VERSION):
             hashes = journal.hashed(rows[journal.PREDICTION_ID])
             answers[str(version)].append(hashes)
             if known is not None:
                 labelled[str(version)].append(hashes[known.knows(rows[journal.PREDICTION_ID], rows[journal.KEYS])])
-    return Counts(_distinct(answers), _distinct(labelled), beside)
+    explored = len(np.unique(np.concatenate(exploring))) if exploring else 0
+    return Counts(_distinct(answers), _distinct(labelled), beside, explored)
 
 
 def leading(days: Iterable[Mapping[str, int]], fewest: int) -> str | None:

@@ -39,6 +39,7 @@ class _Gauges(Collector):
         counts = [(("true",), float(harmful)), (("false",), float(len(verdict.findings) - harmful))]
         yield self._family("findings", "What is not as it was, harmful or not", ("harmful",), counts)
         yield self._one("rows", "Answers that the verdict is on", verdict.rows)
+        yield self._one("exploring_rows", "Answers left out, since their callers marked them", verdict.exploring)
         yield self._one("days", "Days of which figures are kept", len(verdict.days))
         yield self._one("verdict_timestamp_seconds", "When the verdict was made", _instant(verdict.made))
         window_end = _instant(f"{verdict.last}T00:00:00Z") + 86_400

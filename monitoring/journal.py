@@ -63,7 +63,7 @@ def load(
         first: the first day, in UTC.
         last: the last one, which belongs to them.
         version: only what this one answered; None for all.
-        role: "" for answers of the model itself, "challenger" or "shadow" for those; None for all.
+        role: as `Record` has it, "" for answers of the model itself to cases; None for all.
         share: of the rows, chosen by a hash of their ids: the same ones each time, those of a smaller share among those
             of a larger one, and an answer together with that of a shadow.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from model.record import SHADOW, KeyHash
+from model.record import CHALLENGER, EXPLORING, KeyHash, Role
 from monitoring import journal, outcome_table, truth
 from monitoring.outcome_table import Cells
 from monitoring.store import Store
@@ -27,6 +27,8 @@ REFUSED = "outcomes_refused"
 _ID = "prediction_id"
 _OUTCOME = "record.outcome"
 _MOST_REASONS = 3
+_OF_CASES: tuple[Role, ...] = ("", CHALLENGER)
+"""The roles of answers that callers got, and whose true value may come."""
 
 
 @dataclass
@@ -116,7 +118,7 @@ def labelled(store: Store) -> pd.DataFrame:
     brought one row to learn from. Rows of one day are held at once, and the labelled ones of all days.
 
     Returns:
-        What `journal.load` gives of the answers that callers got, and the target under its own name.
+        What `journal.load` gives of the answers to cases that callers got, and the target under its own name.
 
     Raises:
         ContractError: there is no problem of the model's name.
@@ -132,9 +134,9 @@ def labelled(store: Store) -> pd.DataFrame:
 
 
 def _labelled_on(store: Store, contract: Contract, day: datetime.date, known: Truth) -> pd.DataFrame:
-    """The labelled rows of a day that callers got, and which true value they have as _OUTCOME."""
+    """The labelled cases of a day, and which true value they have as _OUTCOME."""
     rows = journal.load(store, contract, day, day, role=None)
-    rows = rows[(rows[journal.ROLE] != SHADOW).to_numpy()].reset_index(drop=True)
+    rows = rows[rows[journal.ROLE].isin(_OF_CASES).to_numpy()].reset_index(drop=True)
     places = known.places(rows[journal.PREDICTION_ID].tolist(), journal.hashes(rows))
     actual = journal.stored(contract.target, known.at(places))
     rows = rows.assign(**{truth.ACTUAL: actual, _OUTCOME: pd.Series(places, dtype="Int64")})
@@ -263,4 +265,5 @@ def _count_joined(store: Store, good: Outcomes, done: Brought) -> None:
 
 def _answers(store: Store) -> Iterator[tuple[str, Mapping[str, str]]]:
     for part in journal.ids(store):
-        yield from zip(part[journal.PREDICTION_ID], journal.keys(part[journal.KEYS].tolist()), strict=True)
+        cases = part[part[journal.ROLE] != EXPLORING]
+        yield from zip(cases[journal.PREDICTION_ID], journal.keys(cases[journal.KEYS].tolist()), strict=True)

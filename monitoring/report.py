@@ -35,8 +35,9 @@ def html(verdict: Verdict) -> str:
 
 
 def rows(verdict: Verdict) -> str:
-    """How many rows a verdict is on, and of how many they are a sample."""
-    return f"{verdict.rows:,}{f' of {verdict.answered:,}' if verdict.answered > verdict.rows else ''} rows"
+    """How many rows a verdict is on, of how many they are a sample, and how many were left out as no cases."""
+    judged = f"{verdict.rows:,}{f' of {verdict.answered:,}' if verdict.answered > verdict.rows else ''} rows"
+    return f"{judged}, without {verdict.exploring:,} marked as exploring" if verdict.exploring else judged
 
 
 def number(value: float | None) -> str:

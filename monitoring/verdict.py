@@ -189,6 +189,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         first, last: the days of the window, ISO 8601, both within it.
         rows: how many answers of it were looked at.
         answered: how many it has; more than `rows` where these are a sample.
+        exploring: how many more its callers marked as no cases; they are left out of all else.
         status, sentence: the verdict, in a word and in a sentence.
         findings: the harmful ones first.
         reference: what the window was compared with, in words.
@@ -210,6 +211,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     rows: int
     answered: int = 0
+    exploring: int = 0
     status: Status
     sentence: str
     findings: list[Finding] = []

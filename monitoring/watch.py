@@ -63,6 +63,7 @@ class Watch:
         """
         self._answers, self._params, self._previous, self._made = answers, params, previous, made
         self._counts: dict[datetime.date, Counts] = {}
+        self._exploring: dict[datetime.date, int] = {}
         self._references: dict[str, Reference] = {}
 
     def look(self, span: Span) -> Verdict | None:
@@ -75,7 +76,9 @@ class Watch:
             StoreError: there are no reference rows of that version.
         """
         kept = [span.last - datetime.timedelta(back) for back in range(max(self._params.days, span.days or MOST_DAYS))]
-        self._counts = {day: found for day in reversed(kept) if (found := self._answers.counted(day)).answers}
+        counted = {day: self._answers.counted(day) for day in reversed(kept)}
+        self._counts = {day: found for day, found in counted.items() if found.answers}
+        self._exploring = {day: found.exploring for day, found in counted.items()}
         if not self._counts:
             return None
         near = [day for day in kept[: span.days or MOST_DAYS] if day in self._counts] or [max(self._counts)]
@@ -113,7 +116,9 @@ class Watch:
         rows = self._rows(days, version)
         verdict = self._judged(version, rows, days)
         return msgspec.structs.replace(
-            self._in_truth(verdict, version, rows, days), answered=sum(self._answered(day, version) for day in days)
+            self._in_truth(verdict, version, rows, days),
+            answered=sum(self._answered(day, version) for day in days),
+            exploring=sum(self._exploring[day] for day in days),
         )
 
     def _judged(self, version: str, rows: pd.DataFrame, days: Sequence[datetime.date]) -> Verdict:
@@ -147,7 +152,8 @@ class Watch:
     def _series(self, verdict: Verdict, fresh: Collection[datetime.date]) -> Iterator[Day]:
         """Each day by itself; those of the last verdict stay if neither rows nor labels have come since."""
         known = {day.day: day for day in self._previous.days} if self._previous else {}
-        for day, (answers, labelled, _) in self._counts.items():
+        for day, counts in self._counts.items():
+            answers, labelled = counts.answers, counts.labelled
             version = max(answers, key=answers.__getitem__)
             before = known.get(day.isoformat())
             if (

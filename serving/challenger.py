@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from model.record import CHALLENGER, SHADOW, Record, as_text
+from model.record import CHALLENGER, EXPLORING, SHADOW, Record, as_text
 from serving import settings
 from serving.counters import ChallengerMetrics
 from serving.description import Challenger
@@ -152,15 +152,15 @@ class Shadows:
     def records(self, answered: Sequence[tuple[Entry, Sequence[Record]]]) -> list[Record]:
         """The challengers' answers to the same rows, under the ids that the champions' have.
 
-        Rows that a challenger refuses have none. Whatever fails is counted and logged, and costs no record of the
-        champion's.
+        Rows that a challenger refuses have none, nor have those that are no cases. Whatever fails is counted and
+        logged, and costs no record of the champion's.
 
         Args:
             answered: what requests left, and the champions' answers to their places.
         """
         parts: dict[Predictor, tuple[list[Any], list[Record]]] = {}
         for entry, records in answered:
-            if entry.predictor in self._of:
+            if entry.predictor in self._of and entry.role != EXPLORING:
                 rows, together = parts.setdefault(entry.predictor, ([], []))
                 rows += sent(entry)
                 together += records

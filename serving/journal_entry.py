@@ -25,7 +25,7 @@ class Entry(NamedTuple):
         answers: to them; those of a table are there as ids alone.
         places: which of the good rows to write.
         when: seconds since 1970.
-        role: of what answered.
+        role: of the answer, see `Record`.
         caller: the id of who asked; empty where anybody may.
     """
 

@@ -58,11 +58,13 @@ class Few(NamedTuple):
         rows: as JSON gave them, no more than a turn may have.
         partial: whether to answer the good ones beside the errors of the others.
         caller: who asks; it was found that there is room.
+        role: what the journal is to say of the answers.
     """
 
     rows: Sequence[object]
     partial: bool
     caller: Caller
+    role: Role = ""
 
 
 class Scored(NamedTuple):
@@ -140,7 +142,7 @@ class Quick:
             return
         for few, done in asked:
             try:
-                self.predict(few.rows, done, partial=few.partial, caller=few.caller)
+                self.predict(few.rows, done, partial=few.partial, role=few.role, caller=few.caller)
             except Exception as error:  # noqa: BLE001 whoever waits is told of it
                 done(error)
 
@@ -153,8 +155,8 @@ class Quick:
         rows = [row for few, _ in asked for row in few.rows]
         if (len(asked) > 1 and not self._merge) or len(rows) > self._rows.part:
             return False
-        caller = asked[0][0].caller
-        if self._shared.journal is not None and any(few.caller is not caller for few, _ in asked):
+        caller, role = asked[0][0].caller, asked[0][0].role
+        if self._shared.journal is not None and any(few.caller is not caller or few.role != role for few, _ in asked):
             return False
         decoded = self._predictor.decode(rows)
         if decoded.error_count:
@@ -165,7 +167,7 @@ class Quick:
             answers = self._predictor.sent(self.checked(decoded, partial=False), scored.answers, scored.ids)
         except Exception:  # noqa: BLE001 whose row that is will be found one by one
             return False
-        self.journalled(rows, decoded, scored.scores, answers, caller)
+        self.journalled(rows, decoded, scored.scores, answers, caller, role)
         rest = iter(answers)
         for few, done in asked:
             done(self.document(decoded, list(itertools.islice(rest, len(few.rows)))))
@@ -185,14 +187,20 @@ class Quick:
         self._scored(self._tables.counted(len(rows), caller), decoded.inputs, answered, done)
 
     def answer_each(
-        self, rows: Sequence[object], done: Done[list[dict[str, Any]]], *, partial: bool = True, caller: Caller = ANYONE
+        self,
+        rows: Sequence[object],
+        done: Done[list[dict[str, Any]]],
+        *,
+        partial: bool = True,
+        role: Role = "",
+        caller: Caller = ANYONE,
     ) -> None:
         """Answer each row by itself; see `ServedModel.answer_each`."""
         self._rows.demand_room(len(rows), caller)
         each, _ = self.decoded_each(rows, 0)
 
         def answered(scored: Scored) -> list[dict[str, Any]]:
-            return self.answers_each(rows, each, scored, caller)
+            return self.answers_each(rows, each, scored, caller, role)
 
         self._scored(self._rows.counted(len(rows), caller), _records(each), answered, done)
 
@@ -262,24 +270,24 @@ class Quick:
         return self._batcher.submit(_records(each))
 
     def answers_each(
-        self, rows: Sequence[object], each: Sequence[Decoded], scored: Scored, caller: Caller
+        self, rows: Sequence[object], each: Sequence[Decoded], scored: Scored, caller: Caller, role: Role
     ) -> list[dict[str, Any]]:
         """The answers to rows that were decoded each by itself: its errors, or what came of it."""
         places = itertools.count()
         return [
             {"errors": [_without_row(error) for error in decoded.errors]}
             if decoded.error_count
-            else self._answer_alone(row, decoded, scored, next(places), caller)
+            else self._answer_alone(row, decoded, scored, next(places), caller, role)
             for row, decoded in zip(rows, each, strict=True)
         ]
 
     def _answer_alone(
-        self, row: object, decoded: Decoded, scored: Scored, place: int, caller: Caller
+        self, row: object, decoded: Decoded, scored: Scored, place: int, caller: Caller, role: Role
     ) -> dict[str, Any]:
         """The answer to a good row that was decoded by itself."""
         of_row = slice(place, place + 1)
         answers = self._predictor.sent(decoded, scored.answers[of_row], scored.ids[of_row])
-        self.journalled([row], decoded, scored.scores[of_row], answers, caller)
+        self.journalled([row], decoded, scored.scores[of_row], answers, caller, role)
         name, version = self._predictor.name, self._predictor.version
         return {"model_name": name, "model_version": version, **msgspec.to_builtins(answers[0])}
 

@@ -215,7 +215,7 @@ class ServedModel:
         return self._quick.checked(decoded, partial), records
 
     async def answer_each(
-        self, rows: Sequence[object], *, partial: bool = True, caller: Caller = ANYONE
+        self, rows: Sequence[object], *, partial: bool = True, role: Role = "", caller: Caller = ANYONE
     ) -> list[dict[str, Any]]:
         """Answer every row by itself, in order: a prediction, or the errors of that row and of no other.
 
@@ -226,14 +226,14 @@ class ServedModel:
         """
         gate, quick = self.predicting.gate, self._quick
         if len(rows) <= gate.part:
-            return await awaited(functools.partial(quick.answer_each, rows, caller=caller))
+            return await awaited(functools.partial(quick.answer_each, rows, role=role, caller=caller))
         with gate.admit(len(rows), caller):
             answers: list[dict[str, Any]] = []
             compared = 0
             async with self._in_time(), self._large:
                 async for part in gate.turns(rows):
                     each, compared = quick.decoded_each(part, compared)
-                    answers += quick.answers_each(part, each, await quick.scores(each), caller)
+                    answers += quick.answers_each(part, each, await quick.scores(each), caller, role)
             return answers
 
     def describe(self) -> description.Described:

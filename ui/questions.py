@@ -1,4 +1,7 @@
-"""What the tabs and programs ask of the service alike, where one question takes more than one request."""
+"""What the tabs and programs ask of the service alike, where one question takes more than one request.
+
+All of it explores what a model answers: the rows are no cases of somebody, and the service is told so.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -24,7 +27,7 @@ class Compared(NamedTuple):
 
 async def compared(service: Service, model: Model, rows: tuple[Row, Row]) -> Compared:
     """Ask for two rows and why their answers differ; raises ServiceError."""
-    predicted = await service.predict(model.place, list(rows))
+    predicted = await service.predict(model.place, list(rows), exploring=True)
     label = classes.subject(predicted.rows[1] or {})
     wanted = [] if label is None else [label]
     first, second = (await service.explain(model.place, list(rows), classes=wanted)).rows
@@ -33,7 +36,7 @@ async def compared(service: Service, model: Model, rows: tuple[Row, Row]) -> Com
 
 async def varied(service: Service, model: Model, rows: list[Row]) -> Answers:
     """The answers to variants of a row, of which some may be refused; raises Refused if all are, and ServiceError."""
-    answers = await service.predict(model.place, rows, partial=True)
+    answers = await service.predict(model.place, rows, partial=True, exploring=True)
     if not any(answers.rows):
         raise Refused("None of the rows was taken.", answers.errors)
     return answers
@@ -41,7 +44,7 @@ async def varied(service: Service, model: Model, rows: list[Row]) -> Answers:
 
 async def answer(service: Service, model: Model, row: Row) -> dict[str, Any]:
     """The answer to one row; raises ServiceError."""
-    [said] = (await service.predict(model.place, [row])).rows
+    [said] = (await service.predict(model.place, [row], exploring=True)).rows
     return said or {}
 
 
@@ -60,7 +63,7 @@ async def changed(
     """
 
     async def ask(rows: list[Row]) -> Sequence[dict[str, Any] | None]:
-        return (await service.predict(model.place, rows, partial=True)).rows
+        return (await service.predict(model.place, rows, partial=True, exploring=True)).rows
 
     asking = changes.Asking(model, row, now, goal, ask)
     return await changes.search(asking, allowed), asking.asked

@@ -19,6 +19,8 @@ _SECONDS = httpx.Timeout(60, connect=5)
 _LONGEST_PAUSE = 5.0
 _TOLD_SECONDS = 60.0
 """The owner is told of a kind of refusal so often at most, and not for each visitor."""
+_EXPLORING = {"x-boxwood-purpose": "exploring"}
+"""Says that rows are no cases of somebody, so that whoever watches the model leaves them out."""
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _ANSWERS = (HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY, *_BUSY)
 _OF_THE_PAGE: dict[int, tuple[str, str]] = {
@@ -163,10 +165,17 @@ class Service:
             raise self._strange(f"what it says of the answers of '{name}' is {error}") from error
 
     async def predict(
-        self, place: str, rows: list[Row], *, partial: bool = False, raw: bool = False, patience: float = 3
+        self,
+        place: str,
+        rows: list[Row],
+        *,
+        partial: bool = False,
+        raw: bool = False,
+        exploring: bool = False,
+        patience: float = 3,
     ) -> Answers:
-        """Predictions of rows, see `explain`."""
-        return await self._answers(place, "predict", rows, _query(partial, raw), patience)
+        """Predictions of rows, see `explain`; `exploring` says that they are no cases of somebody."""
+        return await self._answers(place, "predict", rows, _query(partial, raw), patience, exploring)
 
     async def explain(
         self,
@@ -196,13 +205,20 @@ class Service:
         return await self._answers(place, "explain", rows, query, patience)
 
     async def _answers(
-        self, place: str, verb: str, rows: list[Row], query: Sequence[tuple[str, str]], patience: float
+        self,
+        place: str,
+        verb: str,
+        rows: list[Row],
+        query: Sequence[tuple[str, str]],
+        patience: float,
+        exploring: bool = False,
     ) -> Answers:
-        path = f"/v1/models/{place}:{verb}"
+        path, headers = f"/v1/models/{place}:{verb}", _EXPLORING if exploring else {}
+        asked: dict[str, Any] = {"params": [*query] or None, "json": {"instances": rows}, "headers": headers}
         until = time.monotonic() + patience
         while True:
             started = time.perf_counter()
-            answer = await self._ask("POST", path, params=[*query] or None, json={"instances": rows}, good=_ANSWERS)
+            answer = await self._ask("POST", path, good=_ANSWERS, **asked)
             seconds = time.perf_counter() - started
             if answer.status_code not in _BUSY:
                 break

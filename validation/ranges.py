@@ -1,16 +1,19 @@
 """Numbers and times far from all that training saw. They are answered, with a warning: nothing was learned there."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from validation.contract import Column, Kind
+from validation.contract import Column, Role
 from validation.values import written
 
-_BEYOND: Mapping[Kind, float] = {Kind.INTEGER: 0.1, Kind.REAL: 0.1, Kind.DATE: 1.0, Kind.TIMESTAMP: 1.0}
+_BEYOND = 0.1
 """How far beyond the range of training a value is far from it, in widths of that range.
 
-Of n rows like those of training, one lies beyond their range by chance: a margin is for what moves on. Numbers have a
-tenth. Times always move on: they have as long again as training was, which is also how long `Trend` lets growth go on.
+Of n rows like those of training, one lies beyond their range by chance: a margin is for what moves on.
+"""
+_AHEAD = 1.0
+"""The same of what is later than training, in the contract's time column, which always moves on.
+
+Rows may be later by as long again as training was, which is also how long `Trend` lets growth go on.
 """
 
 
@@ -25,8 +28,9 @@ class Range(NamedTuple):
     @classmethod
     def of(cls, column: Column, least: float, greatest: float) -> "Range":
         """The range of a column of numbers or times in which training saw values from `least` to `greatest`."""
-        margin = _BEYOND[column.kind] * (greatest - least)
-        return cls(column, (least, greatest), least - margin, greatest + margin)
+        width = greatest - least
+        ahead = _AHEAD if column.role is Role.TIME else _BEYOND
+        return cls(column, (least, greatest), least - _BEYOND * width, greatest + ahead * width)
 
     def warning(self, value: float) -> str:
         """What the answer to a row says of a value that is far from training, after the column's name."""

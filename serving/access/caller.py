@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from model.record import Role
 from serving.access.backoff import Backoff, Kind
 from serving.access.quota import Quota
 from serving.access.ratelimit import Header
@@ -104,11 +105,12 @@ class Asked:
         rows: how many there were; 0 of what is not read.
         sent: of a caller with a quota, what the body is and its size in bytes; None if that is not known.
         answer: what was answered, from which the audit takes the ids of predictions.
-        request: the id that its caller gave it, as it was sent.
+        request: the id that its caller gave it; None where there is none, or one that is not well formed.
+        role: what the journal is to say of its answers, where its head says that; see `purpose.role_of`.
         ended: how it ended, see `telemetry.Measurement`; None until then.
     """
 
-    __slots__ = ("answer", "caller", "ended", "refusal", "request", "rows", "sent")
+    __slots__ = ("answer", "caller", "ended", "refusal", "request", "role", "rows", "sent")
 
     def __init__(self, caller: Caller = ANYONE, refusal: RequestError | None = None) -> None:
         """A request of a caller, or one that is refused."""
@@ -116,8 +118,14 @@ class Asked:
         self.rows = 0
         self.sent: tuple[Kind, int] | None = None
         self.answer: Any = None
-        self.request: bytes | None = None
+        self.request: str | None = None
+        self.role: Role = ""
         self.ended: Any = None
+
+    @property
+    def marked(self) -> dict[str, Role]:
+        """The argument `role` of what is asked, where the head says it: a challenger has one of its own."""
+        return {"role": self.role} if self.role else {}
 
     def sends(self, kind: Kind, size: int) -> None:
         """Take notice of a body of so many bytes; raises QuotaExceeded if it is not to be read, see `Backoff`."""

@@ -57,8 +57,8 @@ class Exchange:
         """
         by_name = self._by_name = headers(scope)
         trace, request = by_name.get(_TRACE), by_name.get(_REQUEST)
-        asking.request = request
         self._caller = logs.NOBODY if trace is request is None else logs.Caller.of(trace, request)
+        asking.request = self._caller.request
         self._measured = asking.ended = Measurement(metrics)
         self._scope, self._refuse = scope, refuse
 

@@ -41,6 +41,8 @@ def of(model: ServedModel, *, known: bool) -> list[Field]:
     Args:
         model: what answers.
         known: whether the visitor may read what training saw; to others a field says what the OpenAPI document does.
+
+    At first there stands the row that the OpenAPI document shows, whose values go together.
     """
     seen = model.describe()["reference"]["columns"] if known else {}
     return [_field(model, column, seen.get(column.name, {}), known) for column in model.predictor.contract.inputs]
@@ -58,7 +60,7 @@ def _field(model: ServedModel, column: Column, seen: Mapping[str, Any], known: b
         title=_title(column),
         kind=column.kind.value,
         hint=_hint(column, seen),
-        value=_value(column, seen, options),
+        value=_value(column, model.examples[0].get(column.name), seen, options),
         options=options,
         looked_up=lookup is not None and not options,
         nullable=column.nullable,
@@ -87,10 +89,10 @@ def _bounds(column: Column) -> str:
     return f"At most {_plain(column.le)}" if column.le is not None else ""
 
 
-def _value(column: Column, seen: Mapping[str, Any], options: list[str]) -> str:
-    """The contract's example, or a usual value of the training rows."""
-    if column.example is not None or column.nullable:
-        return _text(column.example)
+def _value(column: Column, example: object, seen: Mapping[str, Any], options: list[str]) -> str:
+    """The value in the example row, or, where that says none, a usual one of the training rows."""
+    if example is not None or column.nullable:
+        return _text(example)
     shares: Mapping[str, float] = seen.get("shares") or {}
     if column.kind is Kind.FLAG or shares:
         return max(shares, key=lambda name: shares[name], default=options[0] if options else "")

@@ -70,7 +70,7 @@ class Guard:
             again = scope[_ASKED] = Asked(known[1])
             return again
         asked = scope[_ASKED] = Asked()
-        if not self._access.on or path in self._open or path.startswith(STATIC):
+        if not self._access.on or self._free(path):
             return asked
         try:
             by_name = headers(scope)
@@ -85,6 +85,10 @@ class Guard:
         except RequestError as error:
             asked.refusal = error
         return asked
+
+    def _free(self, path: str) -> bool:
+        """Whether anybody may ask a path that is no question; the audit has no line of it."""
+        return path in self._open or path.startswith(STATIC)
 
     async def identified(self, scope: Scope, path: str) -> Asked:
         """The same for everybody."""
@@ -118,14 +122,13 @@ class Guard:
         noted: list[Ended] = []
         for scope, asked in ended:
             measured: Measurement = asked.ended
-            request = None if asked.request is None else asked.request[:128].decode("latin-1")
             if measured.metrics is not None:
                 labels = measured.metrics.labels
-            elif scope["path"] not in self._open:
+            elif not self._free(scope["path"]):
                 labels = f"{scope['method']} {scope['path'][:200]}", *_NO_LABELS
             else:
                 continue
-            noted.append((asked, labels, measured.outcome, measured.seconds, request))
+            noted.append((asked, labels, measured.outcome, measured.seconds, asked.request))
         self._access.ended(noted)
 
 

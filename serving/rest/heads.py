@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from serving.bodies import SMALL
 from serving.rest.asking import Asking
-from serving.rest.request import HEADERS, Options, size_of
+from serving.rest.request import HEADERS, Wanted, size_of
 from validation.errors import RequestError
 
 Find = Callable[[bytes], Asking[Any] | None]
@@ -32,7 +32,7 @@ class Head(NamedTuple):
 
     endpoint: Asking[Any]
     scope: Scope
-    query: Options
+    query: Wanted
     length: int
 
 

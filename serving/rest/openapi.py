@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from model.outcomes.labels import ALL_CLASSES
+from model.record import EXPLORING
 from serving import description, problem_details, tensors
 from serving.models import Models
 from serving.rest import guard, home, native, platforms, v1, v2
@@ -30,6 +31,12 @@ _PARTIAL = {
     "in": "query",
     "schema": {"type": "boolean", "default": False},
     "description": "Answer the good rows beside the errors of the others. It may stand in the body as well.",
+}
+_PURPOSE = {
+    "name": "X-Boxwood-Purpose",
+    "in": "header",
+    "schema": {"enum": [EXPLORING]},
+    "description": "Say that the rows are no cases, so that whoever watches the model leaves them out.",
 }
 _LIKE = {
     "name": "like",
@@ -173,7 +180,7 @@ def _with_items(schema: Any) -> Any:
 def _invocations() -> dict[str, Any]:
     summary = "Predict rows in one of MLflow's forms, by the default model"
     post = _post(summary, _reference("Invocation"), "Predictions", "PartialPredictions")
-    return post | {"parameters": [_PARTIAL]}
+    return post | {"parameters": [_PARTIAL, _PURPOSE]}
 
 
 def _correct_native(post: dict[str, Any]) -> str:
@@ -182,6 +189,7 @@ def _correct_native(post: dict[str, Any]) -> str:
     The limit must not stand as `maxItems`: clients would expect 422 for more rows, and the service answers 413.
     """
     post["requestBody"]["required"] = True
+    post["parameters"] = [_PURPOSE]
     post["responses"] = {"200": post["responses"][HTTPStatus.OK], **_refusals(), **_FAILED}
     rows = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]
     row_limit = f"At most {rows.pop('maxItems')} rows; more get 413."
@@ -231,15 +239,16 @@ def _model_paths(name: str, schema: str, classes: Sequence[str]) -> dict[str, An
     forms = (f"Instances-{schema}", "PartialInstances", "RawInstances")
     instances = {"anyOf": [_reference(form) for form in forms]}
     infer = _post("Predict tensors, one a column", _reference("InferRequest"), "InferAnswer")
-    infer["parameters"] = [_PARTIAL, _HEADER_LENGTH]
+    infer["parameters"] = [_PARTIAL, _HEADER_LENGTH, _PURPOSE]
     for message in (infer["requestBody"], infer["responses"]["200"]):
         message["content"][v2.BINARY] = {"schema": {"type": "string", "format": "binary"}}
+    predict = _post("Predict rows", instances, *_answers("Predictions", schema)) | {"parameters": [_PURPOSE]}
     paths = {
         path: {"get": _get("Contract, what training saw, metrics and lineage", description.Described)},
         f"{path}/watch": {"get": _get("The last verdict on its answers; this head, and more", VerdictSummary)},
         f"{path}/card": {"get": _get("The model card", texts=("text/markdown", "text/html"))},
         f"{path}/proto": {"get": _get("The .proto of the model's own gRPC service", texts=("text/plain",))},
-        f"{path}:predict": {"post": _post("Predict rows", instances, *_answers("Predictions", schema))},
+        f"{path}:predict": {"post": predict},
         f"{path}:explain": {"post": _explain(instances, schema, classes)},
         f"/v2/models/{name}": {"get": _get("Inputs and outputs of the model", tensors.ModelMetadata)},
         f"/v2/models/{name}/ready": {"get": _get("Whether the model answers", v2.ModelReady)},

@@ -7,6 +7,8 @@ from typing import TypeVar
 import msgspec
 from starlette.types import Receive, Scope
 
+from model.record import Role
+from serving import purpose
 from serving.bodies import SMALL, Bodies
 from serving.rest import compression
 from validation.errors import CallerLeft, RequestTooLarge, UnreadableRequest, UnsupportedMedia
@@ -31,7 +33,18 @@ class Options(msgspec.Struct, frozen=True):
     raw: bool = False
 
 
-_NO_OPTIONS = Options()
+class Wanted(Options, frozen=True):
+    """What the head of a request asks for.
+
+    Attributes:
+        role: what the journal is to say of its answers, see `purpose.role_of`.
+    """
+
+    role: Role = ""
+
+
+_NOTHING = Wanted()
+_PURPOSE = purpose.HEADER.encode()
 
 
 def headers(scope: Scope) -> Mapping[bytes, bytes]:
@@ -74,13 +87,18 @@ def demand_json(scope: Scope) -> None:
         )
 
 
-def queried(scope: Scope) -> Options:
-    """The options of the query; raises UnreadableRequest for an invalid value. Other names are ignored."""
+def wanted(scope: Scope) -> Wanted:
+    """What the query and the header of the purpose say; raises UnreadableRequest for an invalid value.
+
+    Other names in the query are ignored.
+    """
     query: bytes = scope["query_string"]
-    if not query:
-        return _NO_OPTIONS
+    stated = header(scope, _PURPOSE)
+    if not query and stated is None:
+        return _NOTHING
     values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
-    return Options(_switched(values, "partial"), values.get("classes", []), _switched(values, "raw"))
+    switches = _switched(values, "partial"), values.get("classes", []), _switched(values, "raw")
+    return Wanted(*switches, purpose.role_of(stated))
 
 
 def _switched(values: Mapping[str, list[str]], name: str) -> bool:

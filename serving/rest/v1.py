@@ -23,7 +23,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope
 
 from serving import challenger, contract_proto, problem_details
-from serving.access.caller import Caller
+from serving.access.caller import Asked
 from serving.challenger import Split
 from serving.description import Described
 from serving.models import Models
@@ -33,7 +33,7 @@ from serving.rest.asking import Asking, Question
 from serving.rest.exchange import Reply, encode, problem
 from serving.rest.guard import asked
 from serving.rest.negotiation import prefers_html
-from serving.rest.request import Options, parsed
+from serving.rest.request import Options, Wanted, parsed
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.watch import Verdict, Watch
@@ -135,9 +135,9 @@ class _Explained(_Asked):
         classes = [*request.classes, *request.parameters.classes]
         return super().question(request)._replace(classes=classes)
 
-    def work(self, question: Question, query: Options, caller: Caller) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: Wanted, asking: Asked) -> Coroutine[Any, Any, Any]:
         partial, classes = query.partial or question.partial, [*query.classes, *question.classes]
-        return self.verb.ask(question.rows, partial=partial, classes=classes, caller=caller)
+        return self.verb.ask(question.rows, partial=partial, classes=classes, caller=asking.caller)
 
 
 class _Last(NamedTuple):

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2
 
-from serving import lifecycle, logs, port, telemetry, tls
+from serving import lifecycle, logs, port, purpose, telemetry, tls
 from serving.access.caller import Asked
 from serving.challenger import Address
 from serving.models import Models
@@ -189,7 +189,7 @@ class _Handler:
 
     async def _answer(self, _: object, context: grpc.aio.ServicerContext) -> Any:
         metadata = context.invocation_metadata() or ()
-        values, caller = dict(metadata), logs.NOBODY
+        values, caller = dict(reversed(metadata)), logs.NOBODY  # the first of several, as over HTTP
         if logs.TRACE in values or logs.REQUEST in values:
             caller = logs.Caller.of(values.get(logs.TRACE), values.get(logs.REQUEST))
             context.set_trailing_metadata(tuple(caller.sent_back))
@@ -197,6 +197,7 @@ class _Handler:
         try:
             with measured, self._room:
                 asked.caller = self._door.known(self._name, metadata) or await self._door.identified(metadata)
+                asked.role = purpose.role_of(values.get(purpose.HEADER))
                 request = await self._messages.one(context, self._kind, functools.partial(asked.sends, (self._name,)))
                 measured.metrics = self._method.metrics(request)
                 answer = await self._method(request, functools.partial(_address, context.peer, values), asked)

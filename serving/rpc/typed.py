@@ -159,7 +159,9 @@ class Method:
             return await self._few(together, request, asked)
         rows = await _each(verb, self._read, request.rows)
         # only a classification's Explain has the field
-        more = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
+        more: dict[str, Any] = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
+        if self._asks == "predict":
+            more = asked.marked
         own = functools.partial(self._answered, verb, rows, asked, partial=request.partial, **more)
         if self._divided is None or version:
             return await own()
@@ -169,7 +171,7 @@ class Method:
 
     async def _few(self, together: Together, request: Any, asked: Asked) -> Message:
         """Answer few rows, together with those of other calls."""
-        few = Few([self._read(row) for row in request.rows], request.partial, asked.caller)
+        few = Few([self._read(row) for row in request.rows], request.partial, asked.caller, asked.role)
         answer = asked.answer = await together.asked(few)
         return self._message(answer, [_fields(one) for one in getattr(answer, self._name)])
 

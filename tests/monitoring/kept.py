@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.record import EVENT, Record
+from model.record import EVENT, Record, Role
 from model.watched import METADATA, Watched
 from monitoring import answers
 from monitoring.truth import ACTUAL
@@ -29,7 +29,9 @@ def reference(model: made.Model) -> bytes:
     return stream.getvalue()
 
 
-def journal(folder: Path, watched: Watched, day: datetime.date, rows: pd.DataFrame) -> dict[str, object]:
+def journal(
+    folder: Path, watched: Watched, day: datetime.date, rows: pd.DataFrame, role: Role = ""
+) -> dict[str, object]:
     """Write answers of a day as the service does; returns the true value of each `prediction_id`."""
     names = [column.name for column in watched.columns().inputs]
     sent = json.loads(rows[names].to_json(orient="records", date_format="iso"))
@@ -40,16 +42,17 @@ def journal(folder: Path, watched: Watched, day: datetime.date, rows: pd.DataFra
             time=f"{day.isoformat()}T{place % 24:02d}:00:00.000Z",
             model=watched.model,
             version=watched.version,
-            prediction_id=f"{watched.version}-{day.isoformat()}-{place}",
+            prediction_id=f"{watched.version}-{day.isoformat()}{role}-{place}",
             row={**row, "day": row["day"][:10]},
             scores=scores[place].tolist(),
             prediction=float(scores[place, 0]),
+            role=role,
         )
         for place, row in enumerate(sent)
     ]
     folder.mkdir(parents=True, exist_ok=True)
     lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
-    (folder / f"{watched.version}-{day.isoformat()}.jsonl").write_bytes(lines)
+    (folder / f"{watched.version}-{day.isoformat()}{role}.jsonl").write_bytes(lines)
     return dict(zip([record.prediction_id for record in records], rows[ACTUAL].tolist(), strict=True))
 
 

@@ -30,7 +30,7 @@ def brought(folder: Path) -> Store:
 def records() -> st.SearchStrategy[list[Record]]:
     """Answers of two versions, by themselves and beside each other, some of them twice."""
     numbers, versions = st.integers(1, 9), st.sampled_from([VERSION, OTHER])
-    roles = st.sampled_from(["", "", "shadow", "challenger"])
+    roles = st.sampled_from(["", "", "shadow", "challenger", "exploring"])
 
     def answer(number: int, role: Role, version: str) -> Record:
         return record(number, role=role, version=version)
@@ -58,7 +58,9 @@ def test_counts_are_those_of_the_rows(files: list[list[Record]], ids: set[int], 
     labelled = rows[rows[truth.ACTUAL].notna()][journal.VERSION].value_counts().to_dict()
     assert found.answers == rows[journal.VERSION].value_counts().to_dict()
     assert {version: count for version, count in found.labelled.items() if count} == labelled
-    assert found.beside == (len(others) > len(rows))
+    explored = others[journal.ROLE].to_numpy() == "exploring"
+    assert found.beside == (len(others) - explored.sum() > len(rows))
+    assert found.exploring == others[journal.PREDICTION_ID][explored].nunique()
 
 
 def test_a_sample_is_even_stays_the_same_and_has_each_answer_with_its_shadow(tmp_path: Path) -> None:

@@ -68,6 +68,26 @@ def test_an_alarm_exits_with_3_and_tells_since_when(here: Path, capsys: pytest.C
     assert "misspelt" in finding.advice
 
 
+def test_rows_that_callers_marked_are_told_and_count_for_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explored = kept.day(0, 900, town="Zug")
+    kept.journal(here / "stores/journal", MODEL.watched, kept.LAST, explored, role="exploring")
+    assert main(["drift", NAME]) == 4
+    assert "no answers, but rows that callers marked as exploring, in the watch store" in capsys.readouterr().out
+    labelled(answered(here, back=0, count=2_000))
+    assert main(["drift", NAME]) == 0
+    found = verdict()
+    assert (found.status, found.rows, found.answered, found.exploring) == ("ok", 2_000, 2_000, 900)
+    assert found.days[0].rows == 2_000
+    assert found.rivals == []
+    told = "2,000 rows, without 900 marked as exploring"
+    assert told in capsys.readouterr().out
+    folder = here / "stores/watch" / NAME
+    assert told in (folder / "report.html").read_text()
+    assert "boxwood_watch_exploring_rows{" in (folder / "metrics.prom").read_text()
+
+
 def test_too_few_rows_exit_with_4_and_days_before_are_added_up_to_a_week(here: Path) -> None:
     for back in range(3):
         answered(here, back, count=200)

@@ -91,6 +91,16 @@ def test_keys_say_which_answers_are_meant_if_the_secret_is_that_of_the_service(s
     assert known(store) == {"id-1": 110.0, "id-2": 220.0}
 
 
+def test_answers_to_no_case_have_no_true_value(store: Store, tmp_path: Path) -> None:
+    explored = msgspec.structs.replace(record(8, role="exploring"), keys=record(4).keys)
+    write(tmp_path / "journal/c.jsonl", [explored])
+    compact(Journal(str(tmp_path / "journal")), store.address)
+    assert told(store, "prediction_id,price\nid-8,800\n").waiting == 1
+    done = told(store, "flat,price\n4,400\n", SECRET)
+    assert (done.joined, done.shared) == (1, 1)
+    assert known(store) == {"id-4": 400.0, "id-5": 400.0}
+
+
 def test_a_key_of_several_answers_gives_its_value_to_each_and_an_id_goes_before_it(store: Store) -> None:
     done = told(store, "flat,price\n4,400\n", SECRET)
     assert (done.joined, done.shared) == (1, 1)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from model.predictor import Predictor, open_predictor
-from model.record import CHALLENGER, SHADOW
+from model.record import CHALLENGER, EXPLORING, SHADOW
 from serving.challenger import Shadows, Split
 from serving.journal import Journal
 from serving.models import Models
@@ -240,6 +240,19 @@ def test_what_the_challenger_refuses_the_champion_answers(
     assert sum(record.role == "" for record in found) == 3 + 6 + 1
 
 
+def test_what_a_challenger_answers_to_no_case_is_no_challengers(
+    bundle: Path, narrower: Path, tmp_path: Path, row: dict[str, Any]
+) -> None:
+    async def question(client: httpx.AsyncClient) -> None:
+        for headers in ({"x-boxwood-purpose": "exploring"}, {}):
+            await client.post(PREDICT, json={"instances": [row]}, headers=headers)
+            await client.post("/v2/models/flights/infer", json={"inputs": tensors([row])}, headers=headers)
+
+    everybody = {"BOXWOOD_CHALLENGER": "ab", "BOXWOOD_CHALLENGER_PERCENT": "100"}
+    served([bundle, narrower], question, BOXWOOD_JOURNAL=str(tmp_path), **everybody)
+    assert sorted(record.role for record in records(tmp_path)) == 2 * [CHALLENGER] + 2 * [EXPLORING]
+
+
 def test_a_shadow_is_recorded_under_the_ids_of_the_answers(
     bundle: Path, narrower: Path, tmp_path: Path, row: dict[str, Any]
 ) -> None:
@@ -256,10 +269,13 @@ def test_a_shadow_is_recorded_under_the_ids_of_the_answers(
             answered.extend(one["prediction_id"] for one in answer["predictions"])
         path = f"/v1/models/flights/versions/{names[1]}:predict"
         await client.post(path, json={"instances": [row]})  # the challenger has no shadow
+        await client.post(PREDICT, json={"instances": [row]}, headers={"x-boxwood-purpose": "exploring"})  # no case
 
     settings = {"BOXWOOD_CHALLENGER": "shadow", "BOXWOOD_JOURNAL_SECRET": "s"}
     served([bundle, narrower], question, BOXWOOD_JOURNAL=str(tmp_path), **settings)
     found = records(tmp_path)
+    [explored] = [record for record in found if record.role == EXPLORING]
+    found.remove(explored)
     champions = {record.prediction_id: record for record in found if record.version == names[0]}
     shadows = {record.prediction_id: record for record in found if record.role == SHADOW}
     assert len(found) == 2 * len(answered) + 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,27 @@ def test_a_name_that_requests_have_in_any_case_is_recorded_as_it_is_read(
     assert asked.predict([sent]).predictions[0].prediction == asked.predict([row]).predictions[0].prediction
     [read] = journal_entry.inputs(asked, [sent])
     assert (read["cabin"], read["agency"]) == ("economic", "Nimbus")
+
+
+def test_rows_that_are_no_cases_are_recorded_as_such(bundle: Path, tmp_path: Path, row: dict[str, Any]) -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        for headers in ({}, {"x-boxwood-purpose": "exploring"}):
+            for rows in ([row], [row] * 1_000):
+                for path, body in (
+                    (PREDICT, {"instances": rows}),
+                    ("/predict", {"rows": rows}),
+                    ("/v2/models/flights/infer", {"inputs": tensors(rows)}),
+                ):
+                    assert (await client.post(path, json=body, headers=headers)).status_code == 200
+            assert (await client.post(EXPLAIN, json={"instances": [row]}, headers=headers)).status_code == 200
+        for mistyped in ("explore", "", "EXPLORING"):
+            refused = await client.post(PREDICT, json={"instances": [row]}, headers={"x-boxwood-purpose": mistyped})
+            assert refused.status_code == 400
+            said = f"X-Boxwood-Purpose is '{mistyped}'; it is 'exploring', or left out."
+            assert refused.json()["detail"] == said
+
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path), BOXWOOD_JOURNAL_ROWS_PER_SECOND="10000")
+    assert Counter(record.role for record in records(tmp_path)) == {"": 3_003, "exploring": 3_003}
 
 
 def test_without_a_secret_no_key_is_recorded(bundle: Path, tmp_path: Path, row: dict[str, Any]) -> None:

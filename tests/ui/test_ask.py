@@ -117,8 +117,9 @@ def test_an_answer_to_a_form_that_has_changed_since_is_marked_at_once(visitor: V
     tenure.fill("5")  # as it was
     expect(note).to_have_count(0)
     tenure.fill("57")
-    with wire.asks():
+    with wire.asks() as asked:
         visitor.predict_button.click()
+    assert asked[0].purpose is None, "a form that was filled in is a case"
     expect(note).to_have_count(0)
     assert visitor.answer.evaluate("it => getComputedStyle(it).opacity") == "1"
 
@@ -134,6 +135,7 @@ def test_examples_work_at_one_click(visitor: Visitor, wire: Wire, model: str) ->
         with wire.asks() as again:  # the form shows that row
             visitor.predict()
         assert again[0].rows == asked[0].rows
+        assert again[0].purpose == asked[0].purpose == "exploring", "an example is no case"
         seen.append(str(asked[0].rows))
     assert len(set(seen)) == 3
 

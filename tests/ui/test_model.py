@@ -175,9 +175,13 @@ def test_the_threshold_is_moved_and_costs_are_tried(new_visitor: Callable[..., V
 
 
 @pytest.mark.parametrize("model", ["flights", "churn", "houses"])
-def test_the_dependence_on_each_column_is_that_of_the_service(visitor: Visitor, api: Api, model: str) -> None:
+def test_the_dependence_on_each_column_is_that_of_the_service(
+    visitor: Visitor, api: Api, wire: Wire, model: str
+) -> None:
     shown = visitor.open(model).tab("Model")
-    shown.get_by_role("button", name="How it answers over all values").click()
+    with wire.asks() as asked:
+        shown.get_by_role("button", name="How it answers over all values").click()
+    assert asked[0].purpose == "exploring"
     found = shown.locator(".overall")
     expect(found).to_contain_text("The rows are made up.")
     plan = dependence.plan(Model.model_validate(api.model(model)))

@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from tests.project import free_port
+from tests.ui.wire import Wire
+from ui import goals, questions
 from ui.identity import GoogleIdentity
 from ui.service import Away, Refused, Service, ServiceError
 
@@ -81,6 +83,27 @@ def test_a_real_service_describes_itself_and_answers(client: httpx.Client, row: 
     card = asked(url, lambda service: service.card("flights"))
     assert card is not None
     assert card.startswith(f"# {model.title}")
+
+
+def test_rows_that_are_made_up_are_marked_as_no_cases(client: httpx.Client, row: dict[str, Any]) -> None:
+    wire = Wire(str(client.base_url).rstrip("/"))
+    other = {**row, "cabin": "premium"}
+
+    async def ask(service: Service) -> None:
+        model = await service.model("flights")
+        await service.predict("flights", [row])
+        await questions.compared(service, model, (row, other))
+        await questions.varied(service, model, [row, other])
+        now = await questions.answer(service, model, row)
+        goal = goals.Bound(0.8 * now["prediction"], above=False)
+        await questions.changed(service, model, row, now, goal, ["agency"])
+
+    with wire.listening(free_port()) as url:
+        asked(url, ask)
+    case, *others = [one.purpose for one in wire.asked if ":predict" in one.path]
+    assert case is None
+    assert len(others) > 3
+    assert {*others} == {"exploring"}
 
 
 def test_refused_rows_come_with_their_errors(client: httpx.Client, row: dict[str, Any]) -> None:

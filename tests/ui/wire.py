@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 import httpx
 
-_HANDED_ON = ("content-type", "accept", "retry-after")
+_PURPOSE = "x-boxwood-purpose"
+_HANDED_ON = ("content-type", "accept", "retry-after", _PURPOSE)
 
 
 class Asked(NamedTuple):
-    """One request that the page sent, and what the service answered."""
+    """One request that the page sent, what it said that its rows are for, and what the service answered."""
 
     path: str
     rows: list[dict[str, Any]]
+    purpose: str | None
     said: Any
 
 
@@ -75,7 +77,8 @@ class Wire:
         answer = httpx.request(method, f"{self._service}{path}", headers=headers, content=body, timeout=60)
         if verb in self._goes:
             with self._more:
-                self.asked.append(Asked(path, json.loads(body)["instances"], answer.json()))
+                rows = json.loads(body)["instances"]
+                self.asked.append(Asked(path, rows, headers.get(_PURPOSE), answer.json()))
                 self._more.notify_all()
         return answer
 

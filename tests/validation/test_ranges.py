@@ -37,6 +37,12 @@ def warned(**change: Any) -> list[str]:
         ({"area": 9.5}, "area: 9.5 is far outside of what training saw, 20 to 120 m2"),
         ({"built": "2024-02-29"}, "built: 2024-02-29 is far outside of what training saw, 1970-01-01 to 1971-01-01"),
         ({"built": "0001-01-01"}, "built: 0001-01-01 is far outside of what training saw, 1970-01-01 to 1971-01-01"),
+        ({"built": "1971-12-31"}, "built: 1971-12-31 is far outside of what training saw, 1970-01-01 to 1971-01-01"),
+        (  # what orders the rows moves on, and not back
+            {"listed": "1969-12-29T00:00:00"},
+            "listed: 1969-12-29T00:00:00 is far outside of what training saw, "
+            "1970-01-01T00:00:00 to 1970-01-11T00:00:00",
+        ),
         (
             {"listed": "9999-12-31T23:59:59Z"},
             "listed: 9999-12-31T23:59:59 is far outside of what training saw, "
@@ -57,8 +63,9 @@ def test_a_value_far_from_training_is_named_with_the_range_that_training_saw(
         {"rooms": 1, "area": 130},
         {"area": 10},
         {"area": None, "built": None},
-        {"built": "1971-12-31"},  # later by as much as training is long: time goes on
-        {"listed": "1970-01-21T00:00:00"},
+        {"built": "1971-02-06"},
+        {"built": "1969-11-26", "listed": "1969-12-31T00:00:00"},
+        {"listed": "1970-01-21T00:00:00"},  # later by as much as training is long: time goes on
     ],
 )
 def test_a_value_just_beyond_the_range_is_nothing_to_warn_of(change: dict[str, Any]) -> None:

@@ -133,6 +133,7 @@ def _column(sketch: Sketch, column: Column) -> list[str]:
     arguments += [f"choices={literal(column.choices)}"] if column.choices is not None else []
     arguments += ["nullable=True"] if column.nullable else []
     arguments += [f"unseen=Unseen.{column.unseen.name}"] if column.unseen is not None else []
+    arguments += [f"ge={column.ge:g}"] if column.ge is not None else []
     if column.example is not None:
         is_name = column.kind in (Kind.CATEGORY, Kind.DATE, Kind.TIMESTAMP)
         arguments.append(f"example={literal(column.example) if is_name else repr(column.example)}")

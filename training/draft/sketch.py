@@ -24,6 +24,7 @@ class Sketch:
         role: what it is for.
         choices: of a category of few names.
         unseen: what another name gets.
+        ge: the least value that it may have.
         left_out: why it is no column of the contract; empty for one that is.
         reasons: comments beside it.
         doubts: what may be wrong, besides those of `found`.
@@ -35,6 +36,7 @@ class Sketch:
     role: Role = Role.FEATURE
     choices: tuple[str, ...] | None = None
     unseen: Unseen | None = None
+    ge: int | None = None
     left_out: str = ""
     reasons: list[str] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Sketch:
             unit=None if plain else found.unit,
             choices=None if plain else self.choices,
             unseen=None if plain else self.unseen,
+            ge=None if plain else self.ge,
             nullable=nullable,
             example=self._example() if is_input else None,
         )

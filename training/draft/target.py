@@ -22,6 +22,13 @@ FEWEST_ROWS, FEWEST_OF_CLASS = 30, 10
 _MOST_WHOLE = 10
 _RARE_SHARE = 0.02
 _CLASS = re.compile(r"(^|_)(class|label|type|category|group|cluster|species|grade|stage|level|quality)(_|$)")
+_NEVER_BELOW = re.compile(
+    r"(^|_)(price|cost|fare|fee|rent|salary|wage|income|age|weight|height|length|width|area|distance|duration|count|"
+    r"quantity|population)s?(_(?!change|diff|delta|growth)|$)"
+)
+"""Names of what is never below 0."""
+_NEAR, _PILED = 0.1, 20
+"""Below a tenth of the median a value is near 0. Where so many rows are and none is below, that is no chance."""
 _POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí", "sim", "evet", "on", "present"}
 _NEGATIVE = {"no", "n", "false", "f", "0", "negative", "neg", "nein", "non", "não", "hayır", "off", "absent", "none"}
 _SCALES = (
@@ -97,6 +104,7 @@ def _decide(target: Sketch, distinct: int) -> None:
             )
         target.change(kind=target.known.kind)
         target.unseen = None
+        _bound(target)
         return
     if target.known.kind is Kind.FLAG and not _has_names(target):
         _demand_rows(target, {"false": 0.0, "true": 1.0})
@@ -110,6 +118,19 @@ def _decide(target: Sketch, distinct: int) -> None:
         target.found = columns.as_names(target.evidence, lower=True)
         target.doubts.append(Doubt(7, f"{spelled} are taken for one class, as are others that differ by case"))
     _classify(target)
+
+
+def _bound(target: Sketch) -> None:
+    """State that the target is never below 0, where its values or its name say so."""
+    values = target.by_row()[~target.missing()]
+    piled = (values <= _NEAR * np.median(values)).sum() >= _PILED
+    if values.min() >= 0 and (piled or _NEVER_BELOW.search(target.name)):
+        target.ge = 0
+        target.doubts.append(
+            Doubt(
+                1, "none is below 0, so `ge=0` ends intervals there and has lower ones refused; drop it if they may be"
+            )
+        )
 
 
 def _has_names(target: Sketch) -> bool:

@@ -47,7 +47,8 @@ def _overall(context: common.Context) -> None:
     async def ask(label: str | None) -> str:
         async def view() -> str:
             plan = dependence.plan(context.model)
-            answers = (await context.service.predict(context.model.place, plan.rows, partial=True)).rows
+            place = context.model.place
+            answers = (await context.service.predict(place, plan.rows, partial=True, exploring=True)).rows
             scale = _scale(context.model, label, answers)
             found = plan.read([_number(scale, said) for said in answers])
             return overall.shown(context.model, scale, found, plan.behind, len(plan.rows))

@@ -36,7 +36,8 @@ def build(context: common.Context) -> gr.HTML:
 
     async def predict(value: str) -> list[str]:
         try:
-            answers = await context.service.predict(model.place, [form.sent(model, [value])])
+            row = form.sent(model, [value])
+            answers = await context.service.predict(model.place, [row], exploring=row in rows)  # an example is no case
         except Refused as refused:
             return [_refusal(model, refused), form.marked(None, refused.errors)]
         except Away as away:

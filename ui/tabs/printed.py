@@ -24,7 +24,7 @@ class Paper:
         async def shown(label: str | None, *values: Any) -> str:
             async def view() -> str:
                 model, row = context.model, form.sent(context.model, values)
-                predicted = await context.service.predict(model.place, [row])
+                predicted = await context.service.predict(model.place, [row], exploring=True)  # it was asked
                 explained = await context.service.explain(model.place, [row], classes=[label] if label else [])
                 why = explaining.of_class(explained.rows[0] or {}, label)
                 return view_of_printed.sheet(model, row, predicted, why, datetime.now(UTC))

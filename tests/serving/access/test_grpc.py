@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tests.generated import generated
 from tests.serving.access.conftest import Guarded
 from tests.serving.access.test_http import audited, until
+from tests.serving.access.test_noted import having, journalled
 from tests.serving.rest.test_http import PREDICT
 from tests.serving.rpc.over_grpc import infer_call, message
 
@@ -25,6 +26,7 @@ WANTING = {
     "ServerMetadata": pb.ServerMetadataRequest(),
     "ModelInfer": pb.ModelInferRequest(model_name="flights"),
 }
+MARK = ("x-boxwood-purpose", "exploring")
 Metadata = list[tuple[str, str]]
 
 
@@ -128,6 +130,22 @@ def test_a_call_with_a_key_is_answered_and_audited(
         assert len(line["prediction_ids"]) == 2
 
 
+def test_the_mark_and_the_request_id_are_those_of_http(
+    channel: grpc.Channel, guarded: Guarded, row: dict[str, Any]
+) -> None:
+    ids, key = [], bearer(guarded.keys["all"])
+    for more in ([("x-request-id", "call-1"), MARK], [("x-request-id", "call 2")], [MARK]):
+        answer, call = infer_call(channel).with_call(message([row]), metadata=[*key, *more])
+        [[name]] = [output.contents.bytes_contents for output in answer.outputs if output.name == "prediction_id"]
+        ids.append(name.decode())
+        assert dict(call.trailing_metadata()).get("x-request-id") == ("call-1" if more[0][1] == "call-1" else None)
+    assert [line.get("request_id") for line in until(lambda: having(guarded, ids))] == ["call-1", None, None]
+    by_id = {line["prediction_id"]: line.get("role", "") for line in until(lambda: journalled(guarded, ids))}
+    assert [by_id[name] for name in ids] == ["exploring", "", "exploring"]
+    code, problem, _ = refused(infer_call(channel), message([row]), metadata=[*key, (MARK[0], "explore")])
+    assert (code, problem["status"]) == (grpc.StatusCode.INVALID_ARGUMENT, 400)
+
+
 def test_a_quota_is_one_over_http_and_grpc(channel: grpc.Channel, guarded: Guarded, row: dict[str, Any]) -> None:
     key = bearer(guarded.keys["three"])
     call = infer_call(channel)
@@ -168,6 +186,9 @@ def test_the_typed_service_asks_the_same(
         predict, explain = fares.stub.Predict, fares.stub.Explain
         assert refused(predict, request)[0] is grpc.StatusCode.UNAUTHENTICATED
         assert len(predict(request, metadata=bearer(guarded.keys["predicting"])).predictions) == 1
+        marked = [*bearer(guarded.keys["predicting"]), MARK]
+        ids = [one.prediction_id for one in predict(request, metadata=marked).predictions]
+        assert until(lambda: journalled(guarded, ids))[0]["role"] == "exploring"
         explained = fares.messages.ExplainRequest(rows=fares.rows([row]))
         assert refused(explain, explained, metadata=bearer(guarded.keys["predicting"]))[1]["status"] == 403
         many = fares.messages.PredictRequest(rows=fares.rows([row] * 3))

@@ -238,26 +238,6 @@ def test_a_line_says_who_asked_what_and_how_it_ended(guarded: Guarded, row: dict
     assert row["origin"].encode() not in everything
 
 
-def test_the_journal_and_the_metrics_know_the_caller(guarded: Guarded, row: dict[str, Any]) -> None:
-    headers = made.bearer(guarded.keys["predicting"])
-    answer = guarded.client.post(PREDICT, json={"instances": [row]}, headers=headers).json()
-    [prediction] = answer["predictions"]
-
-    def journalled() -> list[dict[str, Any]]:
-        files = (guarded.folder / "journal").glob("*.jsonl")
-        lines = (json.loads(line) for file in files for line in file.read_bytes().splitlines())
-        return [line for line in lines if line["prediction_id"] == prediction["prediction_id"]]
-
-    [line] = until(journalled)
-    assert line["caller"] == "predicting"
-
-    def counted() -> bool:
-        text = guarded.client.get("/metrics", headers=made.bearer(guarded.keys["all"])).text
-        return all(line in text for line in COUNTED)
-
-    until(counted)
-
-
 @pytest.mark.slow
 def test_schemathesis_without_a_key_gets_nothing_but_401(guarded: Guarded, tmp_path: Path) -> None:
     """And with one nothing that the document does not say."""

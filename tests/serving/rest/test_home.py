@@ -145,6 +145,22 @@ def test_versions_can_be_chosen(trained: Project, narrower: Path) -> None:
     ask([trained.folder / "data/flights/bundle", narrower], question)
 
 
+def test_the_form_begins_with_a_row_whose_values_go_together(trained: Project, tmp_path: Path) -> None:
+    """That of the evaluation, but for strangers: it is made of rows of the table."""
+    bundle, row = trained.folder / "data/flights/bundle", {"agency": "Rainbow", "distance_km": 401.66}
+    metrics = msgspec.json.decode((trained.folder / "data/flights/metrics.json").read_bytes(), type=Metrics)
+    examples = [{**metrics.examples[0], **row}]
+    for stranger in (False, True):
+        models = Models(Settings(api_keys="keys.json", open_routes="docs") if stranger else Settings())
+        models.add(bundle, {})
+        served = models.default
+        if not stranger:
+            served.examples = examples
+        values = {field.name: field.value for field in fields.of(served, known=not stranger)}
+        shown = served.predictor.contract.example() if stranger else examples[0]
+        assert (values["agency"], values["distance_km"]) == (shown["agency"], str(shown["distance_km"]))
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_stranger_reads_no_more_than_the_openapi_document_says(trained: Project, known: bool) -> None:
     models = Models(Settings())

@@ -56,6 +56,29 @@ def test_a_keyword_is_a_name(here: Path) -> None:
     assert of([1.5, 2.5, 3.25], "class")[1].contract.target.name == "class"
 
 
+@pytest.mark.parametrize(
+    ("header", "values", "least"),
+    [
+        ("y", [0, 0, 3, 7.5], 0),
+        ("y", [*np.linspace(0.1, 10, 100) ** 2], 0),  # many near 0, and none below
+        ("visits", [*range(12)], 0),
+        ("Price", [90.5, 100.5, 120.5], 0),
+        ("fare_usd", [90.5, 100.5, 120.5], 0),
+        ("price_change", [90.5, 100.5, 120.5], None),
+        ("temperature", [9.5, 20.5, 30.5], None),
+        ("y", [-0.5, *np.linspace(0.1, 10, 99) ** 2], None),
+        ("price", [-1, 100.5, 120.5], None),
+    ],
+)
+def test_a_number_that_is_never_below_0_is_bounded_there(
+    here: Path, header: str, values: list[Any], least: float | None
+) -> None:
+    text, problem = of(values, header)
+    assert problem.contract.target.ge == least
+    assert ("ge=0, " in text or "ge=0)" in text) == (least is not None)
+    assert ("none is below 0" in text) == (least is not None)
+
+
 def test_few_whole_values_are_a_doubt(here: Path) -> None:
     assert "its 4 whole values are numbers; if they are labels, list them in `choices`" in of([0, 1, 2, 3])[0]
     assert "the rarer, is taken for the positive class; if not, turn `choices` round" in of(["a", "b", "b"])[0]
