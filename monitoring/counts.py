@@ -64,6 +64,20 @@ def of_day(store: Store, day: datetime.date, known: Truth | None = None) -> Coun
     return Counts(_distinct(answers), _distinct(labelled), beside, explored)
 
 
+def marked(exploring: int, cases: int, of: str = "") -> str:
+    """What is to be said where callers marked more answers as no cases than they left; empty where they did not.
+
+    Args:
+        exploring: how many they marked; anybody who may ask may do so.
+        cases: how many they left.
+        of: of which time, where that is not said otherwise.
+    """
+    if exploring <= cases:
+        return ""
+    said = f"{exploring:,} of {exploring + cases:,} answers{of}"
+    return f"{said} were marked as exploring by their callers, and are left out."
+
+
 def leading(days: Iterable[Mapping[str, int]], fewest: int) -> str | None:
     """The version to judge: the first that has enough answers, counted back from the last day.
 

@@ -50,9 +50,9 @@ def main(model: str, days: int | None = None, until: str = "") -> int:
     watch = Watch(_Journalled(store, model), params, published.previous(store), made)
     verdict = watch.look(Span(last, days)) if last else None
     if verdict is None:
-        marked = last and counts.of_day(store, last).exploring
-        answers = f"answers{', but rows that callers marked as exploring,' if marked else ''}"
-        print(f"{model}: there are no {answers} in the watch store {store.address}: see docs/how-to/journal.md.")
+        marked = counts.marked(counts.of_day(store, last).exploring, 0, f" of {last}") if last else ""
+        nothing = f"there are no answers to cases in the watch store {store.address}: see docs/how-to/journal.md."
+        print(f"{model}: {nothing} {marked}".rstrip())
         return EXIT["too_few_rows"]
     published.write(store, verdict)
     _say(verdict, store)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from model.watched import Watched
 from monitoring import advice, live
-from monitoring.counts import MOST_DAYS, Counts, leading
+from monitoring.counts import MOST_DAYS, Counts, leading, marked
 from monitoring.judge import Window, judge
 from monitoring.params import MonitorParams
 from monitoring.reference import Reference
@@ -115,10 +115,13 @@ class Watch:
         """The verdict on these days, without what was before; the first day first."""
         rows = self._rows(days, version)
         verdict = self._judged(version, rows, days)
+        exploring = sum(self._exploring[day] for day in days)
+        cases = sum(sum(self._counts[day].answers.values()) for day in days if day in self._counts)
         return msgspec.structs.replace(
             self._in_truth(verdict, version, rows, days),
             answered=sum(self._answered(day, version) for day in days),
-            exploring=sum(self._exploring[day] for day in days),
+            exploring=exploring,
+            sentence=f"{verdict.sentence} {marked(exploring, cases)}".rstrip(),
         )
 
     def _judged(self, version: str, rows: pd.DataFrame, days: Sequence[datetime.date]) -> Verdict:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import numpy as np
 
-from model.record import EVENT, SHADOW, KeyHash, Record, Role
+from model.record import EVENT, EXPLORING, SHADOW, KeyHash, Record, Role
 from serving import journal_files
 from serving.counters import JournalMetrics
 from serving.journal_entry import Entry, inputs, keys, sent
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 1.0
 """How long an answered row may wait until it is written: what a crash loses at most."""
+_APART = 4
+"""Rows that are no cases have a room of their own, for a quarter of the rows that cases have: many of them cost no case
+its record."""
 _PART = 32
 """Rows after which the thread lets others have the interpreter: a millisecond or less."""
 _encode = msgspec.json.Encoder().encode
@@ -62,7 +65,8 @@ class Journal:
         Args:
             sink: where lines go.
             share: of the rows, from 0 to 1.
-            rows_per_second: the most rows that are written; the rest is dropped.
+            rows_per_second: the most cases that are written, and a quarter as many rows that are none; the rest is
+                dropped.
             secret: what key columns are hashed with; they are left out without one.
             shadow: is asked for the same rows; its answers are written too.
             clock: seconds since 1970; what it says is written and nothing else depends on it.
@@ -70,12 +74,13 @@ class Journal:
         self._shadow = shadow
         self._writer = Writer("journal", sink, self._flush, FLUSH_SECONDS, "journal rows", _log)
         self._share = share
-        self._most = max(1, round(rows_per_second * FLUSH_SECONDS))
+        most = max(1, round(rows_per_second * FLUSH_SECONDS))
+        self._most = {False: most, True: max(1, most // _APART)}  # of cases, and of rows that are none
         self._hash = KeyHash(secret)
         self._clock = clock
         self._random = random.Random()  # noqa: S311  # a sample, not a secret
         self._entries: collections.deque[Entry] = collections.deque()
-        self._room = self._most
+        self._room = self._most.copy()
         self._dropped = self._sampled_out = 0
         self._taken = 0
         self._metrics = JournalMetrics()
@@ -99,19 +104,20 @@ class Journal:
         caller: str = "",
     ) -> None:
         """Leave the good rows of an answered request to the journal; see `Entry`."""
-        count = len(answers)
-        if self._room <= 0:
+        count, rooms, explored = len(answers), self._room, role == EXPLORING
+        room = rooms[explored]
+        if room <= 0:
             self._dropped += count
             return
-        places = range(count) if self._share == 1.0 and count <= self._room else self._sampled(count)
+        places = range(count) if self._share == 1.0 and count <= room else self._sampled(count, room)
         if places:
-            self._room -= len(places)
+            rooms[explored] = room - len(places)
             self._entries.append(Entry(predictor, rows, decoded, scores, answers, places, self._clock(), role, caller))
 
-    def _sampled(self, count: int) -> Sequence[int]:
+    def _sampled(self, count: int, room: int) -> Sequence[int]:
         """Places of rows, evenly apart from a random start: of a long table not only the head is seen."""
         wanted = int(count * self._share + self._random.random())
-        taken = min(wanted, self._room)
+        taken = min(wanted, room)
         self._sampled_out += count - wanted
         self._dropped += wanted - taken
         if not taken:
@@ -126,7 +132,7 @@ class Journal:
         lines = self._lines()
         count = self._writer.write([line for line, _ in lines])
         written = sum(answered for _, answered in lines[:count])
-        self._room = self._most
+        self._room = self._most.copy()
         dropped, self._dropped = self._dropped, 0
         sampled_out, self._sampled_out = self._sampled_out, 0
         failed = self._taken - written

@@ -197,7 +197,7 @@ class Quick:
     ) -> None:
         """Answer each row by itself; see `ServedModel.answer_each`."""
         self._rows.demand_room(len(rows), caller)
-        each, _ = self.decoded_each(rows, 0)
+        each = self.decoded_each(rows, Decoded())
 
         def answered(scored: Scored) -> list[dict[str, Any]]:
             return self.answers_each(rows, each, scored, caller, role)
@@ -253,17 +253,16 @@ class Quick:
         if self._shared.journal is not None:
             self._shared.journal.add(self._predictor, rows, decoded, scores, answers, role, caller.id)
 
-    def decoded_each(self, rows: Sequence[object], compared: int) -> tuple[list[Decoded], int]:
-        """Each row decoded by itself, and how many letters were compared for errors of the request so far.
+    def decoded_each(self, rows: Sequence[object], last: Decoded) -> list[Decoded]:
+        """Each row decoded by itself; `last` is the one before them in the request, empty where there is none.
 
-        Errors are counted for each row, but the budget for finding similar names is that of one request.
+        Errors are counted for each row, but what finding names and hints for them may cost is that of one request.
         """
         each = []
         for row in rows:
-            decoded = self.checked(self._predictor.decode([row], Decoded(compared=compared)), partial=True)
-            compared = decoded.compared
-            each.append(decoded)
-        return each, compared
+            last = self.checked(self._predictor.decode([row], last.apart()), partial=True)
+            each.append(last)
+        return each
 
     def scores(self, each: Sequence[Decoded]) -> "asyncio.Future[Scored]":
         """What came of the good ones of rows that were decoded each by itself."""

@@ -229,10 +229,11 @@ class ServedModel:
             return await awaited(functools.partial(quick.answer_each, rows, role=role, caller=caller))
         with gate.admit(len(rows), caller):
             answers: list[dict[str, Any]] = []
-            compared = 0
+            last = Decoded()
             async with self._in_time(), self._large:
                 async for part in gate.turns(rows):
-                    each, compared = quick.decoded_each(part, compared)
+                    each = quick.decoded_each(part, last)
+                    last = each[-1]
                     answers += quick.answers_each(part, each, await quick.scores(each), caller, role)
             return answers
 

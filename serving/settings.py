@@ -89,7 +89,8 @@ class Settings:
         image: the image that the service was started from, for the lineage of its models.
         journal: where answered rows are recorded: a folder, "stdout", or "" for nowhere.
         journal_percent: the share of them that is recorded.
-        journal_rows_per_second: the most that a worker records; more are dropped and counted.
+        journal_rows_per_second: the most cases that a worker records, and a quarter as many rows that are none; more
+            are dropped and counted.
         journal_file_mb: from what size on a file of the journal gets no more lines; at most half of a worker's share.
         journal_mb: the most megabytes that all files in the folder hold together; the oldest are removed.
         journal_days: how many days a file is kept.

@@ -81,7 +81,11 @@ def shown(model: Model, row: Row) -> str:
 
 
 def marked(
-    value: str | None, errors: Iterable[Mapping[str, Any]] = (), again: float | None = None, said: str = ""
+    value: str | None,
+    errors: Iterable[Mapping[str, Any]] = (),
+    again: float | None = None,
+    said: str = "",
+    case: Mapping[str, Any] | None = None,
 ) -> str:
     """The value of `marks` after an answer.
 
@@ -90,11 +94,25 @@ def marked(
         errors: the service's reasons for the row, which are shown at their fields.
         again: after how many seconds the form shall ask again, None for never.
         said: the answer in short, for the last questions.
+        case: what is to be known of the answer later, see `case_of`; None where the row was no case.
     """
     by_column: dict[str, list[str]] = {}
     for error in errors:
         by_column.setdefault(str(error.get("column")), []).append(texts.reason(error))
-    return json.dumps({"answered": value, "errors": by_column, "again": again, "said": said})
+    return json.dumps({"answered": value, "errors": by_column, "again": again, "said": said, "case": case})
+
+
+def case_of(model: Model, told: str, row: Row) -> Mapping[str, Any] | None:
+    """What `marked` was told of the answer to this row as a case; None if the last answer was to none, or another row.
+
+    Args:
+        model: the model.
+        told: the value of `marks`.
+        row: what the form says now.
+    """
+    known = json.loads(told) if told else {}
+    found: Mapping[str, Any] | None = known.get("case")
+    return found if found and sent(model, [known["answered"]]) == row else None
 
 
 def _value(column: Column, value: Any) -> Any:

@@ -131,8 +131,9 @@ def _none_of(name: str, names: Sequence[str], version: str | None) -> str:
 def _model(context: common.Context) -> None:
     gr.HTML(base.heading(context.model), js_on_load=form.script("clipboard", "copy"), apply_default_css=False)
     with gr.Tabs(overflow_behavior="wrap"):
-        widgets: list[Any] = [ask.build(context)]
-        why.build(context, widgets)
+        filled, marks = ask.build(context)
+        widgets: list[Any] = [filled]
+        why.build(context, widgets, marks)
         what_if.build(context, widgets)
         change.build(context, widgets)
         compare.build(context, widgets)

@@ -41,6 +41,7 @@ class Decoded:
         errors: the first `MOST_ERRORS` reasons for refusing rows.
         error_count: how many reasons there are in all.
         compared: how many letters of valid names were compared with what was refused.
+        hinted: for how many refused values a hint was looked for.
     """
 
     total: int = 0
@@ -52,6 +53,11 @@ class Decoded:
     errors: list[RowError] = field(default_factory=list)
     error_count: int = 0
     compared: int = 0
+    hinted: int = 0
+
+    def apart(self) -> "Decoded":
+        """Other rows of the same request, decoded apart from these: what errors may cost is that of one request."""
+        return Decoded(compared=self.compared, hinted=self.hinted)
 
     @property
     def records(self) -> Records:

@@ -81,9 +81,11 @@ class ColumnDecoder:
         decoded.inputs = columns
         places = np.flatnonzero(~good)
         if len(places):
-            judged = Decoded(errors=decoded.errors, error_count=decoded.error_count, compared=decoded.compared)
+            judged = decoded.apart()
+            judged.errors, judged.error_count = decoded.errors, decoded.error_count
             self._rows.decode(table.rows(places), judged, (places + first).tolist())
-            decoded.error_count, decoded.compared = judged.error_count, judged.compared
+            decoded.error_count = judged.error_count
+            decoded.compared, decoded.hinted = judged.compared, judged.hinted
             passed = np.array(judged.positions, dtype=np.int64) - first
             good[passed] = True
             order = np.cumsum(good) - 1 + before

@@ -141,9 +141,7 @@ class RowDecoder:
             try:
                 read_value = read(value)
             except InvalidValue as error:
-                listed = len(decoded.errors) < MOST_ERRORS
-                reason = f"{error}{raw.hint(column, read, value) if listed else ''}"
-                self._refuse(decoded, position, column, reason, value)
+                self._refuse(decoded, position, column, f"{error}{self._hint(decoded, column, read, value)}", value)
                 continue
             if read_value is None:
                 warnings.append((column.name, f"{quoted(value)} was not seen in training and is treated as missing"))
@@ -160,6 +158,14 @@ class RowDecoder:
             records.append(tuple(values))
             decoded.positions.append(position)
             decoded.keys.append(keys)
+
+    @staticmethod
+    def _hint(decoded: Decoded, column: Column, read: Reader, value: object) -> str:
+        """What to send in place of a value, for as many of a request as an answer lists errors: parsing takes time."""
+        if max(len(decoded.errors), decoded.hinted) >= MOST_ERRORS:
+            return ""
+        decoded.hinted += 1
+        return raw.hint(column, read, value)
 
     def _warn_of_far(self, values: Sequence[Any], warnings: list[tuple[str, str]]) -> None:
         for place, low, high, limits in self._ranges:

@@ -74,12 +74,21 @@ def test_rows_that_callers_marked_are_told_and_count_for_nothing(
     explored = kept.day(0, 900, town="Zug")
     kept.journal(here / "stores/journal", MODEL.watched, kept.LAST, explored, role="exploring")
     assert main(["drift", NAME]) == 4
-    assert "no answers, but rows that callers marked as exploring, in the watch store" in capsys.readouterr().out
-    labelled(answered(here, back=0, count=2_000))
+    told = capsys.readouterr().out
+    assert "there are no answers to cases in the watch store" in told
+    assert f"900 of 900 answers of {kept.LAST} were marked as exploring" in told
+    answered(here, back=1)
     assert main(["drift", NAME]) == 0
+    assert "900 of 1,500 answers were marked as exploring by their callers, and are left out." in verdict().sentence
+    assert verdict().sentence in capsys.readouterr().out
+    assert main(["drift", NAME, "--days", "1"]) == 4
+    assert "900 of 900 answers were marked" in verdict().sentence
+    labelled(answered(here, back=0, count=2_000))
+    assert main(["drift", NAME, "--days", "1"]) == 0
     found = verdict()
+    assert "marked" not in found.sentence
     assert (found.status, found.rows, found.answered, found.exploring) == ("ok", 2_000, 2_000, 900)
-    assert found.days[0].rows == 2_000
+    assert found.days[-1].rows == 2_000
     assert found.rivals == []
     told = "2,000 rows, without 900 marked as exploring"
     assert told in capsys.readouterr().out

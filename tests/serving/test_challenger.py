@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from model.predictor import Predictor, open_predictor
 from model.record import CHALLENGER, EXPLORING, SHADOW
 from serving.challenger import Shadows, Split
-from serving.journal import Journal
 from serving.models import Models
 from serving.settings import Settings
 from tests import versions
@@ -27,7 +26,7 @@ from tests.serving.rest.test_http import EXPLAIN, PREDICT
 from tests.serving.rpc.over_grpc import infer, infer_call
 from tests.serving.rpc.over_grpc import message as message_of
 from tests.serving.rpc.test_open_inference import INFER
-from tests.serving.test_journal import Lines, records, served, tensors
+from tests.serving.test_journal import left, records, served, tensors
 from tests.serving.test_journal_failures import outcomes
 from tests.serving.test_versions import IMPORT
 from validation.errors import SettingsError
@@ -290,16 +289,10 @@ def test_a_shadow_is_recorded_under_the_ids_of_the_answers(
         assert shadow.prediction == champion.prediction, "it is the same booster"
 
 
-def kept(champion: Predictor, challenger: Predictor, rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+def kept(champion: Predictor, challenger: Predictor, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Version and role of what is recorded where these answer rows, with the other as its shadow."""
-    sink = Lines()
-    journal = Journal(sink, shadow=Shadows({champion: challenger}))
-    decoded = champion.decode(rows)
-    scores = champion.scores(decoded.inputs)
-    journal.add(champion, rows, decoded, scores, champion.ids(len(scores)))
-    journal.start()
-    journal.stop()
-    return [(record.version, record.role) for record in sink.records]
+    answered = left(champion, rows, shadow=Shadows({champion: challenger}))
+    return [(record.version, record.role) for record in answered]
 
 
 def test_a_shadow_may_refuse_or_fail(

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from model.predictor import Predictor
-from model.record import KeyHash, Record
+from model.record import EXPLORING, KeyHash, Record
 from serving import journal, journal_entry
 from serving.application import Application
 from serving.journal import Journal
@@ -149,7 +149,7 @@ def test_rows_that_are_no_cases_are_recorded_as_such(bundle: Path, tmp_path: Pat
             said = f"X-Boxwood-Purpose is '{mistyped}'; it is 'exploring', or left out."
             assert refused.json()["detail"] == said
 
-    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path), BOXWOOD_JOURNAL_ROWS_PER_SECOND="10000")
+    served([bundle], ask, BOXWOOD_JOURNAL=str(tmp_path), BOXWOOD_JOURNAL_ROWS_PER_SECOND="20000")
     assert Counter(record.role for record in records(tmp_path)) == {"": 3_003, "exploring": 3_003}
 
 
@@ -200,6 +200,19 @@ def test_keys_of_tables_are_recorded_however_long_they_are(
 
 def test_no_more_is_recorded_than_it_may_take(predictor: Predictor, row: dict[str, Any]) -> None:
     assert len(left(predictor, [row], times=100, rows_per_second=7)) == 7
+
+
+def test_rows_that_are_no_cases_take_no_room_of_cases(predictor: Predictor, row: dict[str, Any]) -> None:
+    sink = Lines()
+    kept = Journal(sink, rows_per_second=200)
+    for count, role in ((2_000, EXPLORING), (1, ""), (2_000, EXPLORING), (2_000, "")):
+        decoded = predictor.decode([row] * count)
+        scores = predictor.scores(decoded.inputs)
+        kept.add(predictor, [row] * count, decoded, scores, predictor.ids(count), role)
+    kept.start()
+    kept.stop()
+    assert Counter(record.role for record in sink.records) == {"": 200, EXPLORING: 50}
+    assert sink.records[50].role == "", "the case that came between them is there"
 
 
 @pytest.mark.parametrize("as_table", [False, True])

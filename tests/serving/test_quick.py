@@ -15,7 +15,9 @@ from serving.quick import Few, Quick
 from serving.settings import Settings
 from serving.shared import Shared
 from serving.telemetry import ModelMetrics
-from validation.decode import Columns
+from validation.contract import Contract
+from validation.decode import MOST_ERRORS, Columns, Decoded
+from validation.parsing import dates
 from validation.table import Table
 
 ODD = 13.0
@@ -45,6 +47,30 @@ def test_a_table_that_cannot_be_scored_waits_no_longer(quick: tuple[Quick, Share
         answers.score(table, told.append)
     assert [type(one) for one in told] == [ZeroDivisionError] * 3
     assert shared.loop.seconds == shared.loop.turns == 0.0
+
+
+def test_of_a_request_only_so_many_wrong_values_get_a_hint_however_its_rows_are_answered(
+    predictor: Predictor, row: dict[str, Any]
+) -> None:
+    tried: list[str] = []
+
+    def parse(text: str) -> str:
+        tried.append(text)
+        return dates("%m/%d/%Y")(text)
+
+    columns = (replace(each, parse=parse) if each.name == "date" else each for each in predictor.contract.columns)
+    problem = replace(predictor.problem, contract=Contract(tuple(columns)))
+    shared = Shared(Settings())
+    asked = Predictor(replace(predictor.model, problem=problem), "hints")
+    quick = Quick(
+        asked, ModelMetrics("flights", "hints", (1.0,)), shared, Gate(shared.loop, 1e-5), Gate(shared.loop, 1e-5)
+    )
+    rows = [{**row, "date": "05/12/2023"}] * 150
+    first = quick.decoded_each(rows, Decoded())
+    others = quick.decoded_each(rows, first[-1])
+    told = [error.message.endswith("?raw=true") for decoded in (*first, *others) for error in decoded.errors]
+    assert told == [True] * MOST_ERRORS + [False] * 200
+    assert len(tried) == MOST_ERRORS
 
 
 def test_a_row_that_cannot_be_scored_costs_nobody_else_an_answer(

@@ -92,8 +92,17 @@ def test_the_browsers_field_for_moments_has_no_time_zone_and_perhaps_no_seconds(
 def test_marks_say_what_is_wrong_and_what_would_be_right() -> None:
     error = {"row": 0, "column": "x", "message": "'busines' is not a cabin", "expected": ["economic", "premium"]}
     reasons = {"x": ["'busines' is not a cabin. Known: economic, premium"]}
-    said = {"answered": None, "errors": reasons, "again": 5.0, "said": ""}
+    said = {"answered": None, "errors": reasons, "again": 5.0, "said": "", "case": None}
     assert json.loads(form.marked(None, [error], again=5.0)) == said
+
+
+def test_an_answer_is_that_of_a_case_until_the_row_or_the_answer_is_another() -> None:
+    of, row, case = model(Column(name="x", kind="real")), {"x": 2.0}, {"id": "1"}
+    told = form.marked('{"x": "2"}', case=case)
+    assert form.case_of(of, told, row) == case
+    assert form.case_of(of, form.marked('{"x": "2.0"}', case=case), row) == case, "it is the same row"
+    for other in ("", form.marked('{"x": "2"}'), form.marked(None), form.marked('{"x": "3"}', case=case)):
+        assert form.case_of(of, other, row) is None
 
 
 def test_many_fields_begin_with_what_matters_most_and_fold_the_others() -> None:

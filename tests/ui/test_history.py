@@ -13,6 +13,7 @@ from tests.ui.pages import page_process
 from tests.ui.test_access import AXE, serious
 from tests.ui.test_ask import OTHER, agrees
 from tests.ui.visitor import Api, Visitor, value
+from tests.ui.wire import Wire
 from ui import history, users
 
 pytestmark = pytest.mark.browser
@@ -131,19 +132,22 @@ def test_nobody_sees_the_questions_of_another(
 
 
 @pytest.mark.parametrize("model", list(OTHER))
-def test_an_answer_is_printed_with_its_row_and_its_reasons(visitor: Visitor, api: Api, model: str) -> None:
+def test_an_answer_is_printed_with_its_row_and_its_reasons(visitor: Visitor, api: Api, wire: Wire, model: str) -> None:
     row = api.example(model) | OTHER[model]
     [said], [why] = api.predict(model, row), api.explain(model, row)
     visitor.page.add_init_script("window.print = () => { window.printed = (window.printed ?? 0) + 1; }")
     visitor.open(model)
-    asked(visitor, **OTHER[model])
+    with wire.asks() as of_a_case:
+        asked(visitor, **OTHER[model])
+    id_of = f"answer {of_a_case[0].said['predictions'][0]['prediction_id']}"
+    known = len(wire.asked)
     for tab, times in (("Ask", 1), ("Why", 2)):
         visitor.tab(tab).get_by_role("button", name="Print").click()
         visitor.page.wait_for_function("times => window.printed === times", arg=times)
         visitor.page.emulate_media(media="print")
         paper = visitor.page.locator(".printed").filter(visible=True)
         expect(paper).to_have_count(1)
-        for text in (api.model(model)["title"], f"Model {model}, version {api.model(model)['version']}", " UTC"):
+        for text in (api.model(model)["title"], f"Model {model}, version {api.model(model)['version']}", " UTC", id_of):
             expect(paper).to_contain_text(text)
         assert paper.locator(".prediction [data-value]").get_attribute("data-value") == str(said["prediction"])
         expect(paper.locator("dl > div")).to_have_count(len(row))
@@ -157,6 +161,21 @@ def test_an_answer_is_printed_with_its_row_and_its_reasons(visitor: Visitor, api
         visitor.page.emulate_media(media="screen")
         expect(visitor.page.locator(".printed").filter(visible=True)).to_have_count(0)
         expect(visitor.page.get_by_role("tab", name="Ask")).to_be_visible()
+    assert all(":explain" in each.path for each in wire.asked[known:]), "it is the answer that was given"
+
+
+def test_an_answer_to_no_case_is_printed_without_an_id(visitor: Visitor, wire: Wire) -> None:
+    visitor.page.add_init_script("window.print = () => { window.printed = (window.printed ?? 0) + 1; }")
+    asked(visitor.open("churn"))  # the example
+    for row, times in ({}, 1), ({"tenure": 3}, 2):
+        visitor.fill(row)
+        with wire.asks(2) as asked_anew:
+            visitor.page.locator("#print-ask").click()
+        assert [each.purpose for each in asked_anew if "predictions" in each.said] == ["exploring"]
+        visitor.page.wait_for_function("times => window.printed === times", arg=times)
+        facts = visitor.page.locator(".ask .printed .facts")
+        expect(facts).to_contain_text("asked on")
+        expect(facts).not_to_contain_text("answer")
 
 
 def test_without_an_answer_nothing_is_printed_but_the_reason_is_said(visitor: Visitor) -> None:

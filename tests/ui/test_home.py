@@ -86,11 +86,14 @@ def agrees(answer: Locator, said: dict[str, Any]) -> None:
 @pytest.mark.parametrize("model", list(OTHER))
 def test_a_row_gets_the_answer_of_the_service(home: Callable[..., Home], api: Api, model: str) -> None:
     visitor, row = home().open(model), api.example(model)
-    for changes in ({}, OTHER[model]):
+    for changes, purpose in ({}, "exploring"), (OTHER[model], None):
         visitor.fill(changes)
         row |= changes
         [said] = api.predict(model, row)
-        agrees(visitor.predict(), said)
+        with visitor.page.expect_request(f"**/{model}:predict") as sent:
+            answer = visitor.predict()
+        agrees(answer, said)
+        assert sent.value.headers.get("x-boxwood-purpose") == purpose, "the row that it begins with is no case"
         expect(visitor.page.locator("#answer")).to_contain_text(api.model(model)["version"])
     expect(visitor.page.locator("#answer .stale")).to_have_count(len(said["warnings"]))
 

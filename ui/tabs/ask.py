@@ -16,8 +16,8 @@ _AGAIN_SECONDS = 5.0
 """After so many seconds a row is sent again that nobody answered."""
 
 
-def build(context: common.Context) -> gr.HTML:
-    """A form, examples that fill it, and the prediction; returns the form.
+def build(context: common.Context) -> tuple[gr.HTML, gr.HTML]:
+    """A form, examples that fill it, and the prediction; returns the form, and its marks.
 
     The button comes first, so that the keyboard is not led through all fields to it, and stays in sight.
     """
@@ -37,7 +37,8 @@ def build(context: common.Context) -> gr.HTML:
     async def predict(value: str) -> list[str]:
         try:
             row = form.sent(model, [value])
-            answers = await context.service.predict(model.place, [row], exploring=row in rows)  # an example is no case
+            example = row in rows  # which is no case
+            answers = await context.service.predict(model.place, [row], exploring=example)
         except Refused as refused:
             return [_refusal(model, refused), form.marked(None, refused.errors)]
         except Away as away:
@@ -47,16 +48,17 @@ def build(context: common.Context) -> gr.HTML:
             return [base.problem(common.sentence(error)), form.marked(None)]
         [prediction] = answers.rows
         assert prediction is not None  # noqa: S101 the service refuses the request or answers all rows
+        known = None if example else printed.known(prediction, answers.version)
         return [
             case.answer(model, prediction, answers.version, answers.seconds),
-            form.marked(value, said=history.in_short(model, prediction)),
+            form.marked(value, said=history.in_short(model, prediction), case=known),
         ]
 
     gr.on([button.click, filled.submit], predict, filled, [answer, marks], **common.QUICK)
     for example, row in zip(buttons, rows, strict=False):
         example.click(_filling(model, row, predict), None, [filled, answer, marks], **common.QUICK)
-    paper.attach(context, [filled])
-    return filled
+    paper.attach(context, marks, [filled])
+    return filled, marks
 
 
 def _refusal(model: Model, refused: Refused) -> str:

@@ -1,7 +1,9 @@
 """An answer as a page to print: the row, the answer, the reasons, and which model said so when."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -18,24 +20,40 @@ class Paper:
     button: gr.Button
     sheet: gr.HTML
 
-    def attach(self, context: common.Context, widgets: list[Any], chooser: gr.Dropdown | None = None) -> None:
-        """Have the button print the form's row; of several classes, explained as the one in `chooser`."""
+    def attach(
+        self, context: common.Context, marks: gr.HTML, widgets: list[Any], chooser: gr.Dropdown | None = None
+    ) -> None:
+        """Have the button print the form's row; of several classes, explained as the one in `chooser`.
 
-        async def shown(label: str | None, *values: Any) -> str:
-            async def view() -> str:
-                model, row = context.model, form.sent(context.model, values)
-                predicted = await context.service.predict(model.place, [row], exploring=True)  # it was asked
-                explained = await context.service.explain(model.place, [row], classes=[label] if label else [])
-                why = explaining.of_class(explained.rows[0] or {}, label)
-                return view_of_printed.sheet(model, row, predicted, why, datetime.now(UTC))
+        The answer is the one that the visitor got by Predict, with the id that true values are joined by. Where `marks`
+        know of none to this row, it is asked anew, as no case: no true value is joined to that, so its id is left out.
+        """
+        model, service = context.model, context.service
 
-            return await common.or_problem(context.model, view)
+        async def sheet(label: str | None, told: str, values: Sequence[Any]) -> str:
+            row, now = form.sent(model, values), datetime.now(UTC)
+            explained = await service.explain(model.place, [row], classes=[label] if label else [])
+            case = form.case_of(model, told, row)
+            if case is None or case["version"] != explained.version:  # the reasons are of the model that answers now
+                predicted = await service.predict(model.place, [row], exploring=True)
+                case = {**known(predicted.rows[0] or {}, predicted.version), "id": None}
+            why = explaining.of_class(explained.rows[0] or {}, label)
+            return view_of_printed.sheet(model, row, case, why, now)
 
-        async def of_the_answer(*values: Any) -> str:
-            return await shown(None, *values)
+        async def shown(label: str | None, told: str, *values: Any) -> str:
+            return await common.or_problem(model, partial(sheet, label, told, values))
 
-        function, inputs = (of_the_answer, widgets) if chooser is None else (shown, [chooser, *widgets])
-        self.button.click(function, inputs, self.sheet, **common.QUICK)
+        async def of_the_answer(told: str, *values: Any) -> str:
+            return await shown(None, told, *values)
+
+        function, inputs = (of_the_answer, []) if chooser is None else (shown, [chooser])
+        self.button.click(function, [*inputs, marks, *widgets], self.sheet, **common.QUICK)
+
+
+def known(prediction: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """What a page that is printed later says of an answer that came just now."""
+    asked = datetime.now(UTC).isoformat()
+    return {"said": prediction, "version": version, "asked": asked, "id": prediction.get("prediction_id")}
 
 
 def build(name: str) -> Paper:

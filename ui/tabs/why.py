@@ -10,8 +10,11 @@ from ui.tabs import common, printed
 from ui.views import case
 
 
-def build(context: common.Context, widgets: list[Any]) -> None:
-    """The explanation of the form's row; of several classes, of the predicted one until another is chosen."""
+def build(context: common.Context, widgets: list[Any], marks: gr.HTML) -> None:
+    """The explanation of the form's row; of several classes, of the predicted one until another is chosen.
+
+    `marks` know the answer to the row, see `form.marks`.
+    """
     with gr.Tab("Why", id="why") as tab:
         common.of_the_form()
         chooser = gr.Dropdown([], label="Class to explain", visible=False, interactive=True, elem_id="why-class")
@@ -40,4 +43,4 @@ def build(context: common.Context, widgets: list[Any]) -> None:
 
     tab.select(explain, widgets, [output, chooser], **common.QUICK)
     chooser.input(explain_class, [chooser, *widgets], output, **common.QUICK)
-    paper.attach(context, widgets, chooser)
+    paper.attach(context, marks, widgets, chooser)

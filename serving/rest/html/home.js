@@ -27,8 +27,16 @@ function value(field) {
   return (kind === "real" || kind === "integer") && Number.isFinite(number) ? number : text;
 }
 
-const fields = () => [...document.querySelectorAll("#row .field")];
-const row = () => Object.fromEntries(fields().map((field) => [field.dataset.column, value(field)]));
+const form = () => find("#row");
+const fields = (within = form()) => [...within.querySelectorAll(".field")];
+const row = (within = form()) => Object.fromEntries(fields(within).map((field) => [field.dataset.column, value(field)]));
+
+// The row that stands there at first is made up, and nobody's case.
+function purpose() {
+  const initial = form().cloneNode(true);
+  initial.reset();
+  return JSON.stringify(row()) === JSON.stringify(row(initial)) ? { "x-boxwood-purpose": "exploring" } : {};
+}
 
 function curl() {
   if (!find("#curl")) return;
@@ -115,7 +123,7 @@ async function predict() {
   const body = JSON.stringify({ instances: [row()] });
   let parts;
   try {
-    const headers = { "content-type": "application/json", ...authorization() };
+    const headers = { "content-type": "application/json", ...authorization(), ...purpose() };
     const answer = await fetch(place, { method: "POST", headers, body, credentials: "same-origin" });
     const said = await answer.json();
     parts = answer.ok ? told(said) : refused(said);
@@ -156,15 +164,14 @@ async function enter(query) {
 }
 
 function begin() {
-  const form = find("#row");
-  if (!form) return;
-  form.addEventListener("submit", (event) => { event.preventDefault(); predict(); });
-  form.addEventListener("input", (event) => {
+  if (!form()) return;
+  form().addEventListener("submit", (event) => { event.preventDefault(); predict(); });
+  form().addEventListener("input", (event) => {
     complain(event.target.closest(".field"), "");
     changed();
     if ("lookup" in event.target.dataset) suggest(event.target);
   });
-  form.addEventListener("focusin", ({ target }) => {
+  form().addEventListener("focusin", ({ target }) => {
     if ("lookup" in target.dataset && !target.list.children.length) suggest(target);
   });
   if (key())
