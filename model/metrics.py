@@ -232,7 +232,7 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         examples: rows as requests carry them whose values go together, of different answers, the one in the middle
             first; each is the middle of a group of rows, and nobody's.
         similar: groups of rows that are alike, and what became of them; None where rows are too few or too wide.
-        ties: inputs that nearly say the same, the strongest first.
+        ties: inputs that nearly say the same, the strongest first: at most 20 pairs, of the 60 most important inputs.
         interval, decision, classes: of a regression, of two classes, and of several.
         sets: of a classification.
         reliability: how predictions agree with what was true; None where earlier code evaluated.

@@ -13,8 +13,8 @@ import numpy as np
 from model.metrics import ReliabilityBins, ThresholdCurve
 from training.digits import rounded
 from training.learning.metrics import BITS, LEVELS, means_of, wilson
+from training.learning.privacy import FEWEST
 
-FEWEST = 20
 _MOST_BINS, _MOST_STEPS = 10, 100
 _MOST_DECIMALS = 16
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.metrics import ReliabilityBins
 from training.learning import curves, metrics
-from training.learning.curves import FEWEST
+from training.learning.privacy import FEWEST
 
 PROBABILITIES = st.floats(0, 1) | st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])
 CLASSES = st.lists(st.tuples(st.booleans(), PROBABILITIES), min_size=1, max_size=300)
