@@ -185,11 +185,15 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
 class Similar(msgspec.Struct, frozen=True):
     """Groups of rows that are not of the test split, by a small decision tree on the caller's columns.
 
-    `forks` begins with the one at which every row starts.
+    Attributes:
+        forks: the first is the one at which every row starts.
+        groups: where they lead.
+        rows: how many were looked at, of a table on a cluster those of its sample; 0 where earlier code evaluated.
     """
 
     forks: list[Fork]
     groups: list[Group]
+    rows: int = 0
 
 
 class Tie(msgspec.Struct, frozen=True):

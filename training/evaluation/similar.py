@@ -123,7 +123,7 @@ def _published(
         sides = place_of[int(grown.children_left[node])], place_of[int(grown.children_right[node])]
         missing_left = bool(grown.missing_go_to_left[node])
         forks.append(_fork(cuts[grown.feature[node]], float(grown.threshold[node]), sides, missing_left))
-    return Similar(forks, [_group(actual[leaf_of_row == leaf], classes) for leaf in leaves])
+    return Similar(forks, [_group(actual[leaf_of_row == leaf], classes) for leaf in leaves], len(actual))
 
 
 def _fork(cut: _Cut, threshold: float, sides: tuple[int, int], missing_left: bool) -> Fork:
