@@ -96,8 +96,12 @@ def find(model: Model, row: Row, answer: Mapping[str, Any]) -> Cases | None:
 
 
 def _holds(column: Column, fork: Mapping[str, Any], value: Any) -> bool | None:
-    """Whether the answer to a fork is yes; None where the value is no number or time."""
-    if value is None:
+    """Whether the answer to a fork is yes; None where the value is no number or time.
+
+    A name that is none of the column's is a missing value, as it is to the service.
+    """
+    unknown = column.kind == "category" and column.choices and value not in column.choices
+    if value is None or unknown:
         return bool(fork.get("missing"))
     if "below" in fork:
         at = lines.place(column, value)

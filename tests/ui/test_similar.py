@@ -76,6 +76,16 @@ def test_a_group_is_said_in_words() -> None:
     assert conditions(cabin="economy") == ["cabin is economy"]
 
 
+def test_a_name_that_the_service_does_not_know_is_missing_as_it_is_to_the_service() -> None:
+    by_cabin = [{"column": "cabin", "yes": -1, "no": -2, "names": ["first"]}]
+    published = model(similar={"forks": by_cabin, "groups": GROUPS})
+    for missing, group in ((False, GROUPS[1]), (True, GROUPS[0])):
+        by_cabin[0]["missing"] = missing
+        found = similar.find(published, ROW | {"cabin": "steerage"}, ANSWER)
+        assert found is not None
+        assert found.rows == group["rows"]
+
+
 def test_a_prediction_outside_of_what_became_of_them_is_said() -> None:
     published = model(similar={"forks": FORKS, "groups": GROUPS})
     assert "is above" not in case.why(published, ROW, ANSWER)
