@@ -185,11 +185,15 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
 class Similar(msgspec.Struct, frozen=True):
     """Groups of rows that are not of the test split, by a small decision tree on the caller's columns.
 
-    `forks` begins with the one at which every row starts.
+    Attributes:
+        forks: the first is the one at which every row starts.
+        groups: where they lead.
+        rows: how many were looked at, of a table on a cluster those of its sample; 0 where earlier code evaluated.
     """
 
     forks: list[Fork]
     groups: list[Group]
+    rows: int = 0
 
 
 class Tie(msgspec.Struct, frozen=True):
@@ -232,7 +236,7 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         examples: rows as requests carry them whose values go together, of different answers, the one in the middle
             first; each is the middle of a group of rows, and nobody's.
         similar: groups of rows that are alike, and what became of them; None where rows are too few or too wide.
-        ties: inputs that nearly say the same, the strongest first.
+        ties: inputs that nearly say the same, the strongest first: at most 20 pairs, of the 60 most important inputs.
         interval, decision, classes: of a regression, of two classes, and of several.
         sets: of a classification.
         reliability: how predictions agree with what was true; None where earlier code evaluated.

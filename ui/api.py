@@ -88,14 +88,15 @@ class _Functions:
     async def predict(self, row: dict[str, Any], model: str = "", version: str = "") -> dict[str, Any]:
         """The answer to a row, as the service gives it."""
         of = await self._opened(model, version)
-        answers = await self._service.predict(of.place, [_row(row)])
+        answers = await self._service.predict(of.place, [_row(of, row)])
         return _headed(of, answers.version, answers.rows[0])
 
     @_told
     async def explain(self, row: dict[str, Any], label: str = "", model: str = "", version: str = "") -> dict[str, Any]:
         """The explanation of a row with its sentence, its steps and similar cases; of several classes, of `label`."""
         of = await self._opened(model, version)
-        answers = await self._service.explain(of.place, [_row(row)], classes=_labels(of, label))
+        row = _row(of, row)
+        answers = await self._service.explain(of.place, [row], classes=_labels(of, label))
         explanation = explaining.of_class(answers.rows[0] or {}, label or None)
         story = explaining.why(of, row, explanation)
         said = {key: value for key, value in explanation.items() if key != "classes"}
@@ -107,8 +108,9 @@ class _Functions:
     async def what_if(self, row: dict[str, Any], column: str, model: str = "", version: str = "") -> dict[str, Any]:
         """The answers to a row with other values in a column: a point for each, whose answer is null if refused."""
         of = await self._opened(model, version)
+        row = _row(of, row)
         varied = of.input(_column(of, column))
-        tried = whatif.values(of, varied, _row(row).get(column))
+        tried = whatif.values(of, varied, row.get(column))
         answers = await questions.varied(self._service, of, whatif.rows(row, varied, tried))
         points = whatif.points(varied, tried, answers.rows)
         told = [{"value": point.value, "answer": point.answer} for point in points]
@@ -127,7 +129,8 @@ class _Functions:
     ) -> dict[str, Any]:
         """The least changes of a row that give another answer: another class, or a number at least or at most so."""
         of = await self._opened(model, version)
-        now = await questions.answer(self._service, of, _row(row))
+        row = _row(of, row)
+        now = await questions.answer(self._service, of, row)
         goal = _goal(of, now, label, (at_least, at_most))
         chosen = [column.name for column in of.inputs if column.role != "time"] if columns is None else columns
         found: Sequence[changes.Change] = []
@@ -142,7 +145,8 @@ class _Functions:
         self, first: dict[str, Any], second: dict[str, Any], model: str = "", version: str = ""
     ) -> dict[str, Any]:
         """The answers to two rows, and the steps from the first to the second."""
-        of, rows = await self._opened(model, version), (_row(first), _row(second))
+        of = await self._opened(model, version)
+        rows = _row(of, first), _row(of, second)
         asked = await questions.compared(self._service, of, rows)
         one, other = (explaining.of_class(each, asked.label) for each in asked.explained)
         story = explaining.between(of, rows, (one, other))
@@ -229,10 +233,10 @@ def _steps(story: Story) -> dict[str, Any]:
     return {"start": story.start, "steps": told, "end": story.end}
 
 
-def _row(row: Any) -> Row:
+def _row(model: Model, row: Any) -> Row:
     if not isinstance(row, dict):  # Gradio does not compare what it gets with a function's types
         raise ServiceError("A row is an object with a value for each column.")
-    return row
+    return model.read(row)
 
 
 def _column(model: Model, name: Any) -> str:

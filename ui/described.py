@@ -1,5 +1,6 @@
 """The service's description of its models, as far as the page needs it; other members are ignored."""
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,13 @@ Row = dict[str, Any]
 """A row as requests carry it."""
 _SIMULATED = "simulated"
 """The source of a table that nobody observed, in a lineage."""
+_NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+"""Zero width space, word joiner and byte order mark, which services leave out of names."""
+
+
+def normal(text: str) -> str:
+    """The one form of a name, as services compare names: composed letters (NFC), and single blanks within it."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_NO_WIDTH)).split())
 
 
 class _Document(BaseModel):
@@ -38,6 +46,9 @@ class Column(_Document):
     """Whether its texts in raw tables have a form of their own."""
     texts: dict[str, bool | None] = Field(default_factory=dict)
     """What its texts in raw tables mean, case folded; of a flag whose texts have a form of their own."""
+
+    any_case: bool = False
+    """Whether its names, which are in small letters, may be written in any case."""
 
     @model_validator(mode="before")
     @classmethod
@@ -167,6 +178,25 @@ class Model(_Document):
         """The known names of a category, in the order of its choices, or the most common first."""
         shares = self.spread(column).shares
         return column.choices or tuple(sorted(shares, key=lambda name: -shares[name]))
+
+    def read(self, row: Row) -> Row:
+        """A row with the names that the service knows as it knows them, as it reads them; all else as it came."""
+        return {name: self._name(name, value) if isinstance(value, str) else value for name, value in row.items()}
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[frozenset[str], bool]]:
+        """The known names of each category, and whether they may be written in any case."""
+        categories = [column for column in self.inputs if column.kind == "category"]
+        return {column.name: (frozenset(self.names(column)), column.any_case) for column in categories}
+
+    def _name(self, column: str, written: str) -> str:
+        """The known name that a text is to the service; the text itself if it is none that is published."""
+        known, any_case = self._known.get(column, (frozenset(), False))
+        if written in known or not known:
+            return written
+        text = normal(written)
+        folded = text.casefold() if any_case else text
+        return next((name for name in (text, folded) if name in known), written)
 
     def row(self, values: Sequence[Any]) -> Row:
         """A row from the values of all inputs, in their order."""

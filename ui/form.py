@@ -72,7 +72,7 @@ def sent(model: Model, values: Sequence[Any]) -> Row:
     """The row of the form's value, which is the only one of `values`."""
     [value] = values
     filled = json.loads(value)
-    return model.row([_value(column, filled.get(column.name)) for column in model.inputs])
+    return model.read(model.row([_value(column, filled.get(column.name)) for column in model.inputs]))
 
 
 def shown(model: Model, row: Row) -> str:

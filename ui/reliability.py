@@ -48,6 +48,12 @@ def found(metrics: Mapping[str, Any]) -> Reliability | None:
     return Reliability(groups, value_axis(numbers, scale.text), scale, of)
 
 
+def gaps(judged: Mapping[str, Any]) -> dict[str, float]:
+    """How far probabilities are from shares, "before" and "after" calibration, as far as the service publishes it."""
+    errors = {name: ((judged.get(name) or {}).get("ece") or {}).get("value") for name in ("before", "after")}
+    return {name: error for name, error in errors.items() if error is not None}
+
+
 def _of(metrics: Mapping[str, Any]) -> str:
     if decision := metrics.get("decision"):
         return f"“{decision['classes'][-1]}”"

@@ -18,7 +18,7 @@ class Cases:
 
     Attributes:
         conditions: what they have in common, a phrase for each column.
-        rows: how many they are.
+        rows: how many they are; `looked_at`: among how many, 0 where the service does not say it.
         low, middle, high: of a regression, about the 10th, 50th and 90th percentile of what became of them.
         classes: of a classification, how many are of each class that there is among them.
         outside: a sentence where the prediction is not what became of most of them; else empty.
@@ -26,6 +26,7 @@ class Cases:
 
     conditions: Sequence[str]
     rows: int
+    looked_at: int
     low: float | None
     middle: float | None
     high: float | None
@@ -90,12 +91,17 @@ def find(model: Model, row: Row, answer: Mapping[str, Any]) -> Cases | None:
     group = groups[-1 - place]
     said = [_phrase(model.input(name), condition) for name, condition in conditions.items()]
     low, middle, high = (group.get(name) for name in ("low", "middle", "high"))
-    return Cases(said, group["rows"], low, middle, high, group.get("classes", {}), _outside(model, group, answer))
+    classes, looked_at = group.get("classes", {}), model.similar.get("rows", 0)
+    return Cases(said, group["rows"], looked_at, low, middle, high, classes, _outside(model, group, answer))
 
 
 def _holds(column: Column, fork: Mapping[str, Any], value: Any) -> bool | None:
-    """Whether the answer to a fork is yes; None where the value is no number or time."""
-    if value is None:
+    """Whether the answer to a fork is yes; None where the value is no number or time.
+
+    A name that is none of the column's is a missing value, as it is to the service.
+    """
+    unknown = column.kind == "category" and column.choices and value not in column.choices
+    if value is None or unknown:
         return bool(fork.get("missing"))
     if "below" in fork:
         at = lines.place(column, value)

@@ -91,7 +91,8 @@ def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
         for column in columns
     ]
     names = [column.name for column in columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * len(table)
+    read = [model.read(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+    return read or [{}] * len(table)
 
 
 def template(model: Model) -> str:

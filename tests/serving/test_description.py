@@ -1,6 +1,7 @@
 """What a model says about itself, beyond what a running server's test looks at."""
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,8 +12,8 @@ from model.bundle import Bundle
 from model.reference import Names, Numbers, Reference
 from serving import description
 from tests.project import Project
-from validation.contract import MOST_LISTED
-from validation.parsing import ABSENT
+from validation.contract import MOST_LISTED, Contract
+from validation.parsing import ABSENT, names
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,15 @@ def test_a_column_without_any_value_has_no_deciles(opened: Bundle) -> None:
 
 def test_texts_that_training_takes_for_missing_are_said(opened: Bundle) -> None:
     assert set(description.of(opened, {})["missing_texts"]) == ABSENT
+
+
+def test_columns_whose_names_may_have_any_case_say_so(opened: Bundle) -> None:
+    contract = opened.model.problem.contract
+    columns = (replace(each, parse=names(lower=True)) if each.name == "cabin" else each for each in contract.columns)
+    problem = replace(opened.model.problem, contract=Contract(tuple(columns)))
+    said = description.of(replace(opened, model=replace(opened.model, problem=problem)), {})["contract"]
+    assert [column["name"] for column in said if column.get("any_case")] == ["cabin"]
+    assert not any("any_case" in column for column in description.of(opened, {})["contract"])
 
 
 def test_describing_does_not_change_the_bundle(opened: Bundle) -> None:

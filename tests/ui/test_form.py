@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui import form
+from ui import described, form, whatif
 from ui.described import Column, Model, Reference, Spread
+from validation import names
 
 FLAG, NUMBER = st.booleans(), st.integers(-1_000, 1_000)
 DATES = st.dates().map(lambda day: day.isoformat())
@@ -103,6 +104,31 @@ def test_an_answer_is_that_of_a_case_until_the_row_or_the_answer_is_another() ->
     assert form.case_of(of, form.marked('{"x": "2.0"}', case=case), row) == case, "it is the same row"
     for other in ("", form.marked('{"x": "2"}'), form.marked(None), form.marked('{"x": "3"}', case=case)):
         assert form.case_of(of, other, row) is None
+
+
+def test_names_are_sent_as_the_service_reads_them() -> None:
+    """In any case, where it takes them so, with single blanks; a name that it does not know stays as it was typed."""
+    columns = [
+        {"name": "state", "kind": "category", "choices": ["neu", "wie neu"], "any_case": True},
+        {"name": "town", "kind": "category", "choices": ["Ås"], "unseen": "warn"},
+        {"name": "y", "kind": "real", "role": "target"},
+    ]
+    read = Model.model_validate({"name": "m", "version": "1", "title": "M", "contract": columns})
+    for typed, sent in (
+        ({"state": "WIE  NEU ", "town": "A\u030as"}, {"state": "wie neu", "town": "Ås"}),
+        ({"state": "Alt", "town": "ås"}, {"state": "Alt", "town": "ås"}),
+        ({"state": None, "town": 7, "more": "NEU"}, {"state": None, "town": 7, "more": "NEU"}),
+    ):
+        assert read.read(typed) == sent
+    row = form.sent(read, [json.dumps({"state": "Wie Neu", "town": "Ås"})])
+    assert row == {"state": "wie neu", "town": "Ås"}
+    assert whatif.values(read, read.input("state"), row["state"]) == ["neu", "wie neu"]
+    assert form.markup(read).count("data-any-case") == 1
+
+
+@given(st.text(st.sampled_from("aA\u030aé ß\u00a0\u200b\ufeff\t\u3000İ") | st.characters()))
+def test_names_have_the_form_that_services_compare(text: str) -> None:
+    assert described.normal(text) == names.normal(text)
 
 
 def test_many_fields_begin_with_what_matters_most_and_fold_the_others() -> None:

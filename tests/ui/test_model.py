@@ -165,9 +165,14 @@ def test_the_threshold_is_moved_and_costs_are_tried(new_visitor: Callable[..., V
     part.get_by_label("A missed “Yes” costs").fill("9")
     shows(part, curve, near, missed=9)
     expect(part.locator("[data-of=stated]")).to_have_text("10.0 %")
-    part.get_by_label("A wrong “Yes” costs").fill("-1")
-    expect(part.locator("[data-of=cost]")).to_have_text("–")
+    stated = part.get_by_text("costs: {false_positive: 1, false_negative: 9}")
+    expect(stated).to_be_visible()
+    for refused in ("0", "-1", ""):
+        part.get_by_label("A wrong “Yes” costs").fill(refused)
+        expect(part.locator("[data-of=cost]")).to_have_text("–")
+        expect(part.locator("[data-of=stated]")).to_be_hidden()
     part.get_by_label("A wrong “Yes” costs").fill("2.5")
+    expect(part.locator("[data-of=stated]")).to_be_visible()
     part.get_by_role("button", name="Back to the model's threshold").click()
     shows(part, curve, own, wrong=2.5, missed=9)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") == 390

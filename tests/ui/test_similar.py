@@ -76,6 +76,16 @@ def test_a_group_is_said_in_words() -> None:
     assert conditions(cabin="economy") == ["cabin is economy"]
 
 
+def test_a_name_that_the_service_does_not_know_is_missing_as_it_is_to_the_service() -> None:
+    by_cabin = [{"column": "cabin", "yes": -1, "no": -2, "names": ["first"]}]
+    published = model(similar={"forks": by_cabin, "groups": GROUPS})
+    for missing, group in ((False, GROUPS[1]), (True, GROUPS[0])):
+        by_cabin[0]["missing"] = missing
+        found = similar.find(published, ROW | {"cabin": "steerage"}, ANSWER)
+        assert found is not None
+        assert found.rows == group["rows"]
+
+
 def test_a_prediction_outside_of_what_became_of_them_is_said() -> None:
     published = model(similar={"forks": FORKS, "groups": GROUPS})
     assert "is above" not in case.why(published, ROW, ANSWER)
@@ -91,7 +101,11 @@ def test_a_prediction_outside_of_what_became_of_them_is_said() -> None:
 
 def test_a_model_without_groups_has_no_such_section() -> None:
     assert "Similar cases" not in case.why(model(), ROW, ANSWER)
-    assert "Similar cases" in case.why(model(similar={"forks": FORKS, "groups": GROUPS}), ROW, ANSWER)
+    shown = case.why(model(similar={"forks": FORKS, "groups": GROUPS}), ROW, ANSWER)
+    assert "Similar cases" in shown
+    assert "1,207 training rows are like this one" in shown
+    shown = case.why(model(similar={"forks": FORKS, "groups": GROUPS, "rows": 98_765}), ROW, ANSWER)
+    assert "1,207 training rows of 98,765 looked at are like this one" in shown
 
 
 def test_ties_are_said_of_columns_that_change_without_the_other() -> None:
@@ -108,19 +122,23 @@ def test_ties_are_said_of_columns_that_change_without_the_other() -> None:
 @pytest.mark.browser
 def test_why_has_similar_cases_and_ties_are_said_where_columns_change(visitor: Visitor, api: Api) -> None:
     for name in OTHER:
-        row, metrics = api.example(name), api.model(name)["metrics"]
+        row, of = api.example(name), described.Model.model_validate(api.model(name))
         [said] = api.predict(name, row)
+        group = similar.find(of, row, said)
+        assert group is not None
         shown = visitor.open(name).tab("Why").locator(".why")
         expect(shown.get_by_role("heading", name="Similar cases")).to_be_visible()
-        lines, text = shown.locator(".of-cases tbody tr"), shown.locator(".cases").first.inner_text()
-        [group] = [each for each in metrics["similar"]["groups"] if f" {each['rows']:,} training rows" in text][:1]
+        lines, looked_at = shown.locator(".of-cases tbody tr"), of.similar["rows"]
+        expect(shown).to_contain_text(f" {group.rows:,} training rows of {looked_at:,} looked at are like this one: ")
         if name == "flights":
             assert value(lines.last.locator("td[data-value]")) == said["prediction"]
+            assert values(lines.first.locator("[data-value]")) == [group.low, group.high]
             continue
         labels = list(said["probabilities"])
         expect(lines.locator("th")).to_have_text(labels)
-        assert sum(values(lines.locator("td[data-value]"))) == pytest.approx(1)
-        assert set(group["classes"]) <= set(labels)
+        shares = [group.classes.get(label, 0) / group.rows for label in labels]
+        assert values(lines.locator("td[data-value]")) == pytest.approx(shares)
+        assert sum(shares) == pytest.approx(1)
     visitor.open("flights").tab("What if")
     tied = "distance km goes together with duration hours (rank correlation "
     expect(choose(visitor, "Column to vary", "distance km")).to_contain_text(tied)

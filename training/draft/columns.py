@@ -129,20 +129,24 @@ def by_case(sketch: Sketch) -> str:
 
 
 def _judge(sketch: Sketch) -> None:
-    """Leave out what says nothing, and tell keys and names apart."""
-    evidence, known = sketch.evidence, sketch.known
+    """Leave out what says nothing, and tell keys and names apart; names that differ by case alone count as one."""
+    evidence, spelled = sketch.evidence, by_case(sketch) if sketch.known.kind is Kind.CATEGORY else ""
+    if spelled:
+        sketch.found = as_names(evidence, lower=True)
+    known = sketch.known
     there = ~known.missing
     rows = evidence.rows_of(there)
-    distinct = int(there.sum())
+    distinct = len(set(known.values[there])) if spelled else int(there.sum())
     endless = numbers.infinite(evidence)
     if endless > numbers.STRAY_SHARE * evidence.rows:
         sketch.leave_out(f"{endless:,} of its rows have an infinite number")
     elif distinct == 1 and rows == evidence.rows:
-        sketch.leave_out(f"every row has {_quoted(evidence.texts[int(np.flatnonzero(there)[0])])}")
+        only = _quoted(evidence.texts[int(np.flatnonzero(there)[0])])
+        sketch.leave_out(f"every row has {f'one name: {spelled} differ by case alone' if spelled else only}")
     elif known.kind is Kind.INTEGER and distinct == rows == evidence.rows:
         _judge_integers(sketch)
     elif known.kind is Kind.CATEGORY:
-        _judge_names(sketch, distinct, rows)
+        _judge_names(sketch, distinct, rows, spelled)
 
 
 def _judge_integers(sketch: Sketch) -> None:
@@ -158,7 +162,7 @@ def _judge_integers(sketch: Sketch) -> None:
             )
 
 
-def _judge_names(sketch: Sketch, distinct: int, rows: int) -> None:
+def _judge_names(sketch: Sketch, distinct: int, rows: int, spelled: str) -> None:
     """Few names are choices, many are learned, and those that nearly every row has for itself say nothing."""
     there = ~sketch.known.missing
     texts = [str(name) for name in sketch.known.values[there]]
@@ -168,6 +172,7 @@ def _judge_names(sketch: Sketch, distinct: int, rows: int) -> None:
         sketch.leave_out("it holds texts, not names")
     elif distinct > _ALMOST_ALL * rows and distinct > 20:
         sketch.role = Role.KEY
+        sketch.found = as_names(sketch.evidence)  # keys that differ by case alone are two
         sketch.reasons.append("nearly every row has a name of its own")
         sketch.doubts.append(
             Doubt(3, "it is taken for a key, which no model sees: nearly every row has a name of its own")
@@ -175,18 +180,10 @@ def _judge_names(sketch: Sketch, distinct: int, rows: int) -> None:
     elif distinct > _MOST_NAMES:
         sketch.leave_out(f"it has {distinct:,} names; a draft takes at most {_MOST_NAMES:,}")
     else:
-        _join_by_case(sketch)
+        if spelled:
+            what = f"{spelled} are taken for one name, as are others that differ by case; if not, drop `lower=True`"
+            sketch.doubts.append(Doubt(6, what))
         _list(sketch, pd.Series(counts).groupby(sketch.known.values[there]).sum(), rows)
-
-
-def _join_by_case(sketch: Sketch) -> None:
-    """Take names that differ by case alone for one, as people who fill in tables do."""
-    spelled = by_case(sketch)
-    if spelled:
-        sketch.found = as_names(sketch.evidence, lower=True)
-        sketch.doubts.append(
-            Doubt(6, f"{spelled} are taken for one name, as are others that differ by case; if not, drop `lower=True`")
-        )
 
 
 def _list(sketch: Sketch, names: pd.Series, rows: int) -> None:

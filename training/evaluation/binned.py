@@ -1,4 +1,4 @@
-"""A column cut into groups of rows: the page shows groups of `FEWEST` rows at least, and never single ones."""
+"""A column cut into groups of `FEWEST` rows at least, for what is published of a table and of a model."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import pandas as pd
 
 from training.data import tables
 from training.evaluation import shifted
+from training.learning import privacy
+from training.learning.privacy import FEWEST
 from validation.contract import Column, Kind
 from validation.values import written
 
-FEWEST = 20
-"""No figure on the page is of fewer rows: a group of so many says little of any one of them."""
 _BARS, _GROUPS, _NAMES = 24, 10, 10
 _IN_TAIL = 0.005
 OTHERS = "others"
@@ -52,7 +52,7 @@ def numbers(column: Column, values: np.ndarray) -> np.ndarray:
 def ends(known: np.ndarray) -> tuple[float, float]:
     """The means of the least and of the greatest values of a sorted array: of `FEWEST`, or of half a percent."""
     rows = max(FEWEST, int(len(known) * _IN_TAIL))
-    return float(np.mean(known[:rows])), float(np.mean(known[-rows:]))
+    return privacy.several(known, slice(None, rows)), privacy.several(known, slice(-rows, None))
 
 
 def evenly(column: Column, values: np.ndarray) -> Bins:
@@ -69,7 +69,7 @@ def evenly(column: Column, values: np.ndarray) -> Bins:
     low, high = ends(known)
     if len(distinct) <= _BARS:
         gap = float(np.diff(distinct).min()) if len(distinct) > 1 else 1.0
-        edges = np.concatenate([[distinct[0] - gap / 2], (distinct[1:] + distinct[:-1]) / 2, [distinct[-1] + gap / 2]])
+        edges = np.concatenate([[distinct[0] - gap / 2], _middles(distinct), [distinct[-1] + gap / 2]])
     elif low < high:
         edges = np.linspace(low, high, _BARS + 1)
     else:
@@ -87,7 +87,7 @@ def equally(column: Column, values: np.ndarray) -> Bins:
     inner = inner[(inner > known[0]) & (inner > low) & (inner < high)]
     few = np.unique(known)
     if len(few) <= _GROUPS:
-        inner = (few[1:] + few[:-1]) / 2
+        inner = _middles(few)
     return _cut(column, values, np.array([min(low, *inner, high), *inner, max(low, *inner, high)]))
 
 
@@ -138,6 +138,12 @@ def shown(column: Column, value: float) -> str:
     if size >= 1000 and size < 1e9:
         return f"{value:,.0f}"
     return f"{value:.0f}" if value == round(value) and size < 1000 else f"{value:.4g}"
+
+
+def _middles(rising: np.ndarray) -> np.ndarray:
+    """What is between each number and the next; the sum of two may be beyond the largest float."""
+    middles: np.ndarray = rising[1:] / 2 + rising[:-1] / 2
+    return middles
 
 
 def _none(values: np.ndarray) -> Bins:

@@ -1,7 +1,8 @@
 """Example rows that hang together and are nobody's: the middles of groups of rows that are alike.
 
 A column's own typical value may contradict that of another: 30 months at 74 a month are not 351 in all. So an example
-is the middle of `TOGETHER` rows that are alike in every column: of numbers the median, of names the most common one.
+is the middle of `FEWEST` rows that are alike in every column: of numbers the median, of names the most common one, if
+so many rows have it.
 Statistical agencies publish such middles in place of rows (microaggregation; Domingo-Ferrer and Mateo-Sanz, "Practical
 data-oriented microaggregation for statistical disclosure control", 2002).
 """
@@ -18,12 +19,11 @@ from training.data import tables
 from training.evaluation import shifted
 from training.learning import tasks
 from training.learning.metrics import sample
+from training.learning.privacy import FEWEST
 from validation.contract import Column, Kind
 from validation.decode import Columns, to_arrays
 from validation.values import written
 
-TOGETHER = 20
-"""How many rows an example is the middle of; its names are those of so many rows at least."""
 _MOST_ROWS, _MOST_CELLS, _CENTRES = 20_000, 1_000_000, 60
 _LEVELS = (0.5, 0.1, 0.9)
 """Which answers the examples have, among those to all rows: a middle one first, then a low and a high one.
@@ -44,9 +44,9 @@ def find(predictor: Predictor, rows: pd.DataFrame) -> list[dict[str, Any]]:
         rows: silver rows that it learned from.
     """
     contract = predictor.contract
-    most = max(_MOST_CELLS // len(contract.inputs), 5 * TOGETHER)
+    most = max(_MOST_CELLS // len(contract.inputs), 5 * FEWEST)
     some = rows.iloc[sample(len(rows), min(_MOST_ROWS, most))]
-    if len(some) < 5 * TOGETHER:
+    if len(some) < 5 * FEWEST:
         return []
     answered, scores = tables.ask(predictor, some)
     some = some.iloc[answered]
@@ -94,18 +94,18 @@ class _Near:
         ]
 
     def groups(self, band: np.ndarray) -> Iterator[np.ndarray]:
-        """Groups of `TOGETHER` of some rows, those that are most alike first.
+        """Groups of `FEWEST` of some rows, those that are most alike first.
 
         Args:
             band: the places of the rows, shape (rows,).
         """
-        if len(band) < TOGETHER:
+        if len(band) < FEWEST:
             return
         found = [self.nearest(int(centre), band) for centre in band[sample(len(band), _CENTRES)]]
         yield from (group for _, group in sorted(found, key=lambda one: one[0]))
 
     def nearest(self, centre: int, others: np.ndarray) -> tuple[float, np.ndarray]:
-        """The `TOGETHER` of some rows that are most like one, and how unlike they are on average.
+        """The `FEWEST` of some rows that are most like one, and how unlike they are on average.
 
         Args:
             centre: the place of the one.
@@ -116,7 +116,7 @@ class _Near:
             unlike += codes[others] != codes[centre]
         for ranks in self._ranks:
             unlike += np.abs(ranks[others] - ranks[centre])
-        closest = np.argsort(unlike, kind="stable")[:TOGETHER]
+        closest = np.argsort(unlike, kind="stable")[:FEWEST]
         return float(unlike[closest].mean()), others[closest]
 
 
@@ -129,13 +129,13 @@ def _middle(inputs: tuple[Column, ...], group: Columns, every: Columns) -> dict[
         if column.kind is Kind.CATEGORY:
             names = pd.Series(values, dtype=object).mode(dropna=False).tolist()
             value, same = names[0], pd.isna(all_values) if names[0] is None else all_values == names[0]
-            if same.sum() < TOGETHER:
+            if same.sum() < FEWEST:
                 return None
         else:
             value, same = _number(column, tables.floats(column, values), tables.floats(column, all_values))
         row[column.name] = value
         equal &= same
-    return None if 0 < equal.sum() < TOGETHER else row
+    return None if 0 < equal.sum() < FEWEST else row
 
 
 def _number(column: Column, values: np.ndarray, every: np.ndarray) -> tuple[Any, np.ndarray]:
@@ -147,7 +147,7 @@ def _number(column: Column, values: np.ndarray, every: np.ndarray) -> tuple[Any,
         flag = bool(known.mean() > 0.5)
         return flag, every == float(flag)
     middle = float(np.median(known / 2) * 2)  # the mean of two of the largest numbers would be infinite
-    if (every == middle).sum() < TOGETHER:
+    if (every == middle).sum() < FEWEST:
         middle = _rounded(column, middle, every)
     if shifted.is_time(column):
         return written(column.kind, middle), every == middle

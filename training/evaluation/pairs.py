@@ -10,21 +10,24 @@ from model.metrics import Tie
 from training.data import tables
 from training.evaluation import binned
 from training.learning.metrics import sample
+from training.learning.privacy import FEWEST
 from validation.contract import Contract, Kind
 
 MOST_COLUMNS, MOST_ROWS = 60, 20_000
-SAME, TIED, _TOLD = 0.3, 0.8, 20
-"""The size from which a pair is shown, that from which a caller is told that one hardly goes without the other, and how
-many are."""
-_FEWEST_BOTH = 5 * binned.FEWEST
+SAME = 0.3
+"""The size from which the page on a table has a pair."""
+TIED = 0.8
+"""The size from which a model's metrics have a pair: of such columns, one hardly changes without the other."""
+_MOST_PAIRS = 20
+_FEWEST_BOTH = 5 * FEWEST
 
 
 def strongest(contract: Contract, rows: pd.DataFrame, order: Sequence[str], least: float = SAME) -> list[Tie]:
-    """The pairs of at least so great a size, the strongest first.
+    """The pairs of at least so great a size, the strongest first and at most `_MOST_PAIRS`.
 
     Args:
         contract: of the rows.
-        rows: those that are shown; a sample of them is looked at.
+        rows: of any number; a sample of them is looked at.
         order: the inputs, of which the first `MOST_COLUMNS` are looked at.
         least: the size, without its sign.
     """
@@ -41,7 +44,7 @@ def strongest(contract: Contract, rows: pd.DataFrame, order: Sequence[str], leas
     named = (name for name in places if name not in ranked)
     pairs = [*_ranks(ranked), *_names(places, set(named))]
     strong = sorted((pair for pair in pairs if abs(pair.size) >= least), key=lambda pair: -abs(pair.size))
-    return strong[:_TOLD]
+    return strong[:_MOST_PAIRS]
 
 
 def _ranks(columns: Mapping[str, np.ndarray]) -> list[Tie]:

@@ -21,6 +21,7 @@ from training.data import tables
 from training.evaluation import binned, shifted
 from training.learning import privacy
 from training.learning.metrics import sample
+from training.learning.privacy import FEWEST
 from validation.contract import Column, Contract, Kind
 from validation.decode import Columns
 from validation.values import written
@@ -66,7 +67,7 @@ class _Cut:
 
 
 def find(contract: Contract, rows: pd.DataFrame, actual: np.ndarray, classes: Sequence[str]) -> Similar | None:
-    """Groups of at least `binned.FEWEST` rows; None where the tree finds none that differ, or none that fit.
+    """Groups of at least `FEWEST` rows; None where the tree finds none that differ, or none that fit.
 
     Args:
         contract: of the rows.
@@ -74,7 +75,7 @@ def find(contract: Contract, rows: pd.DataFrame, actual: np.ndarray, classes: Se
         actual: their encoded targets, shape (rows,).
         classes: the labels of a classification; none of a regression.
     """
-    if len(rows) < 2 * binned.FEWEST:
+    if len(rows) < 2 * FEWEST:
         return None
     arrays = tables.inputs(contract, rows)
     ranks: np.ndarray = np.rint(_RANKS * pd.Series(actual).rank(pct=True).to_numpy())
@@ -93,14 +94,12 @@ def _grown(
     read: np.ndarray, learned: np.ndarray, most: int, classes: Sequence[str]
 ) -> DecisionTreeClassifier | DecisionTreeRegressor:
     """A tree of at most so many groups; the best forks come first, so that one of fewer groups is a part of it."""
-    some = sample(len(read), min(_MOST_ROWS, max(_MOST_CELLS // read.shape[1], 2 * binned.FEWEST)))
+    some = sample(len(read), min(_MOST_ROWS, max(_MOST_CELLS // read.shape[1], 2 * FEWEST)))
     kind = DecisionTreeClassifier if classes else DecisionTreeRegressor
     tree = kind(
         max_leaf_nodes=most,
         max_depth=_MOST_FORKS_DEEP,
-        min_samples_leaf=math.ceil(
-            max(binned.FEWEST, _LEAST_SHARE * len(some), min(_LEAST_ROWS, _LEAST_OF_FEW * len(some)))
-        ),
+        min_samples_leaf=math.ceil(max(FEWEST, _LEAST_SHARE * len(some), min(_LEAST_ROWS, _LEAST_OF_FEW * len(some)))),
         random_state=0,
     )
     return tree.fit(read[some], learned[some])
@@ -124,7 +123,7 @@ def _published(
         sides = place_of[int(grown.children_left[node])], place_of[int(grown.children_right[node])]
         missing_left = bool(grown.missing_go_to_left[node])
         forks.append(_fork(cuts[grown.feature[node]], float(grown.threshold[node]), sides, missing_left))
-    return Similar(forks, [_group(actual[leaf_of_row == leaf], classes) for leaf in leaves])
+    return Similar(forks, [_group(actual[leaf_of_row == leaf], classes) for leaf in leaves], len(actual))
 
 
 def _fork(cut: _Cut, threshold: float, sides: tuple[int, int], missing_left: bool) -> Fork:

@@ -8,9 +8,10 @@ import pandas as pd
 from model import psi
 from problems.base import Problem
 from training.data.split import SPLITS, TRAIN
-from training.evaluation import binned, shifted
+from training.evaluation import shifted
 from training.exploring import relation
 from training.exploring.relation import Level, Target
+from training.learning.privacy import FEWEST
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def drift(problem: Problem, silver: pd.DataFrame, labels: pd.Series) -> list[Dri
             continue
         both = [
             shifted.stability(column, before[column.name], rows[column.name])
-            if min(len(before), len(rows)) >= binned.FEWEST
+            if min(len(before), len(rows)) >= FEWEST
             else (0.0, 0.0)
             for rows in parts.values()
         ]

@@ -13,6 +13,8 @@ from training.exploring import pictures, relation
 from training.exploring.looked import Looked
 from training.exploring.pictures import Picture
 from training.exploring.relation import Level, Target
+from training.learning import privacy
+from training.learning.privacy import FEWEST
 from validation.contract import Column, Kind, Role
 
 _NUMBERS = (Kind.INTEGER, Kind.REAL, Kind.DATE, Kind.TIMESTAMP)
@@ -85,9 +87,10 @@ def _line(looked: Looked, column: Column) -> Line:
         return Line(column, missing, distinct, first)
     values = binned.numbers(column, tables.array(column, cells))
     known = np.sort(values[~np.isnan(values)])
-    if len(known) < 2 * binned.FEWEST:
+    if len(known) < 2 * FEWEST:
         return Line(column, missing, distinct)
-    low, high = (binned.shown(column, end) for end in (known[: binned.FEWEST].mean(), known[-binned.FEWEST :].mean()))
+    ends = (privacy.several(known, places) for places in (slice(None, FEWEST), slice(-FEWEST, None)))
+    low, high = (binned.shown(column, end) for end in ends)
     return Line(column, missing, distinct, binned.shown(column, float(np.median(known))), f"{low} to {high}")
 
 
@@ -150,7 +153,7 @@ def _groups(bins: Bins, target: Target | None, rows: int) -> list[Group]:
 
 def _missing(bins: Bins, target: Target | None) -> Group | None:
     gone = bins.places < 0
-    if gone.sum() < binned.FEWEST:
+    if gone.sum() < FEWEST:
         return None
     level = None if target is None else relation.levels(target, np.where(gone, 0, -1), 1)[0]
     return Group("without a value or with a rare one", int(gone.sum()), float(gone.mean()), level)

@@ -12,10 +12,11 @@ from markupsafe import Markup
 from model import psi
 from model.metrics import Tie
 from training.draft import draft
-from training.evaluation import binned, pairs
+from training.evaluation import pairs
 from training.exploring import apart, columns, pictures, refused, relation, suspects
 from training.exploring.looked import Looked
 from training.learning.metrics import sample
+from training.learning.privacy import FEWEST
 from training.workspace import counted
 
 MOST_ROWS = 200_000
@@ -59,7 +60,7 @@ def html(looked: Looked, *, examples: bool = True) -> str:
         unread=suspects.unread(looked),
         doubts=draft.doubted(looked.draft) if looked.drafted and looked.draft is not None else [],
         findings=_findings(looked, told["portraits"], told["pairs"], told["drifts"], suspected),
-        fewest=binned.FEWEST,
+        fewest=FEWEST,
         width=pictures.WIDTH,
         said=columns.said,
         **told,

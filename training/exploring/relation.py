@@ -11,6 +11,8 @@ from training.data.tables import target as target_of
 from training.evaluation import binned
 from training.evaluation.binned import Bins
 from training.evaluation.pairs import cramer
+from training.learning.metrics import wilson
+from training.learning.privacy import FEWEST
 from validation.errors import TableError
 
 _95_PERCENT = 1.96
@@ -80,7 +82,7 @@ def _several(name: str, places: np.ndarray, names: tuple[str, ...]) -> Target:
 
 
 def levels(found: Target, places: np.ndarray, groups: int) -> list[Level | None]:
-    """The target of each group; None for groups of fewer than `binned.FEWEST` rows with a target.
+    """The target of each group; None for groups of fewer than `FEWEST` rows with a target.
 
     Args:
         found: the target of each row.
@@ -90,9 +92,7 @@ def levels(found: Target, places: np.ndarray, groups: int) -> list[Level | None]
     there = ~np.isnan(found.values) & (places >= 0)
     of_group = pd.Series(found.values[there]).groupby(places[there])
     values = {int(str(place)): group.to_numpy() for place, group in of_group}
-    return [
-        _level(found, values[place]) if len(values.get(place, ())) >= binned.FEWEST else None for place in range(groups)
-    ]
+    return [_level(found, values[place]) if len(values.get(place, ())) >= FEWEST else None for place in range(groups)]
 
 
 def _level(found: Target, values: np.ndarray) -> Level:
@@ -103,11 +103,8 @@ def _level(found: Target, values: np.ndarray) -> Level:
     if not found.rate:
         arm = _95_PERCENT * float(values.std(ddof=1)) / rows**0.5
         return Level(rows, mean, mean - arm, mean + arm)
-    # Wilson, "Probable inference, the law of succession, and statistical inference", 1927
-    below = 1 + _95_PERCENT**2 / rows
-    centre = (mean + _95_PERCENT**2 / (2 * rows)) / below
-    arm = _95_PERCENT / below * (mean * (1 - mean) / rows + (_95_PERCENT / (2 * rows)) ** 2) ** 0.5
-    return Level(rows, mean, centre - arm, centre + arm)
+    [low], [high] = wilson(np.array([mean]), np.array([rows])).tolist()
+    return Level(rows, mean, low, high)
 
 
 def told(found: Target, bins: Bins) -> float:

@@ -1,7 +1,8 @@
 """Figures of the test rows that readers go on with: what other thresholds would do, and how predictions hold by groups.
 
-No group of a larger test, and no step from one threshold to the next, is of fewer than `FEWEST` rows, so that none
-reveals a single one. The model's own threshold is always there: its recall and its precision say as much.
+No group of a larger test, no step from one threshold to the next, and no difference between the two is of fewer than
+`FEWEST` rows, so that none reveals a single one. The model's own threshold is always there: its recall and its
+precision say as much.
 """
 
 import bisect
@@ -13,8 +14,8 @@ import numpy as np
 from model.metrics import ReliabilityBins, ThresholdCurve
 from training.digits import rounded
 from training.learning.metrics import BITS, LEVELS, means_of, wilson
+from training.learning.privacy import FEWEST
 
-FEWEST = 20
 _MOST_BINS, _MOST_STEPS = 10, 100
 _MOST_DECIMALS = 16
 
@@ -29,8 +30,7 @@ def of_thresholds(actual: np.ndarray, predicted: np.ndarray, threshold: float) -
     """
     order = np.argsort(predicted, kind="stable")
     ranked, rows = predicted[order], len(order)
-    chosen = int(np.searchsorted(ranked, threshold))
-    cuts = _cuts(ranked, _MOST_STEPS, (chosen,))
+    cuts, chosen = _steps(ranked, threshold)
     if ranked[-1] >= 1:  # no probability is above this one
         cuts.remove(rows)
     places = np.array(cuts)
@@ -45,6 +45,12 @@ def of_thresholds(actual: np.ndarray, predicted: np.ndarray, threshold: float) -
     )
 
 
+def _steps(ranked: np.ndarray, threshold: float) -> tuple[list[int], int]:
+    """Where a curve cuts rising values, and which of these places is that of the model's threshold."""
+    chosen = int(np.searchsorted(ranked, threshold))
+    return _cuts(ranked, _MOST_STEPS, (chosen,)), chosen
+
+
 def _at(ranked: np.ndarray, place: int) -> float:
     """The threshold with the fewest decimals that only the values from a place on reach."""
     if place == 0:
@@ -54,14 +60,15 @@ def _at(ranked: np.ndarray, place: int) -> float:
     return next((value for value in rounder if low < value <= high), high)
 
 
-def of_shares(actual: np.ndarray, predicted: np.ndarray) -> ReliabilityBins:
+def of_shares(actual: np.ndarray, predicted: np.ndarray, threshold: float | None = None) -> ReliabilityBins:
     """How often something was true by its probability, with Wilson's intervals.
 
     Args:
         actual: 1.0 where it was true and 0.0 elsewhere, shape (rows,).
         predicted: its probabilities, shape (rows,).
+        threshold: of the model, where `of_thresholds` of the same rows is published too.
     """
-    groups = _groups(predicted)
+    groups = _groups(predicted, threshold)
     shares = np.array([actual[group].mean() for group in groups])
     ends = wilson(shares, np.array([len(group) for group in groups]))
     return _bins(predicted, groups, shares, ends)
@@ -91,10 +98,19 @@ def _bins(predicted: np.ndarray, groups: Sequence[np.ndarray], actual: np.ndarra
     return ReliabilityBins(middle, true, low, high, [len(group) for group in groups])
 
 
-def _groups(predicted: np.ndarray) -> list[np.ndarray]:
+def _groups(predicted: np.ndarray, threshold: float | None = None) -> list[np.ndarray]:
     """The places of rows in groups of about equal size by their predictions, the lowest first."""
     order = np.argsort(predicted, kind="stable")
-    return np.split(order, _cuts(predicted[order], _MOST_BINS)[1:-1])
+    ranked = predicted[order]
+    return np.split(order, _cuts(ranked, _MOST_BINS)[1:-1] if threshold is None else _of_steps(ranked, threshold))
+
+
+def _of_steps(ranked: np.ndarray, threshold: float) -> list[int]:
+    """Those of a curve's cuts that are nearest to parts of equal size: other cuts, less a curve's, leave few rows."""
+    rows = len(ranked)
+    steps = [place for place in _steps(ranked, threshold)[0] if FEWEST <= place <= rows - FEWEST]
+    parts = min(_MOST_BINS, max(rows // FEWEST, 1)) if steps else 1
+    return sorted({min(steps, key=lambda step: abs(step - part * rows / parts)) for part in range(1, parts)})
 
 
 def _cuts(ranked: np.ndarray, most: int, fixed: Sequence[int] = ()) -> list[int]:

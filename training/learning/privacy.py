@@ -25,7 +25,7 @@ def several(values: np.ndarray, places: slice) -> float:
 
     Args:
         values: sorted, shape (rows,), one at least.
-        places: of `SEVERAL` of them, such as the `LEAST` or the `GREATEST`.
+        places: of `SEVERAL` of them or more, such as the `LEAST` or the `GREATEST`.
     """
     few = values[places].tolist()
     mean = math.fsum(value / len(few) for value in few)  # their sum may be beyond the largest float
@@ -33,6 +33,8 @@ def several(values: np.ndarray, places: slice) -> float:
 
 
 LEAST, GREATEST = slice(None, SEVERAL), slice(-SEVERAL, None)
+FEWEST = 20
+"""No figure of a group is of fewer rows: a group of so many says little of any one of them."""
 
 
 def without_ranges(booster: str) -> str:

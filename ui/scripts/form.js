@@ -18,6 +18,10 @@ const hold = (one, value) => {
   const check = field(one, '[type=checkbox]'), list = field(one, 'select'), other = field(one, '.other');
   if (check) { check.checked = String(value) === 'true'; return; }
   const radios = [...one.querySelectorAll('[type=radio]')];
+  if ('anyCase' in one.dataset) {
+    const folded = value.toLowerCase();
+    if ([...radios, ...list?.options ?? []].some(each => each.value === folded)) value = folded;
+  }
   if (radios.length) { for (const radio of radios) radio.checked = radio.value === value; return; }
   if (!list) { field(one, 'input').value = value; return; }
   const known = [...list.options].find(option => option.value === value && !option.hasAttribute('data-other'));

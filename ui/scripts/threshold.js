@@ -40,6 +40,7 @@ const decide = section => {
   show(section, {...shares, stated: wrong / (wrong + missed)}, percent);
   show(section, {cost: costAt(place), cost_of_none: are * missed / rows, cost_of_all: others * wrong / rows}, amount);
   show(section, {wrong, missed}, String);
+  section.querySelector('[data-of=stated]').closest('p').hidden = !(wrong > 0 && missed > 0);
   const said = percent(curve.thresholds[place]);
   field(section, 'place').setAttribute('aria-valuetext', said);
   section.querySelector('[role=status]').textContent = place === own ? "This is the model's threshold."

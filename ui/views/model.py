@@ -42,6 +42,7 @@ class Slice:
 def description(model: Model) -> str:
     """The description of a model: its verdict, its metrics, the importance of its columns, and its lineage."""
     metrics = model.metrics or {}
+    judged = metrics.get("decision") or metrics.get("classes") or {}
     by_predictor = metrics.get("scores") or {}
     meanings = [scores.meaning(name, metrics.get("unit")) for name in by_predictor.get(scores.MODEL) or ()]
     return filled(
@@ -55,8 +56,9 @@ def description(model: Model) -> str:
         written=lambda name, value: scores.written(name, value, metrics.get("unit")),
         importance=metrics.get("importance") or {},
         moves=_moves(metrics),
-        judged=metrics.get("decision") or metrics.get("classes"),
+        judged=judged,
         reliability=reliability.found(metrics),
+        gaps=reliability.gaps(judged),
         decided=decisions.decided(metrics),
         most_crossed=MOST_CROSSED,
         chain=_chain(model),

@@ -121,6 +121,21 @@ def test_a_word_for_missing_and_a_few_bad_cells_are_both_told(here: Path) -> Non
     assert "4 rows have no number, as '11910 g': they go to quarantine" in said
 
 
+def test_names_that_differ_by_case_are_one_before_they_are_counted(here: Path) -> None:
+    rare = ["rare", "Rare", "RARE", "rarE"] + ["usual"] * 8
+    codes = [f"{'Aa'[place % 2]}{place // 2}x" for place in range(210)]
+    keys = [f"{'Aa'[place % 2]}{place}x" for place in range(208)] + ["a0x", "A1x"]
+    found, problem, _ = drafted(
+        {"state": ["neu", "neu", "Neu"] * 70, "kind": (rare * 18)[:210], "code": codes, "key": keys}
+    )
+    said = " ".join(found.replace("# ", "").split())
+    assert "every row has one name: 'neu' (140 rows) and 'Neu' (70 rows) differ by case alone" in said
+    assert "state" not in {each.name for each in problem.contract.columns}
+    assert column(problem, "kind").choices == ("rare", "usual")
+    assert (column(problem, "code").role, column(problem, "code").choices) == (Role.FEATURE, None)
+    assert (column(problem, "key").role, column(problem, "key").parse) == (Role.KEY, None)
+
+
 def test_what_a_model_cannot_use_is_left_out_or_a_key(here: Path) -> None:
     chance = np.random.default_rng(0)
     texts = [" ".join(chance.choice(["good", "bad", "view", "street"], 20)) for _ in range(200)]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from problems.base import Problem
 from tests.training.conftest import Outcome
-from training.evaluation.examples import TOGETHER
+from training.learning.privacy import FEWEST
 from validation.contract import Column, Contract, Kind, Role
 
 ROWS = 3_000
@@ -61,4 +61,4 @@ def test_the_contracts_example_comes_first_where_it_hangs_together(outcome: Outc
 
 
 def test_too_few_rows_are_no_groups(outcome: Outcome) -> None:
-    assert found(outcome, bills().head(5 * TOGETHER)) == []
+    assert found(outcome, bills().head(5 * FEWEST)) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.metrics import ReliabilityBins
 from training.learning import curves, metrics
-from training.learning.curves import FEWEST
+from training.learning.privacy import FEWEST
 
 PROBABILITIES = st.floats(0, 1) | st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])
 CLASSES = st.lists(st.tuples(st.booleans(), PROBABILITIES), min_size=1, max_size=300)
@@ -45,6 +45,19 @@ def test_thresholds_are_so_many_rows_apart(rows: list[tuple[bool, float]], thres
     chosen = curve.thresholds.index(threshold)
     own = {chosen - 1, chosen}  # the steps to and from the model's threshold
     assert all(step >= FEWEST or place in own for place, step in enumerate(steps))
+
+
+@given(rows=CLASSES, threshold=st.floats(0.001, 0.999))
+def test_a_curve_and_bins_of_the_same_rows_reveal_no_few_together(
+    rows: list[tuple[bool, float]], threshold: float
+) -> None:
+    actual, predicted = columns(rows)
+    curve, bins = curves.of_thresholds(actual, predicted, threshold), curves.of_shares(actual, predicted, threshold)
+    is_whole(bins, actual, predicted)
+    borders = {0, *np.add(curve.tn, curve.fn).tolist(), *np.cumsum(bins.rows).tolist()}
+    own = int((predicted < threshold).sum())
+    assert np.all(np.diff(sorted(borders - {own})) >= min(FEWEST, len(rows)))
+    assert own in (0, len(rows)) or own not in np.cumsum(bins.rows) or FEWEST <= own <= len(rows) - FEWEST
 
 
 def test_a_test_split_has_about_a_hundred_round_thresholds() -> None:
@@ -85,6 +98,7 @@ def test_bins_of_means_have_every_row_once(rows: list[tuple[float, float]]) -> N
 def test_bins_are_deciles_and_equal_predictions_stay_together() -> None:
     predicted = np.arange(1_000) / 1_000
     assert curves.of_shares(np.zeros(1_000), predicted).rows == [100] * 10
+    assert curves.of_shares(np.zeros(1_000), predicted, 1 / 3).rows == pytest.approx([100] * 10, abs=20)
     assert curves.of_shares(np.zeros(90), predicted[:90]).rows == [22, 23, 22, 23]
     bins = curves.of_shares(np.repeat([1.0, 0.0], 250), np.repeat([0.2, 0.9], [250, 250]))
     assert bins.predicted == pytest.approx([0.2, 0.9])

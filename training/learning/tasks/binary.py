@@ -72,7 +72,11 @@ class BinaryTask(ClassificationTask[Binary]):
             curve=curves.of_thresholds(actual, predicted, outcome.threshold),
         )
         sets = ClassificationTask.sets_of(outcome, table, predicted[:, None], weights)
-        return {"decision": decision, "sets": sets, "reliability": curves.of_shares(actual, predicted)}
+        return {
+            "decision": decision,
+            "sets": sets,
+            "reliability": curves.of_shares(actual, predicted, outcome.threshold),
+        }
 
     @staticmethod
     def reliability(outcome: Binary, table: pd.DataFrame, label: Callable[[object], str]) -> Reliability:
