@@ -47,7 +47,7 @@ def _no_champion(problem: Problem) -> str:
     return (
         f"There is no champion of '{problem.name}', and so nothing to serve. Version {number} was refused: "
         f"{last['reasons'][0]}. Its figures: `python -m training report {problem.name}`. To serve it all the same: "
-        f"`python -m training registry promote {problem.name} {number}`, and then `make serve PROBLEM={problem.name}`."
+        f"`make promote PROBLEM={problem.name}@{number}`, and then `make serve PROBLEM={problem.name}`."
     )
 
 
@@ -60,7 +60,7 @@ def _unservable(problem: Problem, current: ModelVersion, error: BundleError) -> 
     number = last["registry_version"]
     return (
         f"{message} Or have version {number}, which was refused, served all the same: "
-        f"`python -m training registry promote {problem.name} {number}`."
+        f"`make promote PROBLEM={problem.name}@{number}`."
     )
 
 

@@ -141,7 +141,7 @@ def _verdict(problem: Problem, metrics: Metrics, decision: Decision, number: str
     yield f"{fate} when it was registered{compared}; the aliases say what has become of it since."
     yield "\n".join(f"- {text(reason)}" for reason in decision.reasons) or f"- version {number} has no stated reason"
     if not decision.promoted:
-        yield f"To have it served all the same: `python -m training registry promote {problem.name} {number}`."
+        yield f"To have it served all the same: `make promote PROBLEM={problem.name}@{number}`."
 
 
 def _what(problem: Problem, manifest: Manifest) -> str:
