@@ -54,9 +54,9 @@ def tell(
 ) -> None:
     """Describe a version, its run and its model, once it is decided what becomes of the version."""
     run = client.get_run(version.run_id)
-    told = of_version(problem, workspace, run, decision, str(version.version))
-    client.update_model_version(version.name, version.version, told)
-    client.set_tag(run.info.run_id, _NOTE, told)
+    description = of_version(problem, workspace, run, decision, str(version.version))
+    client.update_model_version(version.name, version.version, description)
+    client.set_tag(run.info.run_id, _NOTE, description)
     client.update_registered_model(problem.name, of_model(problem, bundle.read_manifest(workspace.bundle)))
     for name, value in tags(problem, report.read(workspace)).items():
         client.set_registered_model_tag(problem.name, name, value)
