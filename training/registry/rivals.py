@@ -121,7 +121,7 @@ class Holdout:
     def changed_since(self, version: ModelVersion) -> list[str]:
         """How the contract changed since a version that was heard, in a sentence.
 
-        None where it did not, or the version's files are gone.
+        No sentence where it did not, or the version's files are gone.
         """
         before = self._contracts.get(str(version.version))
         changes = compatibility.changed(before, self._manifest["contract"]) if before else ""
