@@ -134,8 +134,9 @@ train: $(if $(SCHEDULER),engines) $(DEV)/.ready scm ## run the pipeline: DATA=pa
 draft: $(DEV)/.ready ## write problems/PROBLEM for a table without one: DATA=path-or-URL TARGET=column
 	@python -m training draft "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"
 
-promote: $(DEV)/.ready ## have the version of PROBLEM that was refused last served all the same, by the next `make serve`
-	@python -m training registry promote "$$PROBLEM" challenger
+promote: $(DEV)/.ready ## have the version of PROBLEM that was refused last served all the same, by the next `make serve`; flights@2: that one
+	@case "$$PROBLEM" in *@*) called=$${PROBLEM#*@};; *) called=challenger;; esac; \
+	python -m training registry promote "$${PROBLEM%%@*}" "$$called"
 
 eda: $(DEV)/.ready ## a page on the table of PROBLEM, build/eda/PROBLEM.html: DATA=path-or-URL TARGET=column for another
 	@python -m training eda "$$PROBLEM" --data="$$DATA" --target="$$TARGET" --sheet="$$SHEET"

@@ -23,7 +23,7 @@ from deploy.errors import CloudError
 _SECONDS = 30
 _KEY, _HEADER = "API_KEY", "x-api-key"
 """The variable with the key for services that want one beside their platform's identity token."""
-_NO_CASES = ("x-boxwood-purpose", "exploring")
+_EXPLORING = ("x-boxwood-purpose", "exploring")
 """Says of golden rows that they are nobody's, so that whoever watches the model leaves them out."""
 Rows = Sequence[Mapping[str, Any]]
 
@@ -59,7 +59,7 @@ def api(transport: Transport, url: str, token: str | None) -> Api:
 class _Http(httpx.Client):
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        headers |= dict(_sent())
+        headers |= dict(_common_headers())
         super().__init__(base_url=url, headers=headers, timeout=_SECONDS)
 
     def ask(self, verb: str, model: str, rows: Rows, version: str = "") -> tuple[str, list[dict[str, Any]]]:
@@ -82,13 +82,13 @@ class _Page(_Http):
         return "", []
 
 
-def _sent() -> list[tuple[str, str]]:
+def _common_headers() -> list[tuple[str, str]]:
     """What each request says beside its rows, as headers or metadata."""
     key = os.environ.get(_KEY, "")
-    return [_NO_CASES, *([(_HEADER, key)] if key else [])]
+    return [_EXPLORING, *([(_HEADER, key)] if key else [])]
 
 
-class _Sent(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):  # type: ignore[misc] # untyped
+class _WithMetadata(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):  # type: ignore[misc] # untyped
     """Adds metadata to each call, reflection's too."""
 
     def __init__(self, metadata: list[tuple[str, str]]) -> None:
@@ -115,7 +115,7 @@ class _Grpc:
             self._channel = grpc.secure_channel(f"{parts.hostname}:{parts.port or 443}", credentials)
         else:
             self._channel = grpc.insecure_channel(parts.netloc)
-        self._channel = grpc.intercept_channel(self._channel, _Sent(_sent()))
+        self._channel = grpc.intercept_channel(self._channel, _WithMetadata(_common_headers()))
         self._pool = DescriptorPool(ProtoReflectionDescriptorDatabase(self._channel))
 
     def __enter__(self) -> Self:

@@ -73,6 +73,12 @@ def written(score: Score, unit: str = "") -> str:
     """A score with its unit and its interval, which is left out where there is none: `101.4 USD [99.78, 103]`."""
     if score.value is None:
         return "-"
-    after = f" {unit}" if unit else ""
     span = "" if score.low is None or score.high is None else f" [{score.low:,.4g}, {score.high:,.4g}]"
-    return f"{score.value:,.4g}{after}{span}"
+    return f"{score.value:,.4g}{after(unit)}{span}"
+
+
+def after(unit: str | None) -> str:
+    """A unit as it stands after a number: " USD", " × 10,000 USD", or ""."""  # noqa: RUF002 times, as in print
+    if not unit:
+        return ""
+    return f" × {unit}" if unit[0].isdigit() else f" {unit}"  # noqa: RUF001 as above

@@ -155,6 +155,25 @@ def test_make_help_lists_the_targets() -> None:
         assert f"make {target} " in printed
 
 
+@pytest.mark.parametrize(("named", "called"), [("flights", "challenger"), ("flights@2", "2"), ("flights@", "")])
+def test_make_promote_takes_the_challenger_or_the_version_that_is_named(
+    named: str, called: str, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("""#!/bin/sh\nprintf '%s|' "$@"\n""")
+    python.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    said = subprocess.run(
+        ["make", "--silent", "--old-file=.venv/.ready", "promote", f"PROBLEM={named}", f"PATH={path}"],
+        cwd=ROOT,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == f"-m|training|registry|promote|flights|{called}|"
+
+
 def test_every_stage_is_named() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert re.search(", ".join(f"`{stage}`" for stage in stages).replace(" ", r"\s+"), DOCUMENTATION)

@@ -77,7 +77,7 @@ class Scale:
         """A difference of numbers to show, as text."""
         if self.share:
             return f"{texts.points(moved)} points"
-        return texts.signed(moved) + (f" {self.unit}" if self.unit else "")
+        return texts.signed(moved) + texts.after(self.unit)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,14 @@ def percent(share: float) -> str:
 
 def with_unit(value: float, unit: str | None) -> str:
     """A number and its unit."""
-    return f"{number(value)} {unit}" if unit else number(value)
+    return number(value) + after(unit)
+
+
+def after(unit: str | None) -> str:
+    """A unit as it stands after a number: " USD", " × 10,000 USD", or ""."""  # noqa: RUF002 times, as in print
+    if not unit:
+        return ""
+    return f" × {unit}" if unit[0].isdigit() else f" {unit}"  # noqa: RUF001 as above
 
 
 def of_column(column: Column, value: Any) -> str:
@@ -56,7 +63,7 @@ def of_column(column: Column, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         exact = f"{value:.15g}"  # unrounded, so that different values look different
-        return f"{exact} {column.unit}" if column.unit else exact
+        return exact + after(column.unit)
     return str(value)
 
 
@@ -68,7 +75,7 @@ def titled(warning: str, model: Model) -> str:
 
 def allowed(column: Column) -> str:
     """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
-    unit = f" {column.unit}" if column.unit else ""
+    unit = after(column.unit)
     if column.ge is not None and column.le is not None:
         return f"{number(column.ge)} to {number(column.le)}{unit}"
     if column.ge is not None:
@@ -81,7 +88,7 @@ def usual(column: Column, deciles: Sequence[Any]) -> str:
     if not deciles:
         return ""
     least, low, *_, high, most = (_end(column, decile) for decile in deciles)
-    unit = f" {column.unit}" if column.unit else ""
+    unit = after(column.unit)
     if (low, high) == (least, most):
         return f"in training {least} to {most}{unit}"
     return f"in training mostly {low} to {high}{unit} (80 %), {least} to {most} in all"
@@ -110,12 +117,11 @@ def reason(error: Mapping[str, Any]) -> str:
 
 def span(low: float | None, high: float | None, unit: str | None) -> str:
     """Numbers from `low` on and below `high`: "from 20 to 48 h", "below 20 h", "from 48 h on", or ""."""
-    after = f" {unit}" if unit else ""
     if low is not None and high is not None:
-        return f"from {_bound(low)} to {_bound(high)}{after}"
+        return f"from {_bound(low)} to {_bound(high)}{after(unit)}"
     if low is not None:
-        return f"from {_bound(low)}{after} on"
-    return f"below {_bound(high)}{after}" if high is not None else ""
+        return f"from {_bound(low)}{after(unit)} on"
+    return f"below {_bound(high)}{after(unit)}" if high is not None else ""
 
 
 def _bound(value: float) -> str:

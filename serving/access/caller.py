@@ -123,8 +123,8 @@ class Asked:
         self.ended: Any = None
 
     @property
-    def marked(self) -> dict[str, Role]:
-        """The argument `role` of what is asked, where the head says it: a challenger has one of its own."""
+    def role_argument(self) -> dict[str, Role]:
+        """The keyword argument `role` of `Verb.ask`, where the head says it: a challenger has one of its own."""
         return {"role": self.role} if self.role else {}
 
     def sends(self, kind: Kind, size: int) -> None:

@@ -11,7 +11,7 @@ from serving.challenger import Split
 from serving.rest.asgi import Endpoint, cancellable
 from serving.rest.exchange import Exchange, Reply, encode
 from serving.rest.guard import asked
-from serving.rest.request import Wanted, address, demand_json, header, read_body, size_of, wanted
+from serving.rest.request import HeadOptions, address, demand_json, header, read_body, read_options, size_of
 from serving.served_model import ServedModel
 from serving.verbs import Verb
 from validation import raw
@@ -81,7 +81,7 @@ class Asking(Endpoint, Generic[RequestT]):
         """The question of a request; raises UnreadableRequest and RequestTooLarge."""
         raise NotImplementedError
 
-    def _question(self, request: RequestT, query: Wanted) -> Question:
+    def _question(self, request: RequestT, query: HeadOptions) -> Question:
         """The question of a request, which the query may say more of; raises UnreadableRequest and RequestTooLarge."""
         question = self.question(request)
         return question._replace(raw=True) if query.raw else question
@@ -104,10 +104,10 @@ class Asking(Endpoint, Generic[RequestT]):
         """The answer of the verb in the format of the protocol; raises UnreadableRequest."""
         return Reply(encode(answer))
 
-    def wanted(self, scope: Scope) -> Wanted:
+    def options_of(self, scope: Scope) -> HeadOptions:
         """What the head of a request asks for; raises UnsupportedMedia and UnreadableRequest."""
         self.demand_media(scope)
-        return wanted(scope)
+        return read_options(scope)
 
     def refusal(self, asking: Asked, length: int) -> RequestError | None:
         """Why a request is refused by its head alone, with a body of `length` bytes to come; None if it is not."""
@@ -125,7 +125,7 @@ class Asking(Endpoint, Generic[RequestT]):
         return Exchange(scope, asking, self.metrics, self.refuse).failed(error)
 
     def directly(
-        self, scope: Scope, asking: Asked, query: Wanted, body: bytes, send: Callable[[Reply], object]
+        self, scope: Scope, asking: Asked, query: HeadOptions, body: bytes, send: Callable[[Reply], object]
     ) -> "Read[RequestT] | None":
         """Answer a request in this turn of the event loop, as `answer` would.
 
@@ -181,7 +181,7 @@ class Asking(Endpoint, Generic[RequestT]):
         """Read, ask and encode; raises RequestError."""
         asking = asked(scope)
         self._demand(asking)
-        query = self.wanted(scope)
+        query = self.options_of(scope)
         asking.role = query.role
         self.verb.gate.demand_room(caller=asking.caller)  # before the body is read: a refused one need not be
         request, question = await self._read(scope, receive, asking, query)
@@ -198,7 +198,7 @@ class Asking(Endpoint, Generic[RequestT]):
             champion=partial(self._asked, request, question, query, receive, asking),
         )
 
-    async def _read(self, scope: Scope, receive: Receive, asking: Asked, query: Wanted) -> "Read[RequestT]":
+    async def _read(self, scope: Scope, receive: Receive, asking: Asked, query: HeadOptions) -> "Read[RequestT]":
         """Read the body; raises RequestError."""
         length = size_of(header(scope, b"content-length"))
         if length is not None:
@@ -213,21 +213,21 @@ class Asking(Endpoint, Generic[RequestT]):
         return Read(request, self._question(request, query))
 
     async def _asked(
-        self, request: RequestT, question: Question, query: Wanted, receive: Receive, asking: Asked
+        self, request: RequestT, question: Question, query: HeadOptions, receive: Receive, asking: Asked
     ) -> Reply:
         work = self.work(question, query, asking)
         asking.answer = await cancellable(work, len(question.rows), self.verb, receive)
         return self.reply(request, asking.answer)
 
     async def _challenged(
-        self, request: RequestT, question: Question, query: Wanted, receive: Receive, asking: Asked
+        self, request: RequestT, question: Question, query: HeadOptions, receive: Receive, asking: Asked
     ) -> Reply:
         """The answer to all rows; raises RowsRejected if they are not all good, whatever the caller would take."""
         whole = question._replace(partial=False)
-        reply = await self._asked(request, whole, Wanted(classes=query.classes), receive, asking)
+        reply = await self._asked(request, whole, HeadOptions(classes=query.classes), receive, asking)
         return reply._replace(metrics=self.metrics)
 
-    def work(self, question: Question, query: Wanted, asking: Asked) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: HeadOptions, asking: Asked) -> Coroutine[Any, Any, Any]:
         """What the verb does with a question, which the query may say more of; raises RequestError."""
         some = query.partial or question.partial
-        return self.verb.ask(question.rows, partial=some, caller=asking.caller, **asking.marked)
+        return self.verb.ask(question.rows, partial=some, caller=asking.caller, **asking.role_argument)

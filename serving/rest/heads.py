@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from serving.bodies import SMALL
 from serving.rest.asking import Asking
-from serving.rest.request import HEADERS, Wanted, size_of
+from serving.rest.request import HEADERS, HeadOptions, size_of
 from validation.errors import RequestError
 
 Find = Callable[[bytes], Asking[Any] | None]
@@ -32,7 +32,7 @@ class Head(NamedTuple):
 
     endpoint: Asking[Any]
     scope: Scope
-    query: Wanted
+    query: HeadOptions
     length: int
 
 
@@ -64,7 +64,7 @@ def head_of(find: Find, url: bytes, headers: Sequence[tuple[bytes, bytes]], clie
         HEADERS: by_name,
     }
     try:
-        return Head(endpoint, scope, endpoint.wanted(scope), length)
+        return Head(endpoint, scope, endpoint.options_of(scope), length)
     except RequestError:
         return None
 

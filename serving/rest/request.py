@@ -33,7 +33,7 @@ class Options(msgspec.Struct, frozen=True):
     raw: bool = False
 
 
-class Wanted(Options, frozen=True):
+class HeadOptions(Options, frozen=True):
     """What the head of a request asks for.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wanted(Options, frozen=True):
     role: Role = ""
 
 
-_NOTHING = Wanted()
+_NOTHING = HeadOptions()
 _PURPOSE = purpose.HEADER.encode()
 
 
@@ -87,7 +87,7 @@ def demand_json(scope: Scope) -> None:
         )
 
 
-def wanted(scope: Scope) -> Wanted:
+def read_options(scope: Scope) -> HeadOptions:
     """What the query and the header of the purpose say; raises UnreadableRequest for an invalid value.
 
     Other names in the query are ignored.
@@ -98,7 +98,7 @@ def wanted(scope: Scope) -> Wanted:
         return _NOTHING
     values = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="replace")
     switches = _switched(values, "partial"), values.get("classes", []), _switched(values, "raw")
-    return Wanted(*switches, purpose.role_of(stated))
+    return HeadOptions(*switches, purpose.role_of(stated))
 
 
 def _switched(values: Mapping[str, list[str]], name: str) -> bool:

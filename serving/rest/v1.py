@@ -33,7 +33,7 @@ from serving.rest.asking import Asking, Question
 from serving.rest.exchange import Reply, encode, problem
 from serving.rest.guard import asked
 from serving.rest.negotiation import prefers_html
-from serving.rest.request import Options, Wanted, parsed
+from serving.rest.request import HeadOptions, Options, parsed
 from serving.served_model import ServedModel
 from serving.settings import Settings
 from serving.watch import Verdict, Watch
@@ -135,7 +135,7 @@ class _Explained(_Asked):
         classes = [*request.classes, *request.parameters.classes]
         return super().question(request)._replace(classes=classes)
 
-    def work(self, question: Question, query: Wanted, asking: Asked) -> Coroutine[Any, Any, Any]:
+    def work(self, question: Question, query: HeadOptions, asking: Asked) -> Coroutine[Any, Any, Any]:
         partial, classes = query.partial or question.partial, [*query.classes, *question.classes]
         return self.verb.ask(question.rows, partial=partial, classes=classes, caller=asking.caller)
 

@@ -103,7 +103,7 @@ async def _inferred(
     request: pb.ModelInferRequest, verb: Verb, table: Table, asked: Asked, *, partial: bool
 ) -> pb.ModelInferResponse:
     """What one version answers to a request."""
-    answered: Answers = await verb.ask(table, partial=partial, caller=asked.caller, **asked.marked)
+    answered: Answers = await verb.ask(table, partial=partial, caller=asked.caller, **asked.role_argument)
     asked.answer = answered
     predictor, decoded = answered.predictor, answered.decoded
     response = pb.ModelInferResponse(model_name=predictor.name, model_version=predictor.version, id=request.id)

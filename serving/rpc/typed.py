@@ -161,7 +161,7 @@ class Method:
         # only a classification's Explain has the field
         more: dict[str, Any] = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
         if self._asks == "predict":
-            more = asked.marked
+            more = asked.role_argument
         own = functools.partial(self._answered, verb, rows, asked, partial=request.partial, **more)
         if self._divided is None or version:
             return await own()

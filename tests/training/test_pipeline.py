@@ -219,7 +219,7 @@ def test_a_champion_that_cannot_be_asked_stays(project: Project) -> None:
     assert "version 1 cannot be asked" in reason
     assert (
         "register:   version 1 goes on serving; to have version 2 served all the same: "
-        "`python -m training registry promote flights 2`\n" in printed
+        "`make promote PROBLEM=flights@2`\n" in printed
     )
 
 
@@ -232,7 +232,9 @@ def test_a_first_model_that_loses_to_the_lookup_is_served_only_if_a_person_says_
     printed = project.training("register flights", "package flights", fails=True)
     assert "register: flights version 1 is refused: there is no champion yet; it does not beat the lookup" in printed
     assert "There is no champion of 'flights', and so nothing to serve. Version 1 was refused: there is no" in printed
-    assert "To serve it all the same: `python -m training registry promote flights 1`, and then `make serve" in printed
+    by_hand = "`make promote PROBLEM=flights@1`"
+    assert f"register:   nothing is served; to have version 1 served all the same: {by_hand}\n" in printed
+    assert f"To serve it all the same: {by_hand}, and then `make serve" in printed
     assert not (project.folder / PLACE.packaged).exists()
     assert "is version 1 already, the champion" in project.training("registry promote flights 1", "register flights")
     assert project.receipt()["tag"] == f"flights:{project.receipt('registered')['bundle']}"

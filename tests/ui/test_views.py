@@ -6,6 +6,7 @@ import pytest
 
 from ui import charts, texts, whatif
 from ui.described import Column, Model
+from ui.explaining import Scale
 from ui.views import base, case, what_if
 from ui.views import model as view_of_model
 
@@ -22,6 +23,17 @@ def test_a_target_without_a_unit_is_shown() -> None:
     assert 'data-value="12.5"' in case.answer(described, ANSWER, "1", 0.002)
     said = ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}
     assert "in 90 % of such cases" in case.answer(described, said, "1", 0.002)
+
+
+def test_a_unit_that_begins_with_a_number_is_multiplied() -> None:
+    column = Column(name="score", kind="real", role="target", unit="10,000 USD", ge=0)
+    said = ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}
+    times = "× 10,000 USD"
+    assert case.answer(model(column), said, "1", 0.002).count(f"</strong> {times}") == 1
+    assert case.answer(model(column), said, "1", 0.002).count(f"</b> {times}") == 1
+    for text in (texts.of_column(column, 8), texts.with_unit(8, column.unit), Scale(unit=column.unit).text(8)):
+        assert text == f"8 {times}"
+    assert texts.allowed(column) == f"0 {times} or more"
 
 
 def test_what_is_promised_for_rows_like_those_of_training_is_not_said_of_others() -> None:

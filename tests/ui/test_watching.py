@@ -14,6 +14,7 @@ from tests.ui.test_service import asked, odd
 from ui import watching
 from ui.described import Column, Model
 from ui.service import ServiceError
+from ui.views import base
 from ui.views import watch as view_of_watch
 from ui.watched import Verdict
 
@@ -111,6 +112,14 @@ def test_what_others_wrote_is_text() -> None:
     assert HOSTILE not in page
     assert page.count("&lt;img") >= 5
     assert not re.search(r"<(script|img)", page)
+
+
+def test_commands_are_shown_as_code() -> None:
+    said = "Run `make drift <b>` for it."
+    code = "Run <code>make drift &lt;b&gt;</code> for it."
+    page = shown(sentence=said, findings=[{"sentence": said, "advice": said}])
+    assert page.count(code) == 3
+    assert all(code in shown_there for shown_there in (base.hint(said), base.problem(said)))
 
 
 def test_the_service_is_asked_for_it() -> None:

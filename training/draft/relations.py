@@ -133,7 +133,7 @@ def order_by_time(sketches: Sequence[Sketch], target: Sketch) -> str:
     ]
     dated = [sketch for sketch in dated if not _PERSONAL.search(sketch.name)]
     for sketch in dated:
-        if how := _orders(sketch, target):
+        if how := _how_ordered(sketch, target):
             sketch.role = Role.TIME
             sketch.reasons.append(f"the rows are {how} its order, so that the newest are the test")
             sketch.doubts.append(Doubt(7, "the rows are split by it; if it is no order of events, drop its role"))
@@ -145,8 +145,8 @@ def order_by_time(sketches: Sequence[Sketch], target: Sketch) -> str:
     return "at random"
 
 
-def _orders(sketch: Sketch, target: Sketch) -> str:
-    """How rows stand in the order of a date, in either direction, if it has days enough to split by; empty if not."""
+def _how_ordered(sketch: Sketch, target: Sketch) -> str:
+    """How rows stand in the order of a date with days enough to split by, "in" or "nearly in"; empty if in none."""
     if sketch.missing().any():
         return ""
     times = sketch.by_row()[~target.missing()]

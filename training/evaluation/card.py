@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from model import standing
 from model.bundle import CARDS, Lineage, Manifest
 from model.metrics import ClassReport, Metrics, Score, Slice
 from model.standing import HEADS
@@ -160,8 +161,8 @@ def _quality(metrics: Metrics) -> Iterator[str]:
 def _outcome(metrics: Metrics) -> Iterator[str]:
     if interval := metrics.interval:
         yield "## Intervals"
-        unit = f" {text(metrics.unit)}" if metrics.unit else ""
-        yield f"On average they are {interval.mean_width:,.4g}{unit} wide. The slices say what they cover."
+        width = text(f"{interval.mean_width:,.4g}{standing.after(metrics.unit)}")
+        yield f"On average they are {width} wide. The slices say what they cover."
     if decision := metrics.decision:
         yield "## Probabilities and decision"
         names = ("brier", "ece")

@@ -70,9 +70,13 @@ def rendered(title: str, markdown: str) -> str:
 
 
 def _table_open(_: Any, tokens: Sequence[Token], place: int, *_more: Any) -> str:
-    """A table that scrolls by itself where the screen is narrower, called after the heading above it."""
-    titles = [tokens[at + 1].content for at in range(place) if tokens[at].type == "heading_open"]
-    label = html.escape(titles[-1] if titles else "Table")
+    """A table that scrolls where the screen is narrower, called after its heading and numbered from the second on."""
+    title, number = "Table", 1
+    for at, token in enumerate(tokens[:place]):
+        if token.type == "heading_open":
+            title, number = tokens[at + 1].content, 1
+        number += token.type == "table_open"
+    label = html.escape(title if number == 1 else f"{title}, table {number}")
     return f'<div class="wide" tabindex="0" role="region" aria-label="{label}">\n<table>\n'
 
 

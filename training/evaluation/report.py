@@ -50,8 +50,10 @@ def _served(workspace: Workspace, judged: str, decided: bool) -> list[str]:
     elif decided:
         fate = [f"{number}, which the table is about, was REFUSED; the lines of `register:` above say why."]
     else:
-        why, *then = told(receipt["reasons"], workspace.problem, receipt["registry_version"], receipt["champion"])
-        fate = [f"{number}, which the table is about, was REFUSED: {why}", *(f"  {line}" for line in then)]
+        first, *others = decision_lines(
+            receipt["reasons"], workspace.problem, receipt["registry_version"], receipt["champion"], promoted=False
+        )
+        fate = [f"{number}, which the table is about, was REFUSED: {first}", *(f"  {line}" for line in others)]
     return [*fate, f"What is served is {tag}, on the test rows of its own table:", table(_metrics(tag))]
 
 
@@ -70,22 +72,23 @@ def _metrics(tag: str) -> Metrics:
     return metrics
 
 
-def told(reasons: list[str], problem: str, version: str, serving: str) -> list[str]:
+def decision_lines(
+    reasons: list[str], problem: str, version: str, champion: str | None, *, promoted: bool
+) -> list[str]:
     """A decision in a few lines: the first reasons, where to find the others, and how to overrule a refusal.
 
     Args:
         reasons: of the decision.
         problem: whose model it is.
         version: what was promoted or refused.
-        serving: the version that goes on serving; empty where this one was promoted, or there is none.
+        champion: the version that goes on serving where this one was refused; None if there is none.
+        promoted: whether it was.
     """
     more = len(reasons) - _MOST_REASONS
     rest = f"and {counted(more, 'more reason')}: `python -m training registry show {problem} {version}`"
-    by_hand = (
-        f"version {serving} goes on serving; to have version {version} served all the same: "
-        f"`python -m training registry promote {problem} {version}`"
-    )
-    return [*reasons[:_MOST_REASONS], *([rest] if more > 0 else []), *([by_hand] if serving else [])]
+    served = f"version {champion} goes on serving" if champion else "nothing is served"
+    overruled = f"{served}; to have version {version} served all the same: `make promote PROBLEM={problem}@{version}`"
+    return [*reasons[:_MOST_REASONS], *([rest] if more > 0 else []), *([] if promoted else [overruled])]
 
 
 def table(metrics: Metrics) -> str:

@@ -127,7 +127,7 @@ def download(version: ModelVersion, folder: Path) -> Path:
     except StoreError as error:
         raise StoreError(
             f"'{version.name}' {error}. Bring them back from a copy, or promote a version that has its files: "
-            f"`python -m training registry promote {version.name} VERSION`."
+            f"`make promote PROBLEM={version.name}@VERSION`."
         ) from error
 
 

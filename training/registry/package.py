@@ -1,6 +1,7 @@
 """MLflow's champion → the BentoML model store, under the content hash of its bundle as an exact tag."""
 
 import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from validation.errors import BundleError, StoreError
 REGISTRY_VERSION = "registry_version"
 _INFO = "model.yaml"
 """What BentoML knows of a model of its store."""
+_RENEWED = ".renewed-"
+"""What the folders begin with in which a model is renewed."""
 
 
 def main(problem: Problem) -> None:
@@ -47,7 +50,7 @@ def _no_champion(problem: Problem) -> str:
     return (
         f"There is no champion of '{problem.name}', and so nothing to serve. Version {number} was refused: "
         f"{last['reasons'][0]}. Its figures: `python -m training report {problem.name}`. To serve it all the same: "
-        f"`python -m training registry promote {problem.name} {number}`, and then `make serve PROBLEM={problem.name}`."
+        f"`make promote PROBLEM={problem.name}@{number}`, and then `make serve PROBLEM={problem.name}`."
     )
 
 
@@ -60,7 +63,7 @@ def _unservable(problem: Problem, current: ModelVersion, error: BundleError) -> 
     number = last["registry_version"]
     return (
         f"{message} Or have version {number}, which was refused, served all the same: "
-        f"`python -m training registry promote {problem.name} {number}`."
+        f"`make promote PROBLEM={problem.name}@{number}`."
     )
 
 
@@ -119,6 +122,7 @@ def _import(folder: Path, labels: dict[str, str]) -> str:
         return tag
     with bentoml.models.create(tag, labels=labels) as created:
         _fill(Path(created.path), folder, manifest)
+    _drop_unfinished(_home(bentoml.models.get(tag)))
     return tag
 
 
@@ -133,9 +137,10 @@ def _renew(folder: Path, manifest: Manifest, model: bentoml.Model, labels: dict[
 
     Both are of one version, so they answer the same: Bentos that were built with the other do too.
     """
-    stored = Path(model.path)
+    stored, home = Path(model.path), _home(model)
+    _drop_unfinished(home)
     # not beside it, where BentoML takes each folder for a model
-    with tempfile.TemporaryDirectory(dir=stored.parents[2], prefix=".renewed-") as temporary:
+    with tempfile.TemporaryDirectory(dir=home, prefix=_RENEWED) as temporary:
         fresh = Path(temporary) / "fresh"
         fresh.mkdir()
         model.info.labels.update(labels)
@@ -143,7 +148,19 @@ def _renew(folder: Path, manifest: Manifest, model: bentoml.Model, labels: dict[
             model.info.dump(info)
         _fill(fresh, folder, manifest)
         stored.rename(Path(temporary) / "before")
-        fresh.rename(stored)  # a run that is killed here leaves none, and the next one imports it
+        # until the next line the store has none: no service starts with it, and a run after one killed here imports it
+        fresh.rename(stored)
+
+
+def _home(model: bentoml.Model) -> Path:
+    """The folder of BentoML that has the store of this model."""
+    return Path(model.path).parents[2]
+
+
+def _drop_unfinished(home: Path) -> None:
+    """Remove what runs that were killed left of renewals; no other is under way, since one runs at a time."""
+    for folder in home.glob(f"{_RENEWED}*"):
+        shutil.rmtree(folder)
 
 
 def _carry_signature(folder: Path, stored: Path) -> None:

@@ -75,10 +75,12 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
         _record(client, version, decision)
         told.tell(client, problem, workspace, version, decision)
         verdict = "champion" if decision.promoted else "refused"
-        goes_on = "" if decision.promoted or current is None else str(current.version)
-        why, *then = report.told(decision.reasons, problem.name, str(version.version), goes_on)
-        say("register", f"{problem.name} version {version.version} is {verdict}: {why}")
-        for line in then:
+        before = None if current is None else str(current.version)
+        first, *others = report.decision_lines(
+            decision.reasons, problem.name, str(version.version), before, promoted=decision.promoted
+        )
+        say("register", f"{problem.name} version {version.version} is {verdict}: {first}")
+        for line in others:
             say("register", f"  {line}")
     aliases.renew_challenger(client, problem.name)
     source = read_json(workspace.source)

@@ -59,6 +59,7 @@ class Holdout:
         self._outcome = msgspec.convert(self._manifest["outcome"], Outcome)
         self.contract = problem.contract
         self.labelled = bool(labelled.of(self.test).any())
+        self._contracts: dict[str, compatibility.Described] = {}  # of each version that was heard, also where it failed
 
     def losses(self, values: np.ndarray, where: pd.Series, actual: np.ndarray | None = None) -> np.ndarray:
         """The loss of each of those test rows, shape (rows,).
@@ -98,6 +99,7 @@ class Holdout:
         rows = (row for _, part in tables.in_parts(self.contract, self.test) for row in part)
         with champion.fetched(version) as model:
             manifest, learned = model.manifest(), model.learned()
+            self._contracts[number] = manifest["contract"]
             if learned is None:
                 raise StoreError(f"version {number} has no record of the rows that it learned from")
             answers = model.ask(rows)
@@ -117,13 +119,12 @@ class Holdout:
         )
 
     def changed_since(self, version: ModelVersion) -> list[str]:
-        """How the contract changed since a registered version, in a sentence; none where it did not or nobody knows."""
-        try:
-            with champion.fetched(version) as model:
-                before = model.manifest()["contract"]
-        except StoreError:
-            return []
-        changes = compatibility.changed(before, self._manifest["contract"])
+        """How the contract changed since a version that was heard, in a sentence.
+
+        No sentence where it did not, or the version's files are gone.
+        """
+        before = self._contracts.get(str(version.version))
+        changes = compatibility.changed(before, self._manifest["contract"]) if before else ""
         return [f"the contract changed since version {version.version} ({changes})"] if changes else []
 
     def _other(self, manifest: dict[str, Any]) -> str:

@@ -54,9 +54,9 @@ def tell(
 ) -> None:
     """Describe a version, its run and its model, once it is decided what becomes of the version."""
     run = client.get_run(version.run_id)
-    told = of_version(problem, workspace, run, decision, str(version.version))
-    client.update_model_version(version.name, version.version, told)
-    client.set_tag(run.info.run_id, _NOTE, told)
+    description = of_version(problem, workspace, run, decision, str(version.version))
+    client.update_model_version(version.name, version.version, description)
+    client.set_tag(run.info.run_id, _NOTE, description)
     client.update_registered_model(problem.name, of_model(problem, bundle.read_manifest(workspace.bundle)))
     for name, value in tags(problem, report.read(workspace)).items():
         client.set_registered_model_tag(problem.name, name, value)
@@ -141,7 +141,7 @@ def _verdict(problem: Problem, metrics: Metrics, decision: Decision, number: str
     yield f"{fate} when it was registered{compared}; the aliases say what has become of it since."
     yield "\n".join(f"- {text(reason)}" for reason in decision.reasons) or f"- version {number} has no stated reason"
     if not decision.promoted:
-        yield f"To have it served all the same: `python -m training registry promote {problem.name} {number}`."
+        yield f"To have it served all the same: `make promote PROBLEM={problem.name}@{number}`."
 
 
 def _what(problem: Problem, manifest: Manifest) -> str:

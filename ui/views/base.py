@@ -1,13 +1,17 @@
 """The templates, and what every part of the page shows: headings, hints, problems."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from ui import classes, texts
 from ui.described import Model
 
+_CODE = re.compile("`([^`]+)`")
+"""What a sentence of the service has as a command or a name."""
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("ui"),
     autoescape=True,
@@ -17,6 +21,8 @@ _templates = jinja2.Environment(
 )
 _templates.filters |= {
     "number": texts.number,
+    "after": texts.after,
+    "code": lambda sentence: Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence)))),  # noqa: S704 it is escaped
     "percent": texts.percent,
     "titled": texts.titled,
     "holds": texts.of_column,

@@ -20,6 +20,7 @@ from model.outcomes.regression import Regression, Trend
 from problems import base
 from problems.base import Problem
 from training.evaluation import card
+from training.evaluation.page import rendered
 
 HOSTILE = "a|b\n<script>alert(1)</script> *x* [y](javascript:z) &amp; `q`"
 PIXEL = base64.b64decode(
@@ -224,6 +225,20 @@ def test_the_page_needs_nothing_from_elsewhere(flights: Problem, regression: Reg
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert "data:image" not in markdown
     assert not page.ragged
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("div", "aria-label")]
+    assert len(labels) == len(set(labels)) == page.tags.count("table")
+
+
+def test_a_second_table_below_a_heading_has_a_number() -> None:
+    rows = "| a |\n|---|\n| 1 |\n"
+    written = Page(rendered("Card", f"{rows}\n## Rows\n\n{rows}\nAnd\n\n{rows}\n## Others\n\n{rows}"))
+    labels = [value for _, name, value in written.attributes if name == "aria-label"]
+    assert labels == ["Table", "Rows", "Rows, table 2", "Others"]
+
+
+def test_a_unit_with_a_number_is_multiplied(flights: Problem, regression: Regression, tmp_path: Path) -> None:
+    markdown, _ = made(flights, regression, metrics("regression") | {"unit": "10,000 USD"}, tmp_path)
+    assert "290.1 × 10,000 USD wide" in markdown
 
 
 def test_the_same_inputs_give_the_same_card(flights: Problem, regression: Regression, tmp_path: Path) -> None:

@@ -318,11 +318,14 @@ def test_every_predictor_that_does_better_is_named() -> None:
 
 def test_many_reasons_are_told_shortly() -> None:
     reasons = [f"worse where x is {place}" for place in range(30)]
-    assert report.told(reasons, "flights", "2", "1") == [
+    assert report.decision_lines(reasons, "flights", "2", "1", promoted=False) == [
         "worse where x is 0",
         "worse where x is 1",
         "and 28 more reasons: `python -m training registry show flights 2`",
-        "version 1 goes on serving; to have version 2 served all the same: "
-        "`python -m training registry promote flights 2`",
+        "version 1 goes on serving; to have version 2 served all the same: `make promote PROBLEM=flights@2`",
     ]
-    assert report.told(reasons[:2], "flights", "2", "") == reasons[:2]
+    assert report.decision_lines(reasons[:2], "flights", "2", "1", promoted=True) == reasons[:2]
+    assert report.decision_lines(reasons[:1], "flights", "1", None, promoted=False) == [
+        reasons[0],
+        "nothing is served; to have version 1 served all the same: `make promote PROBLEM=flights@1`",
+    ]

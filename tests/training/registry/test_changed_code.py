@@ -51,4 +51,4 @@ def test_other_features_keep_it_from_being_served(change: Callable[[str, str], P
     printed = project.training("package flights", fails=True)
     assert "Version 1, the champion of 'flights', cannot be served by this code: The model 'flights'" in printed
     assert "was trained with other features than this code computes for 'flights'" in printed
-    assert "`python -m training registry promote flights 2`" in printed
+    assert "`make promote PROBLEM=flights@2`" in printed

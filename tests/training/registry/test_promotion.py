@@ -118,7 +118,7 @@ def test_mlflow_says_why_one_was_refused(story: Story) -> None:
     version = registry.client.get_model_version("flights", receipts[1]["registry_version"])
     assert "**Refused** when it was registered, compared with version 1;" in version.description
     assert "- worse: rmse " in version.description
-    assert "To have it served all the same: `python -m training registry promote flights 2`." in version.description
+    assert "To have it served all the same: `make promote PROBLEM=flights@2`." in version.description
     assert "| promotion | refused, for the reasons above |" in version.description
     assert registry.client.get_run(version.run_id).data.tags["mlflow.note.content"] == version.description
 
@@ -137,7 +137,9 @@ def test_make_serve_says_that_the_newest_was_refused(registry: Registry, story: 
     write_json(registry.project.folder / PLACE.packaged, {"tag": story[1][0]["packaged"]})
     printed = registry.project.training("report flights")
     assert "Version 3, which the table is about, was REFUSED: worse where destination is Natal (RN)" in printed
-    assert "version 1 goes on serving; to have version 3 served all the same: `python -m training registry" in printed
+    assert (
+        "version 1 goes on serving; to have version 3 served all the same: `make promote PROBLEM=flights@3`" in printed
+    )
     assert f"What is served is {story[1][0]['packaged']}, on the test rows of its own table:" in printed
 
 

@@ -22,6 +22,7 @@ from training.learning.metrics import ACTUAL
 from training.registry import champion, promote
 from training.registry import rivals as rivals_of
 from training.workspace import Workspace, read_json, write_json
+from validation.errors import StoreError
 
 PLACE = Workspace("flights")
 
@@ -89,6 +90,7 @@ def test_a_champion_that_says_nothing_of_what_it_learned_from_stays(project: Pro
     agency["role"] = "forbidden"
     write_json(PLACE.bundle / bundle.MANIFEST, manifest)
     corrected = decided(flights)
+    heard_once = changed_after_the_files_are_gone(project, flights)
     kept.rename(record)
     assert not decision.promoted
     assert "version 1 has no record of the rows that it learned from" in decision.reasons[0]
@@ -96,6 +98,20 @@ def test_a_champion_that_says_nothing_of_what_it_learned_from_stays(project: Pro
         "the contract changed since version 1 (changed: agency (feature → forbidden))",
         *decision.reasons,
     ]
+    assert heard_once == corrected.reasons[:1]
+
+
+def changed_after_the_files_are_gone(project: Project, problem: Problem) -> list[str]:
+    """What a holdout says of the champion's contract, whose files are not fetched a second time for it."""
+    reigning, holdout = champion.current(MlflowClient(), problem.name), rivals_of.Holdout(problem, PLACE)
+    assert reigning is not None
+    with pytest.raises(StoreError):
+        holdout.hear(reigning)
+    files = project.folder / "stores/mlflow/artifacts"
+    gone = files.rename(files.with_name("gone"))
+    said = holdout.changed_since(reigning)
+    gone.rename(files)
+    return said
 
 
 VALUES = Regression(coverage=0.9, width=1.0, factors={}, trend=None, low=None, high=None)

@@ -110,9 +110,19 @@ def test_what_is_known_of_a_model_is_renewed_in_the_store_and_no_signature_lost(
     project = trained.copy(tmp_path / "project")
     registered = contents(stored(project))
     assert older(project) != registered
+    shutil.copytree(stored(project), project.folder / "stores/bentoml/.renewed-killed/before")
     assert "what is known of it is renewed" in project.stages("package")
     assert contents(stored(project)) == registered
     assert not list((project.folder / "stores/bentoml").glob(".*"))
+
+    killed = project.folder / "stores/bentoml/.renewed-killed"
+    killed.mkdir()
+    stored(project).rename(killed / "before")  # between the two steps of the exchange
+    project.stages("package")
+    imported = contents(stored(project))
+    assert imported | {"model.yaml": b""} == registered | {"model.yaml": b""}  # which has the time
+    registered = imported
+    assert not killed.exists()
 
     older(project)
     signatures.sign(stored(project), keys / "owner.pem", bundle.MANIFEST)
