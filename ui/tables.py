@@ -21,13 +21,17 @@ SUFFIXES = (".csv", ".parquet")
 MOST_ROWS = 200_000
 """A table of 100,000 rows with reasons takes the page from 240 to 400 MB of memory; two run at a time."""
 _SEPARATORS = ",;\t|"
-_SEPARATED = "separator"
+_SEPARATED, _DECIMAL = "separator", "decimal"
 """What a table that was read of CSV knows of its file (pandas' `attrs`)."""
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "1.0"}), frozenset({"false", "no", "0", "0.0"})
 _WHOLE = re.compile(r"[+-]?[0-9]+\.0")
 _COMMA = re.compile(
     r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(?:\.[0-9]{3}){2,}|[0-9]*,(?:[0-9]{1,2}|[0-9]{4,}))"
 )
+_WITH_COMMA = re.compile(r"[^0-9,]*[0-9][0-9.]*,[0-9]+[^0-9,]*")
+"""A cell with a decimal comma, whatever stands around the number."""
+_LOOKED_AT = 200
+"""So many rows say how a file writes numbers."""
 _POINT = re.compile(r"[+-]?[0-9]*\.(?:[0-9]{1,2}|[0-9]{4,})")
 
 
@@ -104,14 +108,15 @@ def template(model: Model) -> str:
 def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:
     """Write the table with added columns, atomically, in the format of the file's suffix.
 
-    A CSV file has the separator of the one that was read. Of semicolons it begins with UTF-8's mark, without which the
-    Excel that writes semicolons takes it for Windows-1252.
+    A CSV file has the separator of the one that was read, and its decimal mark. Of semicolons it begins with UTF-8's
+    mark, without which the Excel that writes semicolons takes it for Windows-1252.
     """
     answered = pd.concat([table, pd.DataFrame(_unique(added, table), index=table.index)], axis=1)
     part = path.with_name(f"{path.name}.part")
     if path.suffix == ".csv":
-        separator = table.attrs.get(_SEPARATED, ",")
-        answered.to_csv(part, index=False, sep=separator, encoding="utf-8-sig" if separator == ";" else "utf-8")
+        separator, decimal = table.attrs.get(_SEPARATED, ","), table.attrs.get(_DECIMAL, ".")
+        encoding = "utf-8-sig" if separator == ";" else "utf-8"
+        answered.to_csv(part, index=False, sep=separator, decimal=decimal, encoding=encoding)
     else:
         answered.to_parquet(part, index=False)
     part.replace(path)
@@ -147,8 +152,18 @@ def _read_csv(path: Path) -> pd.DataFrame:
     if not table.columns.is_unique:
         doubled = table.columns[table.columns.duplicated()][0]
         raise ValueError(f"it has two columns {doubled!r}")
-    table.attrs[_SEPARATED] = separator
+    table.attrs |= {_SEPARATED: separator, _DECIMAL: _decimal(table) if separator == ";" else "."}
     return table
+
+
+def _decimal(table: pd.DataFrame) -> str:
+    """The decimal mark of a CSV file: a comma where most cells of some column have one."""
+    head = table.head(_LOOKED_AT)
+    for name in head:
+        texts = [text for text in head[name] if text]
+        if texts and 2 * sum(map(bool, map(_WITH_COMMA.fullmatch, texts))) > len(texts):
+            return ","
+    return "."
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -77,10 +77,10 @@ def allowed(column: Column) -> str:
     """The range of a column: "0 to 48 h", "0 USD or more", or ""."""
     unit = after(column.unit)
     if column.ge is not None and column.le is not None:
-        return f"{number(column.ge)} to {number(column.le)}{unit}"
+        return f"{_end(column, column.ge)} to {_end(column, column.le)}{unit}"
     if column.ge is not None:
-        return f"{number(column.ge)}{unit} or more"
-    return f"{number(column.le)}{unit} or less" if column.le is not None else ""
+        return f"{_end(column, column.ge)}{unit} or more"
+    return f"{_end(column, column.le)}{unit} or less" if column.le is not None else ""
 
 
 def usual(column: Column, deciles: Sequence[Any]) -> str:

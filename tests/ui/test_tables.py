@@ -229,6 +229,21 @@ def test_names_of_western_europe_are_read_as_excel_writes_them(names: list[str],
 
 
 @pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("rent;day\n683,17 €;x\n1.250,5 €;y\n;z\n", "rent;day;prediction\n683,17 €;x;1,5\n1.250,5 €;y;2,25\n;z;3,0\n"),
+        ("rent;day\n683.17;x\n1,250;y\n12;z\n", "rent;day;prediction\n683.17;x;1.5\n1,250;y;2.25\n12;z;3.0\n"),
+    ],
+)
+def test_a_download_has_the_decimal_mark_of_the_upload(text: str, written: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    read = tables.read(path, MODEL.model_copy(update={"contract": (Column(name="day", kind="category"),)}))
+    tables.write(path, read, {"prediction": [1.5, 2.25, 3.0]})
+    assert path.read_text("utf-8-sig") == written
+
+
+@pytest.mark.parametrize(
     ("names", "encoding"),
     [
         ("Kadıköy,Şişli", "cp1254"),

@@ -15,6 +15,8 @@ from validation.errors import TableError
 ROW, REASON = "_row", "_reason"
 """The columns that quarantine adds to the contract's; no column of a contract can have such a name."""
 _MOST_COLUMNS = 30
+_BOUNDS = {" is above the maximum of ": "le", " is below the minimum of ": "ge"}
+"""How a value out of bounds is told, and what says them."""
 _UNREADABLE, _REFUSED = "unreadable", "refused"
 
 
@@ -164,6 +166,9 @@ def _remedy(column: Column, reason: str, kind: str) -> str:
     if reason == gates.MISSING:
         required = column.role in (Role.TARGET, Role.TIME)
         return "" if required else "if it may be missing, the column is nullable=True"
+    for words, argument in _BOUNDS.items():
+        if words in reason:
+            return f"if such values are right, its {argument}= has to allow them"
     if kind == _UNREADABLE:
         needs = "its parse= has to read it" if column.parse else "the column needs a parse= that reads it"
         return f"if it is a value, {needs}"

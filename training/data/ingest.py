@@ -35,7 +35,9 @@ def main(problem: Problem) -> None:
     gates.bronze(problem.contract).validate(table, lazy=True)
     tables.write(workspace.bronze, table)
     say(
-        "ingest", f"{len(table):,} rows of {path.name}" + (f", {unreadable:,} with unreadable cells" * bool(unreadable))
+        "ingest",
+        f"{len(table):,} rows of {path.name}"
+        + (f", {unreadable:,} with cells that are no values of the contract" * bool(unreadable)),
     )
 
 

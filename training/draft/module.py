@@ -81,12 +81,7 @@ def _of_contract(columns: Sequence[Column]) -> list[str]:
 
 
 def _of_parsing(kept: Sequence[Sketch]) -> list[str]:
-    names = {
-        name
-        for sketch in kept
-        if sketch.role is not Role.FORBIDDEN and sketch.known.parse is not None
-        for name in sketch.known.parse.imports
-    }
+    names = {name for sketch in kept if sketch.known.parse is not None for name in sketch.known.parse.imports}
     return [f"from validation.parsing import {', '.join(sorted(names))}"] if names else []
 
 

@@ -70,23 +70,22 @@ class Sketch:
         return result
 
     def column(self) -> Column:
-        """The column of the contract."""
+        """The column of the contract; one that is forbidden is a feature once that word is taken away."""
         found = self.known
-        is_input = self.role in (Role.FEATURE, Role.TIME)
-        nullable = self.role is Role.KEY or (self.role is Role.FEATURE and bool(self.missing().any()))
-        plain = self.role is Role.FORBIDDEN
+        could_be_input = self.role in (Role.FEATURE, Role.TIME, Role.FORBIDDEN)
+        may_be_missing = self.role in (Role.FEATURE, Role.FORBIDDEN) and bool(self.missing().any())
         return Column(
             name=self.name,
             kind=found.kind,
             role=self.role,
             source=self.evidence.header,
-            parse=found.parse.function if found.parse and not plain else None,
-            unit=None if plain else found.unit,
-            choices=None if plain else self.choices,
-            unseen=None if plain else self.unseen,
-            ge=None if plain else self.ge,
-            nullable=nullable,
-            example=self._example() if is_input else None,
+            parse=found.parse.function if found.parse else None,
+            unit=found.unit,
+            choices=self.choices,
+            unseen=self.unseen,
+            ge=self.ge,
+            nullable=self.role is Role.KEY or may_be_missing,
+            example=self._example() if could_be_input else None,
         )
 
     def _example(self) -> object:

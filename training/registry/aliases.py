@@ -21,17 +21,23 @@ def versions(client: MlflowClient, name: str) -> list[ModelVersion]:
     return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda version: int(version.version))
 
 
-def renew_challenger(client: MlflowClient, name: str) -> None:
-    """Let `challenger` name the newest version since the champion that was refused, and no version if there is none.
+def renew_challenger(client: MlflowClient, name: str, decided: str = "") -> None:
+    """Let `challenger` name the version that was refused last since the champion, and no version if there is none.
 
     A version that was withdrawn was champion once: it challenges nobody.
+
+    Args:
+        client: of the registry.
+        name: of the model.
+        decided: the number of the version that was decided on just now; an earlier one may have come back.
     """
     named = of(client, name)
     since = int(named.get(champion.CHAMPION, 0))
+    known = sorted(versions(client, name), key=lambda version: str(version.version) == decided)
     refused = [
         version
-        for version in versions(client, name)
-        if int(version.version) > since
+        for version in known
+        if (int(version.version) > since or str(version.version) == decided)
         and version.tags.get(champion.DECISION_TAG) == champion.REFUSED
         and not version.tags.get(champion.WITHDRAWN_TAG)
     ]

@@ -82,7 +82,7 @@ def main(problem: Problem, workspace: Workspace | None = None) -> None:
         say("register", f"{problem.name} version {version.version} is {verdict}: {first}")
         for line in others:
             say("register", f"  {line}")
-    aliases.renew_challenger(client, problem.name)
+    aliases.renew_challenger(client, problem.name, str(version.version))
     source = read_json(workspace.source)
     serving = version if decision.promoted else champion.current(client, problem.name)
     write_json(

@@ -77,6 +77,7 @@ def test_the_quarantine_names_every_bad_column_with_what_would_mend_it() -> None
             "  size: 3 rows, for example row 1: 'M' is not a size that the model knows; "
             "if it is a value, it is lacking in choices=",
             "  date: 3 rows, for example row 1: '31/12/2023' is not a date; dates are written YYYY-MM-DD; " + number,
-            "  price (the target): 3 rows, for example row 1: -1 is below the minimum of 0",
+            "  price (the target): 3 rows, for example row 1: -1 is below the minimum of 0; "
+            "if such values are right, its ge= has to allow them",
         ]
     )

@@ -45,6 +45,16 @@ def test_a_column_that_says_the_class_is_forbidden(here: Path, values: Any, evid
     assert column(problem, "told").role is Role.FORBIDDEN
 
 
+def test_a_forbidden_column_is_read_as_its_cells_are_once_its_role_is_taken_away(here: Path) -> None:
+    fee = [f"{round(wage, 2)} €".replace(".", ",") if place else "" for place, wage in enumerate(WAGE * 8)]
+    _, problem, _ = drafted({"x": CHANCE.normal(size=400), "fee": fee, "wage": WAGE}, "wage")
+    said = column(problem, "fee")
+    assert said.role is Role.FORBIDDEN
+    assert said.parse is not None
+    assert (said.parse("54,65 €"), said.unit, said.nullable) == (54.65, "EUR", True)
+    assert isinstance(said.example, float)
+
+
 def test_a_column_that_says_much_is_none(here: Path) -> None:
     much = WAGE * CHANCE.lognormal(0, 0.1, 400)
     _, problem, _ = drafted({"much": much, "city": CHANCE.choice(["a", "b"], 400), "wage": WAGE}, "wage")

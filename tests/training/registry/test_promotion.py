@@ -170,6 +170,12 @@ def test_the_newest_that_was_refused_is_the_challenger_until_one_is_promoted(reg
     assert after_rollback[1:3] == [("promoted", "champion"), ("withdrawn", "-")]
 
 
+def test_an_earlier_version_that_is_refused_again_is_the_challenger(registry: Registry) -> None:
+    receipt = registry.challenge(*CHALLENGERS[1])
+    assert (receipt["promoted"], receipt["registry_version"]) == (False, "2")
+    assert {alias: int(number) for alias, number in receipt["aliases"].items()} == {"champion": 4, "challenger": 2}
+
+
 def test_decisions_and_differences_can_be_read(story: Story) -> None:
     printed = story[0].command("list", "diff 1 4", "show 3")
     lines = printed.splitlines()
