@@ -282,13 +282,14 @@ def test_whoever_comes_nobody_has_more_than_its_share_and_nobody_waits_longer_th
     for named, rows, leaves in steps:
         if leaves and waiting:
             waiting.pop(0).close()
-        own = resource.held[named].seconds if named in resource.held else 0.0
+        large, held = rows > explaining.part, resource.held.get(named)
+        own = 0.0 if held is None else held.seconds if large else held.turns
         others = resource.waiting - (own > 0)
         let_in = contextlib.ExitStack()
         try:
             let_in.enter_context(explaining.admit(rows, callers[named]))
         except Overloaded:
-            assert own > 1.0 / (others + 1) or resource.turns > 2.0
+            assert own > 1.0 / (others + 1) or (resource.seconds if large else resource.turns) > 2.0
         else:
             assert own <= 1.0 / (others + 1) + 1e-9
             waiting.append(let_in)

@@ -146,8 +146,8 @@ def test_the_curve_has_the_models_threshold_with_its_rates(metrics: Any) -> None
     assert decision["recall"]["value"] == pytest.approx(tp / (tp + fn))
     assert decision["precision"]["value"] == pytest.approx(tp / (tp + fp))
     bins = metrics["reliability"]
-    assert bins["rows"] == [30] * 10
-    assert np.mean(bins["actual"]) == pytest.approx((tp + fn) / metrics["rows"])
+    assert (sum(bins["rows"]), min(bins["rows"]) >= 20) == (metrics["rows"], True)
+    assert np.average(bins["actual"], weights=bins["rows"]) == pytest.approx((tp + fn) / metrics["rows"])
 
 
 def test_a_bundle_of_a_classification_has_one_booster(churned: Project) -> None:

@@ -233,7 +233,7 @@ def test_a_line_says_who_asked_what_and_how_it_ended(guarded: Guarded, row: dict
         assert datetime.datetime.fromisoformat(line["time"]) >= started.replace(microsecond=0)
         assert 0 <= line["seconds"] < 60
     everything = b"".join(file.read_bytes() for file in (guarded.folder / "audit").iterdir())
-    for secret in (key.rpartition("_")[2].encode() for key in guarded.keys.values()):
+    for secret in (key.removeprefix(f"bxw_{named}_").encode() for named, key in guarded.keys.items()):
         assert secret not in everything
     assert row["origin"].encode() not in everything
 
