@@ -92,6 +92,7 @@ def test_what_is_found_fails_unless_it_is_accepted(
     assert audit.main([lock, osv, "--ignore", "TEST-1"]) == 0
 
 
+@pytest.mark.slow  # pip-audit tries again for seconds
 def test_what_could_not_be_asked_is_not_taken_for_safe(
     osv: str, lock: str, other: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,7 +100,7 @@ def test_a_service_answers_all_rows_of_the_plan(client: httpx.Client) -> None:
     assert len(pairs) == 6
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.integers(1, 90), st.integers(0, 400))
 def test_many_columns_are_asked_in_no_more_rows(columns: int, names: int) -> None:
     shares = {str(place): 1 / max(names, 1) for place in range(names)}
