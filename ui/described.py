@@ -162,6 +162,15 @@ class Model(_Document):
         threshold = ((self.metrics or {}).get("decision") or {}).get("threshold")
         return float(threshold) if threshold is not None else None
 
+    @property
+    def held(self) -> float | None:
+        """The share of test rows of which intervals or sets held, where it is surely below what answers state."""
+        metrics = self.metrics or {}
+        stated = metrics.get("interval") or metrics.get("sets") or {}
+        covered = stated.get("covered") or {}
+        value, high = covered.get("value"), covered.get("high")
+        return None if value is None or high is None or high >= stated["coverage"] else float(value)
+
     def title_of(self, name: str) -> str:
         """The title of a column; its name if this model does not know it, since the service has a newer model."""
         return next((column.title for column in self.contract if column.name == name), name)

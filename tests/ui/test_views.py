@@ -25,6 +25,24 @@ def test_a_target_without_a_unit_is_shown() -> None:
     assert "in 90 % of such cases" in case.answer(described, said, "1", 0.002)
 
 
+@pytest.mark.parametrize(("high", "told"), [(0.88, True), (0.91, False)])
+def test_what_surely_did_not_hold_on_test_rows_is_not_promised(high: float, told: bool) -> None:
+    stated = {"coverage": 0.9, "covered": {"value": 0.85, "low": 0.82, "high": high}}
+    target = Column(name="score", kind="real", role="target")
+    html = case.answer(
+        model(target, metrics={"interval": stated}),
+        ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}, "1", 0.002,
+    )  # fmt: skip
+    assert ("which should hold in 90 % of such cases and held for 85.0 % of the test rows" in html) is told
+    label = {
+        "probabilities": {"12.5": 1.0},
+        "prediction": "12.5",
+        "prediction_set": {"labels": ["12.5"], "coverage": 0.9},
+    }
+    html = case.answer(model(target, metrics={"sets": stated}), ANSWER | label, "1", 0.002)
+    assert ("with 90 % coverage meant, 85.0 % on the test rows" in html) is told
+
+
 def test_a_unit_that_begins_with_a_number_is_multiplied() -> None:
     column = Column(name="score", kind="real", role="target", unit="10,000 USD", ge=0)
     said = ANSWER | {"interval": {"low": 1.0, "high": 20.0, "coverage": 0.9}}
