@@ -216,15 +216,25 @@ def _parsed(column: Column, text: str, missing: Collection[str]) -> Any:
     short = text.strip()
     if not short or (column.kind != "category" and short.lower() in missing):
         return None
+    if column.kind == "flag":
+        return _flag(column, text)
     if column.parsed:
-        return column.texts.get(short.casefold(), text)
+        return text
     match column.kind:
-        case "flag":
-            return True if short.lower() in _TRUE else False if short.lower() in _FALSE else short
         case "integer" | "real":
             return _number(short)
         case _:
             return _name(column, text) if column.kind == "category" else short
+
+
+def _flag(column: Column, text: str) -> bool | str | None:
+    """A flag in the raw table's own words, or in those that the template and downloads of the page have."""
+    own = text.strip().casefold()
+    if own in column.texts:
+        return column.texts[own]
+    if column.parsed and not column.texts:  # only the service can read it
+        return text
+    return True if own in _TRUE else False if own in _FALSE else text
 
 
 def _name(column: Column, text: str) -> str:

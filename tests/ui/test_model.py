@@ -70,7 +70,7 @@ def test_the_card_can_be_read_on_a_phone_and_its_tables_scroll_by_keyboard(
     for cell in shown.locator("#card td").filter(has_text=re.compile(r"\S{4}")).all():
         box = cell.bounding_box()
         assert box is not None
-        assert box["width"] > 2 * box["height"] or box["width"] > 70, cell.inner_text()
+        assert box["width"] > 50, cell.inner_text()  # a letter a line has 20
     columns = tables.filter(has_text="raw header")
     columns.focus()
     shown.page.keyboard.press("ArrowRight")
@@ -220,7 +220,7 @@ def test_the_last_verdict_is_shown_as_the_service_has_it(visitor: Visitor, api: 
     shown = visitor.open("flights").tab("Watch")
     expect(shown.locator(".verdict.alarm")).to_contain_text(said["sentence"])
     for finding in said["findings"]:
-        expect(shown.locator(".findings")).to_contain_text(finding["sentence"])
+        expect(shown.locator(".findings").first).to_contain_text(finding["sentence"].replace("`", ""))
     expect(shown.locator(".traffic .day")).to_have_count(len(said["days"]))
     bars = shown.locator(".bars .effect")
     assert values(bars) == [column["psi"] for column in said["columns"]]

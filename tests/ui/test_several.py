@@ -45,7 +45,7 @@ def test_why_explains_the_prediction_and_then_any_class(visitor: Visitor, api: A
         label = explained["label"]
         choose(visitor, label)
         no = "" if label == said["prediction"] else "not "
-        expect(shown.get_by_role("heading", level=2)).to_have_text(f"Why the prediction is {no}{label}")
+        expect(shown.get_by_role("heading", level=2).first).to_have_text(f"Why the prediction is {no}{label}")
         parts, last = effects(shown)
         add_up(parts, list(explained["contributions"].values()))
         assert last == pytest.approx(logit(explained), rel=1e-9)
@@ -103,5 +103,6 @@ def test_the_model_shows_which_classes_it_takes_for_which(visitor: Visitor, api:
     report, sets = metrics["classes"], metrics["sets"]
     assert counts == report["confusion"]
     macro_f1 = metrics["scores"]["model"]["macro_f1"]
-    said = [sets["covered"]["value"], sets["mean_size"], report["accuracy"]["value"], macro_f1["value"]]
+    calibrated = report["after"]["ece"]["value"]
+    said = [sets["covered"]["value"], sets["mean_size"], calibrated, report["accuracy"]["value"], macro_f1["value"]]
     assert values(shown.locator("p [data-value]")) == said

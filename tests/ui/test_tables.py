@@ -228,6 +228,13 @@ def test_names_of_western_europe_are_read_as_excel_writes_them(names: list[str],
         assert tables.read(answered, MODEL)["name"].tolist() == names
 
 
+@pytest.mark.parametrize(("text", "wanted"), [("JA ", True), ("nein", False), ("False", False), ("?", "?")])
+def test_a_flag_is_read_in_the_tables_words_and_in_those_of_the_template(text: str, wanted: bool | str) -> None:
+    flag = Column(name="wlan", kind="flag", parsed=True, texts={"ja": True, "nein": False})
+    model = MODEL.model_copy(update={"contract": (flag,)})
+    assert tables.rows(model, pd.DataFrame({"wlan": [text]})) == [{"wlan": wanted}]
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [

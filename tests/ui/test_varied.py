@@ -21,7 +21,7 @@ def choose(visitor: Visitor, label: str, name: str) -> Locator:
     chooser = visitor.page.get_by_label(label)
     chooser.fill(name)
     chooser.press("Enter")
-    expect(visitor.shown.locator("caption, figcaption").first).to_contain_text(re.compile(rf" {name}\b"))
+    expect(visitor.shown.locator("caption, figcaption").first).to_contain_text(re.compile(rf" {name}\b", re.IGNORECASE))
     return visitor.shown.locator(".what-if")
 
 
