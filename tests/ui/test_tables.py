@@ -231,7 +231,7 @@ def test_names_of_western_europe_are_read_as_excel_writes_them(names: list[str],
 @pytest.mark.parametrize(("text", "wanted"), [("JA ", True), ("nein", False), ("False", False), ("?", "?")])
 def test_a_flag_is_read_in_the_tables_words_and_in_those_of_the_template(text: str, wanted: bool | str) -> None:
     flag = Column(name="wlan", kind="flag", parsed=True, texts={"ja": True, "nein": False})
-    model = MODEL.model_copy(update={"contract": (flag,)})
+    model = Model(name="m", version="1", title="M", contract=(flag,))
     assert tables.rows(model, pd.DataFrame({"wlan": [text]})) == [{"wlan": wanted}]
 
 
@@ -245,7 +245,7 @@ def test_a_flag_is_read_in_the_tables_words_and_in_those_of_the_template(text: s
 def test_a_download_has_the_decimal_mark_of_the_upload(text: str, written: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(text)
-    read = tables.read(path, MODEL.model_copy(update={"contract": (Column(name="day", kind="category"),)}))
+    read = tables.read(path, Model(name="m", version="1", title="M", contract=(Column(name="day", kind="category"),)))
     tables.write(path, read, {"prediction": [1.5, 2.25, 3.0]})
     assert path.read_text("utf-8-sig") == written
 
