@@ -127,7 +127,8 @@ def test_too_many_bad_rows_stop_the_run_and_name_the_worst(flights: Problem) -> 
     message = str(caught.value)
     assert "5 of 100 rows do not satisfy the contract; the limit is 1.0%:" in message
     assert message.splitlines()[1:3] == [
-        "  price (the target): 4 rows, for example row 96: -3 is below the minimum of 0 USD",
+        "  price (the target): 4 rows, for example row 96: -3 is below the minimum of 0 USD; "
+        "if such values are right, its ge= has to allow them",
         "  duration_hours: 1 row, for example row 100: 'fast' is not a number; "
         "if it is a value, the column needs a parse= that reads it",
     ]
