@@ -33,16 +33,14 @@ def renew_challenger(client: MlflowClient, name: str, decided: str = "") -> None
     """
     named = of(client, name)
     since = int(named.get(champion.CHAMPION, 0))
-    known = sorted(versions(client, name), key=lambda version: str(version.version) == decided)
     refused = [
-        version
-        for version in known
-        if (int(version.version) > since or str(version.version) == decided)
-        and version.tags.get(champion.DECISION_TAG) == champion.REFUSED
-        and not version.tags.get(champion.WITHDRAWN_TAG)
+        str(version.version)
+        for version in versions(client, name)
+        if version.tags.get(champion.DECISION_TAG) == champion.REFUSED and not version.tags.get(champion.WITHDRAWN_TAG)
     ]
-    if refused:
-        client.set_registered_model_alias(name, CHALLENGER, refused[-1].version)
+    newer = [number for number in refused if int(number) > since]
+    if decided in refused or newer:
+        client.set_registered_model_alias(name, CHALLENGER, decided if decided in refused else newer[-1])
     elif CHALLENGER in named:
         client.delete_registered_model_alias(name, CHALLENGER)
 
