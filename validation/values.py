@@ -21,6 +21,8 @@ Reader = Callable[[object], Value]
 LARGEST_INTEGER = 2**53
 """Integers beyond this have no exact double, so they would not be the same number on every transport."""
 LONGEST_TEXT = 1_000
+BELOW, ABOVE = "is below the minimum of", "is above the maximum of"
+"""How a number out of bounds is told."""
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _EPOCH_INSTANT = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_DAY = datetime.datetime(1970, 1, 1)
@@ -46,9 +48,9 @@ def quoted(value: object) -> str:
 def _within(column: Column, value: float) -> float:
     unit = f" {column.unit}" if column.unit else ""
     if column.ge is not None and value < column.ge:
-        raise InvalidValue(f"{value:.15g} is below the minimum of {column.ge:.15g}{unit}")
+        raise InvalidValue(f"{value:.15g} {BELOW} {column.ge:.15g}{unit}")
     if column.le is not None and value > column.le:
-        raise InvalidValue(f"{value:.15g} is above the maximum of {column.le:.15g}{unit}")
+        raise InvalidValue(f"{value:.15g} {ABOVE} {column.le:.15g}{unit}")
     return value
 
 

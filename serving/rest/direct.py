@@ -159,10 +159,7 @@ class Direct(Upgradeless):
 
     def _ready(self) -> bool:
         """Whether one could be answered directly: a client that leaves answers lying waits for room, as ASGI does."""
-        last: RequestResponseCycle | None = self.cycle  # as `_free` asks, without a call for each request
-        if last is not None and not last.response_complete:
-            return False
-        return not (self.pipeline or self.flow.write_paused or self.transport.is_closing())
+        return self._free() and not self.flow.write_paused
 
     def _head(self) -> Head | None:
         """The head that has come, if its request is answered directly."""

@@ -158,10 +158,11 @@ class Method:
         if together is not None and count <= verb.gate.part and (self._divided is None or version):
             return await self._few(together, request, asked)
         rows = await _each(verb, self._read, request.rows)
-        # only a classification's Explain has the field
-        more: dict[str, Any] = {"classes": list(request.classes)} if getattr(request, "classes", ()) else {}
-        if self._asks == "predict":
+        more: Mapping[str, Any] = {}
+        if self._asks == "predict":  # explanations are not recorded
             more = asked.role_argument
+        elif classes := getattr(request, "classes", ()):  # only a classification's Explain has the field
+            more = {"classes": list(classes)}
         own = functools.partial(self._answered, verb, rows, asked, partial=request.partial, **more)
         if self._divided is None or version:
             return await own()

@@ -11,12 +11,13 @@ from training.data import gates, tables
 from training.workspace import Workspace, atomic_file, counted, say
 from validation.contract import Column, Contract, Kind, Role
 from validation.errors import TableError
+from validation.values import ABOVE, BELOW
 
 ROW, REASON = "_row", "_reason"
 """The columns that quarantine adds to the contract's; no column of a contract can have such a name."""
 _MOST_COLUMNS = 30
-_BOUNDS = {" is above the maximum of ": "le", " is below the minimum of ": "ge"}
-"""How a value out of bounds is told, and what says them."""
+_BOUNDS = {BELOW: "ge", ABOVE: "le"}
+"""How a value out of bounds is told, and the argument that says the bound."""
 _UNREADABLE, _REFUSED = "unreadable", "refused"
 
 
@@ -167,7 +168,7 @@ def _remedy(column: Column, reason: str, kind: str) -> str:
         required = column.role in (Role.TARGET, Role.TIME)
         return "" if required else "if it may be missing, the column is nullable=True"
     for words, argument in _BOUNDS.items():
-        if words in reason:
+        if f" {words} " in reason:
             return f"if such values are right, its {argument}= has to allow them"
     if kind == _UNREADABLE:
         needs = "its parse= has to read it" if column.parse else "the column needs a parse= that reads it"

@@ -11,11 +11,10 @@ from training.data.tables import target as target_of
 from training.evaluation import binned
 from training.evaluation.binned import Bins
 from training.evaluation.pairs import cramer
-from training.learning.metrics import wilson
+from training.learning.metrics import NORMAL_95, wilson
 from training.learning.privacy import FEWEST
 from validation.errors import TableError
 
-_95_PERCENT = 1.96
 MOST_CLASSES = 5
 """So many classes are told apart, the most common ones; all others are one."""
 
@@ -101,7 +100,7 @@ def _level(found: Target, values: np.ndarray) -> Level:
         shares = np.bincount(values.astype(int), minlength=len(found.names)) / rows
         return Level(rows, mean, mean, mean, tuple(shares.tolist()))
     if not found.rate:
-        arm = _95_PERCENT * float(values.std(ddof=1)) / rows**0.5
+        arm = NORMAL_95 * float(values.std(ddof=1)) / rows**0.5
         return Level(rows, mean, mean - arm, mean + arm)
     [low], [high] = wilson(np.array([mean]), np.array([rows])).tolist()
     return Level(rows, mean, low, high)

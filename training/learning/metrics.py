@@ -23,7 +23,8 @@ ACTUAL, MODEL, BEFORE, COVERED = "actual", "model", "before", "covered"
 whether its intervals or sets have the target."""
 LEVELS = (0.025, 0.975)
 ECE_BINS = 10
-_95_PERCENT = 1.96
+NORMAL_95 = 1.96
+"""So many standard deviations about its mean a normal distribution has 95 % of its values."""
 MOST_EXPLAINED = 1_000
 """How many rows are explained: SHAP values are slow, and more rows show nothing new."""
 BITS = 32
@@ -157,9 +158,9 @@ def wilson(shares: np.ndarray, rows: np.ndarray) -> np.ndarray:
         shares: shape (groups,).
         rows: how many rows each is of, above 0; shape (groups,).
     """
-    denominator = 1 + _95_PERCENT**2 / rows
-    centre = (shares + _95_PERCENT**2 / (2 * rows)) / denominator
-    arm = _95_PERCENT / denominator * np.sqrt(shares * (1 - shares) / rows + (_95_PERCENT / (2 * rows)) ** 2)
+    denominator = 1 + NORMAL_95**2 / rows
+    centre = (shares + NORMAL_95**2 / (2 * rows)) / denominator
+    arm = NORMAL_95 / denominator * np.sqrt(shares * (1 - shares) / rows + (NORMAL_95 / (2 * rows)) ** 2)
     return np.array([np.clip(centre - arm, 0.0, shares), np.clip(centre + arm, shares, 1.0)])
 
 
