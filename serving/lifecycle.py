@@ -100,7 +100,10 @@ def join() -> None:
 
 
 def live() -> None:
-    """In a worker that is ready, on its event loop: send heartbeats from now on, if a watchdog reads them."""
+    """In a worker that is ready, on its event loop: leave with the supervisor, and send it heartbeats if it reads any."""
+    supervisor = os.environ.get(_SUPERVISOR, "").partition(":")[0]
+    if supervisor not in ("", str(os.getpid())):
+        watchdog.leave_with(int(supervisor))
     if (folder := _supervisor_folder()) and (folder / _BEATS).is_dir():
         watchdog.beat(folder / _BEATS)
 

@@ -1,8 +1,9 @@
 """The watchdog: a worker whose event loop hangs is killed, so that another takes its place.
 
-Each worker touches a file of its own from its event loop. The supervisor looks at the files once a second and counts
-how often it saw the same time stamp. It reads no clock: where all processes were stopped (`docker pause`, a suspended
-machine), the supervisor looked at nothing either, and no worker is killed afterwards.
+A worker whose supervisor was killed ends, too. Each worker touches a file of its own from its event loop. The
+supervisor looks at the files once a second and counts how often it saw the same time stamp. It reads no clock: where
+all processes were stopped (`docker pause`, a suspended machine), the supervisor looked at nothing either, and no worker
+is killed afterwards.
 """
 
 import asyncio
@@ -34,6 +35,21 @@ def beat(folder: Path) -> None:
         loop.call_later(SECONDS, touch)
 
     touch()
+
+
+def leave_with(supervisor: int) -> None:
+    """In a worker: end as at SIGTERM once its supervisor was killed. Nobody else would stop it, and it has the port."""
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if os.getppid() == supervisor:
+            loop.call_later(SECONDS, look)
+            return
+        detail = f"The supervisor, process {supervisor}, has gone; this worker ends what it has begun, and stops."
+        _log.error("orphaned", extra=logs.facts(logs.NOBODY, worker=os.getpid(), detail=detail))
+        signal.raise_signal(signal.SIGTERM)
+
+    look()
 
 
 def start(folder: Path, most: int) -> None:

@@ -132,6 +132,21 @@ def test_a_supervisor_that_is_told_to_stop_while_it_starts_a_worker_stops() -> N
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_workers_end_with_a_supervisor_that_was_killed(trained: Project, bento: str, tmp_path: Path) -> None:
+    with trained.start(bento, tmp_path / "elsewhere", DEV, BOXWOOD_WORKERS="2") as (server, supervisor):
+        orphans = workers(supervisor)
+        assert len(orphans) == 2
+        supervisor.kill()
+        supervisor.wait()
+        _, left = psutil.wait_procs(orphans, timeout=60)
+        assert not left
+        with pytest.raises(httpx.ConnectError):
+            server.get("/livez")
+    log = (tmp_path / "elsewhere/server.log").read_text().splitlines()
+    said = [json.loads(line)["worker"] for line in log if '"orphaned"' in line]
+    assert sorted(said) == sorted(worker.pid for worker in orphans)
+
+
 @pytest.mark.slow
 def test_callers_of_a_worker_that_hangs_are_taken_over(
     trained: Project, bento: str, tmp_path: Path, row: dict[str, Any]
