@@ -126,7 +126,9 @@ class Place:
                 found = self.files.find(self.path(folder).rstrip("/"), detail=True)
             except FileNotFoundError:
                 return {}
-        below = {str(name).removeprefix(f"{self.root}/"): told["size"] for name, told in sorted(found.items())}
+        # a prefix whose first file comes between the two requests of s3fs is told as a folder
+        files = {name: told for name, told in sorted(found.items()) if told["type"] != "directory"}
+        below = {str(name).removeprefix(f"{self.root}/"): told["size"] for name, told in files.items()}
         return {name: size for name, size in below.items() if not name.rpartition("/")[2].startswith(".")}
 
     def names(self, folder: str = "") -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import msgspec
@@ -180,6 +181,24 @@ def test_notes_of_another_cut_are_passed_over(rows: list[made.Row], bundle: Path
     assert score(tmp_path / "in.csv", tmp_path / "b", bundle) == 0
     assert contents(tmp_path / "b") == before
     assert verify(tmp_path / "b") == 0
+
+
+@pytest.mark.slow
+def test_a_place_that_gets_its_first_file_while_it_is_listed_has_no_other(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(f"{bucket}/listed")
+    listed = place.files._lsdir
+
+    async def before(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        found = await listed(*arguments, **options)
+        await place.files._pipe_file(place.path("x"), b"1")
+        return found
+
+    monkeypatch.setattr(place.files, "_lsdir", before)
+    assert place.sizes() == {}
+    assert place.sizes() == {"x": 1}
 
 
 @pytest.mark.slow
