@@ -64,7 +64,8 @@ def fresh(client: Client) -> None:
 
     client.run_on_scheduler(ask)
     try:
-        client.restart_workers(list(there), timeout=_WAIT, raise_for_error=False)
+        with contextlib.suppress(KeyError):  # a worker that was lost meanwhile, which its nanny starts anew
+            client.restart_workers(list(there), timeout=_WAIT, raise_for_error=False)
     except ValueError as error:
         raise StoreError(
             f"Dask's workers cannot be started anew, so they may have old code: {error}. Have them with nannies."
