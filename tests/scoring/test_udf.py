@@ -162,7 +162,9 @@ def test_a_refused_row_fails_the_job_or_is_null(letting: Project, both: httpx.Cl
     for place, (row, one) in enumerate(zip(rows, told, strict=True)):
         answer = found[row["number"]]
         if place in bad:
-            assert {name for name, value in answer.items() if value is None} >= {"prediction", "warnings", "key_number"}
+            numbers = ("prediction", "interval_low", "interval_high", "interval_coverage")
+            assert [answer[name] for name in numbers] == [None] * len(numbers)
+            assert answer["warnings"] == answer["key_number"] == ""
         else:
             assert answer["prediction"] == one["prediction"]
 

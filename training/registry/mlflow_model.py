@@ -31,7 +31,8 @@ class BundleModel(PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """The answers to a table of inputs, one row each, with the columns that the signature names.
 
-        With `params={"partial": True}` a refused row gets missing values instead of failing the call.
+        With `params={"partial": True}` a refused row gets missing numbers and empty texts instead of failing the call.
+        No text is missing, because of a batch that has others MLflow's UDFs would make "nan" of it.
         """
         table = tabular.table(model_input)
         decoded = self.predictor.decode(table)
@@ -44,7 +45,8 @@ class BundleModel(PythonModel):  # type: ignore[misc]
         cells["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
         cells |= {f"key_{key.name}": _key(key, table, decoded.positions) for key in contract.keys}
         frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
-        return frame.reindex(model_input.index)
+        texts = dict.fromkeys(frame.select_dtypes("str"), "")
+        return frame.reindex(model_input.index).fillna(texts)
 
 
 def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
@@ -53,7 +55,7 @@ def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
     Spark's UDFs answer with numbers and texts only, and take a missing integer in no other type than a double.
     """
     if column.name not in table.columns:
-        return [None] * len(positions)
+        return [np.nan if column.numeric else ""] * len(positions)
     found = table.columns[column.name]
     if isinstance(found, np.ndarray) and column.numeric:
         return found[list(positions)].astype(np.float64)
@@ -61,7 +63,7 @@ def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
     values = [cell[column.name] for cell in cells]
     if column.numeric:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return [None if value is None else _written(column, value) for value in values]
+    return ["" if value is None else _written(column, value) for value in values]
 
 
 def _written(column: Column, value: object) -> str:

@@ -95,6 +95,7 @@ def test_a_missing_value_refuses_its_row_alone(registered: Any, row: dict[str, A
             registered.predict(typed)
         answers = registered.predict(typed, params={"partial": True})
         assert answers["prediction"].notna().tolist() == [True, False, True]
+        assert answers["warnings"].tolist() == [""] * 3
 
 
 def test_mlflows_server_takes_the_example_of_a_version(registered: Any) -> None:
