@@ -18,7 +18,7 @@ import msgspec
 
 from validation.classes import Bins, demand_classes
 from validation.errors import ContractError
-from validation.names import normal, snake
+from validation.names import apart, normal, snake
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -120,12 +120,10 @@ class Column:
 
     @property
     def title(self) -> str:
-        """What people call it: its header where the name is that in small letters a to z, or else the name.
-
-        A header of words without blanks between them, "TechSupport", is read more easily as the name.
-        """
-        written = self.source if snake(self.source.lower(), "") == self.name else self.name
-        return written.replace("_", " ")
+        """What people call it: its header's words where the name is these in small letters a to z, else the name."""
+        if snake(self.source.lower(), "") == self.name:
+            return self.source.replace("_", " ")
+        return apart(self.source if snake(self.source, "") == self.name else self.name)
 
     def _distinct(self, choices: tuple[str, ...]) -> tuple[str, ...]:
         """The choices in the form in which values are compared with them."""

@@ -10,6 +10,8 @@ _LETTERS = str.maketrans(
     {"ß": "ss", "ı": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d", "æ": "ae", "Æ": "ae", "œ": "oe"}
 )
 _SIGNS = {"²": "2", "³": "3", "%": " percent ", "€": " eur ", "$": " usd ", "£": " gbp ", "#": " number ", "&": " and "}
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[0-9])(?=[A-Z][a-z])")
+"""TotalCharges has two words; pH, kWh and iPhone are one each."""
 _NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 """Zero width space, word joiner, byte order mark. Joiners of letters are not among them: they change what is read."""
 
@@ -50,8 +52,13 @@ def snake(text: str, otherwise: str) -> str:
         text = text.replace(sign, words)
     text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", text)
+    text = _BETWEEN_WORDS.sub("_", text)
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     if not name:
         return otherwise
     return (name if name[0].isalpha() else f"{otherwise.split('_', maxsplit=1)[0]}_{name}")[:LONGEST].rstrip("_")
+
+
+def apart(text: str) -> str:
+    """The words of a text that are joined by capitals or `_`, with blanks between them: Total Charges, Größe m²."""
+    return _BETWEEN_WORDS.sub(" ", text).replace("_", " ")

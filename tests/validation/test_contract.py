@@ -119,7 +119,9 @@ def test_choices_and_headers_have_one_form() -> None:
         ("grosse_m2", "Größe_m²", "Größe m²"),
         ("cabin", "flightType", "cabin"),  # a name that says something else than the header
         ("distance_km", "", "distance km"),
-        ("tech_support", "TechSupport", "tech support"),
+        ("tech_support", "TechSupport", "Tech Support"),
+        ("ph_value", "pH value", "pH value"),
+        ("streaming_tv", "StreamingTV", "Streaming TV"),
     ],
 )
 def test_people_read_a_column_as_its_header_unless_it_has_a_name_of_its_own(name: str, source: str, title: str) -> None:

@@ -7,7 +7,9 @@ import numpy as np
 
 from validation.contract import Kind
 
-MISSING = ("NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "<NA>", "#N/A", "?", "-", "--", ".")
+MISSING = (
+    "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "<NA>", "#N/A", "#NV", "k.A.", "k. A.", "?", "-", "--", ".",
+)  # fmt: skip
 """Texts of a table's own that stand for a missing value."""
 
 

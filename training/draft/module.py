@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.draft.literals import literal
+from training.draft.names import of_problem, stem
 from training.draft.sketch import Sketch
 from validation.contract import Column, Kind, Role
+from validation.names import apart
 
 _WIDTH = 120
 
@@ -38,8 +40,9 @@ class Draft:
 
     @property
     def title(self) -> str:
-        """One line for people."""
-        return f"{self.target.evidence.header} in {self.name.replace('_', ' ')}"
+        """One line for people, with the letters of the file's name unless the problem has a name of its own."""
+        table = stem(self.origin) if of_problem(self.origin) == self.name else self.name
+        return f"{self.target.evidence.header} in {apart(table)}"
 
 
 def source(draft: Draft) -> str:

@@ -28,11 +28,15 @@ def different(names: Iterable[str]) -> list[str]:
     return result
 
 
-def of_problem(data: str) -> str:
-    """What the problem of a table is called: as its file, without what the name ends with."""
+def stem(data: str) -> str:
+    """The name of a table's file, without what it ends with; of a path or an address."""
     path = re.split(r"[?#]", data.split("://", 1)[1])[0].partition("/")[2] if "://" in data else data
-    stem = path.rstrip("/").rsplit("/", 1)[-1].lstrip(".").split(".", 1)[0]
-    name = snake(stem, "table")
+    return path.rstrip("/").rsplit("/", 1)[-1].lstrip(".").split(".", 1)[0]
+
+
+def of_problem(data: str) -> str:
+    """What the problem of a table is called: as its file."""
+    name = snake(stem(data), "table")
     return f"{name}_table" if name in RESERVED else name
 
 

@@ -187,15 +187,15 @@ def test_few_names_are_choices_and_many_are_learned(here: Path) -> None:
 
 
 def test_names_that_differ_by_case_are_one_and_a_doubt(here: Path) -> None:
-    states = ["neu", "Neu", "wie neu", "WIE NEU", "wie neu", "WIE NEU", "weiß", "Weiss", "k.A."] * 25
+    states = ["neu", "Neu", "wie neu", "WIE NEU", "wie neu", "WIE NEU", "weiß", "Weiss", "?!"] * 25
     found, problem, table = drafted({"zustand": states, "modell": [f"Typ {place % 40}" for place in range(225)]})
     said = " ".join(found.replace("# ", "").split())
     assert "'wie neu' (50 rows) and 'WIE NEU' (50 rows) are taken for one name, as are others that differ by" in said
     assert "if not, drop `lower=True`" in said
-    assert column(problem, "zustand").choices == ("k.a.", "neu", "weiss", "wie neu")
+    assert column(problem, "zustand").choices == ("?!", "neu", "weiss", "wie neu")
     assert column(problem, "modell").parse is None
     cells = ingest.read(table, problem.contract)["zustand"]
-    assert set(cells) == {"k.a.", "neu", "weiss", "wie neu"}
+    assert set(cells) == {"?!", "neu", "weiss", "wie neu"}
     assert found.count("lower=True") == 2
 
 

@@ -151,10 +151,10 @@ def test_one_command_from_a_table_to_a_packaged_model(tmp_path: Path) -> None:
     asked = ("python", "-m", "training", "run", "", "--data", "House Prices.csv", "--target", "price")
     said = project.run(*asked)
     written = project.folder / "problems/house_prices/__init__.py"
-    assert "draft: problems/house_prices/__init__.py: price in house prices, a regression, of 4 columns" in said
+    assert "draft: problems/house_prices/__init__.py: price in House Prices, a regression, of 4 columns" in said
     assert "using House Prices.csv as before" in said
     assert project.receipt(problem="house_prices")["tag"].startswith("house_prices:")
-    written.write_text(written.read_text().replace('title="price in house prices"', 'title="mine"'))
+    written.write_text(written.read_text().replace('title="price in House Prices"', 'title="mine"'))
     again = project.run(*asked)
     assert "run: problems/house_prices is there and used as it is" in again
     assert 'title="mine"' in written.read_text()
