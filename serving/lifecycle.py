@@ -100,7 +100,7 @@ def join() -> None:
 
 
 def live() -> None:
-    """In a worker that is ready, on its event loop: leave with the supervisor, and send it heartbeats if it reads any."""
+    """In a worker that is ready, on its event loop: leave with the supervisor, and send heartbeats if it reads any."""
     supervisor = os.environ.get(_SUPERVISOR, "").partition(":")[0]
     if supervisor not in ("", str(os.getpid())):
         watchdog.leave_with(int(supervisor))
