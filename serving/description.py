@@ -12,6 +12,7 @@ from model.reference import Names
 from serving.watch import VerdictSummary
 from validation import names
 from validation.contract import MOST_LISTED, Column, Kind
+from validation.numbers import Notation, Number, decimal_point
 from validation.parsing import ABSENT, Flag
 from validation.values import written
 
@@ -122,13 +123,16 @@ def _choices(vocabulary: list[str]) -> dict[str, list[str]]:
 def _raw(column: Column) -> dict[str, Any]:
     """How raw tables have a column: header and title where the name alone does not say them, and how texts are read.
 
-    `any_case` is of requests too: the column's names, which are in small letters, may be written in any case.
+    `decimal` is the mark of its numbers' decimals where that is no point. `any_case` is of requests too: the column's
+    names, which are in small letters, may be written in any case.
     """
     source = {"source": column.source} if column.source != column.name else {}
     title = {"title": column.title} if column.title != column.name.replace("_", " ") else {}
     texts = {"texts": column.parse.texts} if isinstance(column.parse, Flag) else {}
     any_case = {"any_case": True} if isinstance(column.parse, names.Names) and column.parse.lower else {}
-    return source | title | ({"parsed": True} if column.parse is not None else {}) | texts | any_case
+    notation = column.parse.notation if isinstance(column.parse, Number) else column.parse
+    mark = {"decimal": notation.mark} if isinstance(notation, Notation) and notation is not decimal_point else {}
+    return source | title | ({"parsed": True} if column.parse is not None else {}) | texts | mark | any_case
 
 
 def _reference(opened: Bundle) -> dict[str, Any]:

@@ -37,6 +37,7 @@ os.environ.pop("BENTOML_HOME")  # each project has its own
 os.environ.pop("MLFLOW_TRACKING_URI")
 for name in OF_MAKE:  # what `make test` was given is not for what tests make
     os.environ.pop(name, None)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of some thousand processes would compile our code anew
 os.environ["DVC_NO_ANALYTICS"] = "1"
 
 

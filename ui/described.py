@@ -46,7 +46,8 @@ class Column(_Document):
     """Whether its texts in raw tables have a form of their own."""
     texts: dict[str, bool | None] = Field(default_factory=dict)
     """What its texts in raw tables mean, case folded; of a flag whose texts have a form of their own."""
-
+    decimal: str = "."
+    """The mark of decimals in its texts in raw tables."""
     any_case: bool = False
     """Whether its names, which are in small letters, may be written in any case."""
 

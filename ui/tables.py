@@ -100,9 +100,17 @@ def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def template(model: Model) -> str:
-    """A CSV file with the headers that are read and one example row, to be filled in."""
-    example = {column.name: column.example for column in model.inputs}
-    return str(pd.DataFrame([example]).to_csv(index=False))
+    """A CSV file with the headers that are read and one example row, to be filled in.
+
+    Numbers have the decimal mark with which texts of their column are read; with commas, semicolons part the columns.
+    """
+    example = {column.name: _as_raw(column) for column in model.inputs}
+    commas = any(column.decimal == "," for column in model.inputs)
+    return str(pd.DataFrame([example]).to_csv(index=False, sep=";" if commas else ","))
+
+
+def _as_raw(column: Column) -> Any:
+    return str(column.example).replace(".", column.decimal) if isinstance(column.example, float) else column.example
 
 
 def write(path: Path, table: pd.DataFrame, added: Mapping[str, Sequence[Any]]) -> None:

@@ -13,7 +13,7 @@ from model.reference import Names, Numbers, Reference
 from serving import description
 from tests.project import Project
 from validation.contract import MOST_LISTED, Contract
-from validation.parsing import ABSENT, names
+from validation.parsing import ABSENT, decimal_comma, names, number
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,16 @@ def test_columns_whose_names_may_have_any_case_say_so(opened: Bundle) -> None:
     said = description.of(replace(opened, model=replace(opened.model, problem=problem)), {})["contract"]
     assert [column["name"] for column in said if column.get("any_case")] == ["cabin"]
     assert not any("any_case" in column for column in description.of(opened, {})["contract"])
+
+
+def test_columns_whose_texts_have_a_decimal_comma_say_so(opened: Bundle) -> None:
+    parsers: dict[str, Any] = {"distance_km": decimal_comma, "duration_hours": number(decimal_comma, unit="h")}
+    contract = opened.model.problem.contract
+    columns = (replace(each, parse=parsers.get(each.name, each.parse)) for each in contract.columns)
+    problem = replace(opened.model.problem, contract=Contract(tuple(columns)))
+    said = description.of(replace(opened, model=replace(opened.model, problem=problem)), {})["contract"]
+    marks = {column["name"]: column["decimal"] for column in said if "decimal" in column}
+    assert marks == dict.fromkeys(parsers, ",")
 
 
 def test_describing_does_not_change_the_bundle(opened: Bundle) -> None:

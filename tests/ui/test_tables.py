@@ -143,6 +143,19 @@ def test_a_template_is_a_table_for_the_model(tmp_path: Path) -> None:
     assert tables.rows(model, tables.read(path, model)) == [example]
 
 
+def test_a_template_has_the_decimal_mark_of_each_column(tmp_path: Path) -> None:
+    columns = [
+        Column(name="area", kind="real", parsed=True, decimal=",", example=1.25),
+        Column(name="rooms", kind="integer", parsed=True, decimal=",", example=3),
+        Column(name="weight", kind="real", example=0.5),
+    ]
+    model = Model.model_validate({**MODEL.model_dump(), "contract": columns})
+    path = tmp_path / "template.csv"
+    path.write_text(tables.template(model))
+    assert path.read_text() == "area;rooms;weight\n1,25;3;0.5\n"
+    assert tables.rows(model, tables.read(path, model)) == [{"area": "1,25", "rooms": "3", "weight": 0.5}]
+
+
 @pytest.mark.parametrize("cell", ["1.250.000", "12,5", "1.250,00", "-0,25"])
 def test_numbers_with_a_decimal_comma_are_refused(cell: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
