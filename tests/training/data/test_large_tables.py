@@ -26,10 +26,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def large(kind: str) -> None:
     """Bring a large table into the current folder and run the stages; in a process of its own, to see its memory."""
     chance = np.random.default_rng(1)
-    drawn = table(2_000 if kind == "columns" else 1_000_000)
+    drawn = table(1_000 if kind == "columns" else 1_000_000)
     more: tuple[Column, ...] = ()
     if kind == "columns":
-        wide = pd.DataFrame(chance.normal(size=(2_000, 4_995)).round(2)).add_prefix("x")
+        wide = pd.DataFrame(chance.normal(size=(len(drawn), 4_995)).round(2)).add_prefix("x")
         drawn, more = drawn.join(wide), tuple(Column(name=str(name), kind=Kind.REAL) for name in wide)
     elif kind == "names":
         drawn["city"] = [f"name {row}" for row in chance.permutation(len(drawn))]
