@@ -45,7 +45,7 @@ class BundleModel(PythonModel):  # type: ignore[misc]
         cells["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
         cells |= {f"key_{key.name}": _key(key, table, decoded.positions) for key in contract.keys}
         frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
-        texts = dict.fromkeys(frame.select_dtypes("str"), "")
+        texts: dict[Any, str] = dict.fromkeys(frame.select_dtypes("str"), "")
         return frame.reindex(model_input.index).fillna(texts)
 
 
