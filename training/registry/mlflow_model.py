@@ -3,7 +3,7 @@
 MLflow runs this file; nothing else imports it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from model import tabular
 from model.predictor import open_predictor
 from validation.contract import Column, Kind
-from validation.table import Table, Values
+from validation.table import Table
 from validation.values import reader, written
 
 
@@ -42,20 +42,20 @@ class BundleModel(PythonModel):  # type: ignore[misc]
         outcome, contract = self.predictor.outcome, self.predictor.contract
         answered = model_input.iloc[decoded.positions]
         cells: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
-        cells["warnings"] = ["; ".join(decoded.warnings.get(place, ())) for place in range(len(answered))]
+        cells["warnings"] = _texts("; ".join(decoded.warnings.get(place, ())) for place in range(len(answered)))
         cells |= {f"key_{key.name}": _key(key, table, decoded.positions) for key in contract.keys}
         frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
-        texts: dict[Any, str] = dict.fromkeys(frame.select_dtypes("str"), "")
+        texts: dict[Any, str] = dict.fromkeys(frame.select_dtypes(["str", "object"]), "")
         return frame.reindex(model_input.index).fillna(texts)
 
 
-def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
+def _key(column: Column, table: Table, positions: Sequence[int]) -> Any:
     """A key of the good rows in the type that the signature has: numbers as numbers, others as requests write them.
 
     Spark's UDFs answer with numbers and texts only, and take a missing integer in no other type than a double.
     """
     if column.name not in table.columns:
-        return [np.nan if column.numeric else ""] * len(positions)
+        return np.full(len(positions), np.nan) if column.numeric else _texts("" for _ in positions)
     found = table.columns[column.name]
     if isinstance(found, np.ndarray) and column.numeric:
         return found[list(positions)].astype(np.float64)
@@ -63,7 +63,12 @@ def _key(column: Column, table: Table, positions: Sequence[int]) -> Values:
     values = [cell[column.name] for cell in cells]
     if column.numeric:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return ["" if value is None else _written(column, value) for value in values]
+    return _texts("" if value is None else _written(column, value) for value in values)
+
+
+def _texts(texts: Iterable[str]) -> Any:
+    """Texts of a column, which is one of texts if there are none too."""
+    return pd.array([*texts], dtype="str")
 
 
 def _written(column: Column, value: object) -> str:

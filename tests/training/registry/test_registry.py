@@ -96,6 +96,9 @@ def test_a_missing_value_refuses_its_row_alone(registered: Any, row: dict[str, A
         answers = registered.predict(typed, params={"partial": True})
         assert answers["prediction"].notna().tolist() == [True, False, True]
         assert answers["warnings"].tolist() == [""] * 3
+    nothing = registered.predict(table.iloc[1:2], params={"partial": True})
+    assert nothing["prediction"].isna().tolist() == [True]
+    assert nothing["warnings"].tolist() == [""]
 
 
 def test_mlflows_server_takes_the_example_of_a_version(registered: Any) -> None:
