@@ -70,6 +70,7 @@ def test_a_killed_run_leaves_nothing_that_is_taken_for_whole(retrained: Retraine
     assert ran(retrained.told["repro"]) == FROM_TRAIN
 
 
+@pytest.mark.slow
 def test_a_changed_training_parameter_reruns_from_train(retrained: Retrained, trained: Project) -> None:
     assert ran(retrained.told["repro"]) == FROM_TRAIN
     assert retrained.project.receipt() != trained.receipt()
@@ -77,6 +78,7 @@ def test_a_changed_training_parameter_reruns_from_train(retrained: Retrained, tr
     assert UP_TO_DATE in retrained.told["again"]
 
 
+@pytest.mark.slow
 def test_a_git_clone_works_like_a_bare_folder(retrained: Retrained) -> None:
     assert UP_TO_DATE in retrained.told["before"]
     head = retrained.project.run("git", "rev-parse", "HEAD").strip()
@@ -85,6 +87,7 @@ def test_a_git_clone_works_like_a_bare_folder(retrained: Retrained) -> None:
     assert json.loads(stored.read_text())["lineage"]["git_commit"] == f"{head}-dirty"
 
 
+@pytest.mark.slow
 def test_dvc_compares_with_the_commit(retrained: Retrained) -> None:
     changed = retrained.told["params"]["params.yaml"]["flights.train.rounds"]
     assert (changed["old"], changed["new"]) == (60, 20)
