@@ -103,7 +103,7 @@ def live() -> None:
     """In a worker that is ready, on its event loop: leave with the supervisor, and send heartbeats if it reads any."""
     supervisor = os.environ.get(_SUPERVISOR, "").partition(":")[0]
     if supervisor not in ("", str(os.getpid())):
-        watchdog.leave_with(int(supervisor))
+        watchdog.leave_with(int(supervisor), 2 * GRACE_SECONDS)
     if (folder := _supervisor_folder()) and (folder / _BEATS).is_dir():
         watchdog.beat(folder / _BEATS)
 

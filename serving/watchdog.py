@@ -37,19 +37,23 @@ def beat(folder: Path) -> None:
     touch()
 
 
-def leave_with(supervisor: int) -> None:
-    """In a worker: end as at SIGTERM once its supervisor was killed. Nobody else would stop it, and it has the port."""
-    loop = asyncio.get_running_loop()
+def leave_with(supervisor: int, grace: float) -> None:
+    """In a worker: end as at SIGTERM once its supervisor was killed. Nobody else would stop it, and it has the port.
 
-    def look() -> None:
-        if os.getppid() == supervisor:
-            loop.call_later(SECONDS, look)
-            return
+    A thread looks, because nobody is left to kill a worker whose event loop hangs either: what has not ended `grace`
+    seconds after that is killed.
+    """
+
+    def run() -> None:
+        while os.getppid() == supervisor:
+            time.sleep(SECONDS)
         detail = f"The supervisor, process {supervisor}, has gone; this worker ends what it has begun, and stops."
         _log.error("orphaned", extra=logs.facts(logs.NOBODY, worker=os.getpid(), detail=detail))
-        signal.raise_signal(signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(grace)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    look()
+    threading.Thread(target=run, name="supervised", daemon=True).start()
 
 
 def start(folder: Path, most: int) -> None:

@@ -47,6 +47,19 @@ lifecycle.supervise(Settings(max_hang_seconds=0))
 waits = create_watcher("waits", ["-c", "import signal; signal.pause()"], hooks={"after_spawn": (told_to_stop, False)})
 create_standalone_arbiter([waits]).start()
 """
+PARENT = """
+import os, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())], stdin=subprocess.DEVNULL)
+print(worker.pid, flush=True)
+sys.stdin.read()
+"""
+HANGS = """
+import signal, sys, time
+from serving import watchdog
+signal.signal(signal.SIGTERM, lambda *_: None)  # as where the event loop that would hear it stands still
+watchdog.leave_with(int(sys.argv[1]), 0.5)  # which may be gone already
+time.sleep(600)
+"""
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
@@ -145,6 +158,17 @@ def test_workers_end_with_a_supervisor_that_was_killed(trained: Project, bento: 
     log = (tmp_path / "elsewhere/server.log").read_text().splitlines()
     said = [json.loads(line)["worker"] for line in log if '"orphaned"' in line]
     assert sorted(said) == sorted(worker.pid for worker in orphans)
+
+
+def test_a_worker_that_hangs_ends_with_its_supervisor_too() -> None:
+    command = [sys.executable, "-c", PARENT, HANGS]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout is not None
+        worker = psutil.Process(int(supervisor.stdout.readline()))
+        supervisor.kill()
+        supervisor.wait()
+        _, left = psutil.wait_procs([worker], timeout=60)
+        assert not left
 
 
 @pytest.mark.slow
