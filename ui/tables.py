@@ -102,10 +102,10 @@ def rows(model: Model, table: pd.DataFrame) -> list[dict[str, Any]]:
 def template(model: Model) -> str:
     """A CSV file with the headers that are read and one example row, to be filled in.
 
-    Numbers have the decimal mark with which texts of their column are read; with commas, semicolons part the columns.
+    Numbers have the decimal mark with which texts of their column are read; with commas, semicolons part columns.
     """
     example = {column.name: _as_raw(column) for column in model.inputs}
-    commas = any(column.decimal == "," for column in model.inputs)
+    commas = len(model.inputs) > 1 and any(column.decimal == "," for column in model.inputs)
     return str(pd.DataFrame([example]).to_csv(index=False, sep=";" if commas else ","))
 
 

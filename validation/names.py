@@ -10,7 +10,7 @@ _LETTERS = str.maketrans(
     {"ß": "ss", "ı": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d", "æ": "ae", "Æ": "ae", "œ": "oe"}
 )
 _SIGNS = {"²": "2", "³": "3", "%": " percent ", "€": " eur ", "$": " usd ", "£": " gbp ", "#": " number ", "&": " and "}
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[0-9])(?=[A-Z][a-z])")
+_BETWEEN_WORDS = re.compile(r"(?<=[A-Za-z][a-z])(?=[A-Z])|(?<=[0-9])(?=[A-Z][a-z])")
 """TotalCharges has two words; pH, kWh and iPhone are one each."""
 _NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 """Zero width space, word joiner, byte order mark. Joiners of letters are not among them: they change what is read."""

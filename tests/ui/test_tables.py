@@ -156,6 +156,14 @@ def test_a_template_has_the_decimal_mark_of_each_column(tmp_path: Path) -> None:
     assert tables.rows(model, tables.read(path, model)) == [{"area": "1,25", "rooms": "3", "weight": 0.5}]
 
 
+def test_a_template_of_one_column_with_a_decimal_comma_is_read(tmp_path: Path) -> None:
+    column = Column(name="area", kind="real", parsed=True, decimal=",", example=1.25)
+    model = Model.model_validate({**MODEL.model_dump(), "contract": [column]})
+    path = tmp_path / "template.csv"
+    path.write_text(tables.template(model))
+    assert tables.rows(model, tables.read(path, model)) == [{"area": "1,25"}]
+
+
 @pytest.mark.parametrize("cell", ["1.250.000", "12,5", "1.250,00", "-0,25"])
 def test_numbers_with_a_decimal_comma_are_refused(cell: str, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"

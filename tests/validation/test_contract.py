@@ -9,6 +9,7 @@ from problems.base import Problem
 from validation.classes import Bins
 from validation.contract import Column, Contract, Kind, Role, Unseen
 from validation.errors import ContractError
+from validation.names import snake
 
 TARGET = Column(name="price", kind=Kind.REAL, role=Role.TARGET)
 FEATURE = Column(name="size", kind=Kind.REAL)
@@ -126,6 +127,23 @@ def test_choices_and_headers_have_one_form() -> None:
 )
 def test_people_read_a_column_as_its_header_unless_it_has_a_name_of_its_own(name: str, source: str, title: str) -> None:
     assert Column(name=name, kind=Kind.REAL, source=source).title == title
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("DayOfWeek", "day_of_week"),
+        ("IsFraud", "is_fraud"),
+        ("NoOfRooms", "no_of_rooms"),
+        ("HasCrCard", "has_cr_card"),
+        ("YearsAtCompany", "years_at_company"),
+        ("priceUSD", "price_usd"),
+        ("pH", "ph"),
+        ("kWhPerYear", "kwh_per_year"),
+    ],
+)
+def test_words_of_a_header_are_parted_and_units_are_not(header: str, name: str) -> None:
+    assert snake(header, "") == name
 
 
 @pytest.mark.parametrize("change", [{"help": "other"}, {"source": "other"}, {"example": 1}, {"parse": str}])
