@@ -127,8 +127,8 @@ class Place:
             except FileNotFoundError:
                 return {}
         # a prefix whose first file comes between the two requests of s3fs is told as a folder
-        files = {name: told for name, told in sorted(found.items()) if told["type"] != "directory"}
-        below = {str(name).removeprefix(f"{self.root}/"): told["size"] for name, told in files.items()}
+        files = [(str(name), told["size"]) for name, told in sorted(found.items()) if told["type"] != "directory"]
+        below = {name.removeprefix(f"{self.root}/"): size for name, size in files}
         return {name: size for name, size in below.items() if not name.rpartition("/")[2].startswith(".")}
 
     def names(self, folder: str = "") -> list[str]:
