@@ -64,7 +64,7 @@ def fresh(client: Client) -> None:
 
     client.run_on_scheduler(ask)
     try:
-        with contextlib.suppress(KeyError):  # a worker that was lost meanwhile, which its nanny starts anew
+        with contextlib.suppress(KeyError):  # once all are started, of one that was lost meanwhile
             client.restart_workers(list(there), timeout=_WAIT, raise_for_error=False)
     except ValueError as error:
         raise StoreError(

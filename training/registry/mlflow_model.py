@@ -41,15 +41,15 @@ class BundleModel(PythonModel):  # type: ignore[misc]
             raise ValueError(f"{decoded.error_count} errors, first: row {first.row}, {first.column}: {first.message}")
         outcome, contract = self.predictor.outcome, self.predictor.contract
         answered = model_input.iloc[decoded.positions]
-        cells: dict[str, Any] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
+        cells: dict[str, np.ndarray] = {**tabular.answers(outcome, self.predictor.scores(decoded.inputs))}
         cells["warnings"] = _texts("; ".join(decoded.warnings.get(place, ())) for place in range(len(answered)))
         cells |= {f"key_{key.name}": _key(key, table, decoded.positions) for key in contract.keys}
         frame = pd.DataFrame(cells, index=answered.index, columns=tabular.columns(outcome, contract))
-        texts: dict[Any, str] = dict.fromkeys(frame.select_dtypes(["str", "object"]), "")
+        texts = {name: "" for name, found in cells.items() if found.dtype == object}
         return frame.reindex(model_input.index).fillna(texts)
 
 
-def _key(column: Column, table: Table, positions: Sequence[int]) -> Any:
+def _key(column: Column, table: Table, positions: Sequence[int]) -> np.ndarray:
     """A key of the good rows in the type that the signature has: numbers as numbers, others as requests write them.
 
     Spark's UDFs answer with numbers and texts only, and take a missing integer in no other type than a double.
@@ -66,9 +66,9 @@ def _key(column: Column, table: Table, positions: Sequence[int]) -> Any:
     return _texts("" if value is None else _written(column, value) for value in values)
 
 
-def _texts(texts: Iterable[str]) -> Any:
-    """Texts of a column, which is one of texts if there are none too."""
-    return pd.array([*texts], dtype="str")
+def _texts(texts: Iterable[str]) -> np.ndarray:
+    """Texts as answers have them: an array of objects, even of none."""
+    return np.array([*texts], dtype=object)
 
 
 def _written(column: Column, value: object) -> str:
